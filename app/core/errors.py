@@ -1,0 +1,145 @@
+"""What can go wrong, in two families.
+
+An `EnvironmentFault` is the machine's or the file's doing: it carries one sentence for the person
+and a hint what to do next, and is never shown with a traceback. Any other exception is a bug in
+Nibble. `Cancelled` is neither: the person asked for it.
+"""
+
+from __future__ import annotations
+
+
+class Cancelled(Exception):
+    """The person cancelled; nothing went wrong."""
+
+
+class EnvironmentFault(Exception):
+    """A request that cannot be met here and now.
+
+    `message`: one sentence for the person. `hint`: the next step, may be empty.
+    `log`: the last lines of the runtime's log, oldest first, where there are any.
+    """
+
+    def __init__(self, message: str, hint: str = "", log: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class FileGone(EnvironmentFault):
+    """A file or folder that was listed or named is not there."""
+
+
+class NotAllowed(EnvironmentFault):
+    """The operating system denies reading or writing."""
+
+
+class UnreadableFile(EnvironmentFault):
+    """The storage device failed or the path is not a regular file."""
+
+
+class NotGguf(EnvironmentFault):
+    """The file does not start with the GGUF magic."""
+
+
+class UnsupportedGgufVersion(EnvironmentFault):
+    """GGUF version 1, or one newer than this Nibble knows."""
+
+
+class DamagedGguf(EnvironmentFault):
+    """Truncated, or its header contradicts itself or the file's size."""
+
+
+class UnknownArchitecture(EnvironmentFault):
+    """The bundled llama.cpp does not know the model's architecture."""
+
+
+class LoadFailed(EnvironmentFault):
+    """llama.cpp refused the model for a reason of its own."""
+
+
+class TooLittleMemory(EnvironmentFault):
+    """The model with its context does not fit into the memory that is free now."""
+
+
+class PromptTooLong(EnvironmentFault):
+    """The conversation does not fit into the context length."""
+
+
+class TemplateFault(EnvironmentFault):
+    """The model's chat template cannot be rendered."""
+
+
+class DiskFull(EnvironmentFault):
+    """Not enough space for what was about to be written, or it ran out midway."""
+
+
+class QuantizeFailed(EnvironmentFault):
+    """llama.cpp could not make the quantization."""
+
+
+class WorkerDied(EnvironmentFault):
+    """The runtime's process ended without an answer; `log` holds its last lines."""
+
+
+class UnknownModel(EnvironmentFault):
+    """No model of that name in the library."""
+
+
+class WrongChoice(EnvironmentFault):
+    """The combination asked for makes no sense, e.g. a quantization from a quantized file."""
+
+
+class DataFolderFault(EnvironmentFault):
+    """Nibble's own data folder or database cannot be used."""
+
+
+FAULTS: dict[str, type[EnvironmentFault]] = {
+    kind.__name__: kind
+    for kind in (
+        FileGone,
+        NotAllowed,
+        UnreadableFile,
+        NotGguf,
+        UnsupportedGgufVersion,
+        DamagedGguf,
+        UnknownArchitecture,
+        LoadFailed,
+        TooLittleMemory,
+        PromptTooLong,
+        TemplateFault,
+        DiskFull,
+        QuantizeFailed,
+        WorkerDied,
+        UnknownModel,
+        WrongChoice,
+        DataFolderFault,
+    )
+}
+"""By name, so that a fault can cross a process boundary and keep its type."""
+
+
+def from_os_error(error: OSError, path: object, *, writing: bool = False) -> EnvironmentFault:
+    """The fault behind an OSError met while reading or writing `path`."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(
+            f"The disk ran full while writing {path}.",
+            "Free some space or choose another folder, then try again.",
+        )
+    if isinstance(error, FileNotFoundError):
+        return FileGone(f"{path} is not there any more.", "Refresh the library or pick the file again.")
+    if isinstance(error, PermissionError):
+        verb = "write" if writing else "read"
+        return NotAllowed(
+            f"Nibble is not allowed to {verb} {path}.",
+            "Change its permissions or choose another folder.",
+        )
+    return UnreadableFile(
+        f"{path} cannot be {'written' if writing else 'read'}: {error.strerror or error}.",
+        "Check the disk it is on, or choose another file.",
+    )

@@ -1,0 +1,70 @@
+"""The SQLite database: opening it, bringing it up to date, and transactions.
+
+One connection belongs to one thread. WAL with `synchronous=NORMAL`: what was committed survives
+the death of the process (it is with the operating system), which is what chat streaming needs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.errors import DataFolderFault, DiskFull
+from app.storage.migrations import migrate
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Opens (or makes) the database and applies the migrations it lacks.
+
+    Raises DataFolderFault when the file is no database, is from a newer Nibble, or its folder
+    cannot be written.
+    """
+    try:
+        connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise _fault(error, path) from error
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _fault(error, path) from error
+    except DataFolderFault:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it or nothing of it."""
+    try:
+        # IMMEDIATE: take the write lock now and wait for it here, not fail at the first write.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise DiskFull(
+                "The disk is full: the conversation could not be saved.",
+                "Free some space, then try again.",
+            ) from error
+        raise
+
+
+def _fault(error: sqlite3.Error, path: Path) -> DataFolderFault:
+    return DataFolderFault(
+        f"Nibble's database {path} cannot be used: {error}.",
+        "Check that the folder can be written; if the file is damaged, move it away and start Nibble again.",
+    )

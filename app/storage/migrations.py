@@ -1,0 +1,93 @@
+"""How the database came to its present shape.
+
+Each migration is a named function, recorded by name once applied; a new one is appended, an old
+one never changed. A database that holds a name unknown here is from a newer Nibble and is refused
+untouched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from app.core.errors import DataFolderFault
+
+
+def conversations_and_messages(connection: sqlite3.Connection) -> None:
+    # A message that is being written has state 'streaming', its writer's process in `writer`, and
+    # its text in `message_pieces`, one row per batch: appending a row costs the same however long
+    # the answer is. When it ends, the pieces are joined into `messages.text`.
+    connection.execute(
+        """
+        CREATE TABLE conversations (
+            id INTEGER PRIMARY KEY,
+            title TEXT NOT NULL,
+            model_path TEXT NOT NULL,
+            system_prompt TEXT NOT NULL DEFAULT '',
+            sampling TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY,
+            conversation_id INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+            role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+            text TEXT NOT NULL DEFAULT '',
+            state TEXT NOT NULL CHECK (state IN ('streaming', 'complete', 'stopped', 'cut_off')),
+            writer TEXT,
+            model_name TEXT,
+            quantization TEXT,
+            statistics TEXT,
+            created_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute("CREATE INDEX messages_by_conversation ON messages (conversation_id, id)")
+    connection.execute(
+        """
+        CREATE TABLE message_pieces (
+            message_id INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (message_id, position)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (conversations_and_messages,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Applies what is missing, each migration in a transaction of its own."""
+    if _applied(connection) == [migration.__name__ for migration in MIGRATIONS]:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY) STRICT")
+        applied = _applied(connection)
+        unknown = set(applied) - {migration.__name__ for migration in MIGRATIONS}
+        if unknown:
+            raise DataFolderFault(
+                "This data folder was last used by a newer Nibble.",
+                "Start the newer version, or choose another data folder.",
+            )
+        for migration in MIGRATIONS:
+            if migration.__name__ not in applied:
+                migration(connection)
+                connection.execute("INSERT INTO migrations (name) VALUES (?)", (migration.__name__,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _applied(connection: sqlite3.Connection) -> list[str]:
+    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
+    if not exists:
+        return []
+    return [row[0] for row in connection.execute("SELECT name FROM migrations ORDER BY rowid")]

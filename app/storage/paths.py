@@ -1,0 +1,54 @@
+"""Where Nibble keeps things; the only module that decides on paths."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from app.core.errors import from_os_error
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Nibble's one data folder. Nothing is created before `create()`."""
+
+    root: Path
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "nibble.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.toml"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    def create(self) -> DataFolder:
+        """Makes the folders; raises an EnvironmentFault where that is denied."""
+        for folder in (self.models, self.logs, self.cache):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise from_os_error(error, folder, writing=True) from error
+        return self
+
+
+def data_folder() -> DataFolder:
+    """The person's data folder; `NIBBLE_HOME` overrides the platform's place for it."""
+    override = os.environ.get("NIBBLE_HOME")
+    root = Path(override) if override else platformdirs.user_data_path("nibble", appauthor=False)
+    return DataFolder(root)

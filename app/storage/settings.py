@@ -1,0 +1,70 @@
+"""The person's settings: one typed value, kept in `settings.toml`.
+
+Keys this version does not know are kept when saving, so that an older Nibble does not erase what
+a newer one wrote. A file that cannot be read is set aside, never overwritten.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+
+from app.core.errors import from_os_error
+from app.storage.atomic import write_atomically
+
+SETTINGS_VERSION = 1
+
+
+class Appearance(Enum):
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All options with their defaults. Paths are absolute, as text."""
+
+    version: int = SETTINGS_VERSION
+    model_folders: tuple[str, ...] = ()
+    appearance: Appearance = Appearance.SYSTEM
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in `path`; defaults for what is missing or of the wrong type."""
+    try:
+        document = _read(path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        path.replace(path.with_name(f"{path.name}.damaged"))
+        document = {}
+    known: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name in document:
+            try:
+                known[field.name] = msgspec.convert(document[field.name], field.type, strict=True)
+            except msgspec.ValidationError:
+                continue
+    return Settings(**known)
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Writes `settings` over `path`, keeping keys this version does not know."""
+    try:
+        document = _read(path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        document = {}
+    document.update(msgspec.to_builtins(settings))
+    write_atomically(path, tomli_w.dumps(document).encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise from_os_error(error, path) from error
