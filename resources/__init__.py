@@ -1,0 +1,47 @@
+"""What the program brings along besides code; this module is the only way to it.
+
+Files are found beside this package, so Nibble runs from a checkout, a wheel or a frozen program, but not from
+inside a zip archive.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+THEMES = ("light", "dark")
+
+
+def theme(name: str) -> dict[str, Any]:
+    """The tokens of a theme (`light` or `dark`): tables of colours by name, `#rrggbb`."""
+    return _toml(f"theme/{name}.toml")
+
+
+def shape() -> dict[str, Any]:
+    """The measures both themes share: lengths in logical pixels, type sizes relative to the body text."""
+    return _toml("theme/shape.toml")
+
+
+def style_sheet() -> str:
+    """The Qt style sheet, with `$token` where a token's value goes."""
+    return _root().joinpath("theme/style.qss").read_text(encoding="utf-8")
+
+
+def icon_path(name: str = "nibble") -> Path:
+    """An icon that is not in the icon font, as an SVG file; the application's own by default."""
+    return _root() / "icons" / f"{name}.svg"
+
+
+def translations_folder() -> Path:
+    """Where compiled Qt translations (`nibble_de.qm`) lie; need not exist."""
+    return _root() / "translations"
+
+
+def _root() -> Path:
+    return Path(str(files(__package__)))
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads(_root().joinpath(name).read_text(encoding="utf-8"))

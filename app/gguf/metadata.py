@@ -1,0 +1,129 @@
+"""Reads the keys and values of a header, and skips the arrays nobody asked for quickly."""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import cache
+from itertools import repeat
+from operator import length_hint
+
+from app.core.errors import DamagedGguf
+from app.gguf.cursor import SCALAR_CODES, Cursor, shorten
+from app.gguf.header import ByteOrder, KeepArray, MetadataValue, Scalar, SkippedArray
+
+_SMALLEST_KEY_BYTES = 8 + 1 + 4 + 1
+_MOST_KEYS = 1 << 16
+_MAX_ARRAY_DEPTH = 4
+_BLOCK = 64
+
+_STRING = 8
+_ARRAY = 9
+_TYPE_NAMES = tuple(
+    "uint8 int8 uint16 int16 uint32 int32 float32 bool string array uint64 int64 float64".split()
+)
+
+
+def read_metadata(cursor: Cursor, count: int, keep_array: KeepArray) -> dict[str, MetadataValue]:
+    cursor.expect_room(count, _SMALLEST_KEY_BYTES, "metadata keys", most=_MOST_KEYS)
+    metadata: dict[str, MetadataValue] = {}
+    for _ in repeat(None, count):
+        key = cursor.string()
+        if not key or key in metadata:
+            raise cursor.damaged(f"its header has the key {shorten(key)} twice" if key else "it has an empty key")
+        (kind,) = cursor.take(cursor.formats.u32)
+        metadata[key] = _read_array(cursor, key, keep_array) if kind == _ARRAY else _read_scalar(cursor, key, kind)
+    return metadata
+
+
+def _read_scalar(cursor: Cursor, key: str, kind: int) -> Scalar:
+    if kind == _STRING:
+        return cursor.string()
+    form = cursor.formats.scalars.get(kind)
+    if form is None:
+        raise _unknown_value_type(cursor, key, kind)
+    value: Scalar = cursor.take(form)[0]
+    return value
+
+
+def _read_array(cursor: Cursor, key: str, keep_array: KeepArray) -> tuple[Scalar, ...] | SkippedArray:
+    kind, count = _array_head(cursor, key)
+    if kind == _ARRAY or not keep_array(key, count):
+        _skip_elements(cursor, key, kind, count, depth=1)
+        return SkippedArray(_TYPE_NAMES[kind], count)
+    if kind == _STRING:
+        return tuple(cursor.string() for _ in repeat(None, count))
+    return cursor.take(struct.Struct(f"{cursor.formats.order}{count}{SCALAR_CODES[kind]}"))
+
+
+def _array_head(cursor: Cursor, key: str) -> tuple[int, int]:
+    """Element type and count, which the rest of the file has room for."""
+    kind, count = cursor.take(cursor.formats.array_head)
+    if kind == _STRING:
+        smallest = 8
+    elif kind == _ARRAY:
+        smallest = 12
+    elif kind in cursor.formats.scalars:
+        smallest = cursor.formats.scalars[kind].size
+    else:
+        raise _unknown_value_type(cursor, key, kind)
+    cursor.expect_room(count, smallest, f"values under {shorten(key)}")
+    return kind, count
+
+
+def _skip_elements(cursor: Cursor, key: str, kind: int, count: int, depth: int) -> None:
+    if kind == _STRING:
+        _skip_strings(cursor, count)
+    elif kind != _ARRAY:
+        cursor.skip(count * cursor.formats.scalars[kind].size)
+    elif depth == _MAX_ARRAY_DEPTH:
+        raise cursor.damaged(f"the arrays under {shorten(key)} are nested too deep")
+    else:
+        for _ in repeat(None, count):
+            _skip_elements(cursor, key, *_array_head(cursor, key), depth + 1)
+
+
+def _skip_strings(cursor: Cursor, count: int) -> None:
+    """The hot place: a vocabulary with its merges has up to 800 000 strings.
+
+    Hopping from length to length takes 70 ns each in a Python loop; a pattern that matches blocks
+    of strings takes 40, and what it does not match (a long string, the end of the window) is left
+    to the loop. Neither looks whether the bytes are there: `unpack_from` does, and after its
+    refusal the window moves and the work goes on where it stopped.
+    """
+    unpack = cursor.formats.u64.unpack_from
+    match = _string_block(cursor.formats.order).match
+    while count:
+        start = index = cursor.window.cover(cursor.position, cursor.position + 8)
+        data = cursor.window.data
+        todo = repeat(None, 0)
+        try:
+            while count:
+                block = min(count, _BLOCK)
+                count -= block
+                if block == _BLOCK and (found := match(data, index)):
+                    index = found.end()
+                    continue
+                todo = repeat(None, block)
+                for _ in todo:
+                    (size,) = unpack(data, index)
+                    index += size + 8
+        except (struct.error, OverflowError):  # OverflowError: an index beyond 2^63
+            count += length_hint(todo) + 1
+        cursor.skip(index - start)
+
+
+@cache
+def _string_block(order: str) -> re.Pattern[bytes]:
+    """Matches exactly `_BLOCK` strings of at most 63 bytes, the commonest lengths tried first.
+
+    Possessive (`+` after the counts), so that nothing is remembered for going back.
+    """
+    byte_order: ByteOrder = "little" if order == "<" else "big"
+    lengths = sorted(range(64), key=lambda length: abs(length - 8))
+    strings = b"|".join(re.escape(length.to_bytes(8, byte_order)) + b".{%d}+" % length for length in lengths)
+    return re.compile(b"(?s:(?:%s){%d}+)" % (strings, _BLOCK))
+
+
+def _unknown_value_type(cursor: Cursor, key: str, kind: int) -> DamagedGguf:
+    return cursor.damaged(f"the value of {shorten(key)} has the unknown type {kind}")

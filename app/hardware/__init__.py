@@ -1,0 +1,12 @@
+"""What this computer is: processor, memory and accelerators.
+
+May import `app.core` and `app.storage` only. Main entries: `probe()` for the whole description, `read_memory()`
+for the few numbers that change, cheap enough to call every second. Each source has a reader of its own whose
+parsing is a pure function; a source that fails costs a note in `Machine.notes`, never the probe.
+"""
+
+from app.hardware.machine import Accelerator, Cpu, Machine, Memory
+from app.hardware.memory import read_memory
+from app.hardware.probe import probe
+
+__all__ = ["Accelerator", "Cpu", "Machine", "Memory", "probe", "read_memory"]

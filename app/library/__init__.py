@@ -1,0 +1,11 @@
+"""The models on this machine: which files there are, what each is, and finding one by name.
+
+May import `app.gguf`, `app.core` and `app.storage`; reads folders, never writes them. Main
+entries: `scan(folders)` for all entries, `find_model(reference, folders)` for the one a person named.
+"""
+
+from app.library.entry import LibraryEntry
+from app.library.find import find_model
+from app.library.scan import scan
+
+__all__ = ["LibraryEntry", "find_model", "scan"]

@@ -1,0 +1,229 @@
+"""A worker process seen from the application.
+
+The application starts itself again with a worker argument and speaks the protocol over the
+child's stdin and stdout. stderr is the runtime's log: its last lines are kept and go with every
+failure.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+
+from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
+from app.core.jobs import CancelToken
+from app.runtime.protocol import (
+    FINAL_REPLIES,
+    Cancel,
+    Crashed,
+    Failed,
+    ProtocolError,
+    Reply,
+    Request,
+    Stopped,
+    read_reply,
+    write_message,
+)
+
+WORKER_ARGUMENT = "--runtime-worker"
+LOG_LINES = 200
+CANCEL_GRACE_S = 3.0
+"""After this long a worker that does not answer a Cancel is killed."""
+
+
+class WorkerCrash(Exception):
+    """A bug in the worker's own code; the message is its traceback."""
+
+
+def worker_command() -> list[str]:
+    """How this application starts itself as a worker, from source and frozen."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, WORKER_ARGUMENT]
+    # -P: the current folder is not searched for modules, whatever lies in it.
+    return [sys.executable, "-P", "-m", "app", WORKER_ARGUMENT]
+
+
+def start_worker() -> Worker:
+    return Worker(worker_command())
+
+
+class Worker:
+    """One child process. One request at a time; any thread may cancel it."""
+
+    def __init__(self, command: list[str]) -> None:
+        environment = dict(os.environ)
+        # A dying ggml would otherwise start a debugger to print a backtrace.
+        environment["GGML_NO_BACKTRACE"] = "1"
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            creationflags=flags,
+        )
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._request_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._protocol_error: ProtocolError | None = None
+        self._readers = (
+            threading.Thread(target=self._read_replies, name="worker-replies", daemon=True),
+            threading.Thread(target=self._read_log, name="worker-log", daemon=True),
+        )
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        return tuple(self._log)
+
+    def call(self, request: Request, cancel: CancelToken | None = None) -> Iterator[Reply]:
+        """Sends `request` and yields its replies, the final one included.
+
+        Raises the typed EnvironmentFault the worker reports, WorkerDied when the process ends
+        without an answer, Cancelled when it was cancelled before it had a result, WorkerCrash
+        for a bug in the worker.
+        """
+        cancel = cancel or CancelToken()
+        with self._request_lock:
+            cancel.raise_if_cancelled()
+            self._send(request)
+            finished = threading.Event()
+            forget = cancel.on_cancel(lambda: self._cancel(finished))
+            reply: Reply | None = None
+            try:
+                while not isinstance(reply, FINAL_REPLIES):
+                    reply = self._next_reply()
+                    yield self._accept(reply, cancel)
+            except GeneratorExit:
+                # The caller lost interest midway: what is still coming must not be taken for an
+                # answer to the next request.
+                if not isinstance(reply, FINAL_REPLIES):
+                    self._cancel(finished)
+                    self._drain()
+                raise
+            finally:
+                finished.set()
+                forget()
+
+    def call_for(self, request: Request, cancel: CancelToken | None = None) -> Reply:
+        """The final reply to a request whose intermediate ones do not matter."""
+        return list(self.call(request, cancel))[-1]
+
+    def close(self) -> None:
+        """Ends the process; returns when it is gone and its memory is free."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()  # the worker takes the end of its input as its end
+        try:
+            self._process.wait(timeout=CANCEL_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _next_reply(self) -> Reply | None:
+        """None when the process has ended, however often it is asked."""
+        reply = self._replies.get()
+        if reply is None:
+            self._replies.put(None)
+        return reply
+
+    def _accept(self, reply: Reply | None, cancel: CancelToken) -> Reply:
+        if reply is None:
+            cancel.raise_if_cancelled()
+            raise self._death()
+        if isinstance(reply, Failed):
+            kind = FAULTS.get(reply.kind, EnvironmentFault)
+            raise kind(reply.message, reply.hint, self.log)
+        if isinstance(reply, Crashed):
+            raise WorkerCrash(reply.report)
+        if isinstance(reply, Stopped):
+            raise Cancelled
+        return reply
+
+    def _drain(self) -> None:
+        while (reply := self._next_reply()) is not None:
+            if isinstance(reply, FINAL_REPLIES):
+                return
+
+    def _send(self, message: Request) -> None:
+        assert self._process.stdin is not None
+        try:
+            with self._write_lock:
+                write_message(self._process.stdin, message)
+        except (OSError, ValueError) as error:  # ValueError: closed meanwhile
+            raise self._death() from error
+
+    def _cancel(self, finished: threading.Event) -> None:
+        """Asks first; kills after a grace period, off the caller's thread."""
+
+        def ask_then_kill() -> None:
+            with suppress(WorkerDied):
+                self._send(Cancel())
+            if not finished.wait(CANCEL_GRACE_S):
+                self._process.kill()
+
+        threading.Thread(target=ask_then_kill, name="worker-cancel", daemon=True).start()
+
+    def _death(self) -> WorkerDied:
+        if self._protocol_error is not None:
+            self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=CANCEL_GRACE_S)
+        self._readers[1].join(timeout=1.0)
+        return WorkerDied(
+            f"The runtime that ran the model ended unexpectedly ({_ending(self._process.returncode)}).",
+            "Try again; if it happens again, choose a smaller context or a smaller quantization.",
+            self.log,
+        )
+
+    def _read_replies(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            while (reply := read_reply(self._process.stdout)) is not None:
+                self._replies.put(reply)
+        except ProtocolError as error:
+            self._protocol_error = error
+        self._replies.put(None)
+
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._log.append(line.decode("utf-8", "replace").rstrip())
+
+
+def _ending(return_code: int | None) -> str:
+    if return_code is None:
+        return "it no longer answers"
+    if return_code < 0:
+        name = signal.Signals(-return_code).name if -return_code in set(signal.Signals) else str(-return_code)
+        return f"signal {name}"
+    return f"exit code {return_code}"

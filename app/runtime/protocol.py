@@ -1,0 +1,262 @@
+"""Every message between the application and a worker, declared once.
+
+Framing: four bytes little-endian length, then one MessagePack map with a `type` tag. The
+application sends requests, one at a time, and may send `Cancel` while one runs; the worker
+answers each request with any number of intermediate replies and exactly one of its final ones.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+"""No message comes near this; a longer one means the stream is out of step."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, kw_only=True):
+    pass
+
+
+class ChatMessage(msgspec.Struct, frozen=True):
+    """One turn. `role` is 'system', 'user' or 'assistant'."""
+
+    role: str
+    content: str
+
+
+class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core.
+
+    `gpu_layers` -1: all that fit; without an accelerator it has no effect.
+    """
+
+    context_length: int = 4096
+    threads: int = 0
+    gpu_layers: int = -1
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """llama.cpp's sampler chain, in its terms and with its defaults.
+
+    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at `repeat_last_n` tokens.
+    `max_tokens` 0: until the model ends or the context is full.
+    """
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64
+    seed: int = 0
+    max_tokens: int = 0
+
+
+class Load(_Message):
+    path: str
+    settings: LoadSettings
+
+
+class Generate(_Message):
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+
+
+class Quantize(_Message):
+    """Makes `target` from `source`; `file_type` is a `llama_ftype`."""
+
+    source: str
+    target: str
+    file_type: int
+    threads: int
+
+
+class Describe(_Message):
+    """What runtime is this?"""
+
+
+class Cancel(_Message):
+    """Ends the running request early; without one it has no effect."""
+
+
+class LoadProgress(_Message):
+    """`fraction` of the weights read, 0 to 1."""
+
+    fraction: float
+
+
+class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What was loaded. `memory_bytes`: resident memory of the worker right after loading."""
+
+    context_length: int
+    load_s: float
+    memory_bytes: int
+    has_template: bool
+
+
+class Loaded(_Message):
+    model: ModelDescription
+
+
+class PromptProgress(_Message):
+    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
+
+    done: int
+    total: int
+    reused: int
+
+
+class Piece(_Message):
+    """The text since the last piece; `tokens` generated so far. At most one per display frame."""
+
+    text: str
+    tokens: int
+
+
+class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of one answer.
+
+    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
+    `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
+    the first token; `memory_bytes` the worker's resident memory at the end.
+    `finish_reason`: 'stop' (the model ended), 'length' (max_tokens), 'context' (the context is
+    full), 'cancelled'.
+    """
+
+    prompt_tokens: int
+    evaluated_tokens: int
+    tokens: int
+    prompt_s: float
+    prompt_tokens_per_s: float
+    time_to_first_token_s: float
+    tokens_per_s: float
+    memory_bytes: int
+    seed: int
+    finish_reason: str
+
+
+class Generated(_Message):
+    """`text` is the whole answer, which equals the pieces joined."""
+
+    text: str
+    statistics: GenerationStatistics
+
+
+class QuantizeProgress(_Message):
+    """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
+
+    index: int
+    count: int
+    tensor: str
+
+
+class Quantized(_Message):
+    pass
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of ggml's registry; `kind` is 'cpu', 'gpu', 'igpu' or 'accel'."""
+
+    name: str
+    description: str
+    backend: str
+    kind: str
+    total_bytes: int
+    free_bytes: int
+
+
+class Described(_Message):
+    version: str
+    system_info: str
+    backends: tuple[str, ...]
+    devices: tuple[Device, ...]
+
+
+class Failed(_Message):
+    """An EnvironmentFault of class `kind` (see `app.core.errors.FAULTS`)."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+class Crashed(_Message):
+    """A bug in the worker: its traceback."""
+
+    report: str
+
+
+class Stopped(_Message):
+    """The request was cancelled before it had a result."""
+
+
+Request = Load | Generate | Quantize | Describe | Cancel
+Reply = (
+    LoadProgress
+    | Loaded
+    | PromptProgress
+    | Piece
+    | Generated
+    | QuantizeProgress
+    | Quantized
+    | Described
+    | Failed
+    | Crashed
+    | Stopped
+)
+FINAL_REPLIES = (Loaded, Generated, Quantized, Described, Failed, Crashed, Stopped)
+
+_LENGTH = struct.Struct("<I")
+_encoder = msgspec.msgpack.Encoder()
+_request_decoder = msgspec.msgpack.Decoder(Request)
+_reply_decoder = msgspec.msgpack.Decoder(Reply)
+
+
+class ProtocolError(Exception):
+    """The stream does not hold what the protocol says: the other end is broken."""
+
+
+def write_message(stream: BinaryIO, message: Request | Reply) -> None:
+    """One write and one flush, so that messages of several threads never interleave."""
+    body = _encoder.encode(message)
+    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.flush()
+
+
+def read_request(stream: BinaryIO) -> Request | None:
+    """The next request; None at the end of the stream."""
+    body = _read_body(stream)
+    return None if body is None else _decode(_request_decoder, body)
+
+
+def read_reply(stream: BinaryIO) -> Reply | None:
+    """The next reply; None at the end of the stream."""
+    body = _read_body(stream)
+    return None if body is None else _decode(_reply_decoder, body)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"message of {len(body)} bytes: {error}") from error
+
+
+def _read_body(stream: BinaryIO) -> bytes | None:
+    head = stream.read(_LENGTH.size)
+    if not head:
+        return None
+    if len(head) < _LENGTH.size:
+        raise ProtocolError("the stream ends inside a length")
+    (length,) = _LENGTH.unpack(head)
+    if length > MESSAGE_LIMIT_BYTES:
+        raise ProtocolError(f"a message of {length} bytes")
+    body = stream.read(length)
+    if len(body) < length:
+        raise ProtocolError("the stream ends inside a message")
+    return body

@@ -1,0 +1,42 @@
+"""llama.cpp's log: written to stderr, the last lines kept to explain failures."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import llama_cpp
+
+_recent: deque[str] = deque(maxlen=60)
+_listeners: list[Callable[[str], None]] = []
+
+
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes | None, user_data: object) -> None:
+    line = (text or b"").decode("utf-8", "replace")
+    for listener in _listeners:
+        listener(line)
+    if line.strip(" .\n"):
+        _recent.append(line.rstrip("\n"))
+    sys.stderr.write(line)
+    sys.stderr.flush()
+
+
+def install_log() -> None:
+    llama_cpp.llama_log_set(_on_log, None)
+
+
+def recent_lines() -> tuple[str, ...]:
+    return tuple(_recent)
+
+
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Hands each piece of log text to `listener` while the block runs."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)

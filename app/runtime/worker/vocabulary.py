@@ -1,0 +1,82 @@
+"""Text to tokens and back, through llama.cpp's own tokenizer."""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+
+import llama_cpp
+
+
+class Vocabulary:
+    """The vocabulary of one model; tokens are its integer ids."""
+
+    def __init__(self, vocab: object) -> None:
+        self._vocab = vocab
+        self._pieces: dict[int, bytes] = {}
+        bos = int(llama_cpp.llama_vocab_bos(vocab))
+        self.any_token = bos if bos >= 0 else 0
+        self.bos_text = self._special_text(bos)
+        eos = int(llama_cpp.llama_vocab_eos(vocab))
+        self.eos_text = self._special_text(eos)
+        self._ends_with_eos = eos if bool(llama_cpp.llama_vocab_get_add_eos(vocab)) else None
+
+    def tokenize_prompt(self, text: str) -> list[int]:
+        """A rendered conversation: special tokens in `text` count, and the start token is added
+        where the model wants one and the template did not write it."""
+        template_wrote_bos = bool(self.bos_text) and text.startswith(self.bos_text)
+        tokens = self.tokenize_continuation(text, add_special=not template_wrote_bos)
+        if self._ends_with_eos is not None and tokens and tokens[-1] == self._ends_with_eos:
+            tokens.pop()  # the answer continues the prompt: it must not be closed already
+        return tokens
+
+    def tokenize_continuation(self, text: str, add_special: bool = False) -> list[int]:
+        data = text.encode("utf-8")
+        size = len(data) + 8
+        while True:
+            buffer = (ctypes.c_int32 * size)()
+            count = llama_cpp.llama_tokenize(self._vocab, data, len(data), buffer, size, add_special, True)
+            if count >= 0:
+                return list(buffer[:count])
+            size = -count
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; may be part of a UTF-8 character."""
+        known = self._pieces.get(token)
+        if known is not None:
+            return known
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            if count >= 0:
+                break
+            size = -count
+        self._pieces[token] = piece = buffer.raw[:count]
+        return piece
+
+    def is_end(self, token: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
+
+    def _special_text(self, token: int) -> str:
+        if token < 0:
+            return ""
+        text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
+        return (text or b"").decode("utf-8", "replace")
+
+
+class TextStream:
+    """Joins pieces to text, holding back the bytes of an unfinished character."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, piece: bytes) -> str:
+        return self._decoder.decode(piece)
+
+    def finish(self) -> str:
+        """What was held back; an unfinished character becomes U+FFFD."""
+        return self._decoder.decode(b"", True)

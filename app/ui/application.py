@@ -1,0 +1,77 @@
+"""Starts the window: the one place that makes the engine's long-lived parts and hands them to the pages."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import resources
+from PySide6.QtCore import QLocale, QTranslator
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from app import __version__
+from app.core.errors import EnvironmentFault
+from app.storage import DataFolder, Settings, data_folder, load_settings
+from app.ui import bugs, jobs
+from app.ui.preferences import Preferences
+from app.ui.services import Services
+from app.ui.theme import Theme
+from app.ui.window import MainWindow
+
+LEAVING_S = 5.0
+
+
+def run_application(argv: Sequence[str] | None = None) -> int:
+    """Opens the window and returns the exit status when it was closed. `argv` includes the program's name."""
+    application = QApplication(list(sys.argv if argv is None else argv))
+    prepare_application(application)
+    bugs.reporter().install()
+    window = open_window(application, data_folder())
+    window.show()
+    status = application.exec()
+    jobs.cancel_all(LEAVING_S)
+    return status
+
+
+def prepare_application(application: QApplication) -> None:
+    """Names, icon and translations."""
+    application.setApplicationName("nibble")
+    application.setApplicationDisplayName("Nibble")
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("nibble")
+    application.setWindowIcon(QIcon(str(resources.icon_path())))
+    translator = QTranslator(application)
+    if translator.load(QLocale(), "nibble", "_", str(resources.translations_folder())):
+        application.installTranslator(translator)
+
+
+def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
+    """The window on a data folder, not shown yet. A folder that cannot be used costs a message, not the window."""
+    faults: list[EnvironmentFault] = []
+    settings = Settings()
+    try:
+        folder.create()
+        _log_to(folder.logs)
+        settings = load_settings(folder.settings)
+    except EnvironmentFault as fault:
+        faults.append(fault)
+    preferences = Preferences(folder.settings, settings)
+    preferences.setParent(application)
+    theme = Theme(application, settings.appearance)
+    preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
+    window = MainWindow(Services(folder, preferences))
+    for fault in faults:
+        window.show_fault(fault)
+    return window
+
+
+def _log_to(folder: Path) -> None:
+    if bugs.log.handlers:
+        return
+    handler = RotatingFileHandler(folder / "nibble.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    bugs.log.addHandler(handler)

@@ -1,0 +1,222 @@
+"""The "This computer" strip: processor, memory and accelerators, kept up to date while it can be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from app.core.jobs import JobControl
+from app.core.units import format_bytes
+from app.ui import jobs
+from app.ui.parts import ElidedLabel, Glyph, label
+
+if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
+    from app.hardware import Accelerator, Cpu, Machine, Memory
+
+REFRESH_MS = 1000
+PROBES_EVERY_S = 10
+SEGMENT_PX = 216
+SCARCE = 0.85
+
+
+class Segment(QWidget):
+    """One part of the computer: name, a line of facts, and a bar where there is something to fill."""
+
+    def __init__(self, glyph: str, name: str, with_bar: bool) -> None:
+        super().__init__()
+        self._name = ElidedLabel(name, "strong")
+        self._facts = ElidedLabel("", "caption")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._bar.setVisible(with_bar)
+        words = QVBoxLayout()
+        words.setContentsMargins(0, 0, 0, 0)
+        words.setSpacing(4)
+        words.addWidget(self._name)
+        words.addWidget(self._facts)
+        words.addWidget(self._bar)
+        words.addStretch()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        column = QVBoxLayout()
+        column.addWidget(Glyph(glyph, "accent", 24))
+        column.addStretch()
+        row.addLayout(column)
+        row.addLayout(words, 1)
+
+    def show_facts(self, facts: str, tip: str) -> None:
+        self._facts.setText(facts)
+        self.setToolTip(tip)
+        self.setAccessibleName(f"{self._name.text()}: {facts}")
+
+    def show_level(self, used: float) -> None:
+        """`used`: share in use, 0 to 1."""
+        self._bar.setValue(round(used * 1000))
+        self._bar.setAccessibleName(self._name.text())
+        level = "high" if used > SCARCE else ""
+        if self._bar.property("level") != level:
+            self._bar.setProperty("level", level)
+            self._bar.style().polish(self._bar)
+
+
+class ComputerStrip(QFrame):
+    """Fills itself with a job when first shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.setAccessibleName(self.tr("This computer"))
+        self._machine: Machine | None = None
+        self._segments: list[Segment] = []
+        self._columns = 0
+        self._busy = False
+        self._ticks = 0
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(16)
+        self._notes = QVBoxLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.setSpacing(8)
+        column.addLayout(self._grid)
+        column.addLayout(self._notes)
+        self._place([self._processor_being_read()])
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def machine(self) -> Machine | None:
+        """What is shown; None until the first look has ended."""
+        return self._machine
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._probe()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._timer.stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place(self._segments)
+
+    def show_machine(self, machine: Machine) -> None:
+        described = self._machine
+        self._machine = machine
+        if described is None or _parts(described) != _parts(machine):
+            self._rebuild(machine)
+        self._show_memory(machine.memory)
+        for segment, accelerator in zip(self._segments[2:], machine.accelerators, strict=False):
+            self._show_accelerator(segment, accelerator)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        # Asking a driver wakes a sleeping laptop GPU, so cards are looked at less often than memory.
+        if self._ticks % PROBES_EVERY_S == 0:
+            self._probe()
+        else:
+            self._read_memory()
+
+    def _probe(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        jobs.run(self, "Look at this computer", _probe, on_done=self.show_machine, on_end=self._rest)
+
+    def _read_memory(self) -> None:
+        if self._busy or self._machine is None:
+            return
+        self._busy = True
+        jobs.run(self, "Read memory", _read_memory, on_done=self._show_memory, on_end=self._rest)
+
+    def _rest(self) -> None:
+        self._busy = False
+
+    def _processor_being_read(self) -> Segment:
+        segment = Segment("cpu", self.tr("This computer"), with_bar=False)
+        segment.show_facts(self.tr("Having a look…"), "")
+        return segment
+
+    def _rebuild(self, machine: Machine) -> None:
+        segments = [self._cpu_segment(machine.cpu), Segment("hard-drives", self.tr("Memory"), with_bar=True)]
+        segments += [Segment("circuitry", _short(each.name), with_bar=True) for each in machine.accelerators]
+        for old in self._segments:
+            self._grid.removeWidget(old)
+            old.deleteLater()
+        self._columns = 0
+        self._place(segments)
+        while (item := self._notes.takeAt(0)) is not None:
+            if (old_note := item.widget()) is not None:
+                old_note.deleteLater()
+        for note in machine.notes:
+            self._notes.addWidget(label(note, "warning", wrap=True))
+
+    def _cpu_segment(self, cpu: Cpu) -> Segment:
+        segment = Segment("cpu", cpu.name, with_bar=False)
+        cores = self.tr("1 core") if cpu.physical_cores == 1 else self.tr("{n} cores").format(n=cpu.physical_cores)
+        widest = next((name for name in ("AVX512", "AVX2", "AVX", "SVE", "NEON") if name in cpu.features), "")
+        tip = "\n".join(
+            [
+                cpu.name,
+                self.tr("{physical} physical cores, {logical} threads").format(
+                    physical=cpu.physical_cores, logical=cpu.logical_cores
+                ),
+                self.tr("Instruction sets: {names}").format(names=", ".join(cpu.features) or "?"),
+            ]
+        )
+        segment.show_facts(" · ".join(filter(None, (cores, widest))), tip)
+        return segment
+
+    def _show_memory(self, memory: Memory) -> None:
+        segment = self._segments[1]
+        self._show_space(segment, memory.available_bytes, memory.total_bytes)
+
+    def _show_accelerator(self, segment: Segment, accelerator: Accelerator) -> None:
+        self._show_space(segment, accelerator.free_bytes, accelerator.total_bytes, f"{accelerator.name}, {accelerator.backend}")
+
+    def _show_space(self, segment: Segment, free_bytes: int, total_bytes: int, heading: str = "") -> None:
+        facts = self.tr("{free} free of {total}").format(
+            free=format_bytes(free_bytes), total=format_bytes(total_bytes)
+        )
+        exact = self.tr("{free:,} of {total:,} bytes free").format(free=free_bytes, total=total_bytes)
+        segment.show_facts(facts, f"{heading}\n{exact}".strip())
+        segment.show_level(1 - free_bytes / total_bytes if total_bytes else 0.0)
+
+    def _place(self, segments: list[Segment]) -> None:
+        columns = max(1, min(len(segments), (self.width() - 32) // SEGMENT_PX))
+        if columns == self._columns and segments is self._segments:
+            return
+        self._segments, self._columns = segments, columns
+        for index, segment in enumerate(segments):
+            self._grid.addWidget(segment, index // columns, index % columns)
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
+
+
+def _parts(machine: Machine) -> object:
+    """What decides which segments there are; numbers that change are left out."""
+    return machine.cpu, tuple((each.name, each.backend) for each in machine.accelerators), machine.notes
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("NVIDIA ").removeprefix("AMD ")
+
+
+def _probe(control: JobControl) -> Machine:
+    from app.hardware import probe
+
+    return probe()
+
+
+def _read_memory(control: JobControl) -> Memory:
+    from app.hardware import read_memory
+
+    return read_memory()

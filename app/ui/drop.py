@@ -1,0 +1,40 @@
+"""Files dropped onto the window: which of them are models, and the veil that says what will happen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from app.ui.parts import Glyph, label
+
+
+def dropped_models(mime: QMimeData) -> list[Path]:
+    """The local .gguf files and folders in what is dragged."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix.lower() == ".gguf" or path.is_dir()]
+
+
+class DropVeil(QFrame):
+    """Covers its parent while something it takes is dragged over it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "drop")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch()
+        column.addWidget(Glyph("download-simple", "on_accent_soft", 56), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(label(self.tr("Drop to add to your library"), "title"), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(
+            label(self.tr("The files stay where they are.")), 0, Qt.AlignmentFlag.AlignHCenter
+        )
+        column.addStretch()
+        self.hide()
+
+    def cover(self) -> None:
+        self.setGeometry(self.parentWidget().rect().adjusted(16, 16, -16, -16))
+        self.raise_()
+        self.show()

@@ -1,0 +1,72 @@
+"""Icons: glyphs of the Phosphor font that comes with qtawesome, in the theme's colours.
+
+The font is used without importing qtawesome. That import takes 160 ms, its first icon loads and hashes twelve
+fonts, and on Windows it copies them into the person's font folder; its icons also keep the colours they were
+made with. These take their colour when they are painted, so they follow the theme.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
+
+from app.ui import theme
+
+
+def icon(name: str, colour: str = "muted", checked: str | None = None) -> QIcon:
+    """The glyph `name` in the theme's `colour`, and in `checked` where the control is on."""
+    return QIcon(_GlyphEngine(name, colour, checked or colour))
+
+
+def paint(painter: QPainter, rect: QRect, name: str, colour: QColor) -> None:
+    """Paints the glyph `name` into the middle of `rect`, as high as the rectangle."""
+    family, glyphs = _font()
+    font = QFont(family)
+    font.setPixelSize(max(min(rect.height(), rect.width()), 1))
+    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    painter.save()
+    painter.setFont(font)
+    painter.setPen(colour)
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, glyphs[name])
+    painter.restore()
+
+
+class _GlyphEngine(QIconEngine):
+    def __init__(self, name: str, colour: str, checked: str) -> None:
+        super().__init__()
+        self._name = name
+        self._colours = {QIcon.State.Off: colour, QIcon.State.On: checked}
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        tokens = theme.current()
+        colour = tokens.colour(self._colours[state])
+        if mode is QIcon.Mode.Disabled:
+            colour = theme.blend(colour, tokens.colour("surface"), 0.45)
+        paint(painter, rect, self._name, colour)
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        pixmap = QPixmap(size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        return pixmap
+
+
+@cache
+def _font() -> tuple[str, dict[str, str]]:
+    """The font's family and its characters by glyph name."""
+    spec = find_spec("qtawesome")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("qtawesome is not installed")
+    folder = Path(spec.origin).parent / "fonts"
+    file = next(folder.glob("phosphor-[0-9]*.ttf"))
+    charmap = next(folder.glob("phosphor-charmap-*.json"))
+    families = QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(file)))
+    codes = json.loads(charmap.read_text(encoding="utf-8"))
+    return families[0], {name: chr(int(code, 16)) for name, code in codes.items()}

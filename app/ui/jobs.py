@@ -1,0 +1,154 @@
+"""The only place where engine callbacks become Qt events.
+
+`run` starts a Job and delivers what it reports on the GUI thread:
+
+    jobs.run(self, "Scan models", work, on_value=self._add, on_done=self._finish, on_failed=self.notices.show_fault)
+
+Whatever happens, `on_end` comes last and exactly once, so that is where a busy state is left. A bug in the work
+goes to the "something went wrong in Nibble" notice by itself (see `bugs`). When the owner is destroyed, its job
+is cancelled and nothing more is delivered; that is not an error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import shiboken6
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Emitted, Ended, Job, JobControl, JobState, Progress
+from app.ui import bugs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What to call on the GUI thread; each may be None."""
+
+    progress: Callable[[Progress], None] | None
+    value: Callable[[Any], None] | None
+    done: Callable[[Any], None] | None
+    failed: Callable[[EnvironmentFault], None] | None
+    cancelled: Callable[[], None] | None
+    end: Callable[[], None] | None
+
+
+def run(
+    owner: QObject,
+    name: str,
+    work: Callable[[JobControl], T],
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_value: Callable[[Any], None] | None = None,
+    on_done: Callable[[T], None] | None = None,
+    on_failed: Callable[[EnvironmentFault], None] | None = None,
+    on_cancelled: Callable[[], None] | None = None,
+    on_end: Callable[[], None] | None = None,
+) -> Job[T]:
+    """Runs `work(control)` on a thread of its own for `owner`; call from the GUI thread.
+
+    `name` says what is being done ("Quantize bard"), for logs and bug reports.
+    """
+    handlers = Handlers(on_progress, on_value, on_done, on_failed, on_cancelled, on_end)
+    relay = _Relay(owner, handlers)
+    job = Job(name, work, relay.listen)
+    relay.job = job
+    _relays.add(relay)
+    return job.start()
+
+
+def running() -> tuple[Job[Any], ...]:
+    """The jobs that have not told their end yet."""
+    return tuple(relay.job for relay in _relays if relay.job is not None)
+
+
+def cancel_all(timeout_s: float) -> bool:
+    """Cancels every job and waits for them; True when all ended in time. For leaving the program."""
+    jobs = running()
+    for job in jobs:
+        job.cancel()
+    deadline = time.monotonic() + timeout_s
+    return all([job.wait(max(deadline - time.monotonic(), 0.0)) for job in jobs])
+
+
+class _Relay(QObject):
+    """Carries one job's events from its thread to the GUI thread.
+
+    Not a child of the owner: the job's thread may be emitting while the owner is destroyed. It is kept in
+    `_relays` until the job's end has been delivered.
+    """
+
+    _arrived = Signal(object)
+
+    def __init__(self, owner: QObject, handlers: Handlers) -> None:
+        super().__init__()
+        self.job: Job[Any] | None = None
+        self._owner = owner
+        self._handlers = handlers
+        self._lock = threading.Lock()
+        self._latest: Progress | None = None
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        owner.destroyed.connect(self._cancel)
+
+    def listen(self, event: object) -> None:
+        """Called on the job's thread."""
+        if isinstance(event, Progress):
+            # At most one progress is on its way: thousands of reports per second must not fill the queue.
+            with self._lock:
+                waiting, self._latest = self._latest is not None, event
+            if waiting:
+                return
+        self._arrived.emit(event)
+
+    @Slot()
+    def _cancel(self) -> None:
+        if self.job is not None:
+            self.job.cancel()
+
+    @Slot(object)
+    def _deliver(self, event: object) -> None:
+        if isinstance(event, Progress):
+            with self._lock:
+                event, self._latest = self._latest or event, None
+        try:
+            if shiboken6.isValid(self._owner):
+                self._dispatch(event)
+        finally:
+            if isinstance(event, Ended):
+                _relays.discard(self)
+
+    def _dispatch(self, event: object) -> None:
+        handlers = self._handlers
+        if isinstance(event, Progress):
+            _call(handlers.progress, event)
+        elif isinstance(event, Emitted):
+            _call(handlers.value, event.value)
+        elif isinstance(event, Ended):
+            try:
+                self._dispatch_end(event)
+            finally:
+                _call(handlers.end)
+
+    def _dispatch_end(self, ended: Ended[Any]) -> None:
+        if ended.state is JobState.DONE:
+            _call(self._handlers.done, ended.result)
+        elif ended.state is JobState.CANCELLED:
+            _call(self._handlers.cancelled)
+        elif isinstance(ended.error, EnvironmentFault):
+            _call(self._handlers.failed, ended.error)
+        elif ended.error is not None:
+            bugs.reporter().report(ended.error, self.job.name if self.job else "")
+
+
+_relays: set[_Relay] = set()
+
+
+def _call(handler: Callable[..., None] | None, *arguments: object) -> None:
+    if handler is not None:
+        handler(*arguments)

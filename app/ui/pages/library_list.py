@@ -1,0 +1,359 @@
+"""The list of models: paints its rows, and turns clicks and keys on them into signals.
+
+A click on a row opens a chat; the small buttons at its end do the rest. The buttons are painted, not widgets, so
+that thousands of rows stay fast; everything they do is also in the row's menu and has a key.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFontMetrics,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+    QTreeView,
+    QWidget,
+)
+
+from app.ui import icons, theme
+from app.ui.pages.library_rows import Column, Row, RowFilter, row_at
+
+Index = QModelIndex | QPersistentModelIndex
+
+ROW_PX = 60
+FAULT_ROW_PX = 80
+EDGE = 16
+BUTTON = 32
+
+
+class RowAction(Enum):
+    """A button of a row, with its glyph."""
+
+    CHAT = "chat-circle"
+    COMPARE = "columns"
+    MAKE = "arrows-in-simple"
+
+
+class ModelList(QTreeView):
+    """Emits the row a person chose something for; `menu_asked` also where on the screen."""
+
+    chat_asked = Signal(object)
+    compare_asked = Signal(object)
+    make_asked = Signal(object, QPoint)
+    menu_asked = Signal(object, QPoint)
+
+    def __init__(self, rows: RowFilter) -> None:
+        super().__init__()
+        self._hovered = QPersistentModelIndex()
+        self._hovered_action: RowAction | None = None
+        self._pressed: tuple[Row, RowAction] | None = None
+        self._marked: frozenset[object] = frozenset()
+        self.setModel(rows)
+        self.setItemDelegate(_RowHeight(self))
+        self.setAccessibleName(self.tr("Models"))
+        self.setRootIsDecorated(False)
+        self.setItemsExpandable(False)
+        self.setMouseTracking(True)
+        self.setSortingEnabled(True)
+        self.sortByColumn(Column.MODEL, Qt.SortOrder.AscendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setSingleStep(ROW_PX // 2)
+        self._settle_columns()
+
+    def mark(self, paths: frozenset[object]) -> None:
+        """Shows these files as chosen for comparing."""
+        self._marked = paths
+        self.viewport().update()
+
+    def current_row(self) -> Row | None:
+        return row_at(self.currentIndex())
+
+    def buttons_of(self, row: Row) -> tuple[RowAction, ...]:
+        return tuple(RowAction) if row.is_model else ()
+
+    def button_rect(self, index: Index, action: RowAction) -> QRect:
+        """Where a row's button is, in the viewport."""
+        area = self.visualRect(QModelIndex(index.sibling(index.row(), Column.ACTIONS)))
+        right = area.right() - EDGE + 8
+        top = area.center().y() - BUTTON // 2 + 1
+        make = QRect(right - BUTTON, top, BUTTON, BUTTON)
+        compare = make.translated(-BUTTON - 4, 0)
+        chat = QRect(compare.left() - 8 - self._chat_px(), top, self._chat_px(), BUTTON)
+        return {RowAction.CHAT: chat, RowAction.COMPARE: compare, RowAction.MAKE: make}[action]
+
+    # Painting
+
+    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = row_at(index)
+        if row is None:
+            return
+        area = QRect(0, option.rect.top(), self.viewport().width(), option.rect.height())
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_ground(painter, area, index)
+        if row.fault is not None:
+            self._paint_fault(painter, area, row)
+        else:
+            self._paint_cells(painter, index, row)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, area: QRect, index: Index) -> None:
+        tokens = theme.current()
+        inner = area.adjusted(4, 3, -4, -3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if self.selectionModel().isRowSelected(index.row(), QModelIndex()):
+            painter.setBrush(tokens.colour("accent_soft"))
+            painter.drawRoundedRect(inner, 8, 8)
+        elif self._is_hovered(index):
+            painter.setBrush(tokens.colour("hover"))
+            painter.drawRoundedRect(inner, 8, 8)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if index.row() < self.model().rowCount() - 1:
+            painter.setPen(QPen(tokens.colour("border"), 1))
+            painter.drawLine(area.left() + EDGE, area.bottom(), area.right() - EDGE, area.bottom())
+        if self.hasFocus() and self.currentIndex().row() == index.row():
+            painter.setPen(QPen(tokens.colour("accent"), 2))
+            painter.drawRoundedRect(inner, 8, 8)
+
+    def _paint_cells(self, painter: QPainter, index: Index, row: Row) -> None:
+        for column in Column:
+            cell = index.sibling(index.row(), column)
+            area = self.visualRect(QModelIndex(cell))
+            if column is Column.MODEL:
+                self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
+            elif column is Column.QUANTIZATION:
+                _paint_chip(painter, area.adjusted(8, 0, 0, 0), row.quantization or "?")
+            elif column is not Column.ACTIONS:
+                text = str(cell.data(Qt.ItemDataRole.DisplayRole))
+                alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                _paint_text(painter, area.adjusted(8, 0, -8, 0), text, "body", "text", alignment)
+        for action in self.buttons_of(row):
+            self._paint_button(painter, index, row, action)
+
+    def _paint_name(self, painter: QPainter, area: QRect, row: Row) -> None:
+        upper, lower = _two_lines(area)
+        _paint_text(painter, upper, row.title, "body", "text", strong=True)
+        _paint_text(painter, lower, " · ".join(filter(None, (row.architecture, row.subtitle))), "caption", "muted")
+
+    def _paint_fault(self, painter: QPainter, area: QRect, row: Row) -> None:
+        assert row.fault is not None
+        icons.paint(painter, QRect(EDGE, area.top() + 13, 18, 18), "warning", theme.current().colour("warning"))
+        line = QFontMetrics(theme.font("body")).height() + 2
+        text = QRect(EDGE + 28, area.top() + 11, area.width() - 2 * EDGE - 28, line)
+        _paint_text(painter, text, row.title, "body", "text", strong=True)
+        _paint_text(painter, text.translated(0, line), row.fault.message, "caption", "warning")
+        _paint_text(painter, text.translated(0, 2 * line - 2), row.fault.hint, "caption", "muted")
+
+    def _paint_button(self, painter: QPainter, index: Index, row: Row, action: RowAction) -> None:
+        tokens = theme.current()
+        rect = self.button_rect(index, action)
+        under_pointer = self._is_hovered(index) and self._hovered_action is action
+        painter.setPen(Qt.PenStyle.NoPen)
+        if action is RowAction.CHAT:
+            # The whole row opens the chat, so its button lights up with the row.
+            lit = self._is_hovered(index) and self._hovered_action in (None, RowAction.CHAT)
+            self._paint_chat_button(painter, rect, lit)
+            return
+        marked = action is RowAction.COMPARE and row.path in self._marked
+        if under_pointer or marked:
+            painter.setBrush(tokens.colour("accent_soft" if marked else "track"))
+            painter.drawRoundedRect(rect, 6, 6)
+        colour = tokens.colour("on_accent_soft" if marked else "text" if under_pointer else "muted")
+        if action is RowAction.MAKE and not row.can_quantize:
+            colour = theme.blend(colour, tokens.colour("surface"), 0.45)
+        icons.paint(painter, rect.adjusted(6, 6, -6, -6), action.value, colour)
+
+    def _paint_chat_button(self, painter: QPainter, rect: QRect, lit: bool) -> None:
+        tokens = theme.current()
+        if lit:
+            painter.setBrush(tokens.colour("accent"))
+            painter.drawRoundedRect(rect, 6, 6)
+        colour = "on_accent" if lit else "accent"
+        icons.paint(painter, QRect(rect.left() + 9, rect.top() + 7, 18, 18), RowAction.CHAT.value, tokens.colour(colour))
+        _paint_text(painter, rect.adjusted(33, 0, 0, 0), self.tr("Chat"), "body", colour, strong=True)
+
+    # Pointer and keys
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self._hover(event.position().toPoint())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(QPoint(-1, -1))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._pressed = self._target(event.position().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        pressed, self._pressed = self._pressed, None
+        if pressed is not None and pressed == self._target(event.position().toPoint()):
+            self._do(*pressed)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        row = self.current_row()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.is_model:
+            self._do(row, RowAction.CHAT)
+            return
+        super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        index = self.currentIndex()
+        row = row_at(index)
+        if row is not None:
+            keyboard = event.reason() is QContextMenuEvent.Reason.Keyboard
+            at = self.viewport().mapToGlobal(self.visualRect(index).center()) if keyboard else event.globalPos()
+            self.menu_asked.emit(row, at)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            index = self.indexAt(event.pos())
+            action = self._action_at(index, event.pos())
+            if action is not None:
+                QToolTip.showText(event.globalPos(), self._tip(action, row_at(index)), self.viewport())
+                return True
+        return super().viewportEvent(event)
+
+    def make_menu_place(self, row: Row) -> QPoint:
+        """Where the menu of a row's "make" button opens, on the screen."""
+        for number in range(self.model().rowCount()):
+            index = self.model().index(number, 0)
+            if row_at(index) == row:
+                return self.viewport().mapToGlobal(self.button_rect(index, RowAction.MAKE).bottomLeft())
+        return self.viewport().mapToGlobal(QPoint(0, 0))
+
+    def _do(self, row: Row, action: RowAction) -> None:
+        if action is RowAction.CHAT:
+            self.chat_asked.emit(row)
+        elif action is RowAction.COMPARE:
+            self.compare_asked.emit(row)
+        else:
+            self.make_asked.emit(row, self.make_menu_place(row))
+
+    def _target(self, point: QPoint) -> tuple[Row, RowAction] | None:
+        index = self.indexAt(point)
+        row = row_at(index)
+        if row is None or not row.is_model:
+            return None
+        return row, self._action_at(index, point) or RowAction.CHAT
+
+    def _action_at(self, index: QModelIndex, point: QPoint) -> RowAction | None:
+        row = row_at(index)
+        for action in self.buttons_of(row) if row else ():
+            if self.button_rect(index, action).contains(point):
+                return action
+        return None
+
+    def _hover(self, point: QPoint) -> None:
+        index = self.indexAt(point) if self.viewport().rect().contains(point) else QModelIndex()
+        self._hovered = QPersistentModelIndex(index)
+        self._hovered_action = self._action_at(index, point)
+        self.viewport().setCursor(
+            Qt.CursorShape.PointingHandCursor if self._target(point) else Qt.CursorShape.ArrowCursor
+        )
+        self.viewport().update()
+
+    def _is_hovered(self, index: Index) -> bool:
+        return self._hovered.isValid() and self._hovered.row() == index.row()
+
+    def _tip(self, action: RowAction, row: Row | None) -> str:
+        if action is RowAction.CHAT:
+            return self.tr("Chat with this model (Enter)")
+        if action is RowAction.COMPARE:
+            return self.tr("Choose for comparing side by side")
+        if row is not None and not row.can_quantize:
+            return self.tr("Quantizations are made from F32, F16 or BF16 files")
+        return self.tr("Make a smaller copy of this model…")
+
+    def _chat_px(self) -> int:
+        return 33 + QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(self.tr("Chat")) + 12
+
+    def _settle_columns(self) -> None:
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionsMovable(False)
+        header.setSectionsClickable(True)
+        header.setMinimumSectionSize(48)
+        metrics = QFontMetrics(theme.font("body"))
+        widths = {
+            Column.QUANTIZATION: metrics.horizontalAdvance("Quantization") + 32,
+            Column.PARAMETERS: metrics.horizontalAdvance("Parameters") + 24,
+            Column.SIZE: metrics.horizontalAdvance("999.9 MB") + 24,
+            Column.CONTEXT: metrics.horizontalAdvance("Context") + 24,
+            Column.ACTIONS: self._chat_px() + 8 + BUTTON + 4 + BUTTON + 2 * EDGE,
+        }
+        for column in Column:
+            stretch = column is Column.MODEL
+            header.setSectionResizeMode(
+                column, QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
+            )
+            if not stretch:
+                header.resizeSection(column, widths[column])
+
+
+class _RowHeight(QStyledItemDelegate):
+    """Gives rows their height; the list itself paints them."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        row = row_at(index)
+        return QSize(0, FAULT_ROW_PX if row is not None and row.fault is not None else ROW_PX)
+
+
+def _two_lines(area: QRect) -> tuple[QRect, QRect]:
+    upper = QFontMetrics(theme.font("body", strong=True)).height()
+    lower = QFontMetrics(theme.font("caption")).height()
+    top = area.center().y() - (upper + 2 + lower) // 2
+    return (
+        QRect(area.left(), top, area.width(), upper),
+        QRect(area.left(), top + upper + 2, area.width(), lower),
+    )
+
+
+def _paint_chip(painter: QPainter, area: QRect, text: str) -> None:
+    tokens = theme.current()
+    font = theme.font("caption", strong=True)
+    width = min(QFontMetrics(font).horizontalAdvance(text) + 16, area.width())
+    chip = QRect(area.left(), area.center().y() - 11, width, 24)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(tokens.colour("chip"))
+    painter.drawRoundedRect(chip, 6, 6)
+    _paint_text(painter, chip, text, "caption", "text", Qt.AlignmentFlag.AlignCenter, strong=True)
+
+
+def _paint_text(
+    painter: QPainter,
+    area: QRect,
+    text: str,
+    role: str,
+    colour: str,
+    alignment: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignVCenter,
+    *,
+    strong: bool = False,
+) -> None:
+    font = theme.font(role, strong=strong)
+    painter.setFont(font)
+    painter.setPen(QColor(theme.current().colour(colour)))
+    shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+    painter.drawText(area, alignment, shown)

@@ -1,0 +1,270 @@
+"""What the library lists: one `Row` for each model or faulty file, and the Qt model over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
+
+from app.core.errors import EnvironmentFault
+from app.core.units import format_bytes, format_count
+
+if TYPE_CHECKING:  # the library is imported by the job that scans, not by the window that opens
+    from app.library import LibraryEntry
+
+ROW_ROLE = int(Qt.ItemDataRole.UserRole)
+SORT_ROLE = ROW_ROLE + 1
+
+WHOLE_NUMBERS = ("F32", "F16", "BF16")
+"""The formats quantizations are made from."""
+
+
+class Column(IntEnum):
+    MODEL = 0
+    QUANTIZATION = 1
+    PARAMETERS = 2
+    SIZE = 3
+    CONTEXT = 4
+    ACTIONS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list. `file_bytes` in bytes, `context` in tokens; 0 where the file does not say.
+
+    With a `fault` the file cannot be used and the numbers are 0.
+    """
+
+    path: Path
+    title: str
+    subtitle: str
+    architecture: str = ""
+    quantization: str = ""
+    bits_per_weight: float = 0.0
+    parameters: int = 0
+    file_bytes: int = 0
+    context: int = 0
+    is_model: bool = False
+    fault: EnvironmentFault | None = None
+
+    @property
+    def can_quantize(self) -> bool:
+        return self.is_model and self.quantization in WHOLE_NUMBERS
+
+    @property
+    def label(self) -> str:
+        """How a sentence calls it: `Bard (Q4_K_M)`."""
+        return f"{self.title} ({self.quantization})" if self.quantization else self.title
+
+
+def row_of(entry: LibraryEntry) -> Row:
+    """The line for a library entry."""
+    facts = entry.facts
+    if facts is None:
+        return Row(entry.path, entry.name, str(entry.path.parent), fault=entry.fault)
+    parts = f" (+{len(facts.files) - 1})" if len(facts.files) > 1 else ""
+    return Row(
+        path=entry.path,
+        title=facts.name or entry.name,
+        subtitle=f"{entry.path.name}{parts}",
+        architecture=facts.architecture or "",
+        quantization=facts.quantization or "",
+        bits_per_weight=facts.bits_per_weight or 0.0,
+        parameters=facts.parameters,
+        file_bytes=facts.file_bytes,
+        context=facts.context_length or 0,
+        is_model=facts.kind == "model" and entry.fault is None,
+        fault=entry.fault,
+    )
+
+
+def format_context(tokens: int) -> str:
+    """`131072` -> `128k`, `512` -> `512`: context lengths are powers of two and known by their k."""
+    return f"{tokens // 1024}k" if tokens >= 1024 and tokens % 1024 == 0 else f"{tokens:,}"
+
+
+class RowModel(QAbstractTableModel):
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._rows: list[Row] = []
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Shows exactly these; keeps selection and scroll position when the same files stay."""
+        if [row.path for row in rows] == [row.path for row in self._rows]:
+            self._rows = list(rows)
+            if rows:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(Column) - 1))
+            return
+        self.beginResetModel()
+        self._rows = list(rows)
+        self.endResetModel()
+
+    def append(self, row: Row) -> None:
+        at = len(self._rows)
+        self.beginInsertRows(QModelIndex(), at, at)
+        self._rows.append(row)
+        self.endInsertRows()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(Column)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self._rows[index.row()]
+        column = Column(index.column())
+        reader = _ROLES.get(role)
+        return reader(row, column) if reader else None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        column = Column(section)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _titles()[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _explanations().get(column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
+        return None
+
+
+class RowFilter(QSortFilterProxyModel):
+    """Sorts, and shows the rows in which every word of the filter occurs."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._words: list[str] = []
+        self.setSortRole(SORT_ROLE)
+        self.setDynamicSortFilter(True)
+
+    def set_words(self, text: str) -> None:
+        self.beginFilterChange()
+        self._words = text.casefold().split()
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex) -> bool:
+        row = self.sourceModel().index(source_row, 0, source_parent).data(ROW_ROLE)
+        text = f"{row.title} {row.subtitle} {row.architecture} {row.quantization}".casefold()
+        return all(word in text for word in self._words)
+
+    def lessThan(
+        self, left: QModelIndex | QPersistentModelIndex, right: QModelIndex | QPersistentModelIndex
+    ) -> bool:
+        return bool(left.data(SORT_ROLE) < right.data(SORT_ROLE))
+
+
+def row_at(index: QModelIndex | QPersistentModelIndex) -> Row | None:
+    row = index.data(ROW_ROLE) if index.isValid() else None
+    return row if isinstance(row, Row) else None
+
+
+def _titles() -> dict[Column, str]:
+    return {
+        Column.MODEL: _tr("Model"),
+        Column.QUANTIZATION: _tr("Quantization"),
+        Column.PARAMETERS: _tr("Parameters"),
+        Column.SIZE: _tr("Size"),
+        Column.CONTEXT: _tr("Context"),
+        Column.ACTIONS: "",
+    }
+
+
+def _explanations() -> dict[Column, str]:
+    return {
+        Column.QUANTIZATION: _tr("How many bits each weight is stored in, and in which scheme"),
+        Column.PARAMETERS: _tr("How many weights the model has"),
+        Column.SIZE: _tr("Size of the file; the model needs a little more memory than this"),
+        Column.CONTEXT: _tr("The longest conversation the model was made for, in tokens (1k = 1024)"),
+    }
+
+
+def _text(row: Row, column: Column) -> str:
+    if column is Column.MODEL:
+        return row.title
+    if row.fault is not None or column is Column.ACTIONS:
+        return ""
+    if column is Column.QUANTIZATION:
+        return row.quantization
+    if column is Column.PARAMETERS:
+        return format_count(row.parameters)
+    if column is Column.SIZE:
+        return format_bytes(row.file_bytes)
+    return format_context(row.context) if row.context else "–"
+
+
+def _tip(row: Row, column: Column) -> str | None:
+    if row.fault is not None:
+        return f"{row.path}\n{row.fault.message}\n{row.fault.hint}".strip()
+    if column is Column.MODEL:
+        return f"{row.title}\n{row.path}"
+    if column is Column.QUANTIZATION:
+        return _tr("{bits:.2f} bits per weight").format(bits=row.bits_per_weight)
+    if column is Column.PARAMETERS:
+        return _tr("{count:,} parameters").format(count=row.parameters)
+    if column is Column.SIZE:
+        return _tr("{count:,} bytes").format(count=row.file_bytes)
+    if column is Column.CONTEXT and row.context:
+        return _tr("{count:,} tokens").format(count=row.context)
+    return None
+
+
+def _sort_key(row: Row, column: Column) -> tuple[Any, ...]:
+    by_name = (row.title.casefold(), -row.file_bytes, str(row.path))
+    first = {
+        Column.QUANTIZATION: row.bits_per_weight,
+        Column.PARAMETERS: row.parameters,
+        Column.SIZE: row.file_bytes,
+        Column.CONTEXT: row.context,
+    }.get(column, 0)
+    # What cannot be used comes last in the order one reads in.
+    return (row.fault is not None, first, *by_name)
+
+
+def _spoken(row: Row, column: Column) -> str:
+    if column is not Column.MODEL:
+        return _text(row, column)
+    if row.fault is not None:
+        return f"{row.title}: {row.fault}"
+    return ", ".join(
+        [row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)]
+    )
+
+
+def _alignment(column: Column) -> Qt.AlignmentFlag:
+    number = column in (Column.PARAMETERS, Column.SIZE, Column.CONTEXT)
+    horizontal = Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+    return horizontal | Qt.AlignmentFlag.AlignVCenter
+
+
+_ROLES: dict[int, Callable[[Row, Column], Any]] = {
+    int(Qt.ItemDataRole.DisplayRole): _text,
+    int(Qt.ItemDataRole.ToolTipRole): _tip,
+    int(Qt.ItemDataRole.AccessibleTextRole): _spoken,
+    int(Qt.ItemDataRole.TextAlignmentRole): lambda row, column: _alignment(column),
+    ROW_ROLE: lambda row, column: row,
+    SORT_ROLE: _sort_key,
+}
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("LibraryPage", text)

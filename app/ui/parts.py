@@ -1,0 +1,117 @@
+"""Small widgets and makers that several pages share, so that they look and behave the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from app.ui import icons, theme
+
+
+class ElidedLabel(QLabel):
+    """One line of plain text that shortens itself to its width; the whole text is then its tooltip."""
+
+    def __init__(self, text: str = "", role: str = "", elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
+        super().__init__()
+        self._elide = elide
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setProperty("role", role)
+        self.setText(text)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(QFontMetrics(self.font()).averageCharWidth() * 6, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        shown = self.fontMetrics().elidedText(self.text(), self._elide, self.contentsRect().width())
+        if shown != self.text() and not self.toolTip():
+            self.setToolTip(self.text())
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.contentsRect(), self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)
+
+
+class Glyph(QWidget):
+    """An icon beside text that says the same; decoration, so it cannot be focused or read aloud."""
+
+    def __init__(self, name: str, colour: str = "muted", size_px: int = 20) -> None:
+        super().__init__()
+        self._name, self._colour = name, colour
+        self.setFixedSize(size_px, size_px)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        icons.paint(QPainter(self), self.rect(), self._name, theme.current().colour(self._colour))
+
+
+def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
+    """A label of plain text; `role` as in the style sheet: title, heading, caption, muted, strong."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setProperty("role", role)
+    made.setWordWrap(wrap)
+    return made
+
+
+def card(layout: QLayout, role: str = "card") -> QFrame:
+    """A surface with a border around `layout`."""
+    frame = QFrame()
+    frame.setProperty("role", role)
+    frame.setLayout(layout)
+    return frame
+
+
+def button(
+    text: str,
+    action: Callable[[], object],
+    *,
+    role: str = "",
+    glyph: str = "",
+    tip: str = "",
+    shortcut: str | QKeySequence.StandardKey | None = None,
+) -> QPushButton:
+    """A push button; `role`: primary, ghost, danger or none. The shortcut works in its page and is in its tooltip."""
+    made = QPushButton(text)
+    made.setProperty("role", role)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    if glyph:
+        made.setIcon(icons.icon(glyph, "on_accent" if role == "primary" else "text"))
+    made.clicked.connect(lambda: action())
+    made.setToolTip(tip or text)
+    if shortcut is not None:
+        set_shortcut(made, shortcut)
+    return made
+
+
+def icon_button(glyph: str, name: str, action: Callable[[], object], *, tip: str = "") -> QToolButton:
+    """A button that is only an icon; `name` is read aloud and shown as tooltip unless `tip` says more."""
+    made = QToolButton()
+    made.setProperty("role", "icon")
+    made.setIcon(icons.icon(glyph))
+    made.setAccessibleName(name)
+    made.setToolTip(tip or name)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    made.clicked.connect(lambda: action())
+    return made
+
+
+def set_shortcut(control: QPushButton | QToolButton, keys: str | QKeySequence.StandardKey) -> None:
+    """Gives a button a shortcut and says so in its tooltip."""
+    sequence = QKeySequence(keys)
+    control.setShortcut(sequence)
+    control.setToolTip(with_keys(control.toolTip(), sequence))
+
+
+def with_keys(text: str, sequence: QKeySequence) -> str:
+    """`Add folder (Ctrl+O)`, in the platform's way of writing keys."""
+    return f"{text} ({sequence.toString(QKeySequence.SequenceFormat.NativeText)})"
+
+
+def spread() -> QWidget:
+    """Takes up the space that is left in a row or column."""
+    made = QWidget()
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+    return made

@@ -1,0 +1,149 @@
+"""Colours, measures and fonts: Fusion with a palette and a style sheet made from the tokens in `resources`.
+
+Follows the system's light or dark setting while the program runs, unless the person chose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Template
+
+import resources
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+from app.storage import Settings
+from app.storage.settings import Appearance
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One theme. Colours by name as `#rrggbb`; lengths in logical pixels; type sizes in pixels by role."""
+
+    name: str
+    colours: Mapping[str, str]
+    lengths: Mapping[str, int]
+    sizes: Mapping[str, int]
+
+    def colour(self, name: str) -> QColor:
+        return QColor(self.colours[name])
+
+
+class Theme(QObject):
+    """The theme in use; `changed` comes after widgets have their new colours."""
+
+    changed = Signal()
+
+    def __init__(self, application: QApplication, appearance: Appearance = Settings().appearance) -> None:
+        super().__init__(application)
+        self._application = application
+        self._appearance = appearance
+        self._body_px = _settle_font(application)
+        application.setStyle(QStyleFactory.create("Fusion"))
+        application.styleHints().colorSchemeChanged.connect(self._apply)
+        self.set_appearance(appearance)
+
+    def set_appearance(self, appearance: Appearance) -> None:
+        self._appearance = appearance
+        # The native title bar and file dialogs follow this; platforms without support ignore it.
+        self._application.styleHints().setColorScheme(_SCHEMES[appearance])
+        self._apply()
+
+    def _apply(self) -> None:
+        global _current
+        tokens = load_tokens(self._name(), self._body_px)
+        if tokens == _current and self._application.styleSheet():
+            return
+        _current = tokens
+        self._application.setPalette(make_palette(tokens))
+        self._application.setStyleSheet(make_style_sheet(tokens))
+        self.changed.emit()
+
+    def _name(self) -> str:
+        if self._appearance is not Appearance.SYSTEM:
+            return self._appearance.value
+        dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+        return "dark" if dark else "light"
+
+
+def current() -> Tokens:
+    """The tokens in use; for what paints itself."""
+    return _current
+
+
+def font(role: str, *, strong: bool = False) -> QFont:
+    """The font of a role (`body`, `caption`, `heading`, `title`), for what paints itself."""
+    made = QFont(QGuiApplication.font())
+    made.setPixelSize(_current.sizes[role])
+    if strong:
+        made.setWeight(QFont.Weight.DemiBold)
+    return made
+
+
+def load_tokens(name: str, body_px: int) -> Tokens:
+    """The tokens of the theme `name` for a body text of `body_px` pixels."""
+    shape = resources.shape()
+    relative = shape["type"]
+    sizes = {role: round(body_px * relative[role]) for role in ("caption", "heading", "title")}
+    return Tokens(name, resources.theme(name)["colours"], shape["lengths"], {"body": body_px, **sizes})
+
+
+def make_style_sheet(tokens: Tokens) -> str:
+    lengths = {name: f"{length}px" for name, length in tokens.lengths.items()}
+    sizes = {f"{role}_size": f"{size}px" for role, size in tokens.sizes.items()}
+    images = {"chevron": resources.icon_path(f"chevron-{tokens.name}").as_posix()}
+    return Template(resources.style_sheet()).substitute(tokens.colours, **lengths, **sizes, **images)
+
+
+def make_palette(tokens: Tokens) -> QPalette:
+    """For what the style sheet leaves to Fusion, and for native parts."""
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for name, roles in {
+        "window": (role.Window,),
+        "surface": (role.Base, role.Button, role.ToolTipBase),
+        "hover": (role.AlternateBase, role.Light, role.Midlight),
+        "text": (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText),
+        "muted": (role.PlaceholderText,),
+        "border": (role.Mid, role.Dark),
+        "control": (role.Shadow,),
+        "accent": (role.Accent, role.Highlight, role.Link, role.LinkVisited),
+        "on_accent": (role.HighlightedText,),
+    }.items():
+        for each in roles:
+            palette.setColor(each, tokens.colour(name))
+    faint = blend(tokens.colour("text"), tokens.colour("surface"), 0.5)
+    for each in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, each, faint)
+    return palette
+
+
+def blend(over: QColor, under: QColor, share: float) -> QColor:
+    """`share` of the first colour mixed into the second."""
+    return QColor.fromRgbF(
+        over.redF() * share + under.redF() * (1 - share),
+        over.greenF() * share + under.greenF() * (1 - share),
+        over.blueF() * share + under.blueF() * (1 - share),
+    )
+
+
+def _settle_font(application: QApplication) -> int:
+    """Gives the system's font tabular figures and a readable size; returns that size in pixels."""
+    made = QFont(application.font())
+    size = max(QFontInfo(made).pixelSize(), resources.shape()["type"]["body_minimum_px"])
+    made.setPixelSize(size)
+    # Counters and columns of numbers must not jump; fonts without the feature ignore it.
+    made.setFeature(QFont.Tag("tnum"), 1)
+    application.setFont(made)
+    return size
+
+
+_SCHEMES = {
+    Appearance.SYSTEM: Qt.ColorScheme.Unknown,
+    Appearance.LIGHT: Qt.ColorScheme.Light,
+    Appearance.DARK: Qt.ColorScheme.Dark,
+}
+
+_current = load_tokens("light", resources.shape()["type"]["body_minimum_px"])

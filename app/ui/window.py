@@ -1,0 +1,241 @@
+"""The main window: the navigation on the left, one page at a time, and what concerns all pages.
+
+A page is one line in `PAGES`: its widget is made from `Services` when it is first shown. What a page asks of
+another is one line in `ROUTES`: pages only emit signals, the window carries them over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.errors import EnvironmentFault
+from app.ui import bugs, icons, parts
+from app.ui.drop import DropVeil, dropped_models
+from app.ui.notice import NoticeArea
+from app.ui.services import Services
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("MainWindow", text)
+
+
+def _library(services: Services) -> QWidget:
+    from app.ui.pages.library import LibraryPage
+
+    return LibraryPage(services)
+
+
+def _settings(services: Services) -> QWidget:
+    from app.ui.pages.settings import SettingsPage
+
+    return SettingsPage(services)
+
+
+@dataclass(frozen=True)
+class PageSpec:
+    """A page: `title` gives its translated name, `build` makes it (and imports it: late, for a fast start)."""
+
+    key: str
+    title: Callable[[], str]
+    glyph: str
+    build: Callable[[Services], QWidget]
+    at_bottom: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """When the page `source` emits `signal`, show the page `target` and call its `method` with the arguments."""
+
+    source: str
+    signal: str
+    target: str
+    method: str
+
+
+PAGES: tuple[PageSpec, ...] = (
+    PageSpec("library", lambda: _tr("Library"), "stack", _library),
+    PageSpec("settings", lambda: _tr("Settings"), "gear-six", _settings, at_bottom=True),
+)
+
+ROUTES: tuple[Route, ...] = ()
+
+GEOMETRY_FILE = "window.geometry"
+
+
+class MainWindow(QMainWindow):
+    def __init__(
+        self,
+        services: Services,
+        pages: Iterable[PageSpec] = PAGES,
+        routes: Iterable[Route] = ROUTES,
+    ) -> None:
+        super().__init__()
+        self._services = services
+        self._specs = {spec.key: spec for spec in pages}
+        self._routes = tuple(routes)
+        self._pages: dict[str, QWidget] = {}
+        self._buttons = QButtonGroup(self)
+        self._stack = QStackedWidget()
+        self.notices = NoticeArea()
+        self.setWindowTitle("Nibble")
+        self.setMinimumSize(900, 600)
+        self.setAcceptDrops(True)
+        self._lay_out()
+        self._veil = DropVeil(self)
+        bugs.reporter().reported.connect(self.notices.show_bug)
+        services.preferences.failed.connect(self.notices.show_fault)
+        self._restore_geometry()
+        self.show_page(next(iter(self._specs)))
+
+    def show_page(self, key: str) -> QWidget:
+        """Brings the page to the front, making it if this is the first time; returns it."""
+        page = self._page(key)
+        self._stack.setCurrentWidget(page)
+        for nav in self._buttons.buttons():
+            nav.setChecked(nav.property("key") == key)
+        return page
+
+    def page_keys(self) -> tuple[str, ...]:
+        return tuple(self._specs)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_models(event.mimeData()):
+            event.acceptProposedAction()
+            self._veil.cover()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._veil.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._veil.hide()
+        event.acceptProposedAction()
+        self.open_paths(dropped_models(event.mimeData()))
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Adds model files and folders to the library and shows them there."""
+        page = self.show_page("library")
+        page.add_paths(paths)  # type: ignore[attr-defined]  # the library page is the one that has it
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        try:
+            self._geometry_path().write_bytes(self.saveGeometry().data())
+        except OSError:
+            pass  # where the window was is not worth a message when leaving
+        super().closeEvent(event)
+
+    def _lay_out(self) -> None:
+        content = QVBoxLayout()
+        content.setContentsMargins(0, 0, 0, 0)
+        content.setSpacing(0)
+        above = QHBoxLayout()
+        above.setContentsMargins(24, 0, 24, 0)
+        above.addWidget(self.notices)
+        content.addLayout(above)
+        content.addWidget(self._stack, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._make_rail())
+        row.addLayout(content, 1)
+        centre = QWidget()
+        centre.setProperty("role", "page")
+        centre.setLayout(row)
+        self.setCentralWidget(centre)
+
+    def _make_rail(self) -> QWidget:
+        rail = QWidget()
+        rail.setProperty("role", "rail")
+        rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        rail.setFixedWidth(_RAIL_PX)
+        column = QVBoxLayout(rail)
+        column.setContentsMargins(8, 16, 8, 16)
+        column.setSpacing(8)
+        column.addWidget(self._mark(), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(16)
+        ordered = sorted(self._specs.values(), key=lambda spec: spec.at_bottom)
+        for number, spec in enumerate(ordered, start=1):
+            if spec.at_bottom and not any(each.at_bottom for each in ordered[: number - 1]):
+                column.addStretch()
+            column.addWidget(self._make_nav(spec, number), 0, Qt.AlignmentFlag.AlignHCenter)
+        return rail
+
+    def _mark(self) -> QLabel:
+        mark = QLabel()
+        mark.setPixmap(QApplication.windowIcon().pixmap(40, 40))
+        return mark
+
+    def _make_nav(self, spec: PageSpec, number: int) -> QToolButton:
+        nav = QToolButton()
+        nav.setProperty("role", "nav")
+        nav.setProperty("key", spec.key)
+        nav.setCheckable(True)
+        nav.setText(spec.title())
+        nav.setAccessibleName(spec.title())
+        nav.setIcon(icons.icon(spec.glyph, "muted", checked="on_accent_soft"))
+        nav.setIconSize(QSize(24, 24))
+        nav.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        nav.setFixedSize(72, 64)
+        nav.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        nav.setCursor(Qt.CursorShape.PointingHandCursor)
+        nav.clicked.connect(lambda: self.show_page(spec.key))
+        # "Ctrl" is Command on a Mac.
+        keys = QKeySequence(f"Ctrl+{number}")
+        nav.setToolTip(parts.with_keys(spec.title(), keys))
+        QShortcut(keys, self, lambda: self.show_page(spec.key))
+        self._buttons.addButton(nav)
+        return nav
+
+    def _page(self, key: str) -> QWidget:
+        if key not in self._pages:
+            page = self._specs[key].build(self._services)
+            page.setProperty("role", "page")
+            page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+            self._pages[key] = page
+            self._stack.addWidget(page)
+            self._connect_routes(key, page)
+        return self._pages[key]
+
+    def _connect_routes(self, key: str, page: QWidget) -> None:
+        for route in self._routes:
+            if route.source == key:
+                getattr(page, route.signal).connect(self._carrier(route))
+
+    def _carrier(self, route: Route) -> Callable[..., None]:
+        def carry(*arguments: object) -> None:
+            getattr(self.show_page(route.target), route.method)(*arguments)
+
+        return carry
+
+    def show_fault(self, fault: EnvironmentFault) -> None:
+        """For what concerns no page in particular."""
+        self.notices.show_fault(fault)
+
+    def _geometry_path(self) -> Path:
+        return self._services.folder.cache / GEOMETRY_FILE
+
+    def _restore_geometry(self) -> None:
+        try:
+            known = self.restoreGeometry(QByteArray(self._geometry_path().read_bytes()))
+        except OSError:
+            known = False
+        if not known:
+            self.resize(1200, 780)
+
+
+_RAIL_PX = 88
