@@ -30,9 +30,12 @@ def not_gguf(name: str, start: bytes, file_bytes: int) -> NotGguf:
         if lowered.startswith(beginning):
             return NotGguf(f"{name} is not a GGUF model: it is {what}.", hint)
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < file_bytes:
-        return NotGguf(f"{name} is not a GGUF model: it is a safetensors checkpoint.", "Convert it to GGUF first.")
+        return NotGguf(
+            f"{name} is not a GGUF model: it is a safetensors checkpoint.", "Convert it to GGUF first."
+        )
     if not any(start):
         return NotGguf(
-            f"{name} is not a GGUF model: it starts with zeros, as an unfinished download does.", "Download it again."
+            f"{name} is not a GGUF model: it starts with zeros, as an unfinished download does.",
+            "Download it again.",
         )
     return NotGguf(f"{name} is not a GGUF model.", "Choose a file that was made for llama.cpp.")

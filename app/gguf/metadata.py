@@ -19,9 +19,21 @@ _BLOCK = 64
 
 _STRING = 8
 _ARRAY = 9
-_TYPE_NAMES = tuple(
-    "uint8 int8 uint16 int16 uint32 int32 float32 bool string array uint64 int64 float64".split()
-)
+_TYPE_NAMES = {
+    0: "uint8",
+    1: "int8",
+    2: "uint16",
+    3: "int16",
+    4: "uint32",
+    5: "int32",
+    6: "float32",
+    7: "bool",
+    _STRING: "string",
+    _ARRAY: "array",
+    10: "uint64",
+    11: "int64",
+    12: "float64",
+}
 
 
 def read_metadata(cursor: Cursor, count: int, keep_array: KeepArray) -> dict[str, MetadataValue]:
@@ -30,9 +42,13 @@ def read_metadata(cursor: Cursor, count: int, keep_array: KeepArray) -> dict[str
     for _ in repeat(None, count):
         key = cursor.string()
         if not key or key in metadata:
-            raise cursor.damaged(f"its header has the key {shorten(key)} twice" if key else "it has an empty key")
+            flaw = f"its header has the key {shorten(key)} twice" if key else "its header has an empty key"
+            raise cursor.damaged(flaw)
         (kind,) = cursor.take(cursor.formats.u32)
-        metadata[key] = _read_array(cursor, key, keep_array) if kind == _ARRAY else _read_scalar(cursor, key, kind)
+        if kind == _ARRAY:
+            metadata[key] = _read_array(cursor, key, keep_array)
+        else:
+            metadata[key] = _read_scalar(cursor, key, kind)
     return metadata
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import EnvironmentFault
@@ -22,7 +22,7 @@ class LibraryEntry:
     path: Path
     name: str
     facts: ModelFacts | None = None
-    fault: EnvironmentFault | None = field(default=None, compare=False)
+    fault: EnvironmentFault | None = None
 
     @property
     def title(self) -> str:
@@ -80,7 +80,9 @@ def read_entry(path: Path) -> LibraryEntry:
 
 
 def unreadable(path: Path, fault: EnvironmentFault) -> LibraryEntry:
-    return LibraryEntry(path, model_name(path), fault=fault.with_traceback(None))
+    # An entry may live for days; the frames of the attempt must not.
+    fault.__traceback__ = fault.__cause__ = fault.__context__ = None
+    return LibraryEntry(path, model_name(path), fault=fault)
 
 
 def model_name(path: Path) -> str:

@@ -22,9 +22,8 @@ def find_model(reference: str, folders: Sequence[Path]) -> LibraryEntry:
     only one model begins so. Raises UnknownModel, WrongChoice where several fit, and for a file
     that is found but cannot be read, its fault.
     """
-    path = Path(reference).expanduser()
-    if path.exists() or _is_path(reference):
-        return _readable(path)
+    if _means_path(reference):
+        return _readable(Path(os.path.expanduser(reference)))
     files = [found for found in model_files(folders) if isinstance(found, Path)]
     for fits in _ways_to_fit(reference):
         matches = [file for file in files if fits(model_name(file))]
@@ -42,11 +41,13 @@ def _readable(path: Path) -> LibraryEntry:
     return entry
 
 
-def _is_path(reference: str) -> bool:
-    """Whether the person must have meant a file, even if there is none."""
-    separators = {os.sep, os.altsep or os.sep}
-    named_file = reference.lower().endswith(".gguf") and any(separator in reference for separator in separators)
-    return named_file or reference.startswith(("./", "../", "~", os.sep))
+def _means_path(reference: str) -> bool:
+    # A bare word is a name in the library even if a folder here has it, too.
+    with_separator = os.sep in reference or "/" in reference
+    with_suffix = reference.lower().endswith(".gguf")
+    if os.path.exists(os.path.expanduser(reference)):
+        return with_separator or with_suffix
+    return (with_separator and with_suffix) or reference.startswith(("./", "../", "~", os.sep))
 
 
 def _ways_to_fit(reference: str) -> tuple[Callable[[str], bool], ...]:
@@ -79,8 +80,15 @@ def _unknown(reference: str, files: list[Path]) -> UnknownModel:
             "Download its .gguf file yourself and give its path, or put it into a folder of the library.",
         )
     names = sorted({model_name(file) for file in files}, key=str.casefold)
-    hint = f"There are: {_listed(names)}." if names else "The library is empty; give the path of a .gguf file."
-    return UnknownModel(f"No model called {reference} is in the library.", hint)
+    if not names:
+        return UnknownModel(
+            f"No model called {reference} is here: the library is empty.",
+            "Give the path of a .gguf file, or add a folder of models.",
+        )
+    return UnknownModel(
+        f"No model called {reference} is in the library.",
+        f"There are: {_listed(names)}; or give the path of a .gguf file.",
+    )
 
 
 def _listed(names: list[str]) -> str:

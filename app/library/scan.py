@@ -40,7 +40,7 @@ def model_files(folders: Sequence[Path], cancel: CancelToken | None = None) -> I
     """
     walk = _Walk(cancel or CancelToken())
     for folder in folders:
-        if folder.is_file():
+        if os.path.isfile(folder):
             yield from walk.files([folder])
         else:
             yield from walk.folder(folder)
@@ -54,18 +54,17 @@ class _Walk:
         self._folders_seen: set[tuple[int, int]] = set()
         self._files_seen: set[str] = set()
 
-    def folder(self, folder: Path) -> Iterator[Path | LibraryEntry]:
-        try:
-            if not self._is_new(folder):
-                return
-            children = self._children(folder)
-        except OSError as error:
-            yield unreadable(folder, _folder_fault(error, folder))
-            return
-        yield from self.files([child for child, is_folder in children if not is_folder])
-        for child, is_folder in children:
-            if is_folder:
-                yield from self.folder(child)
+    def folder(self, top: Path) -> Iterator[Path | LibraryEntry]:
+        pending = [top]
+        while pending:
+            folder = pending.pop()
+            try:
+                children = self._children(folder) if self._is_new(folder) else []
+            except OSError as error:
+                yield unreadable(folder, _folder_fault(error, folder))
+                continue
+            yield from self.files([child for child, is_folder in children if not is_folder])
+            pending += [child for child, is_folder in reversed(children) if is_folder]
 
     def files(self, files: list[Path]) -> Iterator[Path]:
         """`files` without those seen before, and of a split model only the first part there is."""

@@ -69,7 +69,9 @@ def write_vocabulary(path: Path, *, tokens: int, merges: int = 0, scores: bool =
 
 def _strings(words: random.Random, count: int, *, mean: float) -> bytes:
     lengths = [1 + int(words.gammavariate(4, (mean - 1) / 4)) for _ in range(count)]
-    return struct.pack("<IQ", STRING, count) + b"".join(struct.pack("<Q", size) + b"x" * size for size in lengths)
+    return struct.pack("<IQ", STRING, count) + b"".join(
+        struct.pack("<Q", size) + b"x" * size for size in lengths
+    )
 
 
 if __name__ == "__main__":

@@ -78,10 +78,12 @@ class RawGguf:
         dimensions: int | None = None,
         data_bytes: int = 0,
     ) -> RawGguf:
-        """Describes a tensor and makes the data section at least reach the end of `data_bytes` there."""
+        """Describes a tensor, and makes the data section reach to the end of its `data_bytes`."""
         count = len(shape) if dimensions is None else dimensions
         lengths = b"".join(self.pack("Q", length) for length in shape)
-        self.tensors.append(self.string(name) + self.pack("I", count) + lengths + self.pack("IQ", kind, offset))
+        self.tensors.append(
+            self.string(name) + self.pack("I", count) + lengths + self.pack("IQ", kind, offset)
+        )
         self.data_bytes = max(self.data_bytes, offset + data_bytes if data_bytes else 0)
         return self
 

@@ -212,7 +212,8 @@ def _write_weights(
             writer.write_tensor_data(np.ones(dimensions, np.float32))
             continue
         spread = 1.0 if name == "token_embd.weight" else scale / dimensions[1] ** 0.5
-        weights = np.random.default_rng([seed, number]).standard_normal(dimensions, np.float32) * np.float32(spread)
+        random = np.random.default_rng([seed, number])
+        weights = random.standard_normal(dimensions, np.float32) * np.float32(spread)
         if never_ends:
             _never_end(name, weights, words)
         writer.write_tensor_data(_stored(weights, type))

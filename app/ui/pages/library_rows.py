@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the library is imported by the job that scans, not by the w
 ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = ROW_ROLE + 1
 
-WHOLE_NUMBERS = ("F32", "F16", "BF16")
+FLOAT_FORMATS = ("F32", "F16", "BF16")
 """The formats quantizations are made from."""
 
 
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def can_quantize(self) -> bool:
-        return self.is_model and self.quantization in WHOLE_NUMBERS
+        return self.is_model and self.quantization in FLOAT_FORMATS
 
     @property
     def label(self) -> str:

@@ -1,0 +1,110 @@
+"""One quantization: from an unquantized GGUF to a smaller one, in a worker process."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
+from app.core.errors import DamagedGguf, DiskFull, EnvironmentFault, QuantizeFailed, WrongChoice, from_os_error
+from app.core.jobs import JobControl
+from app.core.units import format_bytes
+from app.gguf import ModelFacts, read_facts
+from app.runtime.client import start_worker
+from app.runtime.protocol import Quantize, QuantizeProgress
+from app.storage.atomic import finished_file
+
+SOURCE_TYPES = ("F32", "F16", "BF16")
+SIZE_MARGIN = 1.1
+"""Small models end above their type's typical bits per weight (large embeddings, fallback types)."""
+
+
+def can_quantize(facts: ModelFacts) -> bool:
+    """Only from full precision: quantizing a quantized file loses twice."""
+    return facts.quantization in SOURCE_TYPES
+
+
+def output_path(source: Path, quantization: str, folder: Path) -> Path:
+    """`bard-bf16.gguf` to Q4_K_M -> `folder/bard-Q4_K_M.gguf`."""
+    stem = re.sub(r"-\d{5}-of-\d{5}$", "", source.stem)
+    types = "|".join(known.name for known in QUANTIZATIONS)
+    stem = re.sub(rf"[-._]({types})$", "", stem, flags=re.IGNORECASE)
+    return folder / f"{stem}-{quantization}.gguf"
+
+
+def quantize(source: Path, quantization: str, folder: Path, control: JobControl, threads: int = 0) -> Path:
+    """Makes the quantization in `folder` and returns its path, replacing an earlier one of that name.
+
+    The file appears under its final name only when it is whole; `source` is only read. Progress
+    is in bytes of the source. `threads` 0: all logical processors. Raises WrongChoice, DiskFull,
+    QuantizeFailed, WorkerDied, Cancelled, and what reading the source raises.
+    """
+    kind = quantization_named(quantization)
+    facts = read_facts(source)
+    if not can_quantize(facts):
+        raise WrongChoice(
+            f"{source.name} is already quantized ({facts.quantization}): making {kind.name} from it would lose twice.",
+            "Start from the F16, BF16 or F32 file of this model.",
+        )
+    target = output_path(facts.path, kind.name, folder)
+    if target.resolve() in {file.resolve() for file in facts.files}:
+        raise WrongChoice(f"{target.name} is the source itself.", "Choose another type or another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, writing=True) from error
+    _require_space(facts, kind, folder)
+    with finished_file(target) as partial:
+        _run(facts, kind, partial, control, threads)
+        _require_whole(partial, target)
+    return target
+
+
+def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobControl, threads: int) -> None:
+    stage = f"Making {kind.name}"
+    sizes = {tensor.name: tensor.size_bytes for tensor in facts.tensors}
+    done = 0
+    request = Quantize(source=str(facts.path), target=str(partial), file_type=kind.file_type, threads=threads)
+    control.progress(stage, 0, facts.tensor_bytes, "bytes")
+    with start_worker() as worker:
+        try:
+            for reply in worker.call(request, control.cancel):
+                if isinstance(reply, QuantizeProgress):
+                    control.progress(stage, done, facts.tensor_bytes, "bytes")
+                    done += sizes.get(reply.tensor, 0)
+        except QuantizeFailed as fault:
+            raise _disk_fault(partial.parent) or fault from fault
+
+
+def _require_space(facts: ModelFacts, kind: Quantization, folder: Path) -> None:
+    header_bytes = facts.file_bytes - facts.tensor_bytes
+    expected = int(facts.parameters * kind.bits_per_weight / 8) + header_bytes
+    free = shutil.disk_usage(folder).free
+    if free < expected * SIZE_MARGIN:
+        raise DiskFull(
+            f"{kind.name} of this model takes about {format_bytes(expected)}; "
+            f"{folder} has {format_bytes(free)} free.",
+            "Free some space or choose another folder.",
+        )
+
+
+def _require_whole(partial: Path, target: Path) -> None:
+    """llama.cpp does not notice every failed write: the file itself has to prove that it is whole."""
+    try:
+        read_facts(partial)
+    except DamagedGguf as error:
+        raise _disk_fault(target.parent) or QuantizeFailed(
+            f"{target.name} could not be written completely.",
+            "Check the disk, then try again.",
+        ) from error
+
+
+def _disk_fault(folder: Path) -> EnvironmentFault | None:
+    """A failed write on a disk with next to nothing left has one likely reason."""
+    if shutil.disk_usage(folder).free > 16_000_000:
+        return None
+    return DiskFull(
+        f"The disk of {folder} ran full while the quantization was being written.",
+        "Nothing half-written was left behind. Free some space or choose another folder, then try again.",
+    )

@@ -1,0 +1,189 @@
+"""Quantizations being made: the menu that starts one, and the cards that show how far they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
+
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Job, JobControl, Progress
+from app.core.units import format_bytes, format_duration
+from app.ui import jobs
+from app.ui.pages.library_rows import Row
+from app.ui.parts import ElidedLabel, Glyph, button, label
+
+USUAL = ("Q4_K_M", "Q8_0")
+"""The types that get a line of their own: the most common one, and the one that loses almost nothing."""
+
+
+def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -> None:
+    """Adds a line for each type `row` can be quantized to, or one that says why it cannot."""
+    if not row.can_quantize:
+        _add_explanation(menu, row)
+        return
+    from app.convert import QUANTIZATIONS
+
+    by_name = {kind.name: kind for kind in QUANTIZATIONS}
+    for name in USUAL:
+        menu.addAction(_make_action(menu, row, by_name[name], start))
+    others = menu.addMenu(_tr("Other types"))
+    others.setToolTipsVisible(True)
+    for kind in sorted(QUANTIZATIONS, key=lambda kind: -kind.bits_per_weight):
+        if kind.name not in USUAL and kind.name != row.quantization:
+            others.addAction(_make_action(others, row, kind, start))
+    menu.setToolTipsVisible(True)
+
+
+class MakingCard(QFrame):
+    """One quantization on its way."""
+
+    def __init__(self, row: Row, quantization: str, cancel: Callable[[], object]) -> None:
+        super().__init__()
+        self.row, self.quantization = row, quantization
+        self.setProperty("role", "card")
+        title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
+        self.setAccessibleName(title)
+        self._stage = label(self.tr("Waiting for the one before it"), "caption")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(title)
+        self._bar.setRange(0, 1000)
+        words = QVBoxLayout()
+        words.setSpacing(6)
+        words.addWidget(ElidedLabel(title, "strong"))
+        words.addWidget(self._bar)
+        words.addWidget(self._stage)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setSpacing(16)
+        layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
+        layout.addLayout(words, 1)
+        layout.addWidget(button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far")))
+
+    def show_progress(self, progress: Progress) -> None:
+        self._stage.setText(describe_progress(progress))
+        if progress.fraction is None:
+            self._bar.setRange(0, 0)  # Qt shows an endless bar
+        else:
+            self._bar.setRange(0, 1000)
+            self._bar.setValue(round(progress.fraction * 1000))
+
+    def show_cancelling(self) -> None:
+        self._stage.setText(self.tr("Cancelling…"))
+
+
+class Making(QWidget):
+    """Makes one quantization after the other: two at once would only slow each other down."""
+
+    made = Signal(object, str, object)  # Row, quantization, Path
+    failed = Signal(object, str, object)  # Row, quantization, EnvironmentFault
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._cards: list[MakingCard] = []
+        self._job: Job[Path] | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self.hide()
+
+    @property
+    def cards(self) -> tuple[MakingCard, ...]:
+        """The first one runs, the others wait."""
+        return tuple(self._cards)
+
+    def start(self, row: Row, quantization: str) -> None:
+        card = MakingCard(row, quantization, lambda: self.cancel(card))
+        self._cards.append(card)
+        self._column.addWidget(card)
+        self.show()
+        self._run_next()
+
+    def cancel(self, card: MakingCard) -> None:
+        if self._job is not None and card is self._cards[0]:
+            card.show_cancelling()
+            self._job.cancel()
+        elif card in self._cards:
+            self._drop(card)
+
+    def _run_next(self) -> None:
+        if self._job is not None or not self._cards:
+            return
+        card = self._cards[0]
+        row, quantization, folder = card.row, card.quantization, self._folder
+
+        def work(control: JobControl) -> Path:
+            from app.convert import quantize
+
+            return quantize(row.path, quantization, folder, control)
+
+        def done(path: Path) -> None:
+            self.made.emit(row, quantization, path)
+
+        def failed(fault: EnvironmentFault) -> None:
+            self.failed.emit(row, quantization, fault)
+
+        self._job = jobs.run(
+            self,
+            f"Make {quantization} of {row.path.name}",
+            work,
+            on_progress=card.show_progress,
+            on_done=done,
+            on_failed=failed,
+            on_end=lambda: self._ended(card),
+        )
+
+    def _ended(self, card: MakingCard) -> None:
+        self._job = None
+        self._drop(card)
+        self._run_next()
+
+    def _drop(self, card: MakingCard) -> None:
+        self._cards.remove(card)
+        card.hide()
+        card.deleteLater()
+        self.setVisible(bool(self._cards))
+
+
+def describe_progress(progress: Progress) -> str:
+    """`Quantizing · 8.2 MB of 14.7 MB · 3 s left`"""
+    words = [progress.stage[:1].upper() + progress.stage[1:]]
+    if progress.total > 0 and progress.unit == "bytes":
+        words.append(
+            _tr("{done} of {total}").format(
+                done=format_bytes(round(progress.done)), total=format_bytes(round(progress.total))
+            )
+        )
+    if progress.left_s is not None:
+        words.append(_tr("{time} left").format(time=format_duration(max(math.ceil(progress.left_s), 10)))
+                     if progress.left_s >= 10 else _tr("a few seconds left"))
+    return " · ".join(filter(None, words))
+
+
+def _make_action(menu: QMenu, row: Row, kind: object, start: Callable[[Row, str], object]) -> QAction:
+    name, bits, summary = kind.name, kind.bits_per_weight, kind.summary  # type: ignore[attr-defined]
+    size = _tr("about {size}").format(size=format_bytes(round(row.parameters * bits / 8)))
+    action = QAction(f"{_tr('Make {type}').format(type=name)}\t{size}", menu)
+    action.setToolTip(_tr("{summary} ({bits:.1f} bits per weight)").format(summary=summary, bits=bits))
+    action.triggered.connect(lambda: start(row, name))
+    return action
+
+
+def _add_explanation(menu: QMenu, row: Row) -> None:
+    if not row.is_model:
+        text = _tr("This file holds no model of its own.")
+    else:
+        text = _tr("{model} is quantized already. Quantizations are made from F32, F16 or BF16 files.").format(
+            model=row.label
+        )
+    menu.addAction(text).setEnabled(False)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("LibraryPage", text)

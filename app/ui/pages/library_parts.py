@@ -1,0 +1,185 @@
+"""Parts of the Library page around its list: folders, empty states, and the models chosen for comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+from app.ui.pages.library_rows import Row
+from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
+
+
+class Chip(QFrame):
+    """A small label with a button that takes it away."""
+
+    def __init__(self, text: str, tip: str, glyph: str, remove_name: str, remove: Callable[[], object]) -> None:
+        super().__init__()
+        self.setProperty("role", "chip")
+        self.setToolTip(tip)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 2, 2, 2)
+        row.setSpacing(6)
+        row.addWidget(Glyph(glyph, "muted", 16))
+        words = ElidedLabel(text, elide=Qt.TextElideMode.ElideMiddle)
+        words.setToolTip(tip)
+        row.addWidget(words)
+        close = icon_button("x", remove_name, remove)
+        close.setFixedSize(24, 24)
+        row.addWidget(close)
+
+
+class FolderChips(QWidget):
+    """The folders a person added, each with a button that takes it off the list."""
+
+    removed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(8)
+        self.hide()
+
+    def show_folders(self, folders: Sequence[Path]) -> None:
+        _empty(self._row)
+        for folder in folders:
+            name = self.tr("Take {name} off the list; its files stay").format(name=folder.name)
+            glyph = "file" if folder.suffix.lower() == ".gguf" else "folder-simple"
+            chip = Chip(folder.name or str(folder), str(folder), glyph, name, lambda f=folder: self.removed.emit(f))
+            self._row.addWidget(chip)
+        self._row.addStretch()
+        self.setVisible(bool(folders))
+
+
+class CompareTray(QFrame):
+    """The models chosen for comparing, and the button that compares them."""
+
+    compare_asked = Signal()
+    removed = Signal(object)
+    cleared = Signal()
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.setProperty("role", "tray")
+        self.setAccessibleName(self.tr("Models to compare"))
+        self._most = most
+        self._chips = QHBoxLayout()
+        self._chips.setSpacing(8)
+        self._hint = label("", "caption")
+        self._compare = button(
+            self.tr("Compare"),
+            self.compare_asked.emit,
+            role="primary",
+            glyph="columns",
+            tip=self.tr("Put the same prompt to these models, side by side"),
+            shortcut="Ctrl+Return",
+        )
+        self._compare.setShortcut("")  # the page has it; here it is only told
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 10, 10, 10)
+        row.setSpacing(12)
+        row.addLayout(self._chips)
+        row.addWidget(self._hint)
+        row.addStretch()
+        row.addWidget(button(self.tr("Clear"), self.cleared.emit, role="ghost"))
+        row.addWidget(self._compare)
+        self.hide()
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        _empty(self._chips)
+        for row in rows:
+            name = self.tr("Do not compare {model}").format(model=row.label)
+            self._chips.addWidget(Chip(row.label, str(row.path), "stack", name, lambda r=row: self.removed.emit(r)))
+        self._hint.setText(self._hint_for(len(rows)))
+        self._compare.setEnabled(len(rows) >= 2)
+        self.setVisible(bool(rows))
+
+    def _hint_for(self, count: int) -> str:
+        if count == 1:
+            return self.tr("Choose another model to compare with")
+        if count < self._most:
+            return self.tr("Up to {n} models").format(n=self._most)
+        return ""
+
+
+class EmptyState(QWidget):
+    """What to do when there is nothing to list, and the buttons that do it."""
+
+    def __init__(self, add_folder: Callable[[], object], open_models: Callable[[], object]) -> None:
+        super().__init__()
+        column = _state_column(
+            self,
+            "stack",
+            self.tr("No models here yet"),
+            self.tr(
+                "Drag a .gguf file or a folder of models onto this window, or show Nibble where yours are. "
+                "They stay where they are."
+            ),
+        )
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addStretch()
+        row.addWidget(button(self.tr("Add folder…"), add_folder, role="primary", glyph="folder-plus"))
+        row.addWidget(
+            button(
+                self.tr("Open models folder"),
+                open_models,
+                glyph="folder-open",
+                tip=self.tr("What you put into this folder appears here by itself"),
+            )
+        )
+        row.addStretch()
+        column.addSpacing(8)
+        column.addLayout(row)
+        column.addStretch(3)
+
+    @staticmethod
+    def no_match(clear: Callable[[], object]) -> QWidget:
+        state = QWidget()
+        column = _state_column(state, "magnifying-glass", _tr("No model matches the filter"), "")
+        column.addWidget(button(_tr("Clear filter"), clear), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+        return state
+
+    @staticmethod
+    def looking() -> QWidget:
+        state = QWidget()
+        column = _state_column(state, "stack", _tr("Looking for models…"), "")
+        bar = QProgressBar()
+        bar.setRange(0, 0)
+        bar.setTextVisible(False)
+        bar.setFixedWidth(240)
+        bar.setAccessibleName(_tr("Looking for models…"))
+        column.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+        return state
+
+
+def _state_column(state: QWidget, glyph: str, title: str, text: str) -> QVBoxLayout:
+    column = QVBoxLayout(state)
+    column.setSpacing(8)
+    column.addStretch(2)
+    column.addWidget(Glyph(glyph, "accent", 48), 0, Qt.AlignmentFlag.AlignHCenter)
+    heading = label(title, "heading")
+    column.addWidget(heading, 0, Qt.AlignmentFlag.AlignHCenter)
+    if text:
+        words = label(text, "muted", wrap=True)
+        words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        words.setFixedWidth(440)
+        column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
+    return column
+
+
+def _empty(layout: QHBoxLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("LibraryPage", text)

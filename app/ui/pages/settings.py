@@ -1,0 +1,151 @@
+"""The Settings page."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pathlib import Path
+
+from app import __version__
+from app.storage.settings import Appearance
+from app.ui.parts import ElidedLabel, Glyph, button, card, icon_button, label
+from app.ui.services import Services
+
+WIDTH_PX = 720
+
+
+class SettingsPage(QWidget):
+    """Every change takes effect and is saved at once; there is nothing to confirm."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._preferences = services.preferences
+        self._lay_out()
+        self._show()
+        self._preferences.changed.connect(self._show)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout()
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(16)
+        column.addWidget(label(self.tr("Settings"), "title"))
+        column.addWidget(self._appearance_card())
+        column.addWidget(self._folders_card())
+        column.addWidget(self._data_card())
+        column.addWidget(label(self.tr("Nibble {version}").format(version=__version__), "caption"))
+        column.addStretch()
+        inside = QWidget()
+        inside.setMaximumWidth(WIDTH_PX)
+        inside.setLayout(column)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(scroll)
+
+    def _appearance_card(self) -> QWidget:
+        names = {
+            Appearance.SYSTEM: self.tr("Like the system"),
+            Appearance.LIGHT: self.tr("Light"),
+            Appearance.DARK: self.tr("Dark"),
+        }
+        self._choices = QButtonGroup(self)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for appearance, name in names.items():
+            choice = QPushButton(name)
+            choice.setProperty("role", "choice")
+            choice.setProperty("appearance", appearance.value)
+            choice.setCheckable(True)
+            choice.setAccessibleName(self.tr("Appearance: {name}").format(name=name))
+            choice.clicked.connect(lambda _, a=appearance: self._preferences.set_appearance(a))
+            self._choices.addButton(choice)
+            row.addWidget(choice)
+        row.addStretch()
+        column = self._section(self.tr("Appearance"), self.tr("Changes at once, also with the system's setting."))
+        column.addLayout(row)
+        return card(column)
+
+    def _folders_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Model folders"),
+            self.tr("The library shows the models in these folders and below. Nibble only reads them."),
+        )
+        self._folders = QVBoxLayout()
+        self._folders.setSpacing(4)
+        column.addLayout(self._folders)
+        add = button(self.tr("Add folder…"), self._pick_folder, glyph="folder-plus")
+        column.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
+        return card(column)
+
+    def _data_card(self) -> QWidget:
+        root = self._services.folder.root
+        column = self._section(
+            self.tr("Data folder"),
+            self.tr("Models made or downloaded here, conversations, settings and logs."),
+        )
+        path = ElidedLabel(str(root), elide=Qt.TextElideMode.ElideMiddle)
+        open_button = button(
+            self.tr("Open"),
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(root))),
+            glyph="folder-open",
+            tip=self.tr("Open the data folder in the file manager"),
+        )
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(Glyph("folder-simple", "muted", 20))
+        row.addWidget(path, 1)
+        row.addWidget(open_button)
+        column.addLayout(row)
+        return card(column)
+
+    def _section(self, title: str, text: str) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setContentsMargins(20, 16, 20, 20)
+        column.setSpacing(4)
+        column.addWidget(label(title, "heading"))
+        column.addWidget(label(text, "muted", wrap=True))
+        column.addSpacing(8)
+        return column
+
+    def _show(self) -> None:
+        chosen = self._preferences.settings.appearance.value
+        for choice in self._choices.buttons():
+            choice.setChecked(choice.property("appearance") == chosen)
+        while (item := self._folders.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        for folder in self._preferences.model_folders:
+            self._folders.addWidget(self._folder_row(folder))
+        if not self._preferences.model_folders:
+            self._folders.addWidget(label(self.tr("None yet."), "muted"))
+
+    def _folder_row(self, folder: Path) -> QWidget:
+        made = QWidget()
+        row = QHBoxLayout(made)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(Glyph("folder-simple", "muted", 20))
+        row.addWidget(ElidedLabel(str(folder), elide=Qt.TextElideMode.ElideMiddle), 1)
+        remove = self.tr("Take {name} off the list; its files stay").format(name=folder.name)
+        row.addWidget(icon_button("x", remove, lambda: self._preferences.remove_model_folder(folder)))
+        return made
+
+    def _pick_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Choose a folder with models"))
+        if chosen:
+            self._preferences.add_model_folders([Path(chosen)])
