@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-import resources
 from PySide6.QtCore import QLocale, QTranslator
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+import resources
 from app import __version__
 from app.core.errors import EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
@@ -50,7 +50,10 @@ def prepare_application(application: QApplication) -> None:
 
 
 def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
-    """The window on a data folder, not shown yet. A folder that cannot be used costs a message, not the window."""
+    """The window on a data folder, not shown yet.
+
+    A folder that cannot be used costs a message, not the window.
+    """
     faults: list[EnvironmentFault] = []
     settings = Settings()
     try:
@@ -64,14 +67,16 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     theme = Theme(application, settings.appearance)
     preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
     window = MainWindow(Services(folder, preferences))
-    for fault in faults:
-        window.show_fault(fault)
+    for found in faults:
+        window.show_fault(found)
     return window
 
 
 def _log_to(folder: Path) -> None:
     if bugs.log.handlers:
         return
-    handler = RotatingFileHandler(folder / "nibble.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True)
+    handler = RotatingFileHandler(
+        folder / "nibble.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     bugs.log.addHandler(handler)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
 REFRESH_MS = 1000
 PROBES_EVERY_S = 10
 SEGMENT_PX = 216
+WIDEST_SEGMENT_PX = 320
 SCARCE = 0.85
 
 
@@ -27,6 +28,7 @@ class Segment(QWidget):
 
     def __init__(self, glyph: str, name: str, with_bar: bool) -> None:
         super().__init__()
+        self.setMaximumWidth(WIDEST_SEGMENT_PX)
         self._name = ElidedLabel(name, "strong")
         self._facts = ElidedLabel("", "caption")
         self._bar = QProgressBar()
@@ -161,7 +163,11 @@ class ComputerStrip(QFrame):
 
     def _cpu_segment(self, cpu: Cpu) -> Segment:
         segment = Segment("cpu", cpu.name, with_bar=False)
-        cores = self.tr("1 core") if cpu.physical_cores == 1 else self.tr("{n} cores").format(n=cpu.physical_cores)
+        cores = (
+            self.tr("1 core")
+            if cpu.physical_cores == 1
+            else self.tr("{n} cores").format(n=cpu.physical_cores)
+        )
         widest = next((name for name in ("AVX512", "AVX2", "AVX", "SVE", "NEON") if name in cpu.features), "")
         tip = "\n".join(
             [
@@ -180,7 +186,12 @@ class ComputerStrip(QFrame):
         self._show_space(segment, memory.available_bytes, memory.total_bytes)
 
     def _show_accelerator(self, segment: Segment, accelerator: Accelerator) -> None:
-        self._show_space(segment, accelerator.free_bytes, accelerator.total_bytes, f"{accelerator.name}, {accelerator.backend}")
+        self._show_space(
+            segment,
+            accelerator.free_bytes,
+            accelerator.total_bytes,
+            f"{accelerator.name}, {accelerator.backend}",
+        )
 
     def _show_space(self, segment: Segment, free_bytes: int, total_bytes: int, heading: str = "") -> None:
         facts = self.tr("{free} free of {total}").format(
@@ -198,7 +209,8 @@ class ComputerStrip(QFrame):
         for index, segment in enumerate(segments):
             self._grid.addWidget(segment, index // columns, index % columns)
         for column in range(self._grid.columnCount()):
-            self._grid.setColumnStretch(column, 1 if column < columns else 0)
+            self._grid.setColumnStretch(column, 100 if column < columns else 0)
+        self._grid.setColumnStretch(columns, 1)  # what is left over when all are at their widest
 
 
 def _parts(machine: Machine) -> object:

@@ -21,20 +21,21 @@ class DropVeil(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._over = parent
         self.setProperty("role", "drop")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch()
         column.addWidget(Glyph("download-simple", "on_accent_soft", 56), 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(label(self.tr("Drop to add to your library"), "title"), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(
-            label(self.tr("The files stay where they are.")), 0, Qt.AlignmentFlag.AlignHCenter
+            label(self.tr("Drop to add to your library"), "title"), 0, Qt.AlignmentFlag.AlignHCenter
         )
+        column.addWidget(label(self.tr("The files stay where they are.")), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch()
         self.hide()
 
     def cover(self) -> None:
-        self.setGeometry(self.parentWidget().rect().adjusted(16, 16, -16, -16))
+        self.setGeometry(self._over.rect().adjusted(16, 16, -16, -16))
         self.raise_()
         self.show()

@@ -2,11 +2,11 @@
 
 `run` starts a Job and delivers what it reports on the GUI thread:
 
-    jobs.run(self, "Scan models", work, on_value=self._add, on_done=self._finish, on_failed=self.notices.show_fault)
+    jobs.run(self, "Scan models", work, on_value=self._add, on_done=self._finish, on_failed=self._explain)
 
-Whatever happens, `on_end` comes last and exactly once, so that is where a busy state is left. A bug in the work
-goes to the "something went wrong in Nibble" notice by itself (see `bugs`). When the owner is destroyed, its job
-is cancelled and nothing more is delivered; that is not an error.
+Whatever happens, `on_end` comes last and exactly once, so that is where a busy state is left. A bug in
+the work goes to the "something went wrong in Nibble" notice by itself (see `bugs`). When the owner is
+destroyed, its job is cancelled and nothing more is delivered; that is not an error.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def cancel_all(timeout_s: float) -> bool:
     for job in jobs:
         job.cancel()
     deadline = time.monotonic() + timeout_s
-    return all([job.wait(max(deadline - time.monotonic(), 0.0)) for job in jobs])
+    for job in jobs:
+        job.wait(max(deadline - time.monotonic(), 0.0))
+    return not any(job.state is JobState.RUNNING for job in jobs)
 
 
 class _Relay(QObject):

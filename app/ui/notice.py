@@ -138,4 +138,3 @@ class NoticeArea(QWidget):
     def _settle(self) -> None:
         # An empty area must not keep its place in the page's spacing.
         self.setVisible(bool(self.bars()))
-

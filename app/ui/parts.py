@@ -14,7 +14,9 @@ from app.ui import icons, theme
 class ElidedLabel(QLabel):
     """One line of plain text that shortens itself to its width; the whole text is then its tooltip."""
 
-    def __init__(self, text: str = "", role: str = "", elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
+    def __init__(
+        self, text: str = "", role: str = "", elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ) -> None:
         super().__init__()
         self._elide = elide
         self.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,12 +74,13 @@ def button(
     tip: str = "",
     shortcut: str | QKeySequence.StandardKey | None = None,
 ) -> QPushButton:
-    """A push button; `role`: primary, ghost, danger or none. The shortcut works in its page and is in its tooltip."""
+    """A push button; `role`: primary, ghost, danger or none. A shortcut is also told in the tooltip."""
     made = QPushButton(text)
     made.setProperty("role", role)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     if glyph:
         made.setIcon(icons.icon(glyph, "on_accent" if role == "primary" else "text"))
+        made.setIconSize(QSize(24, 18))  # wider than the glyph: the style leaves no gap before the text
     made.clicked.connect(lambda: action())
     made.setToolTip(tip or text)
     if shortcut is not None:

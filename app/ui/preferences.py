@@ -14,7 +14,7 @@ from app.ui import jobs
 
 
 class Preferences(QObject):
-    """`changed` comes at once; saving happens behind it and tells only when it `failed` (EnvironmentFault)."""
+    """`changed` comes at once; saving goes on behind it and tells only if it `failed` (EnvironmentFault)."""
 
     changed = Signal()
     failed = Signal(object)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
-import resources
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-from app.storage import Settings
+import resources
 from app.storage.settings import Appearance
 
 
@@ -36,7 +35,7 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, application: QApplication, appearance: Appearance = Settings().appearance) -> None:
+    def __init__(self, application: QApplication, appearance: Appearance = Appearance.SYSTEM) -> None:
         super().__init__(application)
         self._application = application
         self._appearance = appearance
@@ -93,8 +92,11 @@ def load_tokens(name: str, body_px: int) -> Tokens:
 def make_style_sheet(tokens: Tokens) -> str:
     lengths = {name: f"{length}px" for name, length in tokens.lengths.items()}
     sizes = {f"{role}_size": f"{size}px" for role, size in tokens.sizes.items()}
-    images = {"chevron": resources.icon_path(f"chevron-{tokens.name}").as_posix()}
-    return Template(resources.style_sheet()).substitute(tokens.colours, **lengths, **sizes, **images)
+    images = {
+        "chevron_down": resources.icon_path(f"chevron-down-{tokens.name}").as_posix(),
+        "chevron_up": resources.icon_path(f"chevron-up-{tokens.name}").as_posix(),
+    }
+    return Template(resources.style_sheet()).substitute({**tokens.colours, **lengths, **sizes, **images})
 
 
 def make_palette(tokens: Tokens) -> QPalette:

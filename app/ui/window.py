@@ -7,6 +7,7 @@ another is one line in `ROUTES`: pages only emit signals, the window carries the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import EnvironmentFault
-from app.ui import bugs, icons, parts
+from app.ui import bugs, icons, parts, theme
 from app.ui.drop import DropVeil, dropped_models
 from app.ui.notice import NoticeArea
 from app.ui.services import Services
@@ -49,7 +50,7 @@ def _settings(services: Services) -> QWidget:
 
 @dataclass(frozen=True)
 class PageSpec:
-    """A page: `title` gives its translated name, `build` makes it (and imports it: late, for a fast start)."""
+    """A page: `title` gives its translated name; `build` imports and makes it, late for a fast start."""
 
     key: str
     title: Callable[[], str]
@@ -60,7 +61,7 @@ class PageSpec:
 
 @dataclass(frozen=True)
 class Route:
-    """When the page `source` emits `signal`, show the page `target` and call its `method` with the arguments."""
+    """When the page `source` emits `signal`, the page `target` is shown and its `method` called with it."""
 
     source: str
     signal: str
@@ -97,7 +98,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 600)
         self.setAcceptDrops(True)
         self._lay_out()
-        self._veil = DropVeil(self)
+        self.veil = DropVeil(self)
         bugs.reporter().reported.connect(self.notices.show_bug)
         services.preferences.failed.connect(self.notices.show_fault)
         self._restore_geometry()
@@ -117,13 +118,13 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dropped_models(event.mimeData()):
             event.acceptProposedAction()
-            self._veil.cover()
+            self.veil.cover()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._veil.hide()
+        self.veil.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._veil.hide()
+        self.veil.hide()
         event.acceptProposedAction()
         self.open_paths(dropped_models(event.mimeData()))
 
@@ -133,10 +134,8 @@ class MainWindow(QMainWindow):
         page.add_paths(paths)  # type: ignore[attr-defined]  # the library page is the one that has it
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        try:
+        with suppress(OSError):  # where the window was is not worth a message when leaving
             self._geometry_path().write_bytes(self.saveGeometry().data())
-        except OSError:
-            pass  # where the window was is not worth a message when leaving
         super().closeEvent(event)
 
     def _lay_out(self) -> None:
@@ -162,7 +161,7 @@ class MainWindow(QMainWindow):
         rail = QWidget()
         rail.setProperty("role", "rail")
         rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        rail.setFixedWidth(_RAIL_PX)
+        rail.setFixedWidth(theme.current().lengths["rail_width"])
         column = QVBoxLayout(rail)
         column.setContentsMargins(8, 16, 8, 16)
         column.setSpacing(8)
@@ -237,5 +236,3 @@ class MainWindow(QMainWindow):
         if not known:
             self.resize(1200, 780)
 
-
-_RAIL_PX = 88

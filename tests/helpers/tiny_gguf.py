@@ -34,7 +34,7 @@ _CONTROL_TOKENS = ("<s>", "</s>", "<|im_start|>", "<|im_end|>")
 _WORD_PIECES = (
     "▁t he in er an on re ▁a ▁the ▁w ▁s ▁h ▁b ou at en it is or es nd ▁o ▁and ▁to ▁of ▁in ▁I ▁you ▁is ing "
     "▁he ▁that ll ▁for ▁was ▁on ▁it ed ly ver ▁with hello ▁hello world ▁world ▁Hello"
-).split()
+)
 _OTHER_CHARACTERS = "\n▁äéüñß漢字日本Ωж→😀🦙"
 
 
@@ -72,7 +72,7 @@ def tiny_vocabulary(size: int = 0) -> Vocabulary:
     entries: list[tuple[str, float, int]] = [("<unk>", 0.0, kind.UNKNOWN)]
     entries += [(token, 0.0, kind.CONTROL) for token in _CONTROL_TOKENS]
     entries += [(f"<0x{byte:02X}>", 0.0, kind.BYTE) for byte in range(256)]
-    pieces = [*_WORD_PIECES, *(chr(code) for code in range(0x21, 0x7F)), *_OTHER_CHARACTERS]
+    pieces = [*_WORD_PIECES.split(), *(chr(code) for code in range(0x21, 0x7F)), *_OTHER_CHARACTERS]
     pieces = list(dict.fromkeys(pieces))
     pieces += [f"▁filler{number}" for number in range(size - len(entries) - len(pieces))]
     # A higher score merges earlier, so longer pieces come first among the real ones.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import threading
 import time
@@ -51,6 +52,8 @@ class StopFlag:
 
 def run_worker() -> int:
     """Serves requests until stdin ends. Never returns while the application lives."""
+    # Ctrl+C in a terminal reaches the whole process group; the application decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = _claim_stdout()
     stop = StopFlag()
     requests: SimpleQueue[tuple[float, Request]] = SimpleQueue()

@@ -56,6 +56,20 @@ class LibraryPage(QWidget):
         self._watch_folders()
         self.rescan()
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Everything found, whatever the filter hides."""
+        return self._model.rows
+
+    def show_row(self, path: Path) -> None:
+        """Selects the row of a file and scrolls to it."""
+        for number in range(self._filter.rowCount()):
+            index = self._filter.index(number, 0)
+            row = row_at(index)
+            if row is not None and row.path == path:
+                self.list.setCurrentIndex(index)
+                self.list.scrollTo(index)
+
     # What the window asks for
 
     def add_paths(self, paths: list[Path]) -> None:
@@ -124,6 +138,7 @@ class LibraryPage(QWidget):
         row.setSpacing(8)
         row.addWidget(label(self.tr("Library"), "title"))
         row.addSpacing(4)
+        self._count.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
         row.addWidget(self._count, 0, Qt.AlignmentFlag.AlignBottom)
         row.addStretch()
         row.addWidget(self.search)
@@ -140,7 +155,8 @@ class LibraryPage(QWidget):
         self._no_match = EmptyState.no_match(self.search.clear)
         self._looking = EmptyState.looking()
         self._body = QStackedWidget()
-        for page in (QWidget(), self._filled, self.empty, self._no_match, self._looking):
+        self._blank = QWidget()
+        for page in (self._blank, self._filled, self.empty, self._no_match, self._looking):
             self._body.addWidget(page)
         self._busy_timer = QTimer(self)
         self._busy_timer.setSingleShot(True)
@@ -198,7 +214,8 @@ class LibraryPage(QWidget):
         present = {row.path for row in self._model.rows}
         self._set_compared([row for row in self._compared if row.path in present])
         wanted, self._wanted = self._wanted, None
-        self._select(wanted or (kept.path if kept else None))
+        if (selected := wanted or (kept.path if kept else None)) is not None:
+            self.show_row(selected)
 
     def _scan_ended(self) -> None:
         self._scan_job = None
@@ -211,6 +228,7 @@ class LibraryPage(QWidget):
     def _settle(self) -> None:
         """Shows the list, or the state that fits when there is nothing to list."""
         rows = self._model.rows
+        shown: QWidget
         if rows and self._filter.rowCount():
             shown = self._filled
         elif rows:
@@ -218,8 +236,11 @@ class LibraryPage(QWidget):
         elif self._scanned:
             shown = self.empty
         else:
-            shown = self._looking if not self._busy_timer.isActive() else self._body.widget(0)
+            shown = self._looking if not self._busy_timer.isActive() else self._blank
         self._body.setCurrentWidget(shown)
+        for control in (self.search, self._refresh, self._add):
+            # The empty state has its own button, and nothing to filter.
+            control.setVisible(shown is not self.empty)
         usable = [row for row in rows if row.fault is None]
         self._count.setText(self._count_text(usable))
 
@@ -230,14 +251,6 @@ class LibraryPage(QWidget):
         if len(usable) == 1:
             return self.tr("1 model, {size}").format(size=size)
         return self.tr("{n} models, {size}").format(n=len(usable), size=size)
-
-    def _select(self, path: Path | None) -> None:
-        for number in range(self._filter.rowCount()):
-            index = self._filter.index(number, 0)
-            row = row_at(index)
-            if path is not None and row is not None and row.path == path:
-                self.list.setCurrentIndex(index)
-                self.list.scrollTo(index)
 
     # Folders
 

@@ -1,7 +1,7 @@
 """The list of models: paints its rows, and turns clicks and keys on them into signals.
 
-A click on a row opens a chat; the small buttons at its end do the rest. The buttons are painted, not widgets, so
-that thousands of rows stay fast; everything they do is also in the row's menu and has a key.
+A click on a row opens a chat; the small buttons at its end do the rest. The buttons are painted, not
+widgets, so that thousands of rows stay fast; all they do is also in the row's menu and has a key.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RowAction(Enum):
     """A button of a row, with its glyph."""
 
     CHAT = "chat-circle"
-    COMPARE = "columns"
+    COMPARE = "scales"
     MAKE = "arrows-in-simple"
 
 
@@ -93,8 +93,8 @@ class ModelList(QTreeView):
         right = area.right() - EDGE + 8
         top = area.center().y() - BUTTON // 2 + 1
         make = QRect(right - BUTTON, top, BUTTON, BUTTON)
-        compare = make.translated(-BUTTON - 4, 0)
-        chat = QRect(compare.left() - 8 - self._chat_px(), top, self._chat_px(), BUTTON)
+        compare = make.translated(-BUTTON - 2, 0)
+        chat = QRect(compare.left() - 4 - self._chat_px(), top, self._chat_px(), BUTTON)
         return {RowAction.CHAT: chat, RowAction.COMPARE: compare, RowAction.MAKE: make}[action]
 
     # Painting
@@ -117,7 +117,7 @@ class ModelList(QTreeView):
         tokens = theme.current()
         inner = area.adjusted(4, 3, -4, -3)
         painter.setPen(Qt.PenStyle.NoPen)
-        if self.selectionModel().isRowSelected(index.row(), QModelIndex()):
+        if self._is_selected(index):
             painter.setBrush(tokens.colour("accent_soft"))
             painter.drawRoundedRect(inner, 8, 8)
         elif self._is_hovered(index):
@@ -125,8 +125,8 @@ class ModelList(QTreeView):
             painter.drawRoundedRect(inner, 8, 8)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if index.row() < self.model().rowCount() - 1:
-            painter.setPen(QPen(tokens.colour("border"), 1))
-            painter.drawLine(area.left() + EDGE, area.bottom(), area.right() - EDGE, area.bottom())
+            line = QRect(area.left() + EDGE, area.bottom(), area.width() - 2 * EDGE, 1)
+            painter.fillRect(line, tokens.colour("border"))
         if self.hasFocus() and self.currentIndex().row() == index.row():
             painter.setPen(QPen(tokens.colour("accent"), 2))
             painter.drawRoundedRect(inner, 8, 8)
@@ -138,7 +138,8 @@ class ModelList(QTreeView):
             if column is Column.MODEL:
                 self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
             elif column is Column.QUANTIZATION:
-                _paint_chip(painter, area.adjusted(8, 0, 0, 0), row.quantization or "?")
+                ground = "surface" if self._is_selected(index) else "chip"
+                _paint_chip(painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", ground)
             elif column is not Column.ACTIONS:
                 text = str(cell.data(Qt.ItemDataRole.DisplayRole))
                 alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -149,11 +150,15 @@ class ModelList(QTreeView):
     def _paint_name(self, painter: QPainter, area: QRect, row: Row) -> None:
         upper, lower = _two_lines(area)
         _paint_text(painter, upper, row.title, "body", "text", strong=True)
-        _paint_text(painter, lower, " · ".join(filter(None, (row.architecture, row.subtitle))), "caption", "muted")
+        _paint_text(
+            painter, lower, " · ".join(filter(None, (row.architecture, row.subtitle))), "caption", "muted"
+        )
 
     def _paint_fault(self, painter: QPainter, area: QRect, row: Row) -> None:
         assert row.fault is not None
-        icons.paint(painter, QRect(EDGE, area.top() + 13, 18, 18), "warning", theme.current().colour("warning"))
+        icons.paint(
+            painter, QRect(EDGE, area.top() + 13, 18, 18), "warning", theme.current().colour("warning")
+        )
         line = QFontMetrics(theme.font("body")).height() + 2
         text = QRect(EDGE + 28, area.top() + 11, area.width() - 2 * EDGE - 28, line)
         _paint_text(painter, text, row.title, "body", "text", strong=True)
@@ -185,7 +190,12 @@ class ModelList(QTreeView):
             painter.setBrush(tokens.colour("accent"))
             painter.drawRoundedRect(rect, 6, 6)
         colour = "on_accent" if lit else "accent"
-        icons.paint(painter, QRect(rect.left() + 9, rect.top() + 7, 18, 18), RowAction.CHAT.value, tokens.colour(colour))
+        icons.paint(
+            painter,
+            QRect(rect.left() + 9, rect.top() + 7, 18, 18),
+            RowAction.CHAT.value,
+            tokens.colour(colour),
+        )
         _paint_text(painter, rect.adjusted(33, 0, 0, 0), self.tr("Chat"), "body", colour, strong=True)
 
     # Pointer and keys
@@ -221,7 +231,11 @@ class ModelList(QTreeView):
         row = row_at(index)
         if row is not None:
             keyboard = event.reason() is QContextMenuEvent.Reason.Keyboard
-            at = self.viewport().mapToGlobal(self.visualRect(index).center()) if keyboard else event.globalPos()
+            at = (
+                self.viewport().mapToGlobal(self.visualRect(index).center())
+                if keyboard
+                else event.globalPos()
+            )
             self.menu_asked.emit(row, at)
 
     def viewportEvent(self, event: QEvent) -> bool:
@@ -272,6 +286,9 @@ class ModelList(QTreeView):
         )
         self.viewport().update()
 
+    def _is_selected(self, index: Index) -> bool:
+        return self.selectionModel().isRowSelected(index.row(), QModelIndex())
+
     def _is_hovered(self, index: Index) -> bool:
         return self._hovered.isValid() and self._hovered.row() == index.row()
 
@@ -293,21 +310,18 @@ class ModelList(QTreeView):
         header.setSectionsMovable(False)
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(48)
-        metrics = QFontMetrics(theme.font("body"))
-        widths = {
-            Column.QUANTIZATION: metrics.horizontalAdvance("Quantization") + 32,
-            Column.PARAMETERS: metrics.horizontalAdvance("Parameters") + 24,
-            Column.SIZE: metrics.horizontalAdvance("999.9 MB") + 24,
-            Column.CONTEXT: metrics.horizontalAdvance("Context") + 24,
-            Column.ACTIONS: self._chat_px() + 8 + BUTTON + 4 + BUTTON + 2 * EDGE,
-        }
-        for column in Column:
-            stretch = column is Column.MODEL
-            header.setSectionResizeMode(
-                column, QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
-            )
-            if not stretch:
-                header.resizeSection(column, widths[column])
+        header.setSectionResizeMode(Column.MODEL, QHeaderView.ResizeMode.Stretch)
+        for column in list(Column)[1:]:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, self._column_px(column))
+
+    def _column_px(self, column: Column) -> int:
+        """Wide enough for the title (in any language) with its sorting mark, and for the numbers."""
+        if column is Column.ACTIONS:
+            return self._chat_px() + 4 + BUTTON + 2 + BUTTON + EDGE
+        title = str(self.model().headerData(column, Qt.Orientation.Horizontal))
+        number = QFontMetrics(theme.font("body")).horizontalAdvance("999 MB")
+        return max(QFontMetrics(theme.font("caption")).horizontalAdvance(title) + 14, number) + 16
 
 
 class _RowHeight(QStyledItemDelegate):
@@ -331,13 +345,13 @@ def _two_lines(area: QRect) -> tuple[QRect, QRect]:
     )
 
 
-def _paint_chip(painter: QPainter, area: QRect, text: str) -> None:
+def _paint_chip(painter: QPainter, area: QRect, text: str, ground: str) -> None:
     tokens = theme.current()
     font = theme.font("caption", strong=True)
     width = min(QFontMetrics(font).horizontalAdvance(text) + 16, area.width())
     chip = QRect(area.left(), area.center().y() - 11, width, 24)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(tokens.colour("chip"))
+    painter.setBrush(tokens.colour(ground))
     painter.drawRoundedRect(chip, 6, 6)
     _paint_text(painter, chip, text, "caption", "text", Qt.AlignmentFlag.AlignCenter, strong=True)
 

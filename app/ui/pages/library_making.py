@@ -63,7 +63,13 @@ class MakingCard(QFrame):
         layout.setSpacing(16)
         layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
         layout.addLayout(words, 1)
-        layout.addWidget(button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far")))
+        layout.addWidget(
+            button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far"))
+        )
+
+    @property
+    def has_begun(self) -> bool:
+        return self._bar.value() > 0
 
     def show_progress(self, progress: Progress) -> None:
         self._stage.setText(describe_progress(progress))
@@ -161,9 +167,14 @@ def describe_progress(progress: Progress) -> str:
             )
         )
     if progress.left_s is not None:
-        words.append(_tr("{time} left").format(time=format_duration(max(math.ceil(progress.left_s), 10)))
-                     if progress.left_s >= 10 else _tr("a few seconds left"))
+        words.append(_describe_time_left(progress.left_s))
     return " · ".join(filter(None, words))
+
+
+def _describe_time_left(seconds: float) -> str:
+    if seconds < 10:
+        return _tr("a few seconds left")
+    return _tr("{time} left").format(time=format_duration(math.ceil(seconds)))
 
 
 def _make_action(menu: QMenu, row: Row, kind: object, start: Callable[[Row, str], object]) -> QAction:
@@ -177,11 +188,11 @@ def _make_action(menu: QMenu, row: Row, kind: object, start: Callable[[Row, str]
 
 def _add_explanation(menu: QMenu, row: Row) -> None:
     if not row.is_model:
-        text = _tr("This file holds no model of its own.")
+        text = row.why_no_chat
     else:
-        text = _tr("{model} is quantized already. Quantizations are made from F32, F16 or BF16 files.").format(
-            model=row.label
-        )
+        text = _tr(
+            "{model} is quantized already. Quantizations are made from F32, F16 or BF16 files."
+        ).format(model=row.label)
     menu.addAction(text).setEnabled(False)
 
 

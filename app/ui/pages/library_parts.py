@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
@@ -15,7 +16,9 @@ from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
 class Chip(QFrame):
     """A small label with a button that takes it away."""
 
-    def __init__(self, text: str, tip: str, glyph: str, remove_name: str, remove: Callable[[], object]) -> None:
+    def __init__(
+        self, text: str, tip: str, glyph: str, remove_name: str, remove: Callable[[], object]
+    ) -> None:
         super().__init__()
         self.setProperty("role", "chip")
         self.setToolTip(tip)
@@ -49,7 +52,9 @@ class FolderChips(QWidget):
         for folder in folders:
             name = self.tr("Take {name} off the list; its files stay").format(name=folder.name)
             glyph = "file" if folder.suffix.lower() == ".gguf" else "folder-simple"
-            chip = Chip(folder.name or str(folder), str(folder), glyph, name, lambda f=folder: self.removed.emit(f))
+            chip = Chip(
+                folder.name or str(folder), str(folder), glyph, name, partial(self.removed.emit, folder)
+            )
             self._row.addWidget(chip)
         self._row.addStretch()
         self.setVisible(bool(folders))
@@ -74,7 +79,7 @@ class CompareTray(QFrame):
             self.tr("Compare"),
             self.compare_asked.emit,
             role="primary",
-            glyph="columns",
+            glyph="scales",
             tip=self.tr("Put the same prompt to these models, side by side"),
             shortcut="Ctrl+Return",
         )
@@ -93,7 +98,9 @@ class CompareTray(QFrame):
         _empty(self._chips)
         for row in rows:
             name = self.tr("Do not compare {model}").format(model=row.label)
-            self._chips.addWidget(Chip(row.label, str(row.path), "stack", name, lambda r=row: self.removed.emit(r)))
+            self._chips.addWidget(
+                Chip(row.label, str(row.path), "stack", name, partial(self.removed.emit, row))
+            )
         self._hint.setText(self._hint_for(len(rows)))
         self._compare.setEnabled(len(rows) >= 2)
         self.setVisible(bool(rows))

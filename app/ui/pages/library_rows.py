@@ -44,7 +44,8 @@ class Column(IntEnum):
 class Row:
     """One line of the list. `file_bytes` in bytes, `context` in tokens; 0 where the file does not say.
 
-    With a `fault` the file cannot be used and the numbers are 0.
+    With a `fault` the file cannot be used and the numbers are 0. What can be read and yet is no model to chat
+    with, an adapter say, has the reason in `why_no_chat`.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Row:
     file_bytes: int = 0
     context: int = 0
     is_model: bool = False
+    why_no_chat: str = ""
     fault: EnvironmentFault | None = None
 
     @property
@@ -72,21 +74,21 @@ class Row:
 def row_of(entry: LibraryEntry) -> Row:
     """The line for a library entry."""
     facts = entry.facts
-    if facts is None:
+    if facts is None or entry.fault is not None:
         return Row(entry.path, entry.name, str(entry.path.parent), fault=entry.fault)
     parts = f" (+{len(facts.files) - 1})" if len(facts.files) > 1 else ""
     return Row(
         path=entry.path,
         title=facts.name or entry.name,
-        subtitle=f"{entry.path.name}{parts}",
+        subtitle=entry.why_no_chat or f"{entry.path.name}{parts}",
         architecture=facts.architecture or "",
         quantization=facts.quantization or "",
         bits_per_weight=facts.bits_per_weight or 0.0,
         parameters=facts.parameters,
         file_bytes=facts.file_bytes,
         context=facts.context_length or 0,
-        is_model=facts.kind == "model" and entry.fault is None,
-        fault=entry.fault,
+        is_model=entry.can_chat,
+        why_no_chat=entry.why_no_chat or "",
     )
 
 
@@ -127,7 +129,9 @@ class RowModel(QAbstractTableModel):
     def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(Column)
 
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(
+        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
         if not index.isValid():
             return None
         row = self._rows[index.row()]
@@ -135,7 +139,9 @@ class RowModel(QAbstractTableModel):
         reader = _ROLES.get(role)
         return reader(row, column) if reader else None
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
             return None
         column = Column(section)
@@ -245,9 +251,7 @@ def _spoken(row: Row, column: Column) -> str:
         return _text(row, column)
     if row.fault is not None:
         return f"{row.title}: {row.fault}"
-    return ", ".join(
-        [row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)]
-    )
+    return ", ".join([row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)])
 
 
 def _alignment(column: Column) -> Qt.AlignmentFlag:

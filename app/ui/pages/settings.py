@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
@@ -13,8 +15,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-
-from pathlib import Path
 
 from app import __version__
 from app.storage.settings import Appearance
@@ -75,7 +75,9 @@ class SettingsPage(QWidget):
             self._choices.addButton(choice)
             row.addWidget(choice)
         row.addStretch()
-        column = self._section(self.tr("Appearance"), self.tr("Changes at once, also with the system's setting."))
+        column = self._section(
+            self.tr("Appearance"), self.tr("Changes at once, also with the system's setting.")
+        )
         column.addLayout(row)
         return card(column)
 

@@ -1,0 +1,129 @@
+"""Answers for conversations: the model that is loaded, and the way of an answer into the store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
+from app.core.errors import Cancelled
+from app.core.jobs import JobControl
+from app.gguf import ModelFacts, read_facts
+from app.hardware import read_memory
+from app.memory import default_context_length, require_memory
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings
+from app.runtime.protocol import Piece, PromptProgress
+
+
+@dataclass(frozen=True)
+class AnswerDelta:
+    """Emitted while an answer streams: text that is in the database already."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    path: Path
+    facts: ModelFacts
+    model: LoadedModel
+
+
+class ChatEngine:
+    """Holds the one model chat has loaded. Its methods run inside jobs, one at a time."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    def load(self, path: Path, control: JobControl) -> None:
+        """Makes `path` the loaded model. Raises what reading and loading it raise."""
+        with self._lock:
+            self._ensure(path, control)
+
+    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
+        """Answers the last prompt of the conversation; None when stopped before the first word.
+
+        Emits `AnswerDelta`. The prompt is in the store before, so after any failure the same call
+        tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
+        """
+        with self._lock, ConversationStore(self._database) as store:
+            conversation = store.conversation(conversation_id)
+            messages = _history(conversation, store.messages(conversation_id))
+            loaded = self._ensure(conversation.model_path, control)
+            facts = loaded.facts
+            writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
+            return self._stream(loaded.model, messages, conversation, writer, control)
+
+    def close(self) -> None:
+        """Ends the worker; whatever is running fails with WorkerDied and keeps its text."""
+        if self._loaded is not None:
+            self._loaded.model.close()
+
+    @property
+    def loaded_path(self) -> Path | None:
+        return self._loaded.path if self._loaded is not None and self._loaded.model.alive else None
+
+    def _ensure(self, path: Path, control: JobControl) -> _Loaded:
+        if self._loaded is not None:
+            if self._loaded.model.alive and self._loaded.path == path:
+                return self._loaded
+            self._loaded.model.close()
+            self._loaded = None
+        stage = f"Loading {path.stem}"
+        control.progress(stage)
+        facts = read_facts(path)
+        context_length = default_context_length(facts)
+        require_memory([(facts, context_length)], read_memory().available_bytes)
+        model = LoadedModel.load(
+            facts.path,
+            LoadSettings(context_length=context_length),
+            control.cancel,
+            lambda fraction: control.progress(stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"),
+        )
+        self._loaded = _Loaded(path, facts, model)
+        return self._loaded
+
+    def _stream(
+        self,
+        model: LoadedModel,
+        messages: Sequence[ChatMessage],
+        conversation: Conversation,
+        writer: AnswerWriter,
+        control: JobControl,
+    ) -> Message | None:
+        try:
+            for event in model.generate(messages, conversation.sampling, control.cancel):
+                if isinstance(event, PromptProgress):
+                    control.progress("Reading the conversation", event.done, event.total, "tokens")
+                elif isinstance(event, Piece):
+                    writer.append(event.text)
+                    control.emit(AnswerDelta(event.text, event.tokens))
+                elif isinstance(event, Generation):
+                    stopped = event.statistics.finish_reason == "cancelled"
+                    state = MessageState.STOPPED if stopped else MessageState.COMPLETE
+                    return writer.finish(state, event.statistics)
+        except Cancelled:
+            return writer.finish(MessageState.STOPPED)
+        except BaseException:
+            writer.finish(MessageState.CUT_OFF)
+            raise
+        raise AssertionError("generate() ends with a Generation")
+
+
+def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
+    """What the model is given. Two prompts in a row (the first failed) become one turn, since
+    many templates insist that roles alternate."""
+    turns: list[ChatMessage] = []
+    if conversation.system_prompt:
+        turns.append(ChatMessage("system", conversation.system_prompt))
+    for message in messages:
+        if turns and turns[-1].role == message.role:
+            turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
+        else:
+            turns.append(ChatMessage(message.role, message.text))
+    return turns

@@ -1,0 +1,262 @@
+"""Conversations and messages in the database.
+
+An answer is written while it streams: every batch of text is committed before it is shown, so
+that a kill at any moment loses nothing a person has seen. What a dead writer left behind is found
+when the store is opened, joined, and marked as cut off.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from app.runtime.protocol import GenerationStatistics, Sampling
+from app.storage import open_database, transaction
+
+TITLE_CHARACTERS = 60
+
+
+class MessageState(Enum):
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    """The person pressed Stop."""
+    CUT_OFF = "cut_off"
+    """Nibble or the runtime ended in the middle of it."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """`updated_at` and `created_at` in seconds since 1970."""
+
+    id: int
+    title: str
+    model_path: Path
+    system_prompt: str
+    sampling: Sampling
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True)
+class Message:
+    """`role` 'user' or 'assistant'. Model, quantization and statistics belong to answers."""
+
+    id: int
+    role: str
+    text: str
+    state: MessageState
+    created_at: float
+    model_name: str | None = None
+    quantization: str | None = None
+    statistics: GenerationStatistics | None = None
+
+
+class ConversationStore:
+    """One connection, for one thread. `close` it or use it as a context manager."""
+
+    def __init__(self, database: Path) -> None:
+        self._connection = open_database(database)
+
+    def __enter__(self) -> ConversationStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def create(self, model_path: Path, sampling: Sampling, system_prompt: str = "") -> Conversation:
+        now = time.time()
+        with transaction(self._connection) as connection:
+            cursor = connection.execute(
+                "INSERT INTO conversations (title, model_path, system_prompt, sampling, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                ("", str(model_path), system_prompt, msgspec.json.encode(sampling).decode(), now, now),
+            )
+        assert cursor.lastrowid is not None
+        return self.conversation(cursor.lastrowid)
+
+    def conversation(self, conversation_id: int) -> Conversation:
+        row = self._connection.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
+        if row is None:
+            raise KeyError(conversation_id)
+        return _conversation(row)
+
+    def conversations(self) -> list[Conversation]:
+        """Those that hold a message, the one used last first."""
+        rows = self._connection.execute(
+            "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
+            " ORDER BY updated_at DESC, id DESC"
+        )
+        return [_conversation(row) for row in rows]
+
+    def change_model(self, conversation_id: int, model_path: Path) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE conversations SET model_path = ? WHERE id = ?", (str(model_path), conversation_id)
+            )
+
+    def change_sampling(self, conversation_id: int, sampling: Sampling) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE conversations SET sampling = ? WHERE id = ?",
+                (msgspec.json.encode(sampling).decode(), conversation_id),
+            )
+
+    def delete(self, conversation_id: int) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+
+    def messages(self, conversation_id: int) -> list[Message]:
+        """In order. A streaming answer shows the text that has arrived."""
+        rows = self._connection.execute(
+            "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+        )
+        return [self._message(row) for row in rows]
+
+    def add_prompt(self, conversation_id: int, text: str) -> Message:
+        """Keeps what the person wrote; the first prompt gives the conversation its title."""
+        now = time.time()
+        with transaction(self._connection) as connection:
+            cursor = connection.execute(
+                "INSERT INTO messages (conversation_id, role, text, state, created_at) VALUES (?, 'user', ?, ?, ?)",
+                (conversation_id, text, MessageState.COMPLETE.value, now),
+            )
+            connection.execute(
+                "UPDATE conversations SET updated_at = ?, title = CASE title WHEN '' THEN ? ELSE title END"
+                " WHERE id = ?",
+                (now, _title(text), conversation_id),
+            )
+        assert cursor.lastrowid is not None
+        return Message(cursor.lastrowid, "user", text, MessageState.COMPLETE, now)
+
+    def begin_answer(self, conversation_id: int, model_name: str, quantization: str | None) -> AnswerWriter:
+        with transaction(self._connection) as connection:
+            cursor = connection.execute(
+                "INSERT INTO messages (conversation_id, role, state, writer, model_name, quantization, created_at)"
+                " VALUES (?, 'assistant', ?, ?, ?, ?, ?)",
+                (
+                    conversation_id,
+                    MessageState.STREAMING.value,
+                    _this_process(),
+                    model_name,
+                    quantization,
+                    time.time(),
+                ),
+            )
+        assert cursor.lastrowid is not None
+        return AnswerWriter(self, cursor.lastrowid)
+
+    def recover(self) -> int:
+        """Marks answers whose writer is no longer alive as cut off; returns how many."""
+        rows = self._connection.execute(
+            "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
+        ).fetchall()
+        orphans = [row["id"] for row in rows if not _is_alive(row["writer"])]
+        for message_id in orphans:
+            self.end_answer(message_id, MessageState.CUT_OFF, None)
+        return len(orphans)
+
+    def append_piece(self, message_id: int, position: int, text: str) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute("INSERT INTO message_pieces VALUES (?, ?, ?)", (message_id, position, text))
+
+    def end_answer(
+        self, message_id: int, state: MessageState, statistics: GenerationStatistics | None
+    ) -> Message | None:
+        """Joins the pieces. An answer without a word is removed: there is nothing to keep."""
+        with transaction(self._connection) as connection:
+            text = self._pieces(message_id)
+            if not text and state is not MessageState.COMPLETE:
+                connection.execute("DELETE FROM messages WHERE id = ?", (message_id,))
+                return None
+            encoded = msgspec.json.encode(statistics).decode() if statistics else None
+            connection.execute(
+                "UPDATE messages SET text = ?, state = ?, statistics = ?, writer = NULL WHERE id = ?",
+                (text, state.value, encoded, message_id),
+            )
+            connection.execute("DELETE FROM message_pieces WHERE message_id = ?", (message_id,))
+            connection.execute(
+                "UPDATE conversations SET updated_at = ?"
+                " WHERE id = (SELECT conversation_id FROM messages WHERE id = ?)",
+                (time.time(), message_id),
+            )
+            row = connection.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
+        return self._message(row)
+
+    def _message(self, row: sqlite3.Row) -> Message:
+        state = MessageState(row["state"])
+        statistics = row["statistics"]
+        return Message(
+            id=row["id"],
+            role=row["role"],
+            text=self._pieces(row["id"]) if state is MessageState.STREAMING else row["text"],
+            state=state,
+            created_at=row["created_at"],
+            model_name=row["model_name"],
+            quantization=row["quantization"],
+            statistics=msgspec.json.decode(statistics, type=GenerationStatistics) if statistics else None,
+        )
+
+    def _pieces(self, message_id: int) -> str:
+        rows = self._connection.execute(
+            "SELECT text FROM message_pieces WHERE message_id = ? ORDER BY position", (message_id,)
+        )
+        return "".join(row["text"] for row in rows)
+
+
+class AnswerWriter:
+    """Writes one answer as it arrives."""
+
+    def __init__(self, store: ConversationStore, message_id: int) -> None:
+        self.message_id = message_id
+        self._store = store
+        self._position = 0
+
+    def append(self, text: str) -> None:
+        self._store.append_piece(self.message_id, self._position, text)
+        self._position += 1
+
+    def finish(self, state: MessageState, statistics: GenerationStatistics | None = None) -> Message | None:
+        return self._store.end_answer(self.message_id, state, statistics)
+
+
+def _conversation(row: sqlite3.Row) -> Conversation:
+    return Conversation(
+        id=row["id"],
+        title=row["title"],
+        model_path=Path(row["model_path"]),
+        system_prompt=row["system_prompt"],
+        sampling=msgspec.json.decode(row["sampling"], type=Sampling),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _title(prompt: str) -> str:
+    line = " ".join(prompt.split())
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
+
+
+def _this_process() -> str:
+    # A process id alone is reused by the system; with its start time it is not.
+    return f"{os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def _is_alive(writer: str | None) -> bool:
+    if writer is None:
+        return False
+    pid, started = writer.split()
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+    except psutil.Error:
+        return False

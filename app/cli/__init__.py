@@ -1,0 +1,9 @@
+"""The command line: every engine ability without a window, JSON out.
+
+May import everything but `app.ui` and `app.server`. One module for each command, which registers
+itself on the `commands` of `app.cli.program`; `running` turns what happens into exit codes.
+"""
+
+from app.cli.program import run_command_line
+
+__all__ = ["run_command_line"]

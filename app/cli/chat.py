@@ -1,0 +1,125 @@
+"""`nibble chat`: one answer, or a conversation on a terminal. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.models import model_named
+from app.cli.running import JsonOption, engine_command, print_json, run_job
+from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
+from app.core.errors import Cancelled
+from app.core.jobs import JobControl
+from app.core.units import format_duration, format_rate
+from app.gguf import ModelFacts
+from app.hardware import read_memory
+from app.memory import default_context_length, require_memory
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
+from app.runtime.protocol import Piece
+
+
+@engine_command
+def chat(
+    model: Annotated[str, typer.Argument(help="A path to a .gguf file, or a name in the library.")],
+    prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this and end.")] = None,
+    system: SystemOption = "",
+    seed: SeedOption = None,
+    temperature: TemperatureOption = 0.8,
+    max_tokens: MaxTokensOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Chat with a model."""
+    if as_json and prompt is None:
+        raise typer.BadParameter("--json needs a prompt (-p)", param_hint="--json")
+    facts = model_named(model).facts
+    assert facts is not None
+    sampling = sampling_from(seed, temperature, max_tokens)
+    opening = [ChatMessage("system", system)] if system else []
+    with run_job("load", lambda control: _load(facts, control)) as loaded:
+        if prompt is None:
+            _converse(loaded, opening, sampling)
+            return
+        generation = _answer(loaded, [*opening, ChatMessage("user", prompt)], sampling, stream=not as_json)
+        if as_json:
+            print_json({"model": facts.path.stem, **_document(generation)})
+        else:
+            _print_statistics(generation)
+
+
+def _load(facts: ModelFacts, control: JobControl) -> LoadedModel:
+    context_length = default_context_length(facts)
+    require_memory([(facts, context_length)], read_memory().available_bytes)
+    stage = f"Loading {facts.path.stem}"
+    return LoadedModel.load(
+        facts.path,
+        LoadSettings(context_length=context_length),
+        control.cancel,
+        lambda fraction: control.progress(stage, fraction, 1.0),
+    )
+
+
+def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Sampling) -> None:
+    interactive = sys.stdin.isatty()
+    if interactive:
+        print("Ctrl+C stops an answer, Ctrl+D ends the conversation.", file=sys.stderr)
+    while True:
+        try:
+            line = input("> " if interactive else "")
+        except EOFError:
+            return
+        if not line.strip():
+            continue
+        messages.append(ChatMessage("user", line))
+        try:
+            generation = _answer(model, messages, sampling, stream=True)
+        except (KeyboardInterrupt, Cancelled):
+            print()
+            messages.pop()
+            continue
+        messages.append(ChatMessage("assistant", generation.text))
+        _print_statistics(generation)
+
+
+def _answer(model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, *, stream: bool) -> Generation:
+    def work(control: JobControl) -> Generation:
+        for event in model.generate(messages, sampling, control.cancel):
+            if isinstance(event, Piece):
+                control.emit(event.text)
+            elif isinstance(event, Generation):
+                return event
+        raise AssertionError("generate() ends with a Generation")
+
+    def show(value: object) -> None:
+        if stream:
+            print(value, end="", flush=True)
+
+    generation = run_job("answer", work, show)
+    if stream:
+        print()
+    return generation
+
+
+def _print_statistics(generation: Generation) -> None:
+    statistics = generation.statistics
+    print(
+        f"[{statistics.tokens} tokens, {format_rate(statistics.tokens_per_s)}, "
+        f"first token after {format_duration(statistics.time_to_first_token_s)}, seed {statistics.seed}]",
+        file=sys.stderr,
+    )
+
+
+def _document(generation: Generation) -> dict[str, Any]:
+    statistics = generation.statistics
+    return {
+        "text": generation.text,
+        "prompt_tokens": statistics.prompt_tokens,
+        "tokens": statistics.tokens,
+        "time_to_first_token_s": statistics.time_to_first_token_s,
+        "prompt_tokens_per_s": statistics.prompt_tokens_per_s,
+        "tokens_per_s": statistics.tokens_per_s,
+        "memory_bytes": statistics.memory_bytes,
+        "seed": statistics.seed,
+        "finish_reason": statistics.finish_reason,
+    }

@@ -1,0 +1,103 @@
+"""`nibble compare`: the same prompt to each model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.models import model_named
+from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
+from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
+from app.compare import Comparison, PaneAnswer, first_difference
+from app.core.jobs import JobControl
+from app.core.units import format_bytes, format_duration, format_rate
+from app.library import LibraryEntry
+
+
+@engine_command
+def compare(
+    models: Annotated[list[str], typer.Argument(help="Two to four models: paths, or names in the library.")],
+    prompt: Annotated[str, typer.Option("-p", "--prompt", help="The prompt for all of them.")],
+    system: SystemOption = "",
+    seed: SeedOption = None,
+    temperature: TemperatureOption = 0.8,
+    max_tokens: MaxTokensOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Give one prompt to several models, with the same seed and settings."""
+    entries = [model_named(model) for model in models]
+    sampling = sampling_from(seed, temperature, max_tokens)
+    with Comparison([entry.path for entry in entries], sampling, system) as comparison:
+
+        def work(control: JobControl) -> tuple[PaneAnswer, ...]:
+            return comparison.ask(prompt, control)
+
+        answers = run_job("compare", work)
+        at_once = comparison.panes_at_once
+    if as_json:
+        print_json(
+            {
+                "prompt": prompt,
+                "seed": sampling.seed,
+                "panes_at_once": at_once,
+                "panes": [_document(entry, answer) for entry, answer in zip(entries, answers, strict=True)],
+                "divergence": _divergence(entries, answers),
+            }
+        )
+    else:
+        for entry, answer in zip(entries, answers, strict=True):
+            print(_text(entry, answer))
+    faults = [answer.fault for answer in answers if answer.fault is not None]
+    for fault in faults:
+        print_fault(fault)
+    if faults:
+        raise typer.Exit(EXIT_CANNOT)
+
+
+def _document(entry: LibraryEntry, answer: PaneAnswer) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "model": entry.name,
+        "path": str(entry.path),
+        "quantization": entry.quantization,
+        "file_bytes": entry.file_bytes,
+        "text": answer.text,
+        "problem": str(answer.fault) if answer.fault else None,
+    }
+    statistics = answer.statistics
+    if statistics is not None:
+        document |= {
+            "prompt_tokens": statistics.prompt_tokens,
+            "tokens": statistics.tokens,
+            "time_to_first_token_s": statistics.time_to_first_token_s,
+            "prompt_tokens_per_s": statistics.prompt_tokens_per_s,
+            "tokens_per_s": statistics.tokens_per_s,
+            "memory_bytes": statistics.memory_bytes,
+            "finish_reason": statistics.finish_reason,
+        }
+    return document
+
+
+def _divergence(entries: list[LibraryEntry], answers: tuple[PaneAnswer, ...]) -> dict[str, Any]:
+    """Of each later pane's text from the first pane's; positions in characters."""
+    reference = answers[0].text
+    differences = [first_difference(reference, answer.text) for answer in answers[1:]]
+    return {
+        "reference": entries[0].name,
+        "same_text": all(difference is None for difference in differences),
+        "first_difference_characters": differences,
+    }
+
+
+def _text(entry: LibraryEntry, answer: PaneAnswer) -> str:
+    size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
+    head = f"── {entry.name}  {entry.quantization or ''}  {size}"
+    if answer.statistics is None:
+        return f"{head}\n{answer.text}\n"
+    statistics = answer.statistics
+    return (
+        f"{head}\n{answer.text}\n"
+        f"[{statistics.tokens} tokens, {format_rate(statistics.tokens_per_s)}, "
+        f"first token after {format_duration(statistics.time_to_first_token_s)}, "
+        f"{format_bytes(statistics.memory_bytes)} in use]\n"
+    )

@@ -1,0 +1,73 @@
+"""`nibble inspect`: what a model's header says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.models import model_named
+from app.cli.running import JsonOption, engine_command, print_json
+from app.core.units import format_bytes, format_count
+from app.gguf import ModelFacts
+
+
+@engine_command
+def inspect(
+    model: Annotated[str, typer.Argument(help="A path to a .gguf file, or a name in the library.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show the header facts of a model."""
+    facts = model_named(model).facts
+    assert facts is not None
+    if as_json:
+        print_json(_document(facts))
+    else:
+        print(_text(facts))
+
+
+def _document(facts: ModelFacts) -> dict[str, Any]:
+    return {
+        "path": str(facts.path),
+        "files": [str(file) for file in facts.files],
+        "name": facts.name,
+        "kind": facts.kind,
+        "architecture": facts.architecture,
+        "parameters": facts.parameters,
+        "quantization": facts.quantization,
+        "bits_per_weight": facts.bits_per_weight,
+        "layers": facts.layers,
+        "context_length": facts.context_length,
+        "embedding_length": facts.embedding_length,
+        "heads": facts.heads,
+        "kv_heads": facts.kv_heads,
+        "vocabulary_size": facts.vocabulary_size,
+        "has_chat_template": facts.chat_template is not None,
+        "tensors": len(facts.tensors),
+        "tensor_bytes": facts.tensor_bytes,
+        "file_bytes": facts.file_bytes,
+        "gguf_version": facts.version,
+    }
+
+
+def _text(facts: ModelFacts) -> str:
+    bits = f"{facts.bits_per_weight:.2f}" if facts.bits_per_weight else "–"
+    rows = {
+        "Name": facts.name or "–",
+        "Architecture": facts.architecture or "–",
+        "Parameters": format_count(facts.parameters),
+        "Quantization": f"{facts.quantization or '–'}, {bits} bits per weight",
+        "Layers": _number(facts.layers),
+        "Context": f"{_number(facts.context_length)} tokens",
+        "Heads": f"{_number(facts.heads)}, {_number(facts.kv_heads)} of keys and values",
+        "Vocabulary": f"{_number(facts.vocabulary_size)} tokens",
+        "Chat template": "its own" if facts.chat_template else "none (ChatML is used)",
+        "Tensors": _number(len(facts.tensors)),
+        "Size": format_bytes(facts.file_bytes) + (f" in {len(facts.files)} files" if len(facts.files) > 1 else ""),
+        "File": str(facts.path),
+    }
+    return "\n".join(f"{name:<14}{value}" for name, value in rows.items())
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

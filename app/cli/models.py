@@ -1,0 +1,12 @@
+"""From the word a person typed to a model."""
+
+from __future__ import annotations
+
+from app.library import LibraryEntry, find_model, library_folders
+from app.storage import data_folder, load_settings
+
+
+def model_named(reference: str) -> LibraryEntry:
+    """Raises UnknownModel, WrongChoice, and what reading the file raises."""
+    data = data_folder()
+    return find_model(reference, library_folders(data, load_settings(data.settings)))

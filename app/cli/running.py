@@ -1,0 +1,136 @@
+"""From what happened to what the terminal sees: exit codes, errors, progress, JSON.
+
+Exit codes: 0 done, 1 the request cannot be met, 2 wrong usage (typer's), 3 a bug in Nibble, 130
+interrupted. Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from app.core.errors import Cancelled, EnvironmentFault
+from app.core.jobs import Ended, Job, JobControl
+from app.core.jobs import Progress as JobProgress
+from app.core.units import format_duration
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EXIT_CANNOT = 1
+EXIT_BUG = 3
+EXIT_INTERRUPTED = 130
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def engine_command(command: Callable[P, None]) -> Callable[P, None]:
+    """Turns every way a command can end into its exit code."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except (Cancelled, KeyboardInterrupt):
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except EnvironmentFault as fault:
+            print_fault(fault)
+            raise typer.Exit(EXIT_CANNOT) from None
+        except BrokenPipeError:  # the reader of a pipe has had enough, e.g. `| head`
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
+            raise typer.Exit(EXIT_CANNOT) from None
+        except typer.Exit:
+            raise
+        except Exception:
+            print("Something went wrong in Nibble. This is a bug; please report:", file=sys.stderr)
+            traceback.print_exc()
+            raise typer.Exit(EXIT_BUG) from None
+
+    return run
+
+
+def print_fault(fault: EnvironmentFault) -> None:
+    print(f"nibble: {fault.message}", file=sys.stderr)
+    if fault.hint:
+        print(f"        {fault.hint}", file=sys.stderr)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    print()
+
+
+def run_job(
+    name: str, work: Callable[[JobControl], T], on_value: Callable[[object], None] = lambda value: None
+) -> T:
+    """Runs `work` as a job with its progress on stderr; Ctrl+C cancels it and waits for its end."""
+    with _ProgressLine() as line:
+
+        def listen(event: object) -> None:
+            if isinstance(event, JobProgress):
+                line.show(event)
+            elif not isinstance(event, Ended):
+                line.clear()
+                on_value(getattr(event, "value", None))
+
+        job = Job(name, work, listen).start()
+        try:
+            while not job.wait(0.1):
+                pass
+        except KeyboardInterrupt:
+            job.cancel()
+            job.wait()
+            raise
+        return job.result()
+
+
+class _ProgressLine:
+    """One line on stderr while a terminal watches; nothing otherwise."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> _ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, progress: JobProgress) -> None:
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(progress.stage, total=None, left="")
+            self._bar.start()
+        assert self._task is not None
+        left = f"{format_duration(progress.left_s)} left" if progress.left_s is not None else ""
+        self._bar.update(
+            self._task,
+            description=progress.stage,
+            completed=progress.done,
+            total=progress.total or None,
+            left=left,
+        )
+
+    def clear(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,20 @@
+"""The sampling options that chat and compare share."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from app.runtime import Sampling
+
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same answer; else a new one each time.")]
+TemperatureOption = Annotated[float, typer.Option("--temperature", min=0.0, help="0 takes the likeliest token.")]
+MaxTokensOption = Annotated[int, typer.Option("--max-tokens", min=0, help="At most this many; 0 for no limit.")]
+SystemOption = Annotated[str, typer.Option("--system", help="A system prompt.")]
+
+
+def sampling_from(seed: int | None, temperature: float, max_tokens: int) -> Sampling:
+    chosen = secrets.randbits(32) if seed is None else seed % 2**32
+    return Sampling(seed=chosen, temperature=temperature, max_tokens=max_tokens)
