@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith("linux"):
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # The offscreen screen is 800x800 unless told otherwise, and menus keep within the screen.
+    screens = Path(__file__).with_name("helpers") / "screen.json"
+    os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QPainter, QPixmap

@@ -116,12 +116,14 @@ class ChatEngine:
 
 
 def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
-    """What the model is given. Two prompts in a row (the first failed) become one turn, since
-    many templates insist that roles alternate."""
+    """What the model is given: all up to the last prompt, so that an answer that was cut off after
+    it can be tried again. Two prompts in a row (the first failed) become one turn, since many
+    templates insist that roles alternate."""
     turns: list[ChatMessage] = []
     if conversation.system_prompt:
         turns.append(ChatMessage("system", conversation.system_prompt))
-    for message in messages:
+    last_prompt = max(index for index, message in enumerate(messages) if message.role == "user")
+    for message in messages[: last_prompt + 1]:
         if turns and turns[-1].role == message.role:
             turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
         else:

@@ -112,6 +112,12 @@ class ConversationStore:
                 (msgspec.json.encode(sampling).decode(), conversation_id),
             )
 
+    def change_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE conversations SET system_prompt = ? WHERE id = ?", (system_prompt, conversation_id)
+            )
+
     def delete(self, conversation_id: int) -> None:
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))

@@ -92,10 +92,7 @@ def load_tokens(name: str, body_px: int) -> Tokens:
 def make_style_sheet(tokens: Tokens) -> str:
     lengths = {name: f"{length}px" for name, length in tokens.lengths.items()}
     sizes = {f"{role}_size": f"{size}px" for role, size in tokens.sizes.items()}
-    images = {
-        "chevron_down": resources.icon_path(f"chevron-down-{tokens.name}").as_posix(),
-        "chevron_up": resources.icon_path(f"chevron-up-{tokens.name}").as_posix(),
-    }
+    images = {"chevron": resources.icon_path(f"chevron-{tokens.name}").as_posix()}
     return Template(resources.style_sheet()).substitute({**tokens.colours, **lengths, **sizes, **images})
 
 

@@ -98,6 +98,23 @@ class RawGguf:
         return header + bytes(-len(header) % self.alignment) + bytes(self.data_bytes)
 
 
+@dataclass
+class InMemory:
+    """A source for `read_header`; `size` may claim more than there is. Remembers (offset, size) asked for."""
+
+    content: bytes
+    size: int = 0
+    name: str = "bad.gguf"
+    requests: list[tuple[int, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.size = self.size or len(self.content)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        self.requests.append((offset, size))
+        return self.content[offset : offset + size]
+
+
 def llama_header(**options: object) -> RawGguf:
     """A small, sound llama header with two tensors; a test then adds its lie."""
     raw = RawGguf(**options)  # type: ignore[arg-type]

@@ -58,6 +58,7 @@ class ModelList(QTreeView):
 
     def __init__(self, rows: RowFilter) -> None:
         super().__init__()
+        self._rows = rows
         self._hovered = QPersistentModelIndex()
         self._hovered_action: RowAction | None = None
         self._pressed: tuple[Row, RowAction] | None = None
@@ -319,9 +320,9 @@ class ModelList(QTreeView):
         """Wide enough for the title (in any language) with its sorting mark, and for the numbers."""
         if column is Column.ACTIONS:
             return self._chat_px() + 4 + BUTTON + 2 + BUTTON + EDGE
-        title = str(self.model().headerData(column, Qt.Orientation.Horizontal))
-        number = QFontMetrics(theme.font("body")).horizontalAdvance("999 MB")
-        return max(QFontMetrics(theme.font("caption")).horizontalAdvance(title) + 14, number) + 16
+        title = str(self._rows.sourceModel().headerData(column, Qt.Orientation.Horizontal))
+        number = QFontMetrics(theme.font("body")).horizontalAdvance("9.99 MB")
+        return max(QFontMetrics(theme.font("caption")).horizontalAdvance(f"{title} ↑"), number) + 20
 
 
 class _RowHeight(QStyledItemDelegate):

@@ -173,6 +173,15 @@ class RowFilter(QSortFilterProxyModel):
         text = f"{row.title} {row.subtitle} {row.architecture} {row.quantization}".casefold()
         return all(word in text for word in self._words)
 
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        data = super().headerData(section, orientation, role)
+        if role == Qt.ItemDataRole.DisplayRole and section == self.sortColumn() and data:
+            # Beside the words: the style would put its own arrow at the far end of a wide column.
+            return f"{data} {'↑' if self.sortOrder() is Qt.SortOrder.AscendingOrder else '↓'}"
+        return data
+
     def lessThan(
         self, left: QModelIndex | QPersistentModelIndex, right: QModelIndex | QPersistentModelIndex
     ) -> bool:

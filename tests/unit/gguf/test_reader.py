@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import gguf
@@ -27,28 +26,11 @@ from tests.helpers.raw_gguf import (
     UINT16,
     UINT32,
     UINT64,
+    InMemory,
     RawGguf,
     llama_header,
 )
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
-
-
-@dataclass
-class Recording:
-    """A source in memory that remembers what was asked of it, as (offset, size)."""
-
-    content: bytes
-    size: int = 0
-    name: str = "far.gguf"
-    requests: list[tuple[int, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.size = self.size or len(self.content)
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        self.requests.append((offset, size))
-        return self.content[offset : offset + size]
-
 
 SCALARS = [
     (UINT8, 200),
@@ -119,10 +101,11 @@ def test_read_header_skips_arrays_nobody_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_read_header_with_strings_of_every_length_lands_behind_them(order: str) -> None:
     # More than one block of the fast pattern, with long, empty and zero-filled strings among them.
-    strings: list[object] = [b"x" * length for length in range(300)] + [b"\0" * 9, b""] * 100 + [b"ab"] * 129
+    strings: list[object] = [b"x" * length for length in range(300)]
+    strings += [b"\0" * 9, b""] * 100 + [b"ab"] * 129
     raw = RawGguf(order=order).key_array("tokenizer.ggml.tokens", STRING, strings)  # type: ignore[arg-type]
     raw.key("after", UINT32, 42)
-    metadata = read_header(Recording(raw.to_bytes())).metadata
+    metadata = read_header(InMemory(raw.to_bytes())).metadata
     assert metadata == {"tokenizer.ggml.tokens": SkippedArray("string", len(strings)), "after": 42}
 
 
@@ -135,7 +118,7 @@ def test_read_header_larger_than_the_window_gives_every_value(lengths: tuple[int
     )
     raw = RawGguf().raw_key("tokenizer.ggml.tokens", ARRAY, struct.pack("<IQ", STRING, count) + strings)
     raw.key("text", STRING, "t" * FIRST_FETCH_BYTES).key("after", UINT32, 42)
-    metadata = read_header(Recording(raw.to_bytes())).metadata
+    metadata = read_header(InMemory(raw.to_bytes())).metadata
     assert metadata["tokenizer.ggml.tokens"] == SkippedArray("string", count)
     assert metadata["text"] == "t" * FIRST_FETCH_BYTES
     assert metadata["after"] == 42
@@ -144,7 +127,7 @@ def test_read_header_larger_than_the_window_gives_every_value(lengths: tuple[int
 def test_read_header_from_far_fetches_each_byte_once_and_stops_after_the_header() -> None:
     tokens: list[object] = ["token"] * 300_000  # 13 bytes each: 3.9 MB
     raw = llama_header().key_array("more", STRING, tokens).key("after", UINT32, 1)
-    source = Recording(raw.to_bytes() + bytes(1 << 20), size=1 << 35)
+    source = InMemory(raw.to_bytes() + bytes(1 << 20), size=1 << 35)
     header = read_header(source)
     assert header.file_bytes == 1 << 35
     ends = [offset + size for offset, size in source.requests]
@@ -157,7 +140,7 @@ def test_read_header_with_large_array_of_numbers_does_not_fetch_it() -> None:
     count = 10_000_000
     start = RawGguf().raw_key("scores", ARRAY, struct.pack("<IQ", FLOAT32, count)).header()
 
-    class Far(Recording):
+    class Far(InMemory):
         def read_at(self, offset: int, size: int) -> bytes:
             self.requests.append((offset, size))
             return (start + bytes(size)) if offset == 0 else bytes(size)
@@ -203,4 +186,3 @@ def test_read_header_of_tiny_model_agrees_with_gguf_reader(tmp_path: Path, type:
         assert ours.offset == theirs.data_offset
         assert ours.size_bytes == theirs.n_bytes
         assert ours.elements == theirs.n_elements
-    reference.data._mmap.close()  # else Windows keeps the file and pytest cannot remove it
