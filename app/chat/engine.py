@@ -83,7 +83,9 @@ class ChatEngine:
             facts.path,
             LoadSettings(context_length=context_length),
             control.cancel,
-            lambda fraction: control.progress(stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"),
+            lambda fraction: control.progress(
+                stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
+            ),
         )
         self._loaded = _Loaded(path, facts, model)
         return self._loaded

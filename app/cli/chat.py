@@ -82,7 +82,9 @@ def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Samplin
         _print_statistics(generation)
 
 
-def _answer(model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, *, stream: bool) -> Generation:
+def _answer(
+    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, *, stream: bool
+) -> Generation:
     def work(control: JobControl) -> Generation:
         for event in model.generate(messages, sampling, control.cancel):
             if isinstance(event, Piece):

@@ -18,9 +18,13 @@ from app.storage import data_folder
 
 @engine_command
 def convert(
-    source: Annotated[str, typer.Argument(help="An F32, F16 or BF16 GGUF: a path, or a name in the library.")],
+    source: Annotated[
+        str, typer.Argument(help="An F32, F16 or BF16 GGUF: a path, or a name in the library.")
+    ],
     to: Annotated[str, typer.Option("--to", help="One or more types, e.g. Q4_K_M,Q8_0.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The folder for the results; else the library's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder for the results; else the library's.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make quantizations of a model."""

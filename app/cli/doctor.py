@@ -80,7 +80,9 @@ def _text(machine: Machine, runtime: Described) -> str:
         )
     if not machine.accelerators:
         lines.append("Accelerator  none found: models run on the processor")
-    devices = ", ".join(f"{device.description or device.name} ({device.backend})" for device in runtime.devices)
+    devices = ", ".join(
+        f"{device.description or device.name} ({device.backend})" for device in runtime.devices
+    )
     lines.append(f"Runtime      llama-cpp-python {runtime.version}: {devices}")
     lines += [f"Note         {note}" for note in machine.notes]
     return "\n".join(lines)

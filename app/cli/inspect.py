@@ -63,7 +63,8 @@ def _text(facts: ModelFacts) -> str:
         "Vocabulary": f"{_number(facts.vocabulary_size)} tokens",
         "Chat template": "its own" if facts.chat_template else "none (ChatML is used)",
         "Tensors": _number(len(facts.tensors)),
-        "Size": format_bytes(facts.file_bytes) + (f" in {len(facts.files)} files" if len(facts.files) > 1 else ""),
+        "Size": format_bytes(facts.file_bytes)
+        + (f" in {len(facts.files)} files" if len(facts.files) > 1 else ""),
         "File": str(facts.path),
     }
     return "\n".join(f"{name:<14}{value}" for name, value in rows.items())

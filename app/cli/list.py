@@ -27,7 +27,8 @@ def list_models(as_json: JsonOption = False) -> None:
                 "folders": [str(folder) for folder in folders],
                 "models": [_document(entry) for entry in models],
                 "problems": [
-                    {"name": entry.name, "path": str(entry.path), "problem": str(entry.fault)} for entry in problems
+                    {"name": entry.name, "path": str(entry.path), "problem": str(entry.fault)}
+                    for entry in problems
                 ],
             }
         )

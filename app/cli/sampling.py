@@ -9,9 +9,15 @@ import typer
 
 from app.runtime import Sampling
 
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same answer; else a new one each time.")]
-TemperatureOption = Annotated[float, typer.Option("--temperature", min=0.0, help="0 takes the likeliest token.")]
-MaxTokensOption = Annotated[int, typer.Option("--max-tokens", min=0, help="At most this many; 0 for no limit.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="Same seed, same answer; else a new one each time.")
+]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", min=0.0, help="0 takes the likeliest token.")
+]
+MaxTokensOption = Annotated[
+    int, typer.Option("--max-tokens", min=0, help="At most this many; 0 for no limit.")
+]
 SystemOption = Annotated[str, typer.Option("--system", help="A system prompt.")]
 
 

@@ -109,8 +109,9 @@ class Comparison:
     def ask(self, prompt: str, control: JobControl) -> tuple[PaneAnswer, ...]:
         """One answer for each pane, in the order of `paths`.
 
-        Emits PaneLoading, PaneDelta and one PaneFinished for each pane, from several threads. Raises TooLittleMemory before anything is loaded, and Cancelled when it was
-        stopped before any pane had begun to answer.
+        Emits PaneLoading, PaneDelta and one PaneFinished for each pane, from several threads.
+        Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before
+        any pane had begun to answer.
         """
         self._read_headers()
         slots = threading.Semaphore(self._at_once)

@@ -7,7 +7,14 @@ import shutil
 from pathlib import Path
 
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
-from app.core.errors import DamagedGguf, DiskFull, EnvironmentFault, QuantizeFailed, WrongChoice, from_os_error
+from app.core.errors import (
+    DamagedGguf,
+    DiskFull,
+    EnvironmentFault,
+    QuantizeFailed,
+    WrongChoice,
+    from_os_error,
+)
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.gguf import ModelFacts, read_facts

@@ -184,7 +184,7 @@ class Job(Generic[T]):
             ended = Ended(JobState.DONE, result=self._work(control))
         except Cancelled as error:
             ended = Ended(JobState.CANCELLED, error=error)
-        except BaseException as error:  # noqa: BLE001 - the one place where a job's failure is kept
+        except BaseException as error:
             ended = Ended(JobState.FAILED, error=error)
         self._ended = ended
         self._publish(ended)

@@ -87,7 +87,9 @@ class LoadedModel:
         had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
         """
         clean = tuple(ChatMessage(m.role, _encodable(m.content)) for m in messages)
-        request = Generate(messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % 2**32))
+        request = Generate(
+            messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % 2**32)
+        )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply

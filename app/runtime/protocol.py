@@ -8,7 +8,7 @@ answers each request with any number of intermediate replies and exactly one of 
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -57,17 +57,17 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 0
 
 
-class Load(_Message):
+class Load(_Message, frozen=True):
     path: str
     settings: LoadSettings
 
 
-class Generate(_Message):
+class Generate(_Message, frozen=True):
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
 
 
-class Quantize(_Message):
+class Quantize(_Message, frozen=True):
     """Makes `target` from `source`; `file_type` is a `llama_ftype`."""
 
     source: str
@@ -76,15 +76,15 @@ class Quantize(_Message):
     threads: int
 
 
-class Describe(_Message):
+class Describe(_Message, frozen=True):
     """What runtime is this?"""
 
 
-class Cancel(_Message):
+class Cancel(_Message, frozen=True):
     """Ends the running request early; without one it has no effect."""
 
 
-class LoadProgress(_Message):
+class LoadProgress(_Message, frozen=True):
     """`fraction` of the weights read, 0 to 1."""
 
     fraction: float
@@ -99,11 +99,11 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     has_template: bool
 
 
-class Loaded(_Message):
+class Loaded(_Message, frozen=True):
     model: ModelDescription
 
 
-class PromptProgress(_Message):
+class PromptProgress(_Message, frozen=True):
     """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
 
     done: int
@@ -111,7 +111,7 @@ class PromptProgress(_Message):
     reused: int
 
 
-class Piece(_Message):
+class Piece(_Message, frozen=True):
     """The text since the last piece; `tokens` generated so far. At most one per display frame."""
 
     text: str
@@ -140,14 +140,14 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str
 
 
-class Generated(_Message):
+class Generated(_Message, frozen=True):
     """`text` is the whole answer, which equals the pieces joined."""
 
     text: str
     statistics: GenerationStatistics
 
 
-class QuantizeProgress(_Message):
+class QuantizeProgress(_Message, frozen=True):
     """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
 
     index: int
@@ -155,7 +155,7 @@ class QuantizeProgress(_Message):
     tensor: str
 
 
-class Quantized(_Message):
+class Quantized(_Message, frozen=True):
     pass
 
 
@@ -170,14 +170,14 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int
 
 
-class Described(_Message):
+class Described(_Message, frozen=True):
     version: str
     system_info: str
     backends: tuple[str, ...]
     devices: tuple[Device, ...]
 
 
-class Failed(_Message):
+class Failed(_Message, frozen=True):
     """An EnvironmentFault of class `kind` (see `app.core.errors.FAULTS`)."""
 
     kind: str
@@ -185,13 +185,13 @@ class Failed(_Message):
     hint: str
 
 
-class Crashed(_Message):
+class Crashed(_Message, frozen=True):
     """A bug in the worker: its traceback."""
 
     report: str
 
 
-class Stopped(_Message):
+class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
@@ -221,20 +221,20 @@ class ProtocolError(Exception):
     """The stream does not hold what the protocol says: the other end is broken."""
 
 
-def write_message(stream: BinaryIO, message: Request | Reply) -> None:
+def write_message(stream: IO[bytes], message: Request | Reply) -> None:
     """One write and one flush, so that messages of several threads never interleave."""
     body = _encoder.encode(message)
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
-def read_request(stream: BinaryIO) -> Request | None:
+def read_request(stream: IO[bytes]) -> Request | None:
     """The next request; None at the end of the stream."""
     body = _read_body(stream)
     return None if body is None else _decode(_request_decoder, body)
 
 
-def read_reply(stream: BinaryIO) -> Reply | None:
+def read_reply(stream: IO[bytes]) -> Reply | None:
     """The next reply; None at the end of the stream."""
     body = _read_body(stream)
     return None if body is None else _decode(_reply_decoder, body)
@@ -247,7 +247,7 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
         raise ProtocolError(f"message of {len(body)} bytes: {error}") from error
 
 
-def _read_body(stream: BinaryIO) -> bytes | None:
+def _read_body(stream: IO[bytes]) -> bytes | None:
     head = stream.read(_LENGTH.size)
     if not head:
         return None

@@ -87,7 +87,9 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _applied(connection: sqlite3.Connection) -> list[str]:
-    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
+    exists = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+    ).fetchone()
     if not exists:
         return []
     return [row[0] for row in connection.execute("SELECT name FROM migrations ORDER BY rowid")]

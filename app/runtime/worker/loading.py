@@ -50,7 +50,9 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     """
     started = time.perf_counter()
     if not os.path.exists(request.path):
-        raise FileGone(f"{request.path} is not there any more.", "Refresh the library or pick the file again.")
+        raise FileGone(
+            f"{request.path} is not there any more.", "Refresh the library or pick the file again."
+        )
     model = _load_weights(request, report, stop)
     context = _make_context(model, request.settings, stop)
     loaded = LlamaModel(model, context, request.settings)

@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import BinaryIO
+from typing import IO
 
 from app.core.errors import Cancelled, EnvironmentFault
 from app.runtime.protocol import (
@@ -39,9 +41,24 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.buffer = ctypes.create_string_buffer(2)
+        self._ends_process = False
 
     def set(self) -> None:
         self.buffer[0] = b"x"
+        if self._ends_process:
+            os._exit(0)
+
+    @contextmanager
+    def ends_process(self) -> Iterator[None]:
+        """For native work that does not look at the flag and leaves nothing behind: a stop ends
+        the process, and the application takes its silence for the cancel it asked for."""
+        self._ends_process = True
+        try:
+            if self.is_set():
+                os._exit(0)
+            yield
+        finally:
+            self._ends_process = False
 
     def clear(self) -> None:
         self.buffer[0] = b"\0"
@@ -78,7 +95,7 @@ def run_worker() -> int:
 class Session:
     """Routes requests to the modules that meet them; holds the loaded model, if any."""
 
-    def __init__(self, output: BinaryIO, stop: StopFlag) -> None:
+    def __init__(self, output: IO[bytes], stop: StopFlag) -> None:
         from app.runtime.worker.loading import LlamaModel
 
         self._output = output
@@ -119,23 +136,21 @@ class Session:
         write_message(self._output, reply)
 
 
-def _open_session(output: BinaryIO, stop: StopFlag) -> Session:
+def _open_session(output: IO[bytes], stop: StopFlag) -> Session:
     from app.runtime.worker.log import install_log
 
     install_log()
     return Session(output, stop)
 
 
-def _claim_stdout() -> BinaryIO:
+def _claim_stdout() -> IO[bytes]:
     """The protocol's stream. Whatever llama.cpp prints to stdout goes to stderr, the log."""
     protocol_descriptor = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(protocol_descriptor, "wb")
 
 
-def _read_requests(
-    stream: BinaryIO, requests: SimpleQueue[tuple[float, Request]], stop: StopFlag
-) -> None:
+def _read_requests(stream: IO[bytes], requests: SimpleQueue[tuple[float, Request]], stop: StopFlag) -> None:
     """Runs beside the work, so that Cancel and the application's death are noticed at once."""
     try:
         while (request := read_request(stream)) is not None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import llama_cpp
 
 from app.core.errors import QuantizeFailed
-from app.runtime.protocol import Quantize, Quantized, QuantizeProgress, Reply, Stopped, write_message
+from app.runtime.protocol import Quantize, Quantized, QuantizeProgress, Reply
 from app.runtime.worker.log import listening, recent_lines
 
 if TYPE_CHECKING:
@@ -31,7 +28,8 @@ def quantize(request: Quantize, report: Callable[[Reply], None], stop: StopFlag)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = request.file_type
     parameters.nthread = request.threads
-    with listening(on_log):
+    # llama.cpp offers no way to interrupt a quantization.
+    with listening(on_log), stop.ends_process():
         code = llama_cpp.llama_model_quantize(request.source.encode(), request.target.encode(), parameters)
     if code != 0:
         raise _fault(recent_lines())

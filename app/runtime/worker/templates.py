@@ -42,15 +42,24 @@ def render_prompt(
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        return _environment().from_string(template or CHATML).render(
-            messages=turns, add_generation_prompt=True, bos_token=bos_token, eos_token=eos_token
+        return (
+            _environment()
+            .from_string(template or CHATML)
+            .render(messages=turns, add_generation_prompt=True, bos_token=bos_token, eos_token=eos_token)
         )
     except _TemplateRefusal as error:
         raise TemplateFault(
             f"The model's chat template refuses this conversation: {error}.",
             "Remove the system prompt or change the order of messages, then try again.",
         ) from error
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise TemplateFault(
             f"The model's chat template cannot be used: {error}.",
             "Choose another build of this model.",
@@ -58,7 +67,9 @@ def render_prompt(
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
