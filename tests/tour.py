@@ -229,7 +229,9 @@ def library_made(stage: Stage) -> None:
 def library_not_made(stage: Stage) -> None:
     put_models(stage)
     stage.open()
-    fault = DiskFull("The disk ran full while writing tiny-f16-Q4_K_M.gguf.", "Free some space and try again.")
+    fault = DiskFull(
+        "The disk ran full while writing tiny-f16-Q4_K_M.gguf.", "Free some space and try again."
+    )
     stage.library.making.failed.emit(stage.row("tiny-f16"), "Q4_K_M", fault)
 
 
@@ -253,7 +255,10 @@ def settings_plain(stage: Stage) -> None:
 
 @scene
 def settings_with_folders(stage: Stage) -> None:
-    for name in ("models/gguf", "Downloads/a folder with quite a long name that goes on and on/and another/models"):
+    for name in (
+        "models/gguf",
+        "Downloads/a folder with quite a long name that goes on and on/and another/models",
+    ):
         folder = stage.root / name
         folder.mkdir(parents=True)
         stage.elsewhere.append(folder)
@@ -270,7 +275,10 @@ def put_models(stage: Stage) -> None:
     chosen = stage.root / "My models"
     chosen.mkdir()
     write_tiny_model(
-        chosen / "long.gguf", type="f16", name="A model whose name is so long that it cannot fit", context=131072
+        chosen / "long.gguf",
+        type="f16",
+        name="A model whose name is so long that it cannot fit",
+        context=131072,
     )
     if BARD.exists():
         (chosen / BARD.name).symlink_to(BARD)

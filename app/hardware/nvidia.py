@@ -14,7 +14,7 @@ def read_nvidia(nvml: Any = None) -> tuple[tuple[Accelerator, ...], tuple[str, .
     `nvml` stands in for the pynvml module in tests.
     """
     if nvml is None:
-        import pynvml  # type: ignore[import-untyped]
+        import pynvml
 
         nvml = pynvml
     try:

@@ -17,6 +17,7 @@ from app import __version__
 from app.core.errors import EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
 from app.ui import bugs, jobs
+from app.ui.garbage import GarbageCollector
 from app.ui.preferences import Preferences
 from app.ui.services import Services
 from app.ui.theme import Theme
@@ -30,6 +31,7 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     application = QApplication(list(sys.argv if argv is None else argv))
     prepare_application(application)
     bugs.reporter().install()
+    GarbageCollector(application)
     window = open_window(application, data_folder())
     window.show()
     status = application.exec()

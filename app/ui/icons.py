@@ -19,7 +19,10 @@ from app.ui import theme
 
 
 def icon(name: str, colour: str = "muted", checked: str | None = None) -> QIcon:
-    """The glyph `name` in the theme's `colour`, and in `checked` where the control is on."""
+    """The glyph `name` in the theme's `colour`, and in `checked` where the control is on.
+
+    Raises KeyError for a name that is not in the font.
+    """
     return QIcon(_GlyphEngine(name, colour, checked or colour))
 
 
@@ -39,6 +42,7 @@ def paint(painter: QPainter, rect: QRect, name: str, colour: QColor) -> None:
 class _GlyphEngine(QIconEngine):
     def __init__(self, name: str, colour: str, checked: str) -> None:
         super().__init__()
+        _font()[1][name]  # fails here and not while painting, where Qt could not bear it
         self._name = name
         self._colours = {QIcon.State.Off: colour, QIcon.State.On: checked}
 

@@ -86,12 +86,15 @@ class NoticeBar(QFrame):
 
 
 class NoticeArea(QWidget):
-    """Where a page or the window shows its messages: the newest on top, the same one never twice."""
+    """Where a page or the window shows its messages: the newest on top, the same one never twice.
 
-    def __init__(self) -> None:
+    `above_px`: space left above them while there are any.
+    """
+
+    def __init__(self, above_px: int = 0) -> None:
         super().__init__()
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setContentsMargins(0, above_px, 0, 0)
         self._column.setSpacing(8)
         self.hide()
 

@@ -62,7 +62,7 @@ class Theme(QObject):
 
     def _name(self) -> str:
         if self._appearance is not Appearance.SYSTEM:
-            return self._appearance.value
+            return "dark" if self._appearance is Appearance.DARK else "light"
         dark = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
         return "dark" if dark else "light"
 
@@ -131,7 +131,7 @@ def blend(over: QColor, under: QColor, share: float) -> QColor:
 def _settle_font(application: QApplication) -> int:
     """Gives the system's font tabular figures and a readable size; returns that size in pixels."""
     made = QFont(application.font())
-    size = max(QFontInfo(made).pixelSize(), resources.shape()["type"]["body_minimum_px"])
+    size = max(QFontInfo(made).pixelSize(), int(resources.shape()["type"]["body_minimum_px"]))
     made.setPixelSize(size)
     # Counters and columns of numbers must not jump; fonts without the feature ignore it.
     made.setFeature(QFont.Tag("tnum"), 1)

@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, QWidget] = {}
         self._buttons = QButtonGroup(self)
         self._stack = QStackedWidget()
-        self.notices = NoticeArea()
+        self.notices = NoticeArea(above_px=16)
         self.setWindowTitle("Nibble")
         self.setMinimumSize(900, 600)
         self.setAcceptDrops(True)
@@ -235,4 +235,3 @@ class MainWindow(QMainWindow):
             known = False
         if not known:
             self.resize(1200, 780)
-

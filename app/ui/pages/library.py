@@ -310,7 +310,8 @@ class LibraryPage(QWidget):
     def _open_make_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
         fill_make_menu(menu, row, self.making.start)
-        menu.popup(at)
+        # Under its button and not beyond the window's edge.
+        menu.popup(at - QPoint(menu.sizeHint().width(), -4))
 
     def _show_made(self, row: Row, quantization: str, path: Path) -> None:
         self._wanted = path

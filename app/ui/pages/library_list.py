@@ -249,11 +249,11 @@ class ModelList(QTreeView):
         return super().viewportEvent(event)
 
     def make_menu_place(self, row: Row) -> QPoint:
-        """Where the menu of a row's "make" button opens, on the screen."""
+        """Where the menu of a row's "make" button has its upper right corner, on the screen."""
         for number in range(self.model().rowCount()):
             index = self.model().index(number, 0)
             if row_at(index) == row:
-                return self.viewport().mapToGlobal(self.button_rect(index, RowAction.MAKE).bottomLeft())
+                return self.viewport().mapToGlobal(self.button_rect(index, RowAction.MAKE).bottomRight())
         return self.viewport().mapToGlobal(QPoint(0, 0))
 
     def _do(self, row: Row, action: RowAction) -> None:

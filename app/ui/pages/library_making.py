@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QAction
@@ -16,6 +17,9 @@ from app.core.units import format_bytes, format_duration
 from app.ui import jobs
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, Glyph, button, label
+
+if TYPE_CHECKING:
+    from app.convert import Quantization
 
 USUAL = ("Q4_K_M", "Q8_0")
 """The types that get a line of their own: the most common one, and the one that loses almost nothing."""
@@ -33,7 +37,7 @@ def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -
         menu.addAction(_make_action(menu, row, by_name[name], start))
     others = menu.addMenu(_tr("Other types"))
     others.setToolTipsVisible(True)
-    for kind in sorted(QUANTIZATIONS, key=lambda kind: -kind.bits_per_weight):
+    for kind in QUANTIZATIONS:
         if kind.name not in USUAL and kind.name != row.quantization:
             others.addAction(_make_action(others, row, kind, start))
     menu.setToolTipsVisible(True)
@@ -48,18 +52,19 @@ class MakingCard(QFrame):
         self.setProperty("role", "card")
         title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
         self.setAccessibleName(title)
-        self._stage = label(self.tr("Waiting for the one before it"), "caption")
+        self._stage = label(self.tr("Waits for the one before it"), "caption")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(title)
         self._bar.setRange(0, 1000)
+        self._bar.hide()
         words = QVBoxLayout()
-        words.setSpacing(6)
+        words.setSpacing(4)
         words.addWidget(ElidedLabel(title, "strong"))
         words.addWidget(self._bar)
         words.addWidget(self._stage)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setContentsMargins(16, 10, 12, 10)
         layout.setSpacing(16)
         layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
         layout.addLayout(words, 1)
@@ -72,6 +77,7 @@ class MakingCard(QFrame):
         return self._bar.value() > 0
 
     def show_progress(self, progress: Progress) -> None:
+        self._bar.show()
         self._stage.setText(describe_progress(progress))
         if progress.fraction is None:
             self._bar.setRange(0, 0)  # Qt shows an endless bar
@@ -177,22 +183,26 @@ def _describe_time_left(seconds: float) -> str:
     return _tr("{time} left").format(time=format_duration(math.ceil(seconds)))
 
 
-def _make_action(menu: QMenu, row: Row, kind: object, start: Callable[[Row, str], object]) -> QAction:
-    name, bits, summary = kind.name, kind.bits_per_weight, kind.summary  # type: ignore[attr-defined]
-    size = _tr("about {size}").format(size=format_bytes(round(row.parameters * bits / 8)))
-    action = QAction(f"{_tr('Make {type}').format(type=name)}\t{size}", menu)
-    action.setToolTip(_tr("{summary} ({bits:.1f} bits per weight)").format(summary=summary, bits=bits))
-    action.triggered.connect(lambda: start(row, name))
+def _make_action(menu: QMenu, row: Row, kind: Quantization, start: Callable[[Row, str], object]) -> QAction:
+    size = _tr("about {size}").format(size=format_bytes(round(row.parameters * kind.bits_per_weight / 8)))
+    action = QAction(f"{_tr('Make {type}').format(type=kind.name)}\t{size}", menu)
+    tip = _tr("{summary} ({bits:.1f} bits per weight)").format(
+        summary=kind.summary, bits=kind.bits_per_weight
+    )
+    if kind.needs_importance_matrix:
+        tip = _tr("{tip}\nNeeds an importance matrix, which Nibble cannot make yet.").format(tip=tip)
+        action.setEnabled(False)
+    action.setToolTip(tip)
+    action.triggered.connect(lambda: start(row, kind.name))
     return action
 
 
 def _add_explanation(menu: QMenu, row: Row) -> None:
-    if not row.is_model:
-        text = row.why_no_chat
-    else:
-        text = _tr(
-            "{model} is quantized already. Quantizations are made from F32, F16 or BF16 files."
-        ).format(model=row.label)
+    text = row.why_no_chat
+    if row.is_model:
+        text = _tr("{type} is quantized already: start from an F32, F16 or BF16 file").format(
+            type=row.quantization
+        )
     menu.addAction(text).setEnabled(False)
 
 

@@ -75,9 +75,7 @@ class SettingsPage(QWidget):
             self._choices.addButton(choice)
             row.addWidget(choice)
         row.addStretch()
-        column = self._section(
-            self.tr("Appearance"), self.tr("Changes at once, also with the system's setting.")
-        )
+        column = self._section(self.tr("Appearance"), self.tr("Light or dark. Takes effect at once."))
         column.addLayout(row)
         return card(column)
 
@@ -89,6 +87,7 @@ class SettingsPage(QWidget):
         self._folders = QVBoxLayout()
         self._folders.setSpacing(4)
         column.addLayout(self._folders)
+        column.addSpacing(8)
         add = button(self.tr("Add folder…"), self._pick_folder, glyph="folder-plus")
         column.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
         return card(column)

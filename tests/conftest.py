@@ -1,0 +1,28 @@
+"""What every test gets: a data folder of its own, no window on the screen, and Qt's warnings as failures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+OFFSCREEN_CANNOT = r"This plugin does not support"
+"""What the offscreen platform says about things only a real screen has; the one message that is no failure."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_CANNOT))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nibble's data folder, empty and thrown away after the test."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("NIBBLE_HOME", str(folder))
+    return folder

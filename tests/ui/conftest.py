@@ -1,0 +1,73 @@
+"""The window and its parts on a throwaway data folder."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
+
+from app.storage import DataFolder, Settings, data_folder, save_settings
+from app.ui import jobs
+from app.ui.application import open_window, prepare_application
+from app.ui.pages.library import LibraryPage
+from app.ui.window import MainWindow
+from tests.helpers.tiny_gguf import write_tiny_model
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(qapp: QApplication) -> Iterator[None]:
+    """No job may outlive its test; rubbish is collected on this thread, as in the program."""
+    gc.disable()
+    yield
+    jobs.cancel_all(10)
+    while jobs.running():
+        QCoreApplication.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.enable()
+    gc.collect()
+
+
+@pytest.fixture
+def folder(home: Path) -> DataFolder:
+    return data_folder().create()
+
+
+@pytest.fixture
+def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Iterator[Callable[..., MainWindow]]:
+    """Opens the window as the program does and waits until it is at rest."""
+    prepare_application(qapp)
+    opened: list[MainWindow] = []
+
+    def open_it(*model_folders: Path) -> MainWindow:
+        chosen = tuple(str(path) for path in model_folders)
+        save_settings(folder.settings, Settings(model_folders=chosen))
+        window = open_window(qapp, folder)
+        qtbot.addWidget(window)
+        opened.append(window)
+        with qtbot.waitExposed(window):
+            window.show()
+        settle(qtbot)
+        return window
+
+    yield open_it
+    for window in opened:
+        window.close()
+
+
+@pytest.fixture
+def library(open_nibble: Callable[..., MainWindow], folder: DataFolder) -> LibraryPage:
+    """The library with two small models: `half` (F16) and `full` (F32)."""
+    write_tiny_model(folder.models / "half.gguf", type="f16", name="Half")
+    write_tiny_model(folder.models / "full.gguf", type="f32", name="Full")
+    page = open_nibble().show_page("library")
+    assert isinstance(page, LibraryPage)
+    return page
+
+
+def settle(qtbot) -> None:
+    """Waits until no job is under way."""
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=20_000)
