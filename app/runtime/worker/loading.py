@@ -55,6 +55,13 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
         )
     model = _load_weights(request, report, stop)
     context = _make_context(model, request.settings, stop)
+    if not _can_generate(model, context):
+        llama_cpp.llama_free(context)
+        llama_cpp.llama_model_free(model)
+        raise LoadFailed(
+            "This model does not write text: it is made for embeddings, translation or another use.",
+            "Choose a chat model.",
+        )
     loaded = LlamaModel(model, context, request.settings)
     _warm_up(loaded)
     description = ModelDescription(
@@ -110,6 +117,15 @@ def _make_context(model: object, settings: LoadSettings, stop: StopFlag) -> obje
             "Choose a smaller context length, or close other programs.",
         )
     return context
+
+
+def _can_generate(model: object, context: object) -> bool:
+    """Only decoders that write left to right; llama.cpp aborts the process on the others."""
+    return bool(
+        llama_cpp.llama_get_causal_attn(context)
+        and not llama_cpp.llama_model_has_encoder(model)
+        and not llama_cpp.llama_model_is_diffusion(model)
+    )
 
 
 def abort_callback() -> object:
