@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # The offscreen screen is 800x800 unless told otherwise, too small for the window.
+    screens = Path(__file__).with_name("helpers") / "screen.json"
+    os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
 
 OFFSCREEN_CANNOT = r"This plugin does not support"
 """What the offscreen platform says about things only a real screen has; the one message that is no failure."""

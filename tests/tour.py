@@ -24,9 +24,11 @@ if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 from app.core.errors import DiskFull
+from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.storage import DataFolder, Settings, save_settings
 from app.storage.settings import Appearance
 from app.ui import bugs, jobs
@@ -70,6 +72,10 @@ class Stage:
         self._window.resize(*self.size)
         self._window.show()
         self.wait(lambda: not jobs.running())
+        # Focus shows only in the active window, which offscreen a window becomes on request.
+        self._window.raise_()
+        self._window.activateWindow()
+        self.wait(self._window.isActiveWindow)
         return self._window
 
     @property
@@ -233,6 +239,36 @@ def library_not_made(stage: Stage) -> None:
         "The disk ran full while writing tiny-f16-Q4_K_M.gguf.", "Free some space and try again."
     )
     stage.library.making.failed.emit(stage.row("tiny-f16"), "Q4_K_M", fault)
+
+
+@scene
+def library_pointed_at_and_focused(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    library = stage.library
+    library.show_row(stage.row("bf16").path)
+    library.list.setFocus()
+    third = library.list.model().index(2, 0)
+    QTest.mouseMove(library.list.viewport(), library.list.visualRect(third).center())
+    stage.application.processEvents()
+
+
+@scene
+def library_on_a_gaming_computer(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    stage.library.computer.show_machine(
+        Machine(
+            Cpu("AMD Ryzen 9 7950X", 16, 32, ("AVX2", "AVX512")),
+            Memory(64 * 10**9, 9 * 10**9),
+            (
+                Accelerator("NVIDIA GeForce RTX 4090", "CUDA", 24 * 10**9, 21 * 10**9),
+                Accelerator("NVIDIA GeForce RTX 4060 Ti", "CUDA", 16 * 10**9, 1 * 10**9),
+            ),
+            ("NVIDIA graphics card 3 does not answer: GPU is lost.",),
+        )
+    )
+    stage.application.processEvents()
 
 
 # The window

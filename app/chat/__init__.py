@@ -4,7 +4,15 @@ May import everything below it down to `app.core`. Main entries: `ConversationSt
 kept, `ChatEngine` to get answers.
 """
 
-from app.chat.engine import AnswerDelta, ChatEngine
+from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine
 from app.chat.store import Conversation, ConversationStore, Message, MessageState
 
-__all__ = ["AnswerDelta", "ChatEngine", "Conversation", "ConversationStore", "Message", "MessageState"]
+__all__ = [
+    "RANDOM_SEED",
+    "AnswerDelta",
+    "ChatEngine",
+    "Conversation",
+    "ConversationStore",
+    "Message",
+    "MessageState",
+]

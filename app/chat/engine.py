@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
@@ -13,8 +17,13 @@ from app.core.jobs import JobControl
 from app.gguf import ModelFacts, read_facts
 from app.hardware import read_memory
 from app.memory import default_context_length, require_memory
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import Piece, PromptProgress
+
+RANDOM_SEED = -1
+"""As a conversation's seed: a new one for every answer, which its statistics then tell."""
+
+TURN_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,11 @@ class ChatEngine:
         self._database = database
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
+        self._closed = False
 
     def load(self, path: Path, control: JobControl) -> None:
         """Makes `path` the loaded model. Raises what reading and loading it raise."""
-        with self._lock:
+        with self._turn(control):
             self._ensure(path, control)
 
     def answer(self, conversation_id: int, control: JobControl) -> Message | None:
@@ -51,7 +61,7 @@ class ChatEngine:
         Emits `AnswerDelta`. The prompt is in the store before, so after any failure the same call
         tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
-        with self._lock, ConversationStore(self._database) as store:
+        with self._turn(control), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
@@ -60,13 +70,32 @@ class ChatEngine:
             return self._stream(loaded.model, messages, conversation, writer, control)
 
     def close(self) -> None:
-        """Ends the worker; whatever is running fails with WorkerDied and keeps its text."""
-        if self._loaded is not None:
-            self._loaded.model.close()
+        """Ends the worker for good; whatever is running fails with WorkerDied and keeps its text."""
+        self._closed = True
+        loaded = self._loaded
+        if loaded is not None:
+            loaded.model.close()
 
     @property
     def loaded_path(self) -> Path | None:
-        return self._loaded.path if self._loaded is not None and self._loaded.model.alive else None
+        """May be asked from any thread, as may `worker_pid`."""
+        loaded = self._loaded
+        return loaded.path if loaded is not None and loaded.model.alive else None
+
+    @property
+    def worker_pid(self) -> int | None:
+        loaded = self._loaded
+        return loaded.model.worker_pid if loaded is not None and loaded.model.alive else None
+
+    @contextmanager
+    def _turn(self, control: JobControl) -> Iterator[None]:
+        """Waits until the job before this one has ended, or this one is cancelled."""
+        while not self._lock.acquire(timeout=TURN_S):
+            control.cancel.raise_if_cancelled()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
         if self._loaded is not None:
@@ -87,8 +116,11 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        self._loaded = _Loaded(path, facts, model)
-        return self._loaded
+        loaded = self._loaded = _Loaded(path, facts, model)
+        if self._closed:  # meanwhile, and `close` may have seen nothing to end
+            model.close()
+            raise Cancelled
+        return loaded
 
     def _stream(
         self,
@@ -99,7 +131,7 @@ class ChatEngine:
         control: JobControl,
     ) -> Message | None:
         try:
-            for event in model.generate(messages, conversation.sampling, control.cancel):
+            for event in model.generate(messages, _with_seed(conversation.sampling), control.cancel):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
@@ -120,14 +152,22 @@ class ChatEngine:
 def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
     """What the model is given: all up to the last prompt, so that an answer that was cut off after
     it can be tried again. Two prompts in a row (the first failed) become one turn, since many
-    templates insist that roles alternate."""
+    templates insist that roles alternate; of several answers to one prompt the last one counts."""
     turns: list[ChatMessage] = []
     if conversation.system_prompt:
         turns.append(ChatMessage("system", conversation.system_prompt))
     last_prompt = max(index for index, message in enumerate(messages) if message.role == "user")
     for message in messages[: last_prompt + 1]:
-        if turns and turns[-1].role == message.role:
+        if turns and turns[-1].role == message.role == "user":
             turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
+        elif turns and turns[-1].role == message.role:
+            turns[-1] = ChatMessage(message.role, message.text)
         else:
             turns.append(ChatMessage(message.role, message.text))
     return turns
+
+
+def _with_seed(sampling: Sampling) -> Sampling:
+    if sampling.seed != RANDOM_SEED:
+        return sampling
+    return msgspec.structs.replace(sampling, seed=secrets.randbits(32))

@@ -1,6 +1,7 @@
 """Two to four models on one prompt, side by side.
 
-May import everything below it down to `app.core`. Main entry: `Comparison`.
+May import everything below it down to `app.core`. Main entries: `plan_comparison` before anything is
+loaded, `Comparison` to ask; `pairing` says which models of a library belong together.
 """
 
 from app.compare.comparison import (
@@ -10,17 +11,21 @@ from app.compare.comparison import (
     PaneDelta,
     PaneFinished,
     PaneLoading,
-    plan_threads,
+    PaneReading,
 )
 from app.compare.difference import first_difference
+from app.compare.plan import ComparisonPlan, plan_comparison, plan_threads
 
 __all__ = [
     "MAXIMUM_PANES",
     "Comparison",
+    "ComparisonPlan",
     "PaneAnswer",
     "PaneDelta",
     "PaneFinished",
     "PaneLoading",
+    "PaneReading",
     "first_difference",
+    "plan_comparison",
     "plan_threads",
 ]

@@ -9,20 +9,19 @@ cores, the rest wait their turn.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
+from app.compare.plan import count_cores, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import ModelFacts, read_facts
 from app.hardware import read_memory
 from app.memory import default_context_length, require_memory
 from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import Piece
+from app.runtime.protocol import Piece, PromptProgress
 
 MAXIMUM_PANES = 4
 
@@ -33,6 +32,15 @@ class PaneLoading:
 
     index: int
     fraction: float
+
+
+@dataclass(frozen=True)
+class PaneReading:
+    """Emitted while pane `index` evaluates the prompt: `done` of `total` tokens."""
+
+    index: int
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -67,20 +75,31 @@ class PaneFinished:
 
 @dataclass
 class _Pane:
+    """`messages` ends with the prompt while it has no answer. The lock: one request at a time."""
+
     path: Path
     facts: ModelFacts | None = None
     model: LoadedModel | None = None
     messages: list[ChatMessage] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def is_loaded(self) -> bool:
+        return self.model is not None and self.model.alive
 
-def plan_threads(panes: int, cores: int) -> tuple[int, int]:
-    """How many panes run at once, and with how many threads each; their product is at most `cores`."""
-    at_once = max(1, min(panes, cores))
-    return at_once, max(1, cores // at_once)
+    def add_prompt(self, prompt: str) -> None:
+        # After a prompt that got no answer the two become one: many templates insist that roles alternate.
+        if self.messages and self.messages[-1].role == "user":
+            prompt = f"{self.messages.pop().content}\n\n{prompt}"
+        self.messages.append(ChatMessage("user", prompt))
 
 
 class Comparison:
-    """Two to four models that are asked together. `ask` runs inside a job; `close` ends the workers."""
+    """Two to four models that are asked together.
+
+    `ask` runs inside a job; calls for different panes may overlap. `close` ends the workers.
+    `sampling` may be changed between prompts, which reloads nothing.
+    """
 
     def __init__(self, paths: Sequence[Path], sampling: Sampling, system_prompt: str = "") -> None:
         if not 2 <= len(paths) <= MAXIMUM_PANES:
@@ -88,11 +107,11 @@ class Comparison:
                 f"A comparison takes two to {MAXIMUM_PANES} models, not {len(paths)}.",
                 "Choose two to four models.",
             )
-        opening = [ChatMessage("system", system_prompt)] if system_prompt else []
-        self._panes = [_Pane(path, messages=list(opening)) for path in paths]
-        self._sampling = sampling
-        cores = psutil.cpu_count(logical=False) or 1
-        self._at_once, self._threads = plan_threads(len(paths), cores)
+        self._opening = [ChatMessage("system", system_prompt)] if system_prompt else []
+        self._panes = [_Pane(path, messages=list(self._opening)) for path in paths]
+        self.sampling = sampling
+        self._at_once, self._threads = plan_threads(len(paths), count_cores())
+        self._slots = threading.Semaphore(self._at_once)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -106,33 +125,33 @@ class Comparison:
     def threads_per_pane(self) -> int:
         return self._threads
 
-    def ask(self, prompt: str, control: JobControl) -> tuple[PaneAnswer, ...]:
-        """One answer for each pane, in the order of `paths`.
+    @property
+    def worker_pids(self) -> tuple[int | None, ...]:
+        """For each pane the process that runs its model; None where none is loaded."""
+        models = [pane.model for pane in self._panes]
+        return tuple(model.worker_pid if model is not None and model.alive else None for model in models)
 
-        Emits PaneLoading, PaneDelta and one PaneFinished for each pane, from several threads.
-        Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before
-        any pane had begun to answer.
+    def ask(
+        self, prompt: str, control: JobControl, panes: Collection[int] | None = None
+    ) -> tuple[PaneAnswer, ...]:
+        """One answer for each pane, or for those of the given indexes, in the order of `paths`.
+
+        Emits PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several threads.
+        Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
+        had begun to answer. A prompt that got no answer is given again together with the next one.
         """
-        self._read_headers()
-        slots = threading.Semaphore(self._at_once)
-        # The token of this call, not of the job: a bug in one pane must be able to end the others.
-        cancel = CancelToken()
-        forget = control.cancel.on_cancel(cancel.cancel)
-        try:
-            with ThreadPoolExecutor(len(self._panes), thread_name_prefix="pane") as pool:
-                futures = [
-                    pool.submit(self._run_pane, index, prompt, slots, cancel, control)
-                    for index in range(len(self._panes))
-                ]
-                for future in futures:
-                    if future.exception() is not None:
-                        cancel.cancel()
-                answers = tuple(future.result() for future in futures)
-        finally:
-            forget()
-        if control.cancel.cancelled and not any(answer.text for answer in answers):
-            raise Cancelled
-        return answers
+        indexes = range(len(self._panes)) if panes is None else sorted(panes)
+        self._require_memory(indexes)
+        for index in indexes:
+            self._panes[index].add_prompt(prompt)
+        return self._run(indexes, control)
+
+    def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
+        """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
+
+        Not while that pane is asked.
+        """
+        self._panes[index].messages = [*self._opening, *messages]
 
     def close(self) -> None:
         for pane in self._panes:
@@ -146,27 +165,48 @@ class Comparison:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read_headers(self) -> None:
-        """Reads what is not known yet and makes sure that what is not loaded yet fits together."""
+    def _require_memory(self, indexes: Collection[int]) -> None:
+        """Makes sure that what is not loaded yet fits together."""
         missing: list[tuple[ModelFacts, int]] = []
-        for pane in self._panes:
-            if pane.facts is None:
-                try:
-                    pane.facts = read_facts(pane.path)
-                except EnvironmentFault:
-                    continue  # reported as this pane's failure when it is loaded
-            if pane.model is None or not pane.model.alive:
-                missing.append((pane.facts, default_context_length(pane.facts)))
+        for pane in (self._panes[index] for index in indexes):
+            if pane.is_loaded:
+                continue
+            try:
+                # Read anew each time: the file may have been replaced since the pane failed.
+                pane.facts = read_facts(pane.path)
+            except EnvironmentFault:
+                pane.facts = None  # reported as this pane's failure when it is loaded
+                continue
+            missing.append((pane.facts, default_context_length(pane.facts)))
         require_memory(missing, read_memory().available_bytes)
 
-    def _run_pane(
-        self, index: int, prompt: str, slots: threading.Semaphore, cancel: CancelToken, control: JobControl
-    ) -> PaneAnswer:
+    def _run(self, indexes: Collection[int], control: JobControl) -> tuple[PaneAnswer, ...]:
+        # The token of this call, not of the job: a bug in one pane must be able to end the others.
+        cancel = CancelToken()
+        forget = control.cancel.on_cancel(cancel.cancel)
+
+        def stop_others_after_a_bug(future: Future[PaneAnswer]) -> None:
+            if future.exception() is not None:
+                cancel.cancel()
+
+        try:
+            with ThreadPoolExecutor(MAXIMUM_PANES, thread_name_prefix="pane") as pool:
+                futures = [pool.submit(self._run_pane, index, cancel, control) for index in indexes]
+                for future in futures:
+                    future.add_done_callback(stop_others_after_a_bug)
+                answers = tuple(future.result() for future in futures)
+        finally:
+            forget()
+        if control.cancel.cancelled and not any(answer.text for answer in answers):
+            raise Cancelled
+        return answers
+
+    def _run_pane(self, index: int, cancel: CancelToken, control: JobControl) -> PaneAnswer:
         pane = self._panes[index]
         parts: list[str] = []
         try:
-            with slots:
-                answer = self._answer(index, pane, prompt, parts, cancel, control)
+            with pane.lock, self._slots:
+                answer = self._answer(index, pane, parts, cancel, control)
         except Cancelled:
             answer = PaneAnswer(pane.path, "".join(parts), None)
         except EnvironmentFault as fault:
@@ -175,29 +215,28 @@ class Comparison:
         return answer
 
     def _answer(
-        self,
-        index: int,
-        pane: _Pane,
-        prompt: str,
-        parts: list[str],
-        cancel: CancelToken,
-        control: JobControl,
+        self, index: int, pane: _Pane, parts: list[str], cancel: CancelToken, control: JobControl
     ) -> PaneAnswer:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
-        messages = [*pane.messages, ChatMessage("user", prompt)]
-        for event in model.generate(messages, self._sampling, cancel):
-            if isinstance(event, Piece):
+        for event in model.generate(pane.messages, self.sampling, cancel):
+            if isinstance(event, PromptProgress):
+                control.emit(PaneReading(index, event.done, event.total))
+            elif isinstance(event, Piece):
                 parts.append(event.text)
                 control.emit(PaneDelta(index, event.text, event.tokens))
             elif isinstance(event, Generation):
-                pane.messages = [*messages, ChatMessage("assistant", event.text)]
+                if event.text or event.statistics.finish_reason != "cancelled":
+                    pane.messages.append(ChatMessage("assistant", event.text))
                 return PaneAnswer(pane.path, event.text, event.statistics)
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:
-        if pane.model is not None and pane.model.alive:
-            return pane.model
+        if pane.model is not None:
+            if pane.model.alive:
+                return pane.model
+            pane.model.close()
+            pane.model = None
         control.emit(PaneLoading(index, 0.0))
         if pane.facts is None:
             pane.facts = read_facts(pane.path)

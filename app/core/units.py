@@ -22,16 +22,19 @@ def format_bytes(count: int) -> str:
 
 def format_count(count: int) -> str:
     """A parameter count: `7340032` -> `7.3 M`, `8030261248` -> `8.0 B`."""
-    for limit, divisor, unit in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e3, 1e3, "K")):
-        if count >= limit:
-            value = count / divisor
-            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.1f} {unit}"
-    return str(count)
+    if count < 1000:
+        return str(count)
+    value = float(count)
+    for unit in ("K", "M", "B", "T"):
+        value /= 1000
+        if value < 999.5 or unit == "T":
+            break
+    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
 
 
 def format_duration(seconds: float) -> str:
     """`0.42` -> `0.42 s`, `75` -> `1 min 15 s`, `8000` -> `2 h 13 min`."""
-    if seconds < 10:
+    if seconds < 9.995:
         return f"{seconds:.2f} s"
     if seconds < 59.5:
         return f"{seconds:.0f} s"

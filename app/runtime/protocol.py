@@ -243,7 +243,7 @@ def read_reply(stream: IO[bytes]) -> Reply | None:
 def _decode(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"message of {len(body)} bytes: {error}") from error
 
 

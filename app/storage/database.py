@@ -14,6 +14,16 @@ from pathlib import Path
 from app.core.errors import DataFolderFault, DiskFull
 from app.storage.migrations import migrate
 
+_DISK_FAMILIES = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+)
+"""Result codes that speak of the file or the disk and not of our statements."""
+
 
 def open_database(path: Path) -> sqlite3.Connection:
     """Opens (or makes) the database and applies the migrations it lacks.
@@ -42,25 +52,31 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of it or nothing of it."""
+    """All of it or nothing of it. Raises DiskFull, and DataFolderFault where the disk fails."""
     try:
         # IMMEDIATE: take the write lock now and wait for it here, not fail at the first write.
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # on a full disk SQLite has rolled back already
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the low byte is the family
+        if code == sqlite3.SQLITE_FULL:
             raise DiskFull(
                 "The disk is full: the conversation could not be saved.",
                 "Free some space, then try again.",
             ) from error
+        if code in _DISK_FAMILIES:
+            raise _fault(error, _path_of(connection)) from error
         raise
+
+
+def _path_of(connection: sqlite3.Connection) -> Path:
+    return Path(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
 
 
 def _fault(error: sqlite3.Error, path: Path) -> DataFolderFault:

@@ -63,7 +63,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (conversations_an
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Applies what is missing, each migration in a transaction of its own."""
+    """Applies what is missing, all of it in one transaction."""
     if _applied(connection) == [migration.__name__ for migration in MIGRATIONS]:
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -81,7 +81,8 @@ def migrate(connection: sqlite3.Connection) -> None:
                 migration(connection)
                 connection.execute("INSERT INTO migrations (name) VALUES (?)", (migration.__name__,))
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # on a full disk SQLite has rolled back already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

@@ -36,11 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_settings(path: Path) -> Settings:
     """The settings in `path`; defaults for what is missing or of the wrong type."""
-    try:
-        document = _read(path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        path.replace(path.with_name(f"{path.name}.damaged"))
-        document = {}
+    document = _read(path)
     known: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         if field.name in document:
@@ -53,18 +49,20 @@ def load_settings(path: Path) -> Settings:
 
 def save_settings(path: Path, settings: Settings) -> None:
     """Writes `settings` over `path`, keeping keys this version does not know."""
-    try:
-        document = _read(path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        document = {}
+    document = _read(path)
     document.update(msgspec.to_builtins(settings))
     write_atomically(path, tomli_w.dumps(document).encode())
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What is in the file; a file that is no TOML is set aside."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        return {}
+        try:
+            return tomllib.loads(path.read_bytes().decode("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            path.replace(path.with_name(f"{path.name}.damaged"))
+            return {}
     except OSError as error:
         raise from_os_error(error, path) from error

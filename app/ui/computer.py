@@ -97,6 +97,10 @@ class ComputerStrip(QFrame):
         """What is shown; None until the first look has ended."""
         return self._machine
 
+    @property
+    def refreshing(self) -> bool:
+        return self._timer.isActive()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._probe()
@@ -149,14 +153,16 @@ class ComputerStrip(QFrame):
 
     def _rebuild(self, machine: Machine) -> None:
         segments = [self._cpu_segment(machine.cpu), Segment("hard-drives", self.tr("Memory"), with_bar=True)]
-        segments += [Segment("circuitry", _short(each.name), with_bar=True) for each in machine.accelerators]
+        segments += [Segment("cube", _short(each.name), with_bar=True) for each in machine.accelerators]
         for old in self._segments:
             self._grid.removeWidget(old)
+            old.hide()
             old.deleteLater()
         self._columns = 0
         self._place(segments)
         while (item := self._notes.takeAt(0)) is not None:
             if (old_note := item.widget()) is not None:
+                old_note.hide()
                 old_note.deleteLater()
         for note in machine.notes:
             self._notes.addWidget(label(note, "warning", wrap=True))

@@ -26,6 +26,12 @@ def icon(name: str, colour: str = "muted", checked: str | None = None) -> QIcon:
     return QIcon(_GlyphEngine(name, colour, checked or colour))
 
 
+def require(name: str) -> None:
+    """Raises KeyError unless the font has the glyph: when a widget is made and not while it is painted."""
+    if name not in _font()[1]:
+        raise KeyError(f"the icon font has no {name}")
+
+
 def paint(painter: QPainter, rect: QRect, name: str, colour: QColor) -> None:
     """Paints the glyph `name` into the middle of `rect`, as high as the rectangle."""
     family, glyphs = _font()
@@ -42,7 +48,7 @@ def paint(painter: QPainter, rect: QRect, name: str, colour: QColor) -> None:
 class _GlyphEngine(QIconEngine):
     def __init__(self, name: str, colour: str, checked: str) -> None:
         super().__init__()
-        _font()[1][name]  # fails here and not while painting, where Qt could not bear it
+        require(name)
         self._name = name
         self._colours = {QIcon.State.Off: colour, QIcon.State.On: checked}
 
@@ -56,9 +62,8 @@ class _GlyphEngine(QIconEngine):
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         pixmap = QPixmap(size)
         pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
-        painter.end()
+        with QPainter(pixmap) as painter:
+            self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
         return pixmap
 
 

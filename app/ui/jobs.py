@@ -31,12 +31,12 @@ T = TypeVar("T")
 class Handlers:
     """What to call on the GUI thread; each may be None."""
 
-    progress: Callable[[Progress], None] | None
-    value: Callable[[Any], None] | None
-    done: Callable[[Any], None] | None
-    failed: Callable[[EnvironmentFault], None] | None
-    cancelled: Callable[[], None] | None
-    end: Callable[[], None] | None
+    progress: Callable[[Progress], None] | None = None
+    value: Callable[[Any], None] | None = None
+    done: Callable[[Any], None] | None = None
+    failed: Callable[[EnvironmentFault], None] | None = None
+    cancelled: Callable[[], None] | None = None
+    end: Callable[[], None] | None = None
 
 
 def run(
@@ -123,7 +123,16 @@ class _Relay(QObject):
                 self._dispatch(event)
         finally:
             if isinstance(event, Ended):
-                _relays.discard(self)
+                self._let_go()
+
+    def _let_go(self) -> None:
+        # Nothing may refer from here to the owner any more: if the relay were the last to hold it, the owner
+        # would be destroyed in the middle of the relay's own end and call `_cancel` on it, which crashes.
+        if shiboken6.isValid(self._owner):
+            self._owner.destroyed.disconnect(self._cancel)
+        self._handlers, self.job = _NO_HANDLERS, None
+        del self._owner
+        _relays.discard(self)
 
     def _dispatch(self, event: object) -> None:
         handlers = self._handlers
@@ -149,6 +158,7 @@ class _Relay(QObject):
 
 
 _relays: set[_Relay] = set()
+_NO_HANDLERS = Handlers()
 
 
 def _call(handler: Callable[..., None] | None, *arguments: object) -> None:

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLabel, QLayout, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from app.ui import icons, theme
 
@@ -31,9 +40,9 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(self.text(), self._elide, self.contentsRect().width())
         if shown != self.text() and not self.toolTip():
             self.setToolTip(self.text())
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(self.contentsRect(), self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)
+        with QPainter(self) as painter:
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            painter.drawText(self.contentsRect(), self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 class Glyph(QWidget):
@@ -41,11 +50,25 @@ class Glyph(QWidget):
 
     def __init__(self, name: str, colour: str = "muted", size_px: int = 20) -> None:
         super().__init__()
+        icons.require(name)
         self._name, self._colour = name, colour
         self.setFixedSize(size_px, size_px)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        icons.paint(QPainter(self), self.rect(), self._name, theme.current().colour(self._colour))
+        with QPainter(self) as painter:
+            icons.paint(painter, self.rect(), self._name, theme.current().colour(self._colour))
+
+
+class Mark(QWidget):
+    """The application's icon; decoration, as Glyph."""
+
+    def __init__(self, size_px: int = 40) -> None:
+        super().__init__()
+        self.setFixedSize(size_px, size_px)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            QApplication.windowIcon().paint(painter, self.rect())
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:

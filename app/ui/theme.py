@@ -73,7 +73,7 @@ def current() -> Tokens:
 
 
 def font(role: str, *, strong: bool = False) -> QFont:
-    """The font of a role (`body`, `caption`, `heading`, `title`), for what paints itself."""
+    """The font of a role (`body`, `prose`, `caption`, `heading`, `title`), for what paints itself."""
     made = QFont(QGuiApplication.font())
     made.setPixelSize(_current.sizes[role])
     if strong:
@@ -85,7 +85,7 @@ def load_tokens(name: str, body_px: int) -> Tokens:
     """The tokens of the theme `name` for a body text of `body_px` pixels."""
     shape = resources.shape()
     relative = shape["type"]
-    sizes = {role: round(body_px * relative[role]) for role in ("caption", "heading", "title")}
+    sizes = {role: round(body_px * relative[role]) for role in ("caption", "prose", "heading", "title")}
     return Tokens(name, resources.theme(name)["colours"], shape["lengths"], {"body": body_px, **sizes})
 
 

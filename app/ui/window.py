@@ -14,10 +14,8 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QApplication,
     QButtonGroup,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QStackedWidget,
     QToolButton,
@@ -105,15 +103,17 @@ class MainWindow(QMainWindow):
         self.show_page(next(iter(self._specs)))
 
     def show_page(self, key: str) -> QWidget:
-        """Brings the page to the front, making it if this is the first time; returns it."""
-        page = self._page(key)
-        self._stack.setCurrentWidget(page)
-        for nav in self._buttons.buttons():
-            nav.setChecked(nav.property("key") == key)
+        """Brings the page to the front with the keyboard's focus, making it if need be; returns it."""
+        page = self._bring_to_front(key)
+        page.setFocus()
         return page
 
     def page_keys(self) -> tuple[str, ...]:
         return tuple(self._specs)
+
+    def show_fault(self, fault: EnvironmentFault) -> None:
+        """For what concerns no page in particular."""
+        self.notices.show_fault(fault)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dropped_models(event.mimeData()):
@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(rail)
         column.setContentsMargins(8, 16, 8, 16)
         column.setSpacing(8)
-        column.addWidget(self._mark(), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(parts.Mark(), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(16)
         ordered = sorted(self._specs.values(), key=lambda spec: spec.at_bottom)
         for number, spec in enumerate(ordered, start=1):
@@ -173,11 +173,6 @@ class MainWindow(QMainWindow):
                 column.addStretch()
             column.addWidget(self._make_nav(spec, number), 0, Qt.AlignmentFlag.AlignHCenter)
         return rail
-
-    def _mark(self) -> QLabel:
-        mark = QLabel()
-        mark.setPixmap(QApplication.windowIcon().pixmap(40, 40))
-        return mark
 
     def _make_nav(self, spec: PageSpec, number: int) -> QToolButton:
         nav = QToolButton()
@@ -190,15 +185,23 @@ class MainWindow(QMainWindow):
         nav.setIconSize(QSize(24, 24))
         nav.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         nav.setFixedSize(72, 64)
-        nav.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        nav.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         nav.setCursor(Qt.CursorShape.PointingHandCursor)
-        nav.clicked.connect(lambda: self.show_page(spec.key))
+        # Not show_page: whoever walks along the navigation by arrow keys stays there.
+        nav.clicked.connect(lambda: self._bring_to_front(spec.key))
         # "Ctrl" is Command on a Mac.
         keys = QKeySequence(f"Ctrl+{number}")
         nav.setToolTip(parts.with_keys(spec.title(), keys))
         QShortcut(keys, self, lambda: self.show_page(spec.key))
         self._buttons.addButton(nav)
         return nav
+
+    def _bring_to_front(self, key: str) -> QWidget:
+        page = self._page(key)
+        self._stack.setCurrentWidget(page)
+        for nav in self._buttons.buttons():
+            nav.setChecked(nav.property("key") == key)
+        return page
 
     def _page(self, key: str) -> QWidget:
         if key not in self._pages:
@@ -220,10 +223,6 @@ class MainWindow(QMainWindow):
             getattr(self.show_page(route.target), route.method)(*arguments)
 
         return carry
-
-    def show_fault(self, fault: EnvironmentFault) -> None:
-        """For what concerns no page in particular."""
-        self.notices.show_fault(fault)
 
     def _geometry_path(self) -> Path:
         return self._services.folder.cache / GEOMETRY_FILE

@@ -19,7 +19,7 @@ from app.runtime.protocol import Generate, Generated, GenerationStatistics, Piec
 from app.runtime.worker.loading import BATCH_TOKENS, LlamaModel
 from app.runtime.worker.sampling import SamplerChain
 from app.runtime.worker.templates import render_prompt
-from app.runtime.worker.vocabulary import TextStream
+from app.runtime.worker.text_stream import TextStream
 
 if TYPE_CHECKING:
     from app.runtime.worker.main import StopFlag

@@ -52,16 +52,9 @@ def render_prompt(
             f"The model's chat template refuses this conversation: {error}.",
             "Remove the system prompt or change the order of messages, then try again.",
         ) from error
-    except (
-        jinja2.TemplateError,
-        TypeError,
-        ValueError,
-        LookupError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except Exception as error:  # it ran the template's code: whatever goes wrong is the template's doing
         raise TemplateFault(
-            f"The model's chat template cannot be used: {error}.",
+            f"The model's chat template cannot be used: {str(error) or type(error).__name__}.",
             "Choose another build of this model.",
         ) from error
 

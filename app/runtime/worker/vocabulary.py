@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import ctypes
 
 import llama_cpp
@@ -66,17 +65,3 @@ class Vocabulary:
             return ""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
         return (text or b"").decode("utf-8", "replace")
-
-
-class TextStream:
-    """Joins pieces to text, holding back the bytes of an unfinished character."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, piece: bytes) -> str:
-        return self._decoder.decode(piece)
-
-    def finish(self) -> str:
-        """What was held back; an unfinished character becomes U+FFFD."""
-        return self._decoder.decode(b"", True)

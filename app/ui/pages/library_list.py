@@ -139,8 +139,10 @@ class ModelList(QTreeView):
             if column is Column.MODEL:
                 self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
             elif column is Column.QUANTIZATION:
-                ground = "surface" if self._is_selected(index) else "chip"
-                _paint_chip(painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", ground)
+                lit = self._is_selected(index) or self._is_hovered(index)
+                _paint_chip(
+                    painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", "surface" if lit else "chip"
+                )
             elif column is not Column.ACTIONS:
                 text = str(cell.data(Qt.ItemDataRole.DisplayRole))
                 alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

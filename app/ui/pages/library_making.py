@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class MakingCard(QFrame):
         self._bar.setRange(0, 1000)
         self._bar.hide()
         words = QVBoxLayout()
-        words.setSpacing(4)
+        words.setSpacing(6)
         words.addWidget(ElidedLabel(title, "strong"))
         words.addWidget(self._bar)
         words.addWidget(self._stage)
@@ -78,6 +79,8 @@ class MakingCard(QFrame):
 
     def show_progress(self, progress: Progress) -> None:
         self._bar.show()
+        if progress.stage and progress.stage in self.accessibleName():
+            progress = replace(progress, stage="")  # the title says it already
         self._stage.setText(describe_progress(progress))
         if progress.fraction is None:
             self._bar.setRange(0, 0)  # Qt shows an endless bar

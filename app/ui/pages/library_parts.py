@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QV
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
 
+WORDS_PX = 440
+
 
 class Chip(QFrame):
     """A small label with a button that takes it away."""
@@ -176,7 +178,9 @@ def _state_column(state: QWidget, glyph: str, title: str, text: str) -> QVBoxLay
     if text:
         words = label(text, "muted", wrap=True)
         words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        words.setFixedWidth(440)
+        words.setFixedWidth(WORDS_PX)
+        # The layout asks a centred label for its hint, which knows nothing of the width it will have.
+        words.setMinimumHeight(words.heightForWidth(WORDS_PX))
         column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
     return column
 

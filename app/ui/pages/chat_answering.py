@@ -1,0 +1,203 @@
+"""Getting answers: loads models and runs the engine, one thing at a time, and tells the page how it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.chat import AnswerDelta, ChatEngine, Message
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Job, JobControl, Progress
+from app.ui import jobs
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How getting an answer ended. `message`: the answer that is kept, also when it was stopped.
+
+    `fault` where it failed; without either, it was stopped before the first word, or is Nibble's mistake
+    (`is_bug`), which was told elsewhere.
+    """
+
+    message: Message | None = None
+    fault: EnvironmentFault | None = None
+    is_bug: bool = False
+
+
+class Answering(QObject):
+    """`ask` and `prepare` load the model where it is not. All signals name the conversation or the file."""
+
+    changed = Signal()
+    """What is loading or being answered is another."""
+    load_progressed = Signal(object, object)  # Path, Progress
+    load_failed = Signal(object, object)  # Path, EnvironmentFault
+    progressed = Signal(int, object)  # conversation, Progress
+    arrived = Signal(int, str)  # conversation, text
+    ended = Signal(int, object)  # conversation, Outcome
+
+    def __init__(self, engine: ChatEngine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._load: _Load | None = None
+        self._answer: Job[Message | None] | None = None
+        self._wanted: Path | None = None
+        self._conversation: int | None = None
+        self._text = ""
+        self._progress: Progress | None = None
+
+    @property
+    def conversation(self) -> int | None:
+        """The one that is being answered."""
+        return self._conversation
+
+    @property
+    def text(self) -> str:
+        """What has arrived of its answer."""
+        return self._text
+
+    @property
+    def progress(self) -> Progress | None:
+        return self._progress
+
+    @property
+    def loading(self) -> Path | None:
+        return self._load.path if self._load else None
+
+    def is_loaded(self, path: Path) -> bool:
+        return self._engine.loaded_path == path
+
+    def prepare(self, path: Path) -> None:
+        """Loads `path` in the background, once nothing is being answered."""
+        if self._conversation is not None:
+            self._wanted = path
+        elif self.loading != path:
+            self._cancel_load()
+            if not self.is_loaded(path):
+                self._start_load(path)
+        self.changed.emit()
+
+    def ask(self, conversation: int, path: Path) -> None:
+        """Answers the last prompt of the conversation, whose model is `path`."""
+        assert self._conversation is None, "one answer at a time"
+        self._conversation, self._text, self._progress = conversation, "", None
+        self._wanted = None
+        if self.loading != path:
+            self._cancel_load()
+            self._start_answer(conversation)
+        # else: it begins when the model is there
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Ends what is going on, keeping what has arrived."""
+        self._wanted = None
+        if self._load is not None:
+            self._load.job.cancel()
+        if self._answer is not None:
+            self._answer.cancel()
+
+    # Loading
+
+    def _start_load(self, path: Path) -> None:
+        engine = self._engine
+        load = _Load(path)
+        self._load = load
+
+        def work(control: JobControl) -> None:
+            engine.load(path, control)
+
+        load.job = jobs.run(
+            self,
+            f"Load {path.name}",
+            work,
+            on_progress=lambda progress: self._load_went_on(load, progress),
+            on_done=lambda _: load.end(loaded=True),
+            on_failed=lambda fault: load.end(fault=fault),
+            on_cancelled=lambda: load.end(cancelled=True),
+            on_end=lambda: self._load_ended(load),
+        )
+
+    def _cancel_load(self) -> None:
+        load, self._load = self._load, None
+        if load is not None:
+            load.job.cancel()
+
+    def _load_went_on(self, load: _Load, progress: Progress) -> None:
+        if load is not self._load:
+            return
+        self.load_progressed.emit(load.path, progress)
+        if self._conversation is not None:
+            self._went_on(progress)
+
+    def _load_ended(self, load: _Load) -> None:
+        if load is not self._load:  # another one took its place meanwhile
+            return
+        self._load = None
+        waiting = self._conversation
+        if waiting is not None and load.loaded:
+            self._start_answer(waiting)
+        elif waiting is not None:
+            self._finish(Outcome(fault=load.fault, is_bug=not load.cancelled and load.fault is None))
+        elif load.fault is not None:
+            self.load_failed.emit(load.path, load.fault)
+        self.changed.emit()
+
+    # Answering
+
+    def _start_answer(self, conversation: int) -> None:
+        engine = self._engine
+        outcome = [Outcome(is_bug=True)]  # until one of the handlers knows better
+
+        def work(control: JobControl) -> Message | None:
+            return engine.answer(conversation, control)
+
+        def settle(found: Outcome) -> None:
+            outcome[0] = found
+
+        self._answer = jobs.run(
+            self,
+            "Answer",
+            work,
+            on_progress=self._went_on,
+            on_value=self._take,
+            on_done=lambda message: settle(Outcome(message=message)),
+            on_failed=lambda fault: settle(Outcome(fault=fault)),
+            on_cancelled=lambda: settle(Outcome()),
+            on_end=lambda: self._finish(outcome[0]),
+        )
+
+    def _went_on(self, progress: Progress) -> None:
+        self._progress = progress
+        if self._conversation is not None:
+            self.progressed.emit(self._conversation, progress)
+
+    def _take(self, delta: AnswerDelta) -> None:
+        self._text += delta.text
+        if self._conversation is not None:
+            self.arrived.emit(self._conversation, delta.text)
+
+    def _finish(self, outcome: Outcome) -> None:
+        conversation, self._conversation, self._answer = self._conversation, None, None
+        assert conversation is not None
+        self._text, self._progress = "", None
+        self.ended.emit(conversation, outcome)
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and self._conversation is None:
+            self.prepare(wanted)
+        self.changed.emit()
+
+
+class _Load:
+    """One load on its way."""
+
+    job: Job[None]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.loaded = False
+        self.cancelled = False
+        self.fault: EnvironmentFault | None = None
+
+    def end(self, *, loaded: bool = False, cancelled: bool = False, fault: EnvironmentFault | None = None) -> None:
+        self.loaded, self.cancelled, self.fault = loaded, cancelled, fault

@@ -1,0 +1,216 @@
+"""The column of messages: scrolls, keeps to its end while an answer grows, and shows the latest of long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from app.chat import Message
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Progress
+from app.ui.pages.chat_messages import AnswerView, FaultCard, PromptBubble, UnansweredLine
+from app.ui.parts import button, icon_button
+
+WIDTH_PX = 744
+MOST_AT_ONCE = 60
+"""Messages shown of a long conversation until more are asked for; each is a document to lay out."""
+NEAR_END_PX = 24
+
+
+class MessageColumn(QScrollArea):
+    """`again_asked`: answer the last prompt once more. `link_asked`: an address in an answer was clicked."""
+
+    again_asked = Signal()
+    link_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._context_of: Callable[[Message], int | None] = lambda message: None
+        self._messages: list[Message] = []
+        self._first_shown = 0
+        self._live: AnswerView | None = None
+        self._sticks = True
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName(self.tr("Messages"))
+        self._lay_out()
+        self._to_end = icon_button("arrow-down", self.tr("Go to the end"), self.scroll_to_end)
+        self._to_end.setProperty("role", "float")
+        self._to_end.setParent(self)
+        self._to_end.hide()
+        self.verticalScrollBar().valueChanged.connect(self._moved)
+        self.verticalScrollBar().rangeChanged.connect(self._range_changed)
+
+    def _lay_out(self) -> None:
+        self._earlier = button(self.tr("Show earlier messages"), self._show_earlier, role="ghost")
+        self._earlier.hide()
+        self._rows = QVBoxLayout()
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(24)
+        column = QWidget()
+        column.setMaximumWidth(WIDTH_PX)
+        inside = QVBoxLayout(column)
+        inside.setContentsMargins(0, 24, 0, 24)
+        inside.setSpacing(24)
+        inside.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
+        inside.addLayout(self._rows)
+        inside.addStretch()
+        across = QWidget()
+        row = QHBoxLayout(across)
+        row.setContentsMargins(24, 0, 24, 0)
+        row.addStretch(1)
+        row.addWidget(column, 1000)
+        row.addStretch(1)
+        self.setWidget(across)
+
+    # What is shown
+
+    @property
+    def live(self) -> AnswerView | None:
+        """The answer that is being made."""
+        return self._live
+
+    def answers(self) -> list[AnswerView]:
+        return [widget for widget in self._widgets() if isinstance(widget, AnswerView)]
+
+    def prompts(self) -> list[PromptBubble]:
+        return [widget for widget in self._widgets() if isinstance(widget, PromptBubble)]
+
+    def fault_card(self) -> FaultCard | None:
+        return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)
+
+    def show_messages(self, messages: Sequence[Message], context_of: Callable[[Message], int | None]) -> None:
+        """Starts again with a conversation. `context_of` tells the context length behind an answer."""
+        self.clear()
+        self._messages = list(messages)
+        self._context_of = context_of
+        self._first_shown = max(len(self._messages) - MOST_AT_ONCE, 0)
+        for message in self._messages[self._first_shown :]:
+            self._rows.addWidget(self._view_of(message))
+        self._settle()
+        self.scroll_to_end()
+
+    def clear(self) -> None:
+        for widget in self._widgets():
+            self._remove(widget)
+        self._messages, self._live = [], None
+
+    def add_prompt(self, message: Message) -> None:
+        self.drop_remarks()
+        self._messages.append(message)
+        self._rows.addWidget(self._view_of(message))
+        self._settle()
+        self.scroll_to_end()
+
+    def begin_answer(self, text: str = "", progress: Progress | None = None) -> None:
+        """An answer is being made; `text` of it is there."""
+        self.drop_remarks()
+        self._live = self._make_answer()
+        self._rows.addWidget(self._live)
+        self._live.show_progress(progress)
+        if text:
+            self._live.append(text)
+        self._settle()
+        self.scroll_to_end()
+
+    def end_answer(self, message: Message | None) -> None:
+        """It has ended; None: without a word."""
+        live, self._live = self._live, None
+        if live is None:
+            return
+        if message is None:
+            self._remove(live)
+            return
+        live.show_message(message, self._context_of(message))
+        self._messages.append(message)
+        self._settle()
+
+    def show_fault(
+        self, fault: EnvironmentFault, actions: list[tuple[str, str, Callable[[], object]]]
+    ) -> None:
+        self.drop_remarks()
+        self._rows.addWidget(FaultCard(fault, actions))
+        self.scroll_to_end()
+
+    def show_unanswered(self, words: str) -> None:
+        """The last prompt has no answer."""
+        self.drop_remarks()
+        self._rows.addWidget(UnansweredLine(words, self.again_asked.emit))
+        self.scroll_to_end()
+
+    def drop_remarks(self) -> None:
+        """Takes away what was said about an answer that is missing."""
+        for widget in self._widgets():
+            if isinstance(widget, (FaultCard, UnansweredLine)):
+                self._remove(widget)
+
+    def scroll_to_end(self) -> None:
+        self._sticks = True
+        self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+
+    # Keeping to the end
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_button()
+
+    def _moved(self, value: int) -> None:
+        self._sticks = value >= self.verticalScrollBar().maximum() - NEAR_END_PX
+        self._to_end.setVisible(not self._sticks)
+
+    def _range_changed(self, least: int, most: int) -> None:
+        if self._sticks:
+            self.verticalScrollBar().setValue(most)
+        self._to_end.setVisible(not self._sticks)
+
+    def _place_button(self) -> None:
+        self._to_end.setFixedSize(36, 36)
+        self._to_end.move((self.viewport().width() - 36) // 2, self.viewport().height() - 36 - 8)
+        self._to_end.raise_()
+
+    # Parts
+
+    def _widgets(self) -> list[QWidget]:
+        items = (self._rows.itemAt(number) for number in range(self._rows.count()))
+        return [widget for item in items if item is not None and (widget := item.widget()) is not None]
+
+    def _view_of(self, message: Message) -> QWidget:
+        if message.role == "user":
+            return PromptBubble(message.text)
+        view = self._make_answer()
+        view.show_message(message, self._context_of(message))
+        return view
+
+    def _make_answer(self) -> AnswerView:
+        view = AnswerView()
+        view.again_asked.connect(self.again_asked)
+        view.link_asked.connect(self.link_asked)
+        return view
+
+    def _settle(self) -> None:
+        self._earlier.setVisible(self._first_shown > 0)
+        for view in self._widgets()[:-1]:
+            if isinstance(view, AnswerView):
+                view.forbid_again()
+
+    def _show_earlier(self) -> None:
+        bar = self.verticalScrollBar()
+        from_end = bar.maximum() - bar.value()
+        self._sticks = False
+        start = max(self._first_shown - MOST_AT_ONCE, 0)
+        for number, message in enumerate(self._messages[start : self._first_shown]):
+            self._rows.insertWidget(number, self._view_of(message))
+        self._first_shown = start
+        self._settle()
+        # What was being read stays where it is.
+        self.widget().layout().activate()
+        bar.setValue(bar.maximum() - from_end)
+
+    def _remove(self, widget: QWidget) -> None:
+        self._rows.removeWidget(widget)
+        widget.hide()
+        widget.deleteLater()

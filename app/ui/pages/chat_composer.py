@@ -1,0 +1,149 @@
+"""Where a person writes: a field that grows with the text, and the button that sends or stops."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from app.ui import theme
+from app.ui.parts import ElidedLabel, button, with_keys
+
+MOST_LINES = 8
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class Composer(QWidget):
+    """`send_asked` carries the text, which stays in the field until `clear`: what fails must not lose it."""
+
+    send_asked = Signal(str)
+    stop_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._busy = False
+        self._why_not = ""
+        self.field = PromptField()
+        self.field.setAccessibleName(self.tr("Message"))
+        self.field.setPlaceholderText(self.tr("Write a message"))
+        self.field.entered.connect(self.send)
+        self.field.textChanged.connect(self._settle)
+        self.send_button = button(
+            self.tr("Send"),
+            self.send,
+            role="primary",
+            glyph="paper-plane-right",
+            tip=with_keys(self.tr("Send the message"), QKeySequence("Return")),
+        )
+        self.stop_button = button(
+            self.tr("Stop"),
+            self.stop_asked.emit,
+            glyph="stop",
+            tip=with_keys(self.tr("Stop; what has arrived stays"), QKeySequence("Esc")),
+        )
+        self._hint = ElidedLabel("", "caption")
+        self._lay_out()
+        self._settle()
+
+    def _lay_out(self) -> None:
+        self._frame = QFrame()
+        self._frame.setProperty("role", "composer")
+        self.field.installEventFilter(self)
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(8)
+        below.addWidget(self._hint, 1)
+        below.addWidget(self.stop_button)
+        below.addWidget(self.send_button)
+        inside = QVBoxLayout(self._frame)
+        inside.setContentsMargins(16, 12, 8, 8)
+        inside.setSpacing(4)
+        inside.addWidget(self.field)
+        inside.addLayout(below)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._frame)
+
+    @property
+    def text(self) -> str:
+        return self.field.toPlainText()
+
+    def set_text(self, text: str) -> None:
+        self.field.setPlainText(text)
+        self.field.moveCursor(self.field.textCursor().MoveOperation.End)
+
+    def clear(self) -> None:
+        self.field.clear()
+
+    def set_state(self, busy: bool, why_not: str = "") -> None:
+        """`busy`: Stop instead of Send. `why_not`: why nothing can be sent now; empty: it can."""
+        # A button that goes takes the focus along, to wherever.
+        had_focus = self.send_button.hasFocus() or self.stop_button.hasFocus()
+        self._busy, self._why_not = busy, why_not
+        self._settle()
+        if had_focus:
+            self.field.setFocus()
+
+    def send(self) -> None:
+        if self.send_button.isEnabled() and not self._busy:
+            self.send_asked.emit(self.text)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self._frame.setProperty("focus", "yes" if event.type() is QEvent.Type.FocusIn else "")
+            self._frame.style().polish(self._frame)
+        return super().eventFilter(watched, event)
+
+    def _settle(self) -> None:
+        self.send_button.setVisible(not self._busy)
+        self.stop_button.setVisible(self._busy)
+        self.send_button.setEnabled(bool(self.text.strip()) and not self._why_not)
+        self._hint.setText(self._why_not or self.tr("Enter sends, Shift+Enter starts a new line"))
+
+
+class PromptField(QPlainTextEdit):
+    """Grows up to eight lines; Enter is `entered`, with Shift a new line. Takes text only."""
+
+    entered = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "bare")
+        self.setTabChangesFocus(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(0)
+        self.setFont(theme.font("prose"))
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        new_line = event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier)
+        if event.key() in _ENTER and not new_line:
+            self.entered.emit()
+            return
+        if event.key() in _ENTER:
+            # A plain one: Qt's own, for Shift, is a line separator, which models take for an odd letter.
+            self.textCursor().insertBlock()
+            self.ensureCursorVisible()
+            return
+        super().keyPressEvent(event)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        self.insertPlainText(source.text())
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        # Files dropped here are for the library: the window takes them.
+        return source.hasText() and not source.hasUrls()
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self.height())
+
+    def _fit(self) -> None:
+        lines = max(round(self.document().size().height()), 1)  # this layout counts in lines
+        policy = Qt.ScrollBarPolicy
+        wanted = policy.ScrollBarAsNeeded if lines > MOST_LINES else policy.ScrollBarAlwaysOff
+        if self.verticalScrollBarPolicy() is not wanted:
+            self.setVerticalScrollBarPolicy(wanted)
+        height = self.fontMetrics().lineSpacing() * min(lines, MOST_LINES)
+        self.setFixedHeight(height + 2)

@@ -1,0 +1,230 @@
+"""Markdown into a document in our measures and colours, harmless whatever it says.
+
+What a model writes is written by nobody who is to be trusted: HTML in it is shown as text, nothing is ever
+fetched or opened for it, and what would take Qt long to lay out is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import (
+    QFont,
+    QFontDatabase,
+    QImage,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFrameFormat,
+    QTextTable,
+    QTextTableFormat,
+)
+
+from app.ui import theme
+
+DIALECT = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+LINE_PERCENT = 140.0
+CODE_LINE_PERCENT = 125.0
+GAP_PX = 12.0
+
+# Measured: Qt needs time that grows with the square of these, about a third of a second at each limit.
+MOST_CHARACTERS = 100_000
+MOST_LIST_ITEMS = 3_000
+MOST_CELLS = 1_000
+LONGEST_WORD = 10_000
+_LIST_ITEM = re.compile(r"^[ \t>]*(?:[-+*]|\d{1,9}[.)])[ \t]", re.MULTILINE)
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}")
+
+_IMAGE_CHARACTER = "\ufffc"
+
+
+def is_tame(text: str) -> bool:
+    """Whether `text` can be laid out as Markdown without anyone waiting for it."""
+    return (
+        len(text) <= MOST_CHARACTERS
+        and text.count("|") <= MOST_CELLS
+        and sum(1 for _ in _LIST_ITEM.finditer(text)) <= MOST_LIST_ITEMS
+        and _LONG_WORD.search(text) is None
+    )
+
+
+class SealedDocument(QTextDocument):
+    """Reads nothing from disk or network, whatever its text points at."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setUndoRedoEnabled(False)
+        self.setDocumentMargin(0)
+        self.setDefaultFont(theme.font("prose"))
+
+    def loadResource(self, kind: int, name: QUrl) -> object:
+        # A dot and not nothing: given nothing, Qt takes an image's name for a path and opens the file itself.
+        dot = QImage(1, 1, QImage.Format.Format_ARGB32)
+        dot.fill(0)
+        return dot
+
+
+def airy(form: QTextBlockFormat, percent: float = LINE_PERCENT) -> QTextBlockFormat:
+    """`form` with room between the lines."""
+    form.setLineHeight(percent, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+    return form
+
+
+def markdown_document(text: str, parent: QObject) -> SealedDocument:
+    """A document of `text`, which is tame. Its colours are those of the theme in use."""
+    document = SealedDocument(parent)
+    document.setMarkdown(text, DIALECT)
+    cursor = QTextCursor(document)
+    code: list[tuple[int, int]] = []
+    for block in _blocks(document):
+        if _is_code(block):
+            _dress_code(cursor, block)
+            _add_run(code, block)
+        else:
+            _dress_words(cursor, block)
+    for frame in document.rootFrame().childFrames():
+        if isinstance(frame, QTextTable):
+            frame.setFormat(_table_format(frame.format().toTableFormat()))
+    for start, end in reversed(code):
+        cursor.setPosition(start)
+        cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+        cursor.insertFrame(_code_frame())
+    _close_gaps(cursor, document)
+    return document
+
+
+def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
+    block = document.begin()
+    while block.isValid():
+        yield block
+        block = block.next()
+
+
+def _is_code(block: QTextBlock) -> bool:
+    form = block.blockFormat()
+    return any(
+        form.hasProperty(mark.value)
+        for mark in (QTextFormat.Property.BlockCodeFence, QTextFormat.Property.BlockCodeLanguage)
+    )
+
+
+def _add_run(runs: list[tuple[int, int]], block: QTextBlock) -> None:
+    """Adds the block to the run of code it continues, or starts one."""
+    start, end = block.position(), block.position() + block.length() - 1
+    if runs and runs[-1][1] == start - 1 and QTextCursor(block).currentTable() is None:
+        start = runs.pop()[0]
+    runs.append((start, end))
+
+
+def _dress_words(cursor: QTextCursor, block: QTextBlock) -> None:
+    form = airy(block.blockFormat())
+    level = form.headingLevel()
+    in_table = QTextCursor(block).currentTable() is not None
+    if level:
+        form.setTopMargin(GAP_PX if block.position() else 0)
+        form.setBottomMargin(GAP_PX / 2)
+    else:
+        form.setTopMargin(0)
+        form.setBottomMargin(0 if in_table else GAP_PX / 2 if block.textList() else GAP_PX)
+    if form.hasProperty(QTextFormat.Property.BlockQuoteLevel.value):
+        form.setLeftMargin(GAP_PX * 2)
+    cursor.setPosition(block.position())
+    cursor.setBlockFormat(form)
+    for start, length, kind in reversed(_spans(block)):
+        cursor.setPosition(block.position() + start)
+        cursor.setPosition(block.position() + start + length, QTextCursor.MoveMode.KeepAnchor)
+        _dress_span(cursor, kind, level)
+
+
+def _spans(block: QTextBlock) -> list[tuple[int, int, QTextCharFormat]]:
+    return [(span.start, span.length, QTextCharFormat(span.format)) for span in block.textFormats()]
+
+
+def _dress_span(cursor: QTextCursor, kind: QTextCharFormat, heading_level: int) -> None:
+    colours = theme.current()
+    if kind.isImageFormat():
+        words = str(kind.property(QTextFormat.Property.ImageAltText.value) or "")
+        plain = QTextCharFormat()
+        plain.setForeground(colours.colour("muted"))
+        cursor.insertText(f"[{words}]" if words else "[image]", plain)
+        return
+    change = QTextCharFormat()
+    if kind.isAnchor():
+        change.setForeground(colours.colour("accent"))
+    elif kind.fontFixedPitch():
+        change.setFontFamilies(_mono_families())
+        change.setBackground(colours.colour("chip"))
+    elif heading_level:
+        size = colours.sizes["title" if heading_level == 1 else "heading"] + (1 if heading_level == 2 else 0)
+        change.setProperty(QTextFormat.Property.FontPixelSize.value, size)
+        change.setProperty(QTextFormat.Property.FontSizeAdjustment.value, 0)
+        change.setFontWeight(QFont.Weight.DemiBold.value)
+    else:
+        return
+    cursor.mergeCharFormat(change)
+
+
+def _dress_code(cursor: QTextCursor, block: QTextBlock) -> None:
+    form = airy(block.blockFormat(), CODE_LINE_PERCENT)
+    form.setNonBreakableLines(False)  # nothing scrolls sideways here: what does not fit would be cut off
+    form.setTopMargin(0)
+    form.setBottomMargin(0)
+    mono = QTextCharFormat()
+    mono.setFontFamilies(_mono_families())
+    mono.setProperty(QTextFormat.Property.FontPixelSize.value, theme.current().sizes["body"])
+    cursor.setPosition(block.position())
+    cursor.setBlockFormat(form)
+    cursor.setBlockCharFormat(mono)
+    cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+    cursor.mergeCharFormat(mono)
+
+
+def _mono_families() -> list[str]:
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
+
+
+def _code_frame() -> QTextFrameFormat:
+    frame = QTextFrameFormat()
+    frame.setBackground(theme.current().colour("chip"))
+    frame.setPadding(GAP_PX)
+    frame.setTopMargin(0)
+    frame.setBottomMargin(GAP_PX)
+    return frame
+
+
+def _table_format(form: QTextTableFormat) -> QTextTableFormat:
+    form.setBorder(1)
+    form.setBorderCollapse(True)
+    form.setBorderBrush(theme.current().colour("border"))
+    form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+    form.setCellPadding(GAP_PX / 2)
+    form.setCellSpacing(0)
+    form.setBottomMargin(GAP_PX)
+    return form
+
+
+def _close_gaps(cursor: QTextCursor, document: QTextDocument) -> None:
+    """Frames and tables bring empty lines before and after them, which take no room, and the last line no gap."""
+    root = document.rootFrame()
+    flat = QTextBlockFormat()
+    flat.setLineHeight(1.0, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+    blocks = list(_blocks(document))
+    for number, block in enumerate(blocks):
+        cursor.setPosition(block.position())
+        if block.length() > 1 or cursor.currentFrame() != root:
+            continue
+        beside = blocks[max(number - 1, 0)], blocks[min(number + 1, len(blocks) - 1)]
+        ruler = block.blockFormat().hasProperty(QTextFormat.Property.BlockTrailingHorizontalRulerWidth.value)
+        if not ruler and any(QTextCursor(each).currentFrame() != root for each in beside):
+            cursor.setBlockFormat(flat)
+    last = blocks[-1]
+    cursor.setPosition(last.position())
+    if cursor.currentFrame() == root and last.length() > 1:
+        form = last.blockFormat()
+        form.setBottomMargin(0)
+        cursor.setBlockFormat(form)

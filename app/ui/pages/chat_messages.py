@@ -1,0 +1,361 @@
+"""The messages of a conversation: prompts as bubbles, answers as text, faults as cards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.chat import Message, MessageState
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Progress
+from app.core.units import format_bytes, format_duration, format_rate
+from app.runtime import GenerationStatistics
+from app.ui import icons, theme
+from app.ui.pages.chat_text import Prose
+from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
+
+BUBBLE_SHARE = 0.85
+BUBBLE_PADDING_PX = 16
+COPIED_MS = 1500
+PATIENCE_MS = 300
+"""Work that ends sooner shows no progress."""
+
+
+class PromptBubble(QWidget):
+    """What the person wrote, at the right, no wider than it needs."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.prose = Prose(_tr("Your message"))
+        self.prose.show_plain(text)
+        self._bubble = QFrame()
+        self._bubble.setProperty("role", "bubble")
+        inside = QVBoxLayout(self._bubble)
+        inside.setContentsMargins(BUBBLE_PADDING_PX, 10, BUBBLE_PADDING_PX, 10)
+        inside.addWidget(self.prose)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch()
+        row.addWidget(self._bubble)
+        metrics = QFontMetrics(theme.font("prose"))
+        # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
+        self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        most = round(self.width() * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
+        self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
+
+
+class AnswerView(QWidget):
+    """One answer: what is being waited for, the text, and below it how it ended and how fast it was.
+
+    `again_asked`: the person wants another attempt.
+    """
+
+    again_asked = Signal()
+    link_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prose = Prose(_tr("Answer"))
+        self.prose.link_asked.connect(self.link_asked)
+        self.prose.hide()
+        self.waiting = WaitingLine()
+        self.waiting.hide()
+        self.state_line = StateLine()
+        self.state_line.again.clicked.connect(self.again_asked)
+        self.state_line.hide()
+        self.statistics = ElidedLabel("", "caption")
+        self._copy = icon_button("copy", _tr("Copy answer"), self.copy)
+        self._footer = QWidget()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        footer = QHBoxLayout(self._footer)
+        footer.setContentsMargins(0, 0, 0, 0)
+        footer.setSpacing(8)
+        footer.addWidget(self._copy)
+        footer.addWidget(self.statistics, 1)
+        self._footer.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.prose)
+        column.addWidget(self.waiting)
+        column.addWidget(self.state_line)
+        column.addWidget(self._footer)
+
+    def append(self, text: str) -> None:
+        """More of a streaming answer."""
+        self.waiting.rest()
+        self.prose.append_plain(text)
+        self.prose.show()
+
+    def show_progress(self, progress: Progress | None) -> None:
+        """What happens before the first word."""
+        if not self.prose.text:
+            self.waiting.show_progress(progress)
+
+    def show_message(self, message: Message, context_length: int | None) -> None:
+        """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
+        self.waiting.rest()
+        self.prose.show_markdown(message.text)
+        self.prose.show()
+        self.state_line.show_state(message)
+        words = describe_statistics(message, context_length)
+        self.statistics.setText(words)
+        self.statistics.setToolTip(explain_statistics(message))
+        self._footer.show()
+
+    def forbid_again(self) -> None:
+        """Only the last answer can be tried again."""
+        self.state_line.again.hide()
+
+    def copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.prose.text)
+        self._copy.setIcon(icons.icon("check", "good"))
+        QTimer.singleShot(COPIED_MS, self._copy, lambda: self._copy.setIcon(icons.icon("copy", "muted")))
+
+
+class WaitingLine(QWidget):
+    """What the person is waiting for, with a bar where it can be told how far it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = label("", "muted")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedWidth(160)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 4, 0, 4)
+        row.setSpacing(12)
+        row.addWidget(self._bar)
+        row.addWidget(self._words)
+        row.addStretch()
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self.show)
+
+    @property
+    def text(self) -> str:
+        return self._words.text()
+
+    def show_progress(self, progress: Progress | None) -> None:
+        if not self.isVisible() and not self._patience.isActive():
+            self._patience.start()
+        words = describe_progress(progress)
+        self._words.setText(words)
+        self._bar.setAccessibleName(words)
+        fraction = progress.fraction if progress else None
+        if fraction is None:
+            self._bar.setRange(0, 0)
+        else:
+            self._bar.setRange(0, 1000)
+            self._bar.setValue(round(fraction * 1000))
+
+    def rest(self) -> None:
+        self._patience.stop()
+        self.hide()
+
+
+class StateLine(QWidget):
+    """Says that an answer is not all the model had to say, and why; offers another attempt where that helps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._glyph = QHBoxLayout()
+        self._words = label("", "muted")
+        self.again = button(_tr("Try again"), lambda: None, glyph="arrow-clockwise")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addLayout(self._glyph)
+        row.addWidget(self._words)
+        row.addSpacing(8)
+        row.addWidget(self.again)
+        row.addStretch()
+
+    @property
+    def text(self) -> str:
+        return self._words.text()
+
+    def show_state(self, message: Message) -> None:
+        glyph, colour, words = _state_of(message)
+        self._words.setText(words)
+        while (item := self._glyph.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        if words:
+            self._glyph.addWidget(Glyph(glyph, colour, 16))
+        self.again.setVisible(message.state is not MessageState.COMPLETE)
+        self.setVisible(bool(words))
+
+
+class UnansweredLine(QWidget):
+    """Below a prompt without an answer: why there is none, and the way to get one."""
+
+    def __init__(self, words: str, again: Callable[[], object]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(Glyph("info", "muted", 16))
+        row.addWidget(label(words, "muted"))
+        row.addWidget(button(_tr("Try again"), again, glyph="arrow-clockwise"))
+        row.addStretch()
+
+
+class FaultCard(QFrame):
+    """Why there is no (whole) answer: sentence, what to do next, buttons for it, and the runtime's log."""
+
+    def __init__(self, fault: EnvironmentFault, actions: list[tuple[str, str, Callable[[], object]]]) -> None:
+        """`actions`: text, glyph and what it does; the first one is the one to try first."""
+        super().__init__()
+        self.fault = fault
+        self.setProperty("role", "notice-danger")
+        self.setAccessibleName(str(fault))
+        self._log = QPlainTextEdit("\n".join(fault.log))
+        self._log.setReadOnly(True)
+        self._log.setProperty("role", "log")
+        self._log.setAccessibleName(_tr("The runtime's log"))
+        self._log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._log.setFixedHeight(176)
+        self._log.hide()
+        self._copy = button(_tr("Copy log"), self._copy_log, role="ghost", glyph="copy")
+        self._copy.hide()
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        for text, role in ((fault.message, "strong"), (fault.hint, "")):
+            if text:
+                words.addWidget(_selectable(label(text, role, wrap=True)))
+        words.addSpacing(8)
+        words.addLayout(self._buttons(actions))
+        words.addWidget(self._log)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 16, 16, 16)
+        row.setSpacing(12)
+        row.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+
+    def _buttons(self, actions: list[tuple[str, str, Callable[[], object]]]) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for text, glyph, act in actions:
+            row.addWidget(button(text, act, glyph=glyph))
+        if self.fault.log:
+            self._toggle = button(_tr("Show log"), self.toggle_log, role="ghost")
+            row.addWidget(self._toggle)
+            row.addWidget(self._copy)
+        row.addStretch()
+        return row
+
+    @property
+    def log_shown(self) -> bool:
+        return not self._log.isHidden()
+
+    def toggle_log(self) -> None:
+        shown = not self.log_shown
+        self._log.setVisible(shown)
+        self._copy.setVisible(shown)
+        self._toggle.setText(_tr("Hide log") if shown else _tr("Show log"))
+        bar = self._log.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+    def _copy_log(self) -> None:
+        QGuiApplication.clipboard().setText("\n".join(self.fault.log))
+
+
+def describe_progress(progress: Progress | None) -> str:
+    """`Loading bard-q4 · 43 %`, `Reading the conversation · 512 of 2,048 tokens`"""
+    if progress is None:
+        return _tr("Starting…")
+    words = [progress.stage]
+    if progress.total > 0 and progress.unit == "bytes":
+        words.append(
+            _tr("{done} of {total}").format(
+                done=format_bytes(round(progress.done)), total=format_bytes(round(progress.total))
+            )
+        )
+    elif progress.total > 0 and progress.unit == "tokens":
+        words.append(
+            _tr("{done:,} of {total:,} tokens").format(done=round(progress.done), total=round(progress.total))
+        )
+    return " · ".join(words) if len(words) > 1 else f"{words[0]}…"
+
+
+def describe_statistics(message: Message, context_length: int | None) -> str:
+    """`38.2 tokens/s · first token after 0.21 s · 128 tokens · context 312 of 4,096 · Bard BF16`"""
+    model = " ".join(filter(None, (message.model_name, message.quantization)))
+    figures = message.statistics
+    if figures is None:
+        return model
+    words = [
+        format_rate(figures.tokens_per_s) if figures.tokens_per_s else "",
+        _tr("first token after {time}").format(time=format_duration(figures.time_to_first_token_s)),
+        _tr("1 token") if figures.tokens == 1 else _tr("{n:,} tokens").format(n=figures.tokens),
+        _describe_context(figures, context_length),
+        model,
+    ]
+    return " · ".join(filter(None, words))
+
+
+def explain_statistics(message: Message) -> str:
+    """The same at length, for the tooltip."""
+    figures = message.statistics
+    if figures is None:
+        return ""
+    lines = [
+        _tr("Prompt: {n:,} tokens, of which {new:,} were new; read in {time}").format(
+            n=figures.prompt_tokens, new=figures.evaluated_tokens, time=format_duration(figures.prompt_s)
+        ),
+        _tr("Answer: {n:,} tokens at {rate}").format(n=figures.tokens, rate=format_rate(figures.tokens_per_s)),
+        _tr("Memory in use: {size}").format(size=format_bytes(figures.memory_bytes)),
+        _tr("Seed: {seed}").format(seed=figures.seed),
+    ]
+    return "\n".join(lines)
+
+
+def _describe_context(figures: GenerationStatistics, context_length: int | None) -> str:
+    used = figures.prompt_tokens + figures.tokens
+    if context_length is None:
+        return _tr("context {used:,}").format(used=used)
+    return _tr("context {used:,} of {total:,}").format(used=used, total=context_length)
+
+
+def _state_of(message: Message) -> tuple[str, str, str]:
+    """Glyph, colour and words for how an answer ended; no words where it ended as it should."""
+    reason = message.statistics.finish_reason if message.statistics else ""
+    if message.state is MessageState.STOPPED:
+        return "stop-circle", "muted", _tr("Stopped")
+    if message.state in (MessageState.CUT_OFF, MessageState.STREAMING):
+        return "warning", "warning", _tr("Cut off: Nibble or the runtime ended here")
+    if reason == "length":
+        return "info", "muted", _tr("Ended at the limit of tokens set for this chat")
+    if reason == "context":
+        return "info", "warning", _tr("Ended because the context is full; start a new chat to go on")
+    return "info", "muted", ""
+
+
+def _selectable(made: QLabel) -> QLabel:
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    return made
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("ChatPage", text)

@@ -1,0 +1,225 @@
+"""The figures under an answer: always the same ones in the same order, so that the eye can compare panes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.core.units import format_bytes, format_duration
+from app.ui.parts import Glyph, label
+
+if TYPE_CHECKING:
+    from app.runtime import GenerationStatistics
+
+NOISE = 0.02
+"""Times and memory that differ by less are called the same."""
+
+COLUMN_GAP_PX = 8
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One answer in numbers; None is not known, or not known yet."""
+
+    tokens_per_s: float | None = None
+    first_token_s: float | None = None
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    tokens: int | None = None
+
+
+def figures_of(statistics: GenerationStatistics | None, file_bytes: int | None) -> Figures:
+    if statistics is None:
+        return Figures(file_bytes=file_bytes)
+    return Figures(
+        # The speed is that after the first token; one token alone has none.
+        tokens_per_s=statistics.tokens_per_s if statistics.tokens > 1 else None,
+        first_token_s=statistics.time_to_first_token_s if statistics.tokens else None,
+        memory_bytes=statistics.memory_bytes,
+        file_bytes=file_bytes,
+        tokens=statistics.tokens,
+    )
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Compare", text)
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One of the figures. `better`: which end of the scale is the good one, if there is one."""
+
+    field: str
+    caption: Callable[[], str]
+    explanation: Callable[[], str]
+    show: Callable[[float], str]
+    better: Literal["more", "less", ""] = ""
+    best: Callable[[], str] = lambda: ""
+    noise: float = 0.0
+
+
+def _whole(value: float) -> str:
+    return f"{int(value):,}"
+
+
+def _rate(value: float) -> str:
+    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
+
+
+def _size(value: float) -> str:
+    return format_bytes(int(value))
+
+
+KINDS: tuple[FigureKind, ...] = (
+    FigureKind(
+        "tokens_per_s",
+        lambda: _tr("tokens/s"),
+        lambda: _tr("How fast the answer was written, after its first token"),
+        _rate,
+        "more",
+        lambda: _tr("Fastest"),
+        NOISE,
+    ),
+    FigureKind(
+        "first_token_s",
+        lambda: _tr("first token"),
+        lambda: _tr("From sending the prompt to the first token of the answer, without loading the model"),
+        format_duration,
+        "less",
+        lambda: _tr("Soonest"),
+        NOISE,
+    ),
+    FigureKind(
+        "memory_bytes",
+        lambda: _tr("in memory"),
+        lambda: _tr("Memory the model's process has in use: weights, context and working space"),
+        _size,
+        "less",
+        lambda: _tr("Least memory"),
+        NOISE,
+    ),
+    FigureKind(
+        "file_bytes",
+        lambda: _tr("file"),
+        lambda: _tr("Size of the model's file"),
+        _size,
+        "less",
+        lambda: _tr("Smallest file"),
+    ),
+    FigureKind("tokens", lambda: _tr("tokens"), lambda: _tr("Length of the answer"), _whole),
+)
+
+
+def best_fields(panes: Sequence[Figures | None]) -> list[frozenset[str]]:
+    """For each pane the figures in which it alone is the best. None: a pane that does not take part."""
+    found: list[set[str]] = [set() for _ in panes]
+    for kind in KINDS:
+        values = [
+            (value, index)
+            for index, figures in enumerate(panes)
+            if figures is not None and (value := getattr(figures, kind.field)) is not None
+        ]
+        if not kind.better or len(values) < 2:
+            continue
+        values.sort(reverse=kind.better == "more")
+        (first, winner), (second, _) = values[:2]
+        if abs(first - second) > kind.noise * max(first, second):
+            found[winner].add(kind.field)
+    return [frozenset(fields) for fields in found]
+
+
+class FigureCell(QWidget):
+    """A value over its caption; the best of all panes is bold with a star, and says so."""
+
+    def __init__(self, kind: FigureKind) -> None:
+        super().__init__()
+        self._kind = kind
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._star = Glyph("star-fill", "accent", 12)
+        self._star.hide()
+        self._value = label("–", "figure")
+        self._caption = label(kind.caption(), "caption")
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self._value)
+        top.addWidget(self._star, 0, Qt.AlignmentFlag.AlignVCenter)
+        top.addStretch()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(top)
+        column.addWidget(self._caption)
+
+    @property
+    def text(self) -> str:
+        return self._value.text()
+
+    @property
+    def is_best(self) -> bool:
+        return not self._star.isHidden()
+
+    def needed_width(self) -> int:
+        """Of the longest value this figure usually has, with its star, or of the caption."""
+        value = self._value.fontMetrics().horizontalAdvance("88.88 MB") + 16
+        return max(value, self._caption.sizeHint().width())
+
+    def show_value(self, value: float | None, best: bool) -> None:
+        shown = "–" if value is None else self._kind.show(value)
+        self._value.setText(shown)
+        self._star.setVisible(best)
+        if self._value.property("best") != best:
+            self._value.setProperty("best", best)
+            self._value.style().polish(self._value)
+        exact = _tr("{count:,} bytes").format(count=value) if self._kind.show is _size and value else ""
+        praise = _tr("{what} of these panes").format(what=self._kind.best()) if best else ""
+        self.setToolTip("\n".join(filter(None, (self._kind.explanation(), exact, praise))))
+        self.setAccessibleName(", ".join(filter(None, (f"{self._caption.text()} {shown}", praise))))
+
+
+class FiguresRow(QWidget):
+    """All figures of one answer, in one row or, where the pane is narrow, in two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = {kind.field: FigureCell(kind) for kind in KINDS}
+        self._columns = 0
+        self._figures = Figures()
+        self._best: frozenset[str] = frozenset()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(16, 10, 16, 10)
+        self._grid.setHorizontalSpacing(COLUMN_GAP_PX)
+        self._grid.setVerticalSpacing(8)
+        self._place(len(KINDS))
+        self.show_figures(self._figures)
+
+    @property
+    def figures(self) -> Figures:
+        return self._figures
+
+    def show_figures(self, figures: Figures, best: frozenset[str] = frozenset()) -> None:
+        self._figures, self._best = figures, best
+        for field, cell in self.cells.items():
+            cell.show_value(getattr(figures, field), field in best)
+
+    def label_of(self, field: str) -> QLabel:
+        return self.cells[field].findChildren(QLabel)[0]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        needed = max(cell.needed_width() for cell in self.cells.values()) + COLUMN_GAP_PX
+        room = self.width() - 32 + COLUMN_GAP_PX
+        self._place(next((columns for columns in (5, 3) if columns * needed <= room), 2))
+
+    def _place(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for index, cell in enumerate(self.cells.values()):
+            self._grid.addWidget(cell, index // columns, index % columns)
+        for column in range(len(KINDS)):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)

@@ -1,0 +1,277 @@
+"""One prompt with its answer in a pane, from waiting to the last word or to what went wrong."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.compare import PaneAnswer
+from app.core.errors import EnvironmentFault
+from app.runtime import ChatMessage, GenerationStatistics
+from app.ui.pages.compare_answer import AnswerView
+from app.ui.parts import Glyph, button, icon_button, label
+
+LONGEST_PROMPT_SHOWN = 240
+LOG_LINES_SHOWN = 8
+
+
+class TurnState(Enum):
+    WAITING = "waiting"
+    LOADING = "loading"
+    READING = "reading"
+    ANSWERING = "answering"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.ANSWERING)
+
+
+class FaultCard(QFrame):
+    """What went wrong in one pane, what to do, and the runtime's last words on demand."""
+
+    retry_asked = Signal()
+
+    def __init__(self, fault: EnvironmentFault) -> None:
+        super().__init__()
+        self.fault = fault
+        self.setProperty("role", "notice-danger")
+        self.setAccessibleName(str(fault))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(8)
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
+        sentence = label(fault.message, "strong", wrap=True)
+        head.addWidget(sentence, 1)
+        column.addLayout(head)
+        if fault.hint:
+            column.addWidget(label(fault.hint, wrap=True))
+        actions = QHBoxLayout()
+        actions.setSpacing(8)
+        self.retry = button(self.tr("Try again"), self.retry_asked.emit, tip=self.tr("Ask this model once more"))
+        actions.addWidget(self.retry)
+        self._log = QPlainTextEdit("\n".join(fault.log))
+        self._toggle = button(self.tr("Show log"), self._toggle_log, role="ghost")
+        self._toggle.setToolTip(self.tr("The last lines the runtime wrote before it failed"))
+        actions.addWidget(self._toggle)
+        self._toggle.setVisible(bool(fault.log))
+        actions.addStretch()
+        column.addLayout(actions)
+        column.addWidget(self._log)
+        self._log.setReadOnly(True)
+        self._log.setProperty("role", "log")
+        self._log.setAccessibleName(self.tr("Log of the runtime"))
+        self._log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._log.setFixedHeight(self._log.fontMetrics().lineSpacing() * LOG_LINES_SHOWN + 16)
+        self._log.hide()
+
+    @property
+    def shows_log(self) -> bool:
+        return not self._log.isHidden()
+
+    def _toggle_log(self) -> None:
+        self._log.setVisible(self._log.isHidden())
+        self._toggle.setText(self.tr("Hide log") if self.shows_log else self.tr("Show log"))
+        bar = self._log.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+
+class Turn(QWidget):
+    """`retry_asked`: the person wants this prompt answered after all. `grew`: there is more to see."""
+
+    retry_asked = Signal()
+    grew = Signal()
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__()
+        self.prompt = prompt
+        self.state = TurnState.WAITING
+        self.statistics: GenerationStatistics | None = None
+        self.fault_card: FaultCard | None = None
+        self.tokens = 0
+        self._first_delta_at: tuple[float, int] | None = None
+        self.answer = AnswerView(self.tr("Answer"))
+        self._lay_out()
+        self.show_waiting()
+
+    @property
+    def text(self) -> str:
+        return self.answer.text
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is an answer to compare with others."""
+        return self.state in (TurnState.DONE, TurnState.STOPPED) and self.statistics is not None
+
+    @property
+    def messages(self) -> list[ChatMessage]:
+        """What the model is told of this turn in the next one."""
+        said = [ChatMessage("user", self.prompt)]
+        if self.text and self.state is not TurnState.FAILED:
+            said.append(ChatMessage("assistant", self.text))
+        return said
+
+    @property
+    def live_tokens_per_s(self) -> float | None:
+        """The speed as it looks from here while the answer streams."""
+        if self._first_delta_at is None:
+            return None
+        since, tokens = self._first_delta_at
+        elapsed = time.monotonic() - since
+        return (self.tokens - tokens) / elapsed if elapsed > 0.3 and self.tokens > tokens else None
+
+    def begin_again(self) -> None:
+        """Forgets the answer or the fault, for another try."""
+        self.answer.set_text("")
+        self.answer.mark_difference(None)
+        self.statistics, self.tokens, self._first_delta_at = None, 0, None
+        self._drop_card()
+        self.show_waiting()
+
+    def show_waiting(self, its_turn: bool = False) -> None:
+        """`its_turn`: other panes go first."""
+        words = self.tr("Waiting for its turn…") if its_turn else self.tr("Starting…")
+        self._enter(TurnState.WAITING, words)
+
+    def show_loading(self, fraction: float) -> None:
+        self._enter(TurnState.LOADING, self.tr("Loading the model…"), fraction)
+
+    def show_reading(self, done: int, total: int) -> None:
+        self._enter(TurnState.READING, self.tr("Reading the prompt…"), done / total if total else 0.0)
+
+    def add_text(self, text: str, tokens: int) -> None:
+        self.tokens = tokens
+        if self._first_delta_at is None:
+            self._first_delta_at = (time.monotonic(), tokens)
+        if self.state is not TurnState.ANSWERING:
+            self._enter(TurnState.ANSWERING, "")
+        self.answer.append_text(text)
+        self.answer.show()
+        self.grew.emit()
+
+    def finish(self, answer: PaneAnswer) -> None:
+        self.statistics = answer.statistics
+        self.answer.set_text(answer.text)
+        self.answer.setVisible(bool(answer.text))
+        if answer.statistics is not None:
+            self.tokens = answer.statistics.tokens
+        if answer.fault is not None:
+            self._fail(answer.fault)
+            return
+        reason = answer.statistics.finish_reason if answer.statistics else "cancelled"
+        state = TurnState.STOPPED if reason == "cancelled" else TurnState.DONE
+        self._enter(state, self._ending(reason, bool(answer.text)))
+
+    def fail(self, fault: EnvironmentFault) -> None:
+        """Before anything was loaded, say."""
+        self._fail(fault)
+
+    def note_difference(self, words: str) -> None:
+        """Beside the state, in few words."""
+        self._difference.setText(words)
+        self._difference.setVisible(bool(words))
+        self._settle_end()
+
+    def _lay_out(self) -> None:
+        shown = self.prompt.strip()
+        if len(shown) > LONGEST_PROMPT_SHOWN:
+            shown = shown[:LONGEST_PROMPT_SHOWN].rstrip() + "…"
+        words = label(shown, wrap=True)
+        words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        inside = QVBoxLayout()
+        inside.setContentsMargins(12, 8, 12, 8)
+        inside.addWidget(words)
+        bubble = QFrame()
+        bubble.setProperty("role", "prompt")
+        bubble.setLayout(inside)
+        bubble.setToolTip(self.prompt if shown != self.prompt.strip() else "")
+        bubble.setAccessibleName(self.tr("Prompt: {prompt}").format(prompt=shown))
+        self._status = label("", "caption")
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 1000)
+        self._bar.setTextVisible(False)
+        self._difference = label("", "caption")
+        self._difference.hide()
+        self._copy = icon_button("copy", self.tr("Copy this answer"), self._copy_answer)
+        self._copy.setFixedSize(28, 28)
+        end = QHBoxLayout()
+        end.setSpacing(8)
+        words_below = QVBoxLayout()
+        words_below.setSpacing(2)
+        words_below.addWidget(self._status)
+        words_below.addWidget(self._difference)
+        end.addLayout(words_below, 1)
+        end.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self._column.addWidget(bubble)
+        self._column.addWidget(self.answer)
+        self._column.addLayout(end)
+        self._column.addWidget(self._bar)
+        self.answer.hide()
+        for each in (self._status, self._difference):
+            each.setWordWrap(True)
+            each.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def _enter(self, state: TurnState, words: str, fraction: float | None = None) -> None:
+        self.state = state
+        self._status.setText(words)
+        self._status.setVisible(bool(words))
+        self._bar.setVisible(fraction is not None)
+        self._bar.setValue(round((fraction or 0.0) * 1000))
+        self._bar.setAccessibleName(words)
+        if self.under_way:
+            self._difference.hide()
+        self._settle_end()
+        self.grew.emit()
+
+    def _settle_end(self) -> None:
+        self._copy.setVisible(not self.under_way and bool(self.text))
+
+    def _ending(self, reason: str, has_text: bool) -> str:
+        if reason == "cancelled":
+            return self.tr("Stopped") if has_text else self.tr("Stopped before the first word")
+        if not has_text:
+            return self.tr("The model ended without a word.")
+        if reason == "length":
+            return self.tr("Cut off at the limit of {n} tokens").format(n=f"{self.tokens:,}")
+        if reason == "context":
+            return self.tr("Cut off: the context is full")
+        return ""
+
+    def _fail(self, fault: EnvironmentFault) -> None:
+        self._drop_card()
+        self.fault_card = FaultCard(fault)
+        self.fault_card.retry_asked.connect(self.retry_asked)
+        self._column.addWidget(self.fault_card)
+        self._enter(TurnState.FAILED, self.tr("Cut off here") if self.text else "")
+
+    def _drop_card(self) -> None:
+        if self.fault_card is not None:
+            self.fault_card.hide()
+            self.fault_card.deleteLater()
+            self.fault_card = None
+
+    def _copy_answer(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)

@@ -1,0 +1,72 @@
+"""What llama.cpp's own high-level bindings make of a prompt, in a process of their own.
+
+`python -m tests.helpers.reference` reads one JSON request from stdin and prints one JSON reply;
+the functions here start it, since the tests' process must not load llama.cpp.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.runtime import ChatMessage
+
+
+@dataclass(frozen=True)
+class Completion:
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: tuple[int, ...]
+
+
+def chatml(messages: list[ChatMessage]) -> str:
+    turns = "".join(f"<|im_start|>{turn.role}\n{turn.content}<|im_end|>\n" for turn in messages)
+    return f"{turns}<|im_start|>assistant\n"
+
+
+def tokenize(path: Path, *texts: str) -> list[tuple[int, ...]]:
+    """The tokens of whole prompts, with the start token."""
+    return [tuple(tokens) for tokens in _call({"path": str(path), "tokenize": texts})]
+
+
+def complete(path: Path, prompt: str, max_tokens: int, threads: int = 2) -> Completion:
+    """The greedy continuation of `prompt` by `llama_cpp.Llama`."""
+    reply = _call({"path": str(path), "prompt": prompt, "max_tokens": max_tokens, "threads": threads})
+    return Completion(reply["text"], tuple(reply["tokens"]), tuple(reply["prompt_tokens"]))
+
+
+def _call(request: dict[str, Any]) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.reference"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def _serve(request: dict[str, Any]) -> Any:
+    from llama_cpp import Llama
+
+    if "tokenize" in request:
+        llama = Llama(request["path"], vocab_only=True, verbose=False)
+        return [llama.tokenize(text.encode(), add_bos=True, special=True) for text in request["tokenize"]]
+    threads = request["threads"]
+    llama = Llama(request["path"], n_ctx=1024, n_threads=threads, n_threads_batch=threads, flash_attn=True, n_ubatch=512, verbose=False)
+    prompt = llama.tokenize(request["prompt"].encode(), add_bos=True, special=True)
+    count = request["max_tokens"]
+    completion = llama.create_completion(prompt, max_tokens=count, temperature=0.0, repeat_penalty=1.0)
+    # Llama keeps the tokens it has evaluated: the prompt and all of the answer but its last token.
+    spoken = llama.input_ids[len(prompt) : llama.n_tokens].tolist()
+    return {"text": completion["choices"][0]["text"], "tokens": spoken, "prompt_tokens": prompt}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_serve(json.load(sys.stdin))))

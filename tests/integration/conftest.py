@@ -1,0 +1,84 @@
+"""Tiny models on disk and, where a module shares one, in a worker. Nothing here loads llama.cpp in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gguf
+import psutil
+import pytest
+
+from app.runtime import LoadedModel, LoadSettings
+from tests.helpers.tiny_gguf import CHATML, tiny_vocabulary, write_tiny_model
+
+CONTEXT = 512
+
+
+@pytest.fixture(autouse=True)
+def no_worker_left_behind() -> Iterator[None]:
+    """A worker that outlives the test that started it is a leak."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    left = [child for child in psutil.Process().children(recursive=True) if child not in before]
+    _, alive = psutil.wait_procs(left, timeout=5)
+    for child in alive:
+        child.kill()
+    assert alive == []
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def tiny(models: Path) -> Path:
+    """F32, ChatML, answers of whole characters that never end by themselves; its logits lie far apart."""
+    return write_tiny_model(
+        models / "tiny-f32.gguf", chat_template=CHATML, context=4096, never_ends=True, scale=2.0
+    )
+
+
+@pytest.fixture(scope="session")
+def ending(models: Path) -> Path:
+    """Ends its answers after some tokens: the end-of-generation token is a likely one at any place."""
+    return favour("</s>", 0.5, write_tiny_model(models / "ending.gguf", chat_template=CHATML, never_ends=True))
+
+
+@pytest.fixture(scope="session")
+def silent(models: Path) -> Path:
+    """Ends every answer before its first word."""
+    return favour("</s>", 64.0, write_tiny_model(models / "silent.gguf", chat_template=CHATML, never_ends=True))
+
+
+@pytest.fixture(scope="session")
+def heavy(models: Path) -> Path:
+    """Takes seconds to read a long prompt, and long enough to load to be stopped on the way."""
+    return write_tiny_model(
+        models / "heavy-f16.gguf",
+        hidden=512,
+        layers=10,
+        heads=8,
+        kv_heads=4,
+        feed_forward=2048,
+        context=4096,
+        type="f16",
+        chat_template=CHATML,
+        never_ends=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Path) -> Iterator[LoadedModel]:
+    with LoadedModel.load(tiny, LoadSettings(context_length=CONTEXT, threads=2)) as loaded:
+        yield loaded
+
+
+def favour(token: str, weight: float, path: Path) -> Path:
+    """Changes a model made with `never_ends`: channel 0, a constant there, now speaks for `token`."""
+    reader = gguf.GGUFReader(path, "r+")
+    output = next(tensor for tensor in reader.tensors if tensor.name == "output.weight")
+    output.data[tiny_vocabulary().tokens.index(token), 0] = weight
+    reader.data.flush()
+    return path

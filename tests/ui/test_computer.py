@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+from PySide6.QtWidgets import QLabel
+
+from app.hardware import Accelerator, Cpu, Machine, Memory
+from app.ui.computer import ComputerStrip
+from tests.ui.conftest import settle
+
+GB = 10**9
+MACHINE = Machine(
+    Cpu("AMD Ryzen 9 7950X", 16, 32, ("AVX2", "AVX512")),
+    Memory(32 * GB, 20 * GB),
+    (Accelerator("NVIDIA GeForce RTX 4060", "CUDA", 8 * GB, 7 * GB),),
+    ("NVIDIA graphics card 2 does not answer: GPU is lost.",),
+)
+
+
+@pytest.fixture
+def strip(qtbot):
+    made = ComputerStrip()
+    qtbot.addWidget(made)
+    made.resize(900, 80)
+    made.show()
+    settle(qtbot)
+    return made
+
+
+def words(strip):
+    return [label.text() for label in strip.findChildren(QLabel) if not label.isHidden()]
+
+
+def test_it_looks_at_this_computer_when_shown(strip):
+    assert strip.machine.cpu.name in words(strip)
+
+
+def test_it_shows_processor_memory_cards_and_notes(qtbot, strip):
+    strip.show_machine(MACHINE)
+    qtbot.waitUntil(lambda: MACHINE.notes[0] in words(strip))
+    shown = words(strip)
+    assert "16 cores · AVX512" in shown
+    assert "20.0 GB free of 32.0 GB" in shown
+    assert "GeForce RTX 4060" in shown
+    assert "7.00 GB free of 8.00 GB" in shown
+
+
+def test_numbers_change_without_building_it_anew(qtbot, strip):
+    strip.show_machine(MACHINE)
+    parts = strip.findChildren(QLabel)
+    strip.show_machine(replace(MACHINE, memory=Memory(32 * GB, 1 * GB)))
+    assert "1.00 GB free of 32.0 GB" in words(strip)
+    assert strip.findChildren(QLabel) == parts
+
+
+def test_it_rests_while_it_cannot_be_seen(qtbot, strip):
+    assert strip.refreshing
+    strip.hide()
+    assert not strip.refreshing

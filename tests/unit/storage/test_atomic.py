@@ -1,0 +1,81 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import DiskFull, FileGone, NotAllowed
+from app.storage.atomic import finished_file, write_atomically
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "model.gguf"
+
+
+def test_finished_file_after_clean_exit_is_under_its_final_name_alone(target: Path) -> None:
+    with finished_file(target) as partial:
+        partial.write_bytes(b"whole")
+        assert not target.exists()
+        assert partial.parent == target.parent  # a rename is atomic only within one file system
+    assert target.read_bytes() == b"whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_finished_file_replaces_an_earlier_one(target: Path) -> None:
+    target.write_bytes(b"old")
+    write_atomically(target, b"new")
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("stop"), KeyboardInterrupt()])
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_finished_file_after_exception_leaves_target_as_it_was(
+    target: Path, error: BaseException, before: bytes | None
+) -> None:
+    if before is not None:
+        target.write_bytes(before)
+    with pytest.raises(type(error)), finished_file(target) as partial:  # noqa: PT012 - it must be inside
+        partial.write_bytes(b"half")
+        raise error
+    assert [file.read_bytes() for file in target.parent.iterdir()] == ([] if before is None else [before])
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EACCES, NotAllowed), (errno.EROFS, None)]
+)
+def test_finished_file_with_failing_disk_raises_typed_fault_about_the_target(
+    target: Path, number: int, kind: type[Exception] | None
+) -> None:
+    from app.core.errors import EnvironmentFault
+
+    with pytest.raises(kind or EnvironmentFault, match=r"model\.gguf") as caught:  # noqa: PT012
+        with finished_file(target) as partial:
+            partial.write_bytes(b"half")
+            raise OSError(number, os.strerror(number))
+    assert ".part" not in str(caught.value)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_finished_file_in_missing_folder_raises_file_gone(tmp_path: Path) -> None:
+    with pytest.raises(FileGone):
+        write_atomically(tmp_path / "none" / "x", b"x")
+
+
+def test_finished_file_that_nobody_wrote_raises_and_leaves_nothing(target: Path) -> None:
+    with pytest.raises(FileGone), finished_file(target):
+        pass
+    assert list(target.parent.iterdir()) == []
+
+
+def test_two_finished_files_for_one_target_do_not_disturb_each_other(target: Path) -> None:
+    with finished_file(target) as first:
+        first.write_bytes(b"first")
+        with finished_file(target) as second:
+            second.write_bytes(b"second")
+        assert target.read_bytes() == b"second"
+    assert target.read_bytes() == b"first"
