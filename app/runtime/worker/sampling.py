@@ -10,9 +10,9 @@ from app.runtime.protocol import Sampling
 class SamplerChain:
     """One chain for one answer. Use as a context manager: it frees the native chain."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, vocabulary_size: int) -> None:
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        for sampler in _samplers(sampling):
+        for sampler in _samplers(sampling, vocabulary_size):
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
     def sample(self, context: object) -> int:
@@ -26,7 +26,7 @@ class SamplerChain:
         llama_cpp.llama_sampler_free(self._chain)
 
 
-def _samplers(sampling: Sampling) -> list[object]:
+def _samplers(sampling: Sampling, vocabulary_size: int) -> list[object]:
     chain: list[object] = []
     if sampling.repeat_penalty != 1.0:
         chain.append(

@@ -93,6 +93,7 @@ class Answering(QObject):
         """Ends what is going on, keeping what has arrived."""
         self._wanted = None
         if self._load is not None:
+            self._load.stopped = True
             self._load.job.cancel()
         if self._answer is not None:
             self._answer.cancel()
@@ -112,9 +113,8 @@ class Answering(QObject):
             f"Load {path.name}",
             work,
             on_progress=lambda progress: self._load_went_on(load, progress),
-            on_done=lambda _: load.end(loaded=True),
-            on_failed=lambda fault: load.end(fault=fault),
-            on_cancelled=lambda: load.end(cancelled=True),
+            on_done=lambda _: load.succeed(),
+            on_failed=load.fail,
             on_end=lambda: self._load_ended(load),
         )
 
@@ -135,10 +135,10 @@ class Answering(QObject):
             return
         self._load = None
         waiting = self._conversation
-        if waiting is not None and load.loaded:
+        if waiting is not None and load.loaded and not load.stopped:
             self._start_answer(waiting)
         elif waiting is not None:
-            self._finish(Outcome(fault=load.fault, is_bug=not load.cancelled and load.fault is None))
+            self._finish(Outcome(fault=load.fault, is_bug=not load.stopped and load.fault is None))
         elif load.fault is not None:
             self.load_failed.emit(load.path, load.fault)
         self.changed.emit()
@@ -196,8 +196,11 @@ class _Load:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.loaded = False
-        self.cancelled = False
+        self.stopped = False
         self.fault: EnvironmentFault | None = None
 
-    def end(self, *, loaded: bool = False, cancelled: bool = False, fault: EnvironmentFault | None = None) -> None:
-        self.loaded, self.cancelled, self.fault = loaded, cancelled, fault
+    def succeed(self) -> None:
+        self.loaded = True
+
+    def fail(self, fault: EnvironmentFault) -> None:
+        self.fault = fault
