@@ -10,29 +10,37 @@ cannot be played here (a part is missing) says so and is left out. A new scene i
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith("linux"):
     # The offscreen screen is 800x800 unless told otherwise, and menus keep within the screen.
     screens = Path(__file__).with_name("helpers") / "screen.json"
     os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication
 
+from app.chat import ConversationStore, MessageState
+from app.convert import quantize
 from app.core.errors import DiskFull
+from app.core.jobs import Job
 from app.hardware import Accelerator, Cpu, Machine, Memory
-from app.storage import DataFolder, Settings, save_settings
+from app.runtime import GenerationStatistics, Sampling
+from app.storage import DataFolder, Settings, save_settings, transaction
 from app.storage.settings import Appearance
 from app.ui import bugs, jobs
 from app.ui.application import open_window, prepare_application
+from app.ui.pages.chat import ChatPage
+from app.ui.pages.compare import ComparePage
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
@@ -106,7 +114,7 @@ class Stage:
         picture = self.window.grab()
         painter = QPainter(picture)
         for widget in self.application.topLevelWidgets():
-            if isinstance(widget, QMenu) and widget.isVisible():
+            if widget.isVisible() and widget.windowType() is Qt.WindowType.Popup:
                 at = widget.pos() - self.window.mapToGlobal(QPoint(0, 0))
                 painter.fillRect(at.x() + 3, at.y() + 3, widget.width(), widget.height(), QColor(0, 0, 0, 40))
                 painter.drawPixmap(at, widget.grab())
@@ -115,12 +123,13 @@ class Stage:
 
     def close(self) -> None:
         for widget in self.application.topLevelWidgets():
-            if isinstance(widget, QMenu):
+            if widget.windowType() is Qt.WindowType.Popup:
                 widget.close()
         jobs.cancel_all(10)
         self.wait(lambda: not jobs.running())
         if self._window is not None:
             self._window.close()
+            self._window.services.close()
             self._window.deleteLater()
         self.application.processEvents()
 
@@ -301,7 +310,417 @@ def settings_with_folders(stage: Stage) -> None:
     stage.open().show_page("settings")
 
 
+# Chat
+
+
+@scene
+def chat_no_models(stage: Stage) -> None:
+    stage.open()
+    settle_chat(stage)
+
+
+@scene
+def chat_choose_a_model(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    settle_chat(stage).pick_model()
+
+
+@scene
+def chat_ready(stage: Stage) -> None:
+    open_chat(stage)
+
+
+@scene
+def chat_filled(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    settle_chat(stage)
+
+
+@scene
+def chat_scrolled_up(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    settle_chat(stage).column.verticalScrollBar().setValue(0)
+
+
+@scene
+def chat_settings(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+
+
+@scene
+def chat_loading(stage: Stage) -> None:
+    source = shared_big_model(stage)
+    stage.open()
+    page = settle_chat(stage)
+    page.open_model(source)
+    page.composer.set_text("A question asked before the model is there")
+    page.composer.send()
+    stage.wait(lambda: page.column.live is not None and not page.column.live.waiting.isHidden())
+
+
+@scene
+def chat_streaming(stage: Stage) -> None:
+    write_conversations(stage)
+    page = open_chat(stage)
+    start(stage, page, "Speak to me of love, and of the sea that parted us.")
+    page.composer.set_text("What I will ask next, while I wait for the end")
+
+
+@scene
+def chat_stopped(stage: Stage) -> None:
+    page = open_chat(stage)
+    start(stage, page, "Who goes there?")
+    page.composer.stop_button.click()
+    settle_chat(stage)
+
+
+@scene
+def chat_worker_killed(stage: Stage) -> None:
+    page = open_chat(stage)
+    start(stage, page, "Who goes there?")
+    os.kill(page.answering.worker_pid or 0, signal.SIGKILL)
+    settle_chat(stage)
+    card = page.column.fault_card()
+    assert card is not None
+    card.toggle_log()
+    stage.application.processEvents()
+    page.column.scroll_to_end()
+
+
+@scene
+def chat_file_gone(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "Who goes there?", 20)
+    assert page.model is not None
+    page.model.unlink()
+    os.kill(page.answering.worker_pid or 0, signal.SIGKILL)
+    say(stage, page, "And who else?", 20)
+
+
+@scene
+def chat_deleted(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    page.delete_conversation(page.list.lines[1].id)
+
+
+@scene
+def chat_with_a_long_prompt(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.composer.set_text("\n".join(f"Line {number} of something pasted from elsewhere" for number in range(20)))
+
+
+# Compare
+
+
+@scene
+def compare_empty(stage: Stage) -> None:
+    stage.open().show_page("compare")
+    settle_compare(stage)
+
+
+@scene
+def compare_one_model(stage: Stage) -> None:
+    write_tiny_model(stage.models / "tiny-f16.gguf", type="f16")
+    stage.open().show_page("compare")
+    settle_compare(stage)
+
+
+@scene
+def compare_set_up(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    settle_compare(stage)
+
+
+@scene
+def compare_presets(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.presets.click()
+
+
+@scene
+def compare_too_little_memory(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    little = Memory(16_000_000_000, 400_000_000)
+    with (
+        patch("app.compare.plan.read_memory", lambda: little),
+        patch("app.compare.comparison.read_memory", lambda: little),
+    ):
+        page = settle_compare(stage)
+        page.compare_models([pane.entry.path for pane in page.panes[::-1] if pane.entry])
+        settle_compare(stage)
+        page.composer.set_prompt(PROMPT)
+        page.composer.send.click()
+        settle_compare(stage)
+
+
+@scene
+def compare_streaming(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    freeze(stage, page)
+
+
+@scene
+def compare_finished(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_follow_up(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    for prompt in (PROMPT, "And what of the king?"):
+        page.send(prompt)
+        settle_compare(stage)
+
+
+@scene
+def compare_cleared(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(16)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.new_comparison()
+
+
+@scene
+def compare_pane_failed(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.send("And what said he to thee?")
+    for number, pid in enumerate(freeze(stage, page)):
+        os.kill(pid, signal.SIGKILL if number == 0 else signal.SIGCONT)
+    settle_compare(stage)
+
+
+@scene
+def compare_three_panes_one_file_gone(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.add.click()
+    settle_compare(stage)
+    (stage.models / "bard-Q4_K_M.gguf").unlink()
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_four_panes(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in ("Q2_K", "Q4_K_M", "Q6_K", "Q8_0")])
+    settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_four_panes_in_turns(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in ("Q2_K", "Q4_K_M", "Q6_K", "Q8_0")])
+    settle_compare(stage)
+    page.send(PROMPT)
+    freeze(stage, page)
+
+
+@scene
+def compare_identical(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(6)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
 # Props
+
+
+def settle_chat(stage: Stage) -> ChatPage:
+    page = stage.window.show_page("chat")
+    assert isinstance(page, ChatPage)
+    stage.wait(lambda: not jobs.running())
+    return page
+
+
+def open_chat(stage: Stage) -> ChatPage:
+    """A new chat with Bard (or a tiny random model), loaded."""
+    put_models(stage)
+    model = stage.models / "bard-bf16.gguf"
+    if BARD.exists():
+        model.write_bytes(BARD.read_bytes())
+        (stage.elsewhere[-1] / BARD.name).unlink()
+    else:
+        write_tiny_model(model, type="bf16", name="Bard", never_ends=True)
+    stage.open()
+    page = stage.window.show_page("chat")
+    assert isinstance(page, ChatPage)
+    page.open_model(model)
+    return settle_chat(stage)
+
+
+def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
+    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.composer.set_text(text)
+    page.composer.send()
+    settle_chat(stage)
+
+
+def start(stage: Stage, page: ChatPage, text: str) -> None:
+    """Sends and waits until a good part of the answer is there."""
+    page.drawer.fields["temperature"].setValue(1.5)
+    page.composer.set_text(text)
+    page.composer.send()
+    stage.wait(lambda: len(page.answering.text) > 400 or not jobs.running())
+
+
+def write_conversations(stage: Stage) -> None:
+    """What a person who has used Nibble for a while has in the list."""
+    database = DataFolder(stage.root / "home").create().database
+    bard, tiny = stage.models / "bard-bf16.gguf", stage.models / "tiny-f16.gguf"
+    day = 86_400
+    with ConversationStore(database) as store:
+        for title, answer, model, age in (
+            ("What did the Romans ever do for us?", "Roads.", tiny, 400 * day),
+            ("Haiku about the sea", "Waves.", bard, 40 * day),
+            ("Explain entropy to a five-year-old who likes trains", "Rooms get messy.", bard, 3 * day),
+            ("Rename files by date in a shell", "Use `mv`.", tiny, day),
+            ("Packing list for a week in Norway in October", ANSWER, bard, 7200),
+            ("Sort a list of dates in Python", ANSWER, bard, 240),
+        ):
+            conversation = store.create(model, Sampling())
+            store.add_prompt(conversation.id, title)
+            if answer is ANSWER:
+                write_answer(store, conversation.id, "Here is a first idea.", MessageState.CUT_OFF)
+                store.add_prompt(conversation.id, LONG_PROMPT)
+            write_answer(store, conversation.id, answer, MessageState.COMPLETE)
+            with transaction(store._connection) as connection:
+                connection.execute(
+                    "UPDATE conversations SET updated_at = ? WHERE id = ?", (time.time() - age, conversation.id)
+                )
+
+
+def write_answer(store: ConversationStore, conversation: int, text: str, state: MessageState) -> None:
+    writer = store.begin_answer(conversation, "Bard", "BF16")
+    writer.append(text)
+    figures = GenerationStatistics(
+        prompt_tokens=184,
+        evaluated_tokens=61,
+        tokens=212,
+        prompt_s=0.4,
+        prompt_tokens_per_s=152.0,
+        time_to_first_token_s=0.43,
+        tokens_per_s=38.24,
+        memory_bytes=812_000_000,
+        seed=42,
+        finish_reason="stop",
+    )
+    writer.finish(state, figures if state is MessageState.COMPLETE else None)
+
+
+LONG_PROMPT = """I have a list of dates as text, like "3 March 2024" and "2024-03-05", in no order.
+
+Please sort them without any package from outside, and say what happens with those that cannot be read."""
+
+ANSWER = """## Sorting mixed dates
+
+The **standard library** is enough. Try each format in turn, and keep what *cannot* be read:
+
+```python
+from datetime import datetime
+
+FORMATS = ("%Y-%m-%d", "%d %B %Y")
+
+def read(text: str) -> datetime | None:
+    for form in FORMATS:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return None  # nobody knows what this was, so it goes to the end of the list with the others
+```
+
+1. Dates that can be read are sorted by `datetime`.
+2. The others stay in their order, at the end:
+   - `"soon"` is not a date
+   - neither is `"31 June"`
+
+| Text | Read as | Place |
+| --- | --- | --: |
+| 3 March 2024 | 2024-03-03 | 1 |
+| 2024-03-05 | 2024-03-05 | 2 |
+| soon | nothing | 3 |
+
+> A format that is tried first wins, so put the strictest one in front.
+
+See [the manual](https://docs.python.org/3/library/datetime.html) for all the letters. ![chart](/etc/hostname)
+<b>This is not bold</b>, since HTML in answers is shown as it is."""
+
+PROMPT = "My lord, I come to tell thee what I saw."
+
+
+def settle_compare(stage: Stage) -> ComparePage:
+    page = stage.window.show_page("compare")
+    assert isinstance(page, ComparePage)
+    stage.wait(lambda: not jobs.running())
+    if not any(pane.turns for pane in page.panes):
+        page.composer.temperature.setValue(0.6)  # a prompt and a chance at which the little model is eloquent
+        page.composer.seed.setValue(45)
+    return page
+
+
+def freeze(stage: Stage, page: ComparePage) -> list[int]:
+    """Holds the workers in the middle of their answers, however fast they are; returns their processes."""
+    comparison = page.engine.comparison
+    assert comparison is not None
+    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens for pane in page.panes))
+    held = [pid for pid in comparison.worker_pids if pid is not None]
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.1)
+    stage.application.processEvents()
+    return held
+
+
+def put_bard(stage: Stage, *kinds: str) -> None:
+    """Quantizations of Bard, or of a tiny random model; made once for all pictures."""
+    source = BARD if BARD.exists() else write_tiny_model(stage.root / "bard-bf16.gguf", type="bf16", name="Bard")
+    kept = stage.root.parent / "bard"
+    for kind in kinds:
+        made = kept / f"bard-{kind}.gguf"
+        if not made.exists():
+            Job("quantize", lambda control, kind=kind: quantize(source, kind, kept, control)).start().result(PATIENCE_S)
+        os.link(made, stage.models / made.name)
 
 
 def put_models(stage: Stage) -> None:

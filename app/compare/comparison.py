@@ -98,7 +98,6 @@ class Comparison:
     """Two to four models that are asked together.
 
     `ask` runs inside a job; calls for different panes may overlap. `close` ends the workers.
-    `sampling` may be changed between prompts, which reloads nothing.
     """
 
     def __init__(self, paths: Sequence[Path], sampling: Sampling, system_prompt: str = "") -> None:
@@ -109,7 +108,7 @@ class Comparison:
             )
         self._opening = [ChatMessage("system", system_prompt)] if system_prompt else []
         self._panes = [_Pane(path, messages=list(self._opening)) for path in paths]
-        self.sampling = sampling
+        self._sampling = sampling
         self._at_once, self._threads = plan_threads(len(paths), count_cores())
         self._slots = threading.Semaphore(self._at_once)
 
@@ -132,10 +131,15 @@ class Comparison:
         return tuple(model.worker_pid if model is not None and model.alive else None for model in models)
 
     def ask(
-        self, prompt: str, control: JobControl, panes: Collection[int] | None = None
+        self,
+        prompt: str,
+        control: JobControl,
+        panes: Collection[int] | None = None,
+        sampling: Sampling | None = None,
     ) -> tuple[PaneAnswer, ...]:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
+        `sampling`: for this prompt instead of the comparison's own; the models stay loaded.
         Emits PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several threads.
         Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
         had begun to answer. A prompt that got no answer is given again together with the next one.
@@ -144,7 +148,7 @@ class Comparison:
         self._require_memory(indexes)
         for index in indexes:
             self._panes[index].add_prompt(prompt)
-        return self._run(indexes, control)
+        return self._run(indexes, sampling or self._sampling, control)
 
     def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
         """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
@@ -180,7 +184,9 @@ class Comparison:
             missing.append((pane.facts, default_context_length(pane.facts)))
         require_memory(missing, read_memory().available_bytes)
 
-    def _run(self, indexes: Collection[int], control: JobControl) -> tuple[PaneAnswer, ...]:
+    def _run(
+        self, indexes: Collection[int], sampling: Sampling, control: JobControl
+    ) -> tuple[PaneAnswer, ...]:
         # The token of this call, not of the job: a bug in one pane must be able to end the others.
         cancel = CancelToken()
         forget = control.cancel.on_cancel(cancel.cancel)
@@ -191,7 +197,7 @@ class Comparison:
 
         try:
             with ThreadPoolExecutor(MAXIMUM_PANES, thread_name_prefix="pane") as pool:
-                futures = [pool.submit(self._run_pane, index, cancel, control) for index in indexes]
+                futures = [pool.submit(self._run_pane, index, sampling, cancel, control) for index in indexes]
                 for future in futures:
                     future.add_done_callback(stop_others_after_a_bug)
                 answers = tuple(future.result() for future in futures)
@@ -201,12 +207,14 @@ class Comparison:
             raise Cancelled
         return answers
 
-    def _run_pane(self, index: int, cancel: CancelToken, control: JobControl) -> PaneAnswer:
+    def _run_pane(
+        self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
+    ) -> PaneAnswer:
         pane = self._panes[index]
         parts: list[str] = []
         try:
             with pane.lock, self._slots:
-                answer = self._answer(index, pane, parts, cancel, control)
+                answer = self._answer(index, pane, sampling, parts, cancel, control)
         except Cancelled:
             answer = PaneAnswer(pane.path, "".join(parts), None)
         except EnvironmentFault as fault:
@@ -215,11 +223,17 @@ class Comparison:
         return answer
 
     def _answer(
-        self, index: int, pane: _Pane, parts: list[str], cancel: CancelToken, control: JobControl
+        self,
+        index: int,
+        pane: _Pane,
+        sampling: Sampling,
+        parts: list[str],
+        cancel: CancelToken,
+        control: JobControl,
     ) -> PaneAnswer:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
-        for event in model.generate(pane.messages, self.sampling, cancel):
+        for event in model.generate(pane.messages, sampling, cancel):
             if isinstance(event, PromptProgress):
                 control.emit(PaneReading(index, event.done, event.total))
             elif isinstance(event, Piece):

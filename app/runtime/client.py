@@ -174,11 +174,13 @@ class Worker:
             if isinstance(reply, FINAL_REPLIES):
                 return
 
-    def _send(self, message: Request) -> None:
+    def _send(self, message: Request, unless: threading.Event | None = None) -> None:
         assert self._process.stdin is not None
         try:
             with self._write_lock:
-                write_message(self._process.stdin, message)
+                # Looked at under the lock: a Cancel that comes late must not meet the next request.
+                if unless is None or not unless.is_set():
+                    write_message(self._process.stdin, message)
         except (OSError, ValueError) as error:  # ValueError: closed meanwhile
             raise self._death() from error
 
@@ -187,7 +189,7 @@ class Worker:
 
         def ask_then_kill() -> None:
             with suppress(WorkerDied):
-                self._send(Cancel())
+                self._send(Cancel(), unless=finished)
             if not finished.wait(CANCEL_GRACE_S):
                 self._process.kill()
 
@@ -212,7 +214,8 @@ class Worker:
                 self._replies.put(reply)
         except ProtocolError as error:
             self._protocol_error = error
-        self._replies.put(None)
+        finally:
+            self._replies.put(None)
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None

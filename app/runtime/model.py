@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from app.core.jobs import CancelToken
+from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
 from app.runtime.protocol import (
     ChatMessage,
@@ -24,6 +26,9 @@ from app.runtime.protocol import (
     PromptProgress,
     Sampling,
 )
+
+SEEDS = 2**32 - 1
+"""llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class LoadedModel:
         """
         worker = start_worker()
         try:
-            for reply in worker.call(Load(path=str(path), settings=settings), cancel):
+            for reply in worker.call(Load(path=os.fsencode(path), settings=settings), cancel):
                 if isinstance(reply, LoadProgress):
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
@@ -86,9 +91,9 @@ class LoadedModel:
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
         """
-        clean = tuple(ChatMessage(m.role, _encodable(m.content)) for m in messages)
+        clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
         request = Generate(
-            messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % 2**32)
+            messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS)
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
@@ -104,8 +109,3 @@ class LoadedModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates, which a paste can contain, have no UTF-8: they become '?'."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -43,7 +43,8 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """llama.cpp's sampler chain, in its terms and with its defaults.
 
-    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at `repeat_last_n` tokens.
+    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at the last `repeat_last_n` tokens
+    of the answer. `seed` is any number; what it came to is in the answer's statistics.
     `max_tokens` 0: until the model ends or the context is full.
     """
 
@@ -58,7 +59,9 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(_Message, frozen=True):
-    path: str
+    """`path` as `os.fsencode` gives it: not every file name is Unicode."""
+
+    path: bytes
     settings: LoadSettings
 
 
@@ -68,10 +71,10 @@ class Generate(_Message, frozen=True):
 
 
 class Quantize(_Message, frozen=True):
-    """Makes `target` from `source`; `file_type` is a `llama_ftype`."""
+    """Makes `target` from `source`, paths as in `Load`; `file_type` is a `llama_ftype`."""
 
-    source: str
-    target: str
+    source: bytes
+    target: bytes
     file_type: int
     threads: int
 

@@ -36,6 +36,7 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     window.show()
     status = application.exec()
     jobs.cancel_all(LEAVING_S)
+    window.services.close()
     return status
 
 
@@ -68,7 +69,9 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     preferences.setParent(application)
     theme = Theme(application, settings.appearance)
     preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
-    window = MainWindow(Services(folder, preferences))
+    services = Services(folder, preferences)
+    window = MainWindow(services)
+    window.destroyed.connect(services.close)
     for found in faults:
         window.show_fault(found)
     return window

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from app.storage import DataFolder
 from app.ui.preferences import Preferences
 
+if TYPE_CHECKING:
+    from app.chat import ChatEngine, ConversationStore
+
 
 @dataclass(frozen=True)
 class Services:
-    """The engine's long-lived parts, for every page's constructor."""
+    """The engine's long-lived parts, for every page's constructor. `close` when no job is running any more."""
 
     folder: DataFolder
     preferences: Preferences
+
+    @cached_property
+    def chat_engine(self) -> ChatEngine:
+        """Holds the model that chat has loaded."""
+        from app.chat import ChatEngine
+
+        return ChatEngine(self.folder.database)
+
+    @cached_property
+    def conversations(self) -> ConversationStore:
+        """For the GUI thread. Opened when first asked for, so that the window need not wait for it; what a
+        Nibble that was killed had left unfinished is put right then. Raises DataFolderFault."""
+        from app.chat import ConversationStore
+
+        store = ConversationStore(self.folder.database)
+        store.recover()
+        return store
+
+    def close(self) -> None:
+        """Ends the processes and connections that were opened."""
+        made = vars(self)
+        for name in ("chat_engine", "conversations"):
+            if name in made:
+                made.pop(name).close()

@@ -40,6 +40,18 @@ def _library(services: Services) -> QWidget:
     return LibraryPage(services)
 
 
+def _chat(services: Services) -> QWidget:
+    from app.ui.pages.chat import ChatPage
+
+    return ChatPage(services)
+
+
+def _compare(services: Services) -> QWidget:
+    from app.ui.pages.compare import ComparePage
+
+    return ComparePage(services)
+
+
 def _settings(services: Services) -> QWidget:
     from app.ui.pages.settings import SettingsPage
 
@@ -69,10 +81,17 @@ class Route:
 
 PAGES: tuple[PageSpec, ...] = (
     PageSpec("library", lambda: _tr("Library"), "stack", _library),
+    PageSpec("chat", lambda: _tr("Chat"), "chat-circle", _chat),
+    PageSpec("compare", lambda: _tr("Compare"), "scales", _compare),
     PageSpec("settings", lambda: _tr("Settings"), "gear-six", _settings, at_bottom=True),
 )
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (
+    Route("library", "chat_requested", "chat", "open_model"),
+    Route("chat", "library_requested", "library", "rescan"),
+    Route("library", "compare_requested", "compare", "compare_models"),
+    Route("compare", "library_requested", "library", "rescan"),
+)
 
 GEOMETRY_FILE = "window.geometry"
 
@@ -107,6 +126,10 @@ class MainWindow(QMainWindow):
         page = self._bring_to_front(key)
         page.setFocus()
         return page
+
+    @property
+    def services(self) -> Services:
+        return self._services
 
     def page_keys(self) -> tuple[str, ...]:
         return tuple(self._specs)

@@ -33,9 +33,11 @@ def tokenize(path: Path, *texts: str) -> list[tuple[int, ...]]:
     return [tuple(tokens) for tokens in _call({"path": str(path), "tokenize": texts})]
 
 
-def complete(path: Path, prompt: str, max_tokens: int, threads: int = 2) -> Completion:
-    """The greedy continuation of `prompt` by `llama_cpp.Llama`."""
-    reply = _call({"path": str(path), "prompt": prompt, "max_tokens": max_tokens, "threads": threads})
+def complete(path: Path, prompt: str, max_tokens: int, repeat_penalty: float = 1.0) -> Completion:
+    """The greedy continuation of `prompt` by `llama_cpp.Llama`, on one thread."""
+    reply = _call(
+        {"path": str(path), "prompt": prompt, "max_tokens": max_tokens, "repeat_penalty": repeat_penalty}
+    )
     return Completion(reply["text"], tuple(reply["tokens"]), tuple(reply["prompt_tokens"]))
 
 
@@ -58,11 +60,12 @@ def _serve(request: dict[str, Any]) -> Any:
     if "tokenize" in request:
         llama = Llama(request["path"], vocab_only=True, verbose=False)
         return [llama.tokenize(text.encode(), add_bos=True, special=True) for text in request["tokenize"]]
-    threads = request["threads"]
-    llama = Llama(request["path"], n_ctx=1024, n_threads=threads, n_threads_batch=threads, flash_attn=True, n_ubatch=512, verbose=False)
+    # Flash attention as llama.cpp chooses it by itself; the bindings' own default is without.
+    llama = Llama(request["path"], n_ctx=1024, n_threads=1, n_threads_batch=1, flash_attn=True, verbose=False)
     prompt = llama.tokenize(request["prompt"].encode(), add_bos=True, special=True)
     count = request["max_tokens"]
-    completion = llama.create_completion(prompt, max_tokens=count, temperature=0.0, repeat_penalty=1.0)
+    penalty = request["repeat_penalty"]
+    completion = llama.create_completion(prompt, max_tokens=count, temperature=0.0, repeat_penalty=penalty)
     # Llama keeps the tokens it has evaluated: the prompt and all of the answer but its last token.
     spoken = llama.input_ids[len(prompt) : llama.n_tokens].tolist()
     return {"text": completion["choices"][0]["text"], "tokens": spoken, "prompt_tokens": prompt}

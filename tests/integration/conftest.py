@@ -71,7 +71,7 @@ def heavy(models: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tiny: Path) -> Iterator[LoadedModel]:
-    with LoadedModel.load(tiny, LoadSettings(context_length=CONTEXT, threads=2)) as loaded:
+    with LoadedModel.load(tiny, LoadSettings(context_length=CONTEXT, threads=1)) as loaded:
         yield loaded
 
 

@@ -55,10 +55,12 @@ def generate(
             f"This conversation has {len(tokens)} tokens; the context holds {model.context_length}.",
             "Start a new chat, shorten the prompt, or choose a larger context length.",
         )
+    model.conversation = None  # should anything go wrong from here on
     answer = _Answer(model, request, arrived_at, report, stop)
     answer.evaluate_prompt(tokens)
     answer.decode()
-    model.cached_text = None if answer.broke_off else prompt + answer.text
+    if not answer.broke_off:
+        model.conversation = prompt + answer.text, answer.spelling
     return Generated(text=answer.text, statistics=answer.statistics())
 
 
@@ -86,6 +88,7 @@ class _Answer:
         self._first_token_at: float | None = None
         self._last_token_at = 0.0
         self._finish_reason = "cancelled"
+        self._unevaluated: list[int] = []
 
     @property
     def text(self) -> str:
@@ -93,8 +96,13 @@ class _Answer:
 
     @property
     def broke_off(self) -> bool:
-        """The text does not match the KV cache to the byte, so it cannot be continued as text."""
+        """The text does not match the tokens to the byte, so it cannot be continued as text."""
         return self._finish_reason == "cancelled" or "\ufffd" in self.text
+
+    @property
+    def spelling(self) -> list[int]:
+        """The tokens of prompt and answer. The last one was not evaluated when a limit ended the answer."""
+        return [*self._model.cached_tokens, *self._unevaluated]
 
     def evaluate_prompt(self, tokens: list[int]) -> None:
         started = time.perf_counter()
@@ -115,7 +123,7 @@ class _Answer:
     def decode(self) -> None:
         if self._stop.is_set():
             return
-        with SamplerChain(self._sampling) as chain:
+        with SamplerChain(self._sampling, self._model.vocabulary.size) as chain:
             try:
                 self._decode_tokens(chain)
             except _Stopped:
@@ -145,11 +153,9 @@ class _Answer:
                 if now - sent_at >= FRAME_S:
                     sent_at = now
                     self._send(pending)
-                if self._tokens >= limit:
-                    self._finish_reason = "length"
-                    return
-                if len(cached) >= self._model.context_length:
-                    self._finish_reason = "context"
+                if self._tokens >= limit or len(cached) >= self._model.context_length:
+                    self._finish_reason = "length" if self._tokens >= limit else "context"
+                    self._unevaluated = [token]
                     return
                 next_token[0] = token
                 code = decode(context, batch)
@@ -207,17 +213,18 @@ class _Answer:
 
 
 def _prompt_tokens(model: LlamaModel, prompt: str) -> list[int]:
-    """The tokens of `prompt`, keeping those in the KV cache for the text they stand for.
+    """The tokens of `prompt`, keeping those of the last conversation for the text they stand for.
 
     A model may spell its answer in other tokens than the tokenizer would choose for the same
-    text. Where the prompt continues the cached conversation, the cached spelling is kept, so
+    text. Where the prompt continues the last conversation, the model's spelling is kept, so
     that a second turn evaluates only what is new. Only at a control token: elsewhere text cut
     in two may tokenize differently.
     """
-    if model.cached_text and prompt.startswith(model.cached_text):
-        rest = model.vocabulary.tokenize_continuation(prompt[len(model.cached_text) :])
+    text, spelling = model.conversation or ("", [])
+    if text and prompt.startswith(text):
+        rest = model.vocabulary.tokenize_continuation(prompt[len(text) :])
         if rest and model.vocabulary.is_control(rest[0]):
-            return [*model.cached_tokens, *rest]
+            return [*spelling, *rest]
     return model.vocabulary.tokenize_prompt(prompt)
 
 

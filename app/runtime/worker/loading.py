@@ -13,6 +13,7 @@ import llama_cpp
 import psutil
 
 from app.core.errors import Cancelled, EnvironmentFault, FileGone, LoadFailed, UnknownArchitecture
+from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
 from app.runtime.worker.log import recent_lines
 from app.runtime.worker.vocabulary import Vocabulary
@@ -25,7 +26,11 @@ BATCH_TOKENS = 512
 
 
 class LlamaModel:
-    """A model with its context, and which tokens its KV cache holds."""
+    """A model with its context, and which tokens its KV cache holds.
+
+    `conversation` is the last one as text with the tokens that spell it, of which the cache holds
+    all or, where the last of them was shown but not evaluated, all but one.
+    """
 
     def __init__(self, model: object, context: object, settings: LoadSettings) -> None:
         self._model = model
@@ -36,7 +41,7 @@ class LlamaModel:
         self.context_length = int(llama_cpp.llama_n_ctx(context))
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
         self.cached_tokens: list[int] = []
-        self.cached_text: str | None = None
+        self.conversation: tuple[str, list[int]] | None = None
 
     def free(self) -> None:
         llama_cpp.llama_free(self.context)
@@ -51,7 +56,8 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     started = time.perf_counter()
     if not os.path.exists(request.path):
         raise FileGone(
-            f"{request.path} is not there any more.", "Refresh the library or pick the file again."
+            f"{encodable(os.fsdecode(request.path))} is not there any more.",
+            "Refresh the library or pick the file again.",
         )
     model = _load_weights(request, report, stop)
     context = _make_context(model, request.settings, stop)
@@ -64,6 +70,9 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
         )
     loaded = LlamaModel(model, context, request.settings)
     _warm_up(loaded)
+    if stop.is_set():
+        loaded.free()
+        raise Cancelled
     description = ModelDescription(
         context_length=loaded.context_length,
         load_s=time.perf_counter() - started,
@@ -88,7 +97,7 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
     parameters = llama_cpp.llama_model_default_params()
     parameters.n_gpu_layers = request.settings.gpu_layers
     parameters.progress_callback = on_progress
-    model = llama_cpp.llama_model_load_from_file(request.path.encode(), parameters)
+    model = llama_cpp.llama_model_load_from_file(request.path, parameters)
     if stop.is_set():
         if model:
             llama_cpp.llama_model_free(model)

@@ -88,7 +88,6 @@ def run_worker() -> int:
             reply = Failed(kind=type(fault).__name__, message=fault.message, hint=fault.hint)
         except Exception:  # the one place where a bug in the worker becomes a message
             reply = Crashed(report=traceback.format_exc())
-        stop.clear()
         write_message(output, reply)
 
 
@@ -157,6 +156,7 @@ def _read_requests(stream: IO[bytes], requests: SimpleQueue[tuple[float, Request
             if isinstance(request, Cancel):
                 stop.set()
             else:
+                stop.clear()  # a Cancel for the request before it may have come after its end
                 requests.put((time.perf_counter(), request))
     except ProtocolError as error:
         print(f"nibble worker: {error}", file=sys.stderr, flush=True)

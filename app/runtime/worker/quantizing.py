@@ -30,7 +30,7 @@ def quantize(request: Quantize, report: Callable[[Reply], None], stop: StopFlag)
     parameters.nthread = request.threads
     # llama.cpp offers no way to interrupt a quantization.
     with listening(on_log), stop.ends_process():
-        code = llama_cpp.llama_model_quantize(request.source.encode(), request.target.encode(), parameters)
+        code = llama_cpp.llama_model_quantize(request.source, request.target, parameters)
     if code != 0:
         raise _fault(recent_lines())
     return Quantized()

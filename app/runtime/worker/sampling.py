@@ -30,7 +30,9 @@ def _samplers(sampling: Sampling, vocabulary_size: int) -> list[object]:
     chain: list[object] = []
     if sampling.repeat_penalty != 1.0:
         chain.append(
-            llama_cpp.llama_sampler_init_penalties(sampling.repeat_last_n, sampling.repeat_penalty, 0.0, 0.0)
+            llama_cpp.llama_sampler_init_penalties(
+                vocabulary_size, sampling.repeat_last_n, sampling.repeat_penalty, 0.0, 0.0
+            )
         )
     if sampling.temperature <= 0:
         return [*chain, llama_cpp.llama_sampler_init_greedy()]

@@ -13,6 +13,7 @@ class Vocabulary:
     def __init__(self, vocab: object) -> None:
         self._vocab = vocab
         self._pieces: dict[int, bytes] = {}
+        self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
         self.bos_text = self._special_text(bos)

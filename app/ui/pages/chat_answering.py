@@ -65,6 +65,11 @@ class Answering(QObject):
     def loading(self) -> Path | None:
         return self._load.path if self._load else None
 
+    @property
+    def worker_pid(self) -> int | None:
+        """Of the process that holds the model."""
+        return self._engine.worker_pid
+
     def is_loaded(self, path: Path) -> bool:
         return self._engine.loaded_path == path
 

@@ -59,13 +59,13 @@ class MessageColumn(QScrollArea):
         inside.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         inside.addLayout(self._rows)
         inside.addStretch()
-        across = QWidget()
-        row = QHBoxLayout(across)
+        self._across = QWidget()
+        row = QHBoxLayout(self._across)
         row.setContentsMargins(24, 0, 24, 0)
         row.addStretch(1)
         row.addWidget(column, 1000)
         row.addStretch(1)
-        self.setWidget(across)
+        self.setWidget(self._across)
 
     # What is shown
 
@@ -82,6 +82,9 @@ class MessageColumn(QScrollArea):
 
     def fault_card(self) -> FaultCard | None:
         return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)
+
+    def shows(self, message: Message) -> bool:
+        return any(each.id == message.id for each in self._messages)
 
     def show_messages(self, messages: Sequence[Message], context_of: Callable[[Message], int | None]) -> None:
         """Starts again with a conversation. `context_of` tells the context length behind an answer."""
@@ -125,7 +128,7 @@ class MessageColumn(QScrollArea):
         if message is None:
             self._remove(live)
             return
-        live.show_message(message, self._context_of(message))
+        live.show_message(message, self._context_of)
         self._messages.append(message)
         self._settle()
 
@@ -134,6 +137,7 @@ class MessageColumn(QScrollArea):
     ) -> None:
         self.drop_remarks()
         self._rows.addWidget(FaultCard(fault, actions))
+        self._settle()
         self.scroll_to_end()
 
     def show_unanswered(self, words: str) -> None:
@@ -141,6 +145,11 @@ class MessageColumn(QScrollArea):
         self.drop_remarks()
         self._rows.addWidget(UnansweredLine(words, self.again_asked.emit))
         self.scroll_to_end()
+
+    def update_contexts(self) -> None:
+        """What `context_of` tells has changed."""
+        for view in self.answers():
+            view.show_context(self._context_of)
 
     def drop_remarks(self) -> None:
         """Takes away what was said about an answer that is missing."""
@@ -182,7 +191,7 @@ class MessageColumn(QScrollArea):
         if message.role == "user":
             return PromptBubble(message.text)
         view = self._make_answer()
-        view.show_message(message, self._context_of(message))
+        view.show_message(message, self._context_of)
         return view
 
     def _make_answer(self) -> AnswerView:
@@ -207,7 +216,8 @@ class MessageColumn(QScrollArea):
         self._first_shown = start
         self._settle()
         # What was being read stays where it is.
-        self.widget().layout().activate()
+        if (layout := self._across.layout()) is not None:
+            layout.activate()
         bar.setValue(bar.maximum() - from_end)
 
     def _remove(self, widget: QWidget) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import (
     QAbstractListModel,
     QCoreApplication,
+    QDateTime,
     QEvent,
     QLocale,
     QModelIndex,
@@ -118,15 +119,13 @@ class ConversationList(QListView):
         row = next((number for number, line in enumerate(lines) if line.id == current), -1)
         self.setCurrentIndex(self._lines.index(row, 0) if row >= 0 else QModelIndex())
 
-    def bin_rect(self, index: Index) -> QRect:
+    def bin_rect(self, row: int) -> QRect:
         """Where the button that deletes a row is, in the viewport."""
-        area = self.visualRect(QModelIndex(index))
-        return QRect(
-            area.right() - BUTTON_PX - 8, area.center().y() - BUTTON_PX // 2, BUTTON_PX, BUTTON_PX
-        )
+        area = self.visualRect(self._lines.index(row, 0))
+        return QRect(area.right() - BUTTON_PX - 8, area.center().y() - BUTTON_PX // 2, BUTTON_PX, BUTTON_PX)
 
-    def shows_bin(self, index: Index) -> bool:
-        return index.row() == self._hovered
+    def shows_bin(self, row: int) -> bool:
+        return row == self._hovered
 
     def is_on_bin(self) -> bool:
         return self._on_bin
@@ -172,7 +171,9 @@ class ConversationList(QListView):
             action = QAction(text, menu)
             action.triggered.connect(lambda _=False, s=signal: s.emit(line.id))
             menu.addAction(action)
-        menu.popup(self.viewport().mapToGlobal(self.visualRect(index).center()) if by_keys else event.globalPos())
+        menu.popup(
+            self.viewport().mapToGlobal(self.visualRect(index).center()) if by_keys else event.globalPos()
+        )
 
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
@@ -189,15 +190,13 @@ class ConversationList(QListView):
     def _target(self, point: QPoint) -> tuple[int, bool] | None:
         index = self.indexAt(point)
         line = self._line(index)
-        return None if line is None else (line.id, self.bin_rect(index).contains(point))
+        return None if line is None else (line.id, self.bin_rect(index.row()).contains(point))
 
     def _hover(self, point: QPoint) -> None:
         target = self._target(point) if self.viewport().rect().contains(point) else None
         self._hovered = self.indexAt(point).row() if target else -1
         self._on_bin = bool(target and target[1])
-        self.viewport().setCursor(
-            Qt.CursorShape.PointingHandCursor if target else Qt.CursorShape.ArrowCursor
-        )
+        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if target else Qt.CursorShape.ArrowCursor)
         self.viewport().update()
 
 
@@ -216,7 +215,7 @@ class _Painter(QStyledItemDelegate):
         tokens = theme.current()
         area = option.rect.adjusted(0, 1, 0, -1)
         current = index.row() == self._list.currentIndex().row()
-        hovered = self._list.shows_bin(index)
+        hovered = self._list.shows_bin(index.row())
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -230,7 +229,7 @@ class _Painter(QStyledItemDelegate):
         room = BUTTON_PX + 8 if hovered else 0
         self._paint_words(painter, area.adjusted(EDGE_PX, 0, -EDGE_PX - room, 0), line, current)
         if hovered:
-            self._paint_bin(painter, self._list.bin_rect(index))
+            self._paint_bin(painter, self._list.bin_rect(index.row()))
         painter.restore()
 
     def _paint_words(self, painter: QPainter, area: QRect, line: Line, current: bool) -> None:
@@ -275,7 +274,7 @@ def relative_time(then: float, now: float | None = None) -> str:
     days = (today.date() - day.date()).days
     locale = QLocale()
     if days == 0:
-        return locale.toString(day.time(), QLocale.FormatType.ShortFormat)
+        return locale.toString(QDateTime.fromSecsSinceEpoch(int(then)).time(), QLocale.FormatType.ShortFormat)
     if days == 1:
         return _tr("Yesterday")
     if days < 7:
@@ -285,7 +284,7 @@ def relative_time(then: float, now: float | None = None) -> str:
 
 
 def _tip(line: Line) -> str:
-    when = QLocale().toString(datetime.fromtimestamp(line.used_at), QLocale.FormatType.ShortFormat)
+    when = QLocale().toString(QDateTime.fromSecsSinceEpoch(int(line.used_at)), QLocale.FormatType.ShortFormat)
     return f"{line.title}\n{line.model}\n{when}"
 
 

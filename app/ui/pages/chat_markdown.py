@@ -62,7 +62,7 @@ class SealedDocument(QTextDocument):
         self.setDocumentMargin(0)
         self.setDefaultFont(theme.font("prose"))
 
-    def loadResource(self, kind: int, name: QUrl) -> object:
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
         # A dot and not nothing: given nothing, Qt takes an image's name for a path and opens the file itself.
         dot = QImage(1, 1, QImage.Format.Format_ARGB32)
         dot.fill(0)

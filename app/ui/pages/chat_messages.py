@@ -71,6 +71,7 @@ class AnswerView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._message: Message | None = None
         self.prose = Prose(_tr("Answer"))
         self.prose.link_asked.connect(self.link_asked)
         self.prose.hide()
@@ -110,16 +111,21 @@ class AnswerView(QWidget):
         if not self.prose.text:
             self.waiting.show_progress(progress)
 
-    def show_message(self, message: Message, context_length: int | None) -> None:
-        """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
+    def show_message(self, message: Message, context_of: Callable[[Message], int | None]) -> None:
+        """The answer as it is kept. `context_of`: the context length behind it, where that is known."""
+        self._message = message
         self.waiting.rest()
         self.prose.show_markdown(message.text)
         self.prose.show()
         self.state_line.show_state(message)
-        words = describe_statistics(message, context_length)
-        self.statistics.setText(words)
         self.statistics.setToolTip(explain_statistics(message))
+        self.show_context(context_of)
         self._footer.show()
+
+    def show_context(self, context_of: Callable[[Message], int | None]) -> None:
+        """`context_of` knows more than before."""
+        if self._message is not None:
+            self.statistics.setText(describe_statistics(self._message, context_of(self._message)))
 
     def forbid_again(self) -> None:
         """Only the last answer can be tried again."""
@@ -323,7 +329,9 @@ def explain_statistics(message: Message) -> str:
         _tr("Prompt: {n:,} tokens, of which {new:,} were new; read in {time}").format(
             n=figures.prompt_tokens, new=figures.evaluated_tokens, time=format_duration(figures.prompt_s)
         ),
-        _tr("Answer: {n:,} tokens at {rate}").format(n=figures.tokens, rate=format_rate(figures.tokens_per_s)),
+        _tr("Answer: {n:,} tokens at {rate}").format(
+            n=figures.tokens, rate=format_rate(figures.tokens_per_s)
+        ),
         _tr("Memory in use: {size}").format(size=format_bytes(figures.memory_bytes)),
         _tr("Seed: {seed}").format(seed=figures.seed),
     ]

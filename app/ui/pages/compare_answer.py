@@ -135,10 +135,10 @@ class AnswerView(QTextEdit):
         cursor.setPosition(_utf16_length(self._text[:end]), QTextCursor.MoveMode.KeepAnchor)
         tokens = theme.current()
         selection = QTextEdit.ExtraSelection()
-        selection.cursor = cursor  # type: ignore[attr-defined]  # missing in the bindings' stubs
-        selection.format.setBackground(tokens.colour("accent_soft"))  # type: ignore[attr-defined]
-        selection.format.setForeground(tokens.colour("on_accent_soft"))  # type: ignore[attr-defined]
-        selection.format.setFontUnderline(True)  # type: ignore[attr-defined]
+        selection.cursor = cursor
+        selection.format.setBackground(tokens.colour("accent_soft"))
+        selection.format.setForeground(tokens.colour("on_accent_soft"))
+        selection.format.setFontUnderline(True)
         return selection
 
     def _cursor_at(self, character: int) -> QTextCursor:

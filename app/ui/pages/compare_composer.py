@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.runtime import Sampling
+from app.ui import icons
 from app.ui.parts import button, icon_button, label
 
 FIRST_SEED = 42
@@ -25,6 +26,8 @@ LARGEST_SEED = 2**31 - 1
 TEMPERATURE = 0.8
 MOST_TOKENS = 512
 MOST_LINES = 6
+MARGIN_PX = 6
+LEAST_PX = 36
 
 
 class PromptBox(QPlainTextEdit):
@@ -39,15 +42,15 @@ class PromptBox(QPlainTextEdit):
         self.setAccessibleName(self.tr("Prompt for all panes"))
         self.setTabChangesFocus(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.document().setDocumentMargin(4)
+        self.document().setDocumentMargin(MARGIN_PX)
         self.textChanged.connect(self._fit)
         self._fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-                self.send_asked.emit()
-                return
+        alone = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if alone and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.send_asked.emit()
+            return
         super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -61,8 +64,9 @@ class PromptBox(QPlainTextEdit):
             lines += max(1, block.layout().lineCount())
             block = block.next()
         lines = min(max(lines, 1), MOST_LINES)
-        height = lines * self.fontMetrics().lineSpacing() + 2 * 4 + 2 * self.frameWidth() + 8
-        self.setFixedHeight(max(height, 36))
+        around = self.height() - self.viewport().height()
+        height = lines * self.fontMetrics().lineSpacing() + 2 * MARGIN_PX + around
+        self.setFixedHeight(max(height, LEAST_PX))
 
 
 class Composer(QFrame):
@@ -131,7 +135,7 @@ class Composer(QFrame):
         self.temperature.setDecimals(2)
         self.temperature.setValue(TEMPERATURE)
         self.temperature.setToolTip(
-            self.tr("How freely words are chosen. At 0 always the likeliest, so that the models alone make the difference.")
+            self.tr("How freely words are chosen. At 0 always the likeliest, so that only the models differ.")
         )
         self.seed = QSpinBox()
         self.seed.setRange(0, LARGEST_SEED)
@@ -181,7 +185,10 @@ class Composer(QFrame):
             self.send_asked.emit(prompt)
 
     def _settle(self) -> None:
-        self.send.setEnabled(self._ready and bool(self.box.toPlainText().strip()))
+        possible = self._ready and bool(self.box.toPlainText().strip())
+        if possible != self.send.isEnabled():
+            self.send.setEnabled(possible)
+            self.send.setIcon(icons.icon("paper-plane-right", "on_accent" if possible else "muted"))
 
     def _roll(self) -> None:
         self.seed.setValue(secrets.randbelow(LARGEST_SEED))

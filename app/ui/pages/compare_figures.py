@@ -16,8 +16,8 @@ from app.ui.parts import Glyph, label
 if TYPE_CHECKING:
     from app.runtime import GenerationStatistics
 
-NOISE = 0.02
-"""Times and memory that differ by less are called the same."""
+NOISE = 0.05
+"""Speeds and times that differ by less are called the same."""
 
 COLUMN_GAP_PX = 8
 
@@ -71,6 +71,10 @@ def _rate(value: float) -> str:
     return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
 
 
+def _duration(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 0.0995 else format_duration(value)
+
+
 def _size(value: float) -> str:
     return format_bytes(int(value))
 
@@ -89,10 +93,10 @@ KINDS: tuple[FigureKind, ...] = (
         "first_token_s",
         lambda: _tr("first token"),
         lambda: _tr("From sending the prompt to the first token of the answer, without loading the model"),
-        format_duration,
+        _duration,
         "less",
         lambda: _tr("Soonest"),
-        NOISE,
+        2 * NOISE,
     ),
     FigureKind(
         "memory_bytes",
@@ -128,7 +132,7 @@ def best_fields(panes: Sequence[Figures | None]) -> list[frozenset[str]]:
             continue
         values.sort(reverse=kind.better == "more")
         (first, winner), (second, _) = values[:2]
-        if abs(first - second) > kind.noise * max(first, second):
+        if abs(first - second) > kind.noise * max(first, second) and kind.show(first) != kind.show(second):
             found[winner].add(kind.field)
     return [frozenset(fields) for fields in found]
 

@@ -29,6 +29,7 @@ from app.ui.parts import icon_button, label
 
 NARROWEST_PANE_PX = 272
 GAP_PX = 12
+WIDEST_FACTS_PX = 320
 LETTERS = "ABCD"
 
 
@@ -67,7 +68,11 @@ class Facts(QWidget):
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(16)
         column.addWidget(self._summary)
-        column.addLayout(self._grid)
+        table = QWidget()
+        table.setMaximumWidth(WIDEST_FACTS_PX)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        table.setLayout(self._grid)
+        column.addWidget(table)
         column.addStretch()
 
     def show_entry(self, entry: LibraryEntry | None, estimate: MemoryEstimate | None) -> None:

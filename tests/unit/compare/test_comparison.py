@@ -82,8 +82,13 @@ class Asking:
                 self._changed.notify_all()
 
 
-def ask(comparison: Comparison, prompt: str = "Hello", panes: list[int] | None = None) -> Asking:
-    return Asking(lambda control: comparison.ask(prompt, control, panes))
+def ask(
+    comparison: Comparison,
+    prompt: str = "Hello",
+    panes: list[int] | None = None,
+    sampling: Sampling | None = None,
+) -> Asking:
+    return Asking(lambda control: comparison.ask(prompt, control, panes, sampling))
 
 
 # Planning
@@ -183,8 +188,7 @@ def test_conversation_can_be_set_and_sampling_changed_without_loading_again(comp
 
     for index in (0, 1):
         comparison.set_conversation(index, [])
-    comparison.sampling = Sampling(temperature=1.5, seed=7, max_tokens=8)
-    reseeded = ask(comparison).answers()
+    reseeded = ask(comparison, sampling=Sampling(temperature=1.5, seed=7, max_tokens=8)).answers()
     assert [answer.text for answer in reseeded] != [answer.text for answer in before]
     assert [answer.statistics.prompt_tokens for answer in reseeded] == [
         answer.statistics.prompt_tokens for answer in before
@@ -259,8 +263,7 @@ def test_worker_killed_midway_leaves_the_other_pane_alone(compare):
     assert other.fault is None
     assert other.statistics.tokens == 400
 
-    comparison.sampling = SHORT
-    first, second = ask(comparison, "And then?").answers()
+    first, second = ask(comparison, "And then?", sampling=SHORT).answers()
     assert first.fault is None
     assert second.fault is None
 

@@ -1,0 +1,365 @@
+"""The Chat page: conversations left, messages in the middle, the model and its settings in a drawer right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
+
+from app.chat import Conversation, ConversationStore, Message, MessageState
+from app.core.errors import EnvironmentFault, PromptTooLong
+from app.core.jobs import Progress
+from app.core.text import encodable
+from app.runtime import Sampling
+from app.ui.pages.chat_answering import Answering, Outcome
+from app.ui.pages.chat_conversations import Line
+from app.ui.pages.chat_deletion import Deletions
+from app.ui.pages.chat_known import KnownModels
+from app.ui.pages.chat_layout import ChatLayout
+from app.ui.pages.chat_settings import DEFAULTS
+from app.ui.services import Services
+
+
+class ChatPage(ChatLayout):
+    """`library_requested`: there is no model to chat with."""
+
+    library_requested = Signal()
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._store: ConversationStore = services.conversations
+        self._conversation: Conversation | None = None
+        self._model: Path | None = None
+        self._drafts: dict[int | None, str] = {}
+        self._faults: dict[int, EnvironmentFault] = {}
+        self._load_fault: EnvironmentFault | None = None
+        self._spared: Path | None = None  # not to be loaded until it is needed
+        self.known = KnownModels(services)
+        self.answering = Answering(services.chat_engine)
+        self.deletions = Deletions(self.notices, self._delete_for_good)
+        self._connect(services)
+        self._open_latest()
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """The one that is open; None: a new chat nothing has been sent in."""
+        return self._conversation
+
+    @property
+    def model(self) -> Path | None:
+        """The model the next prompt goes to."""
+        return self._model
+
+    # What a person or the window asks for
+
+    def open_model(self, path: Path) -> None:
+        """Starts a new chat with a model; it is kept from the first prompt on."""
+        self._open(None, path)
+        self._prepare()
+        self.known.look(path)
+
+    def new_chat(self) -> None:
+        """A new chat with the model of the one that is open."""
+        self._open(None, self._model or self._likely_model())
+        self._prepare()
+
+    def open_conversation(self, identity: int) -> None:
+        if self._conversation is None or self._conversation.id != identity:
+            conversation = self._store.conversation(identity)
+            self._open(conversation, conversation.model_path)
+        self._prepare()
+
+    def choose_model(self, path: Path) -> None:
+        """From now on `path` answers in this chat."""
+        conversation = self._conversation
+        if conversation is not None:
+            if not self._kept(lambda: self._store.change_model(conversation.id, path)):
+                return
+            self._conversation = self._store.conversation(conversation.id)
+        self._model, self._load_fault = path, None
+        self._show_list()
+        self._show_model()
+        self._show_centre()
+        self._prepare()
+
+    def send(self, text: str) -> None:
+        """Keeps the prompt, then gets it answered."""
+        path, words = self._model, encodable(text).strip()
+        if path is None or not words or self.answering.conversation is not None:
+            return
+        self.drawer.flush()
+        self._kept(lambda: self._send(path, words))
+
+    def try_again(self) -> None:
+        """Answers the last prompt once more, or loads the model once more where nothing was asked."""
+        self._load_fault = None
+        if self._conversation is None:
+            self._show_centre()
+            self._prepare()
+        elif self.answering.conversation is None and self._model is not None:
+            self._ask(self._conversation.id, self._model)
+
+    def delete_conversation(self, identity: int) -> None:
+        """Takes it off the list; there is a way back for a while."""
+        title = next((line.title for line in self.list.lines if line.id == identity), "")
+        if self.answering.conversation == identity:
+            self.answering.stop()
+        if self._conversation is not None and self._conversation.id == identity:
+            self.new_chat()
+        self.deletions.ask(identity, title)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.known.look(self._model)
+        self.composer.field.setFocus()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():  # else the window was only put aside
+            self.drawer.flush()
+            self.deletions.finish()
+
+    # Opening
+
+    def _connect(self, services: Services) -> None:
+        self.list.chosen.connect(self.open_conversation)
+        self.list.delete_asked.connect(self.delete_conversation)
+        self.head.cancel_asked.connect(self._stop)
+        self.picker.picked.connect(self.choose_model)
+        self.column.again_asked.connect(self.try_again)
+        self.composer.send_asked.connect(self.send)
+        self.composer.stop_asked.connect(self._stop)
+        self.composer.field.textChanged.connect(self._warm_up)
+        self.new_asked.connect(self.new_chat)
+        self.stop_asked.connect(self._stop)
+        self.library_asked.connect(self.library_requested)
+        self.drawer.sampling_changed.connect(self._change_sampling)
+        self.drawer.system_prompt_changed.connect(self._change_system_prompt)
+        self.deletions.changed.connect(self._show_list)
+        self.known.changed.connect(self._models_known)
+        self.known.failed.connect(self.notices.show_fault)
+        services.preferences.changed.connect(lambda: self.known.look(self._model))
+        self.answering.changed.connect(self._show_busy)
+        self.answering.load_progressed.connect(self._load_progressed)
+        self.answering.load_failed.connect(self._load_failed)
+        self.answering.progressed.connect(self._progressed)
+        self.answering.arrived.connect(self._arrived)
+        self.answering.ended.connect(self._ended)
+
+    def _open_latest(self) -> None:
+        """Where the person left off; its model is loaded when it is clear that it will be used."""
+        latest = next(iter(self._store.conversations()), None)
+        self._open(latest, latest.model_path if latest else None)
+
+    def _open(self, conversation: Conversation | None, model: Path | None) -> None:
+        self.drawer.flush()
+        self._drafts[self._conversation.id if self._conversation else None] = self.composer.text
+        self._conversation, self._model, self._load_fault = conversation, model, None
+        self._spared = None
+        self.drawer.show_settings(
+            conversation.sampling if conversation else DEFAULTS,
+            conversation.system_prompt if conversation else "",
+        )
+        self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
+        self.composer.field.setFocus()
+        self._show_list()
+        self._show_model()
+        self._show_messages()
+
+    def _likely_model(self) -> Path | None:
+        """The one used last if it is still there, or the only one there is."""
+        paths = [entry.path for entry in self.known.entries]
+        used = (conversation.model_path for conversation in self._store.conversations())
+        return next((path for path in used if path in paths), paths[0] if len(paths) == 1 else None)
+
+    def _models_known(self) -> None:
+        if self._model is None:
+            self._model = self._likely_model()
+        self._show_list()
+        self._show_model()
+        self._show_centre()
+        self.column.update_contexts()
+
+    # Loading, asking, answering
+
+    def _prepare(self) -> None:
+        self._spared = None
+        if self._model is not None:
+            self.answering.prepare(self._model)
+
+    def _warm_up(self) -> None:
+        """Who begins to write will want an answer."""
+        idle = self.answering.loading is None and self.answering.conversation is None
+        if self._model is None or not idle or self._load_fault is not None or self._spared == self._model:
+            return
+        if self.composer.text and not self.answering.is_loaded(self._model):
+            self.answering.prepare(self._model)
+
+    def _send(self, path: Path, text: str) -> None:
+        conversation = self._conversation
+        if conversation is None:
+            conversation = self._store.create(path, self.drawer.sampling, self.drawer.system_prompt)
+        prompt = self._store.add_prompt(conversation.id, text)
+        self._conversation = self._store.conversation(conversation.id)
+        self.composer.clear()
+        self._show_centre()
+        self.column.add_prompt(prompt)
+        self._ask(conversation.id, path)
+
+    def _ask(self, identity: int, path: Path) -> None:
+        self._faults.pop(identity, None)
+        self._load_fault = None
+        self.column.begin_answer()
+        self.answering.ask(identity, path)
+        self._show_list()
+
+    def _stop(self) -> None:
+        self._spared = self._model
+        self.answering.stop()
+
+    def _load_progressed(self, path: Path, progress: Progress) -> None:
+        if self.answering.conversation is None:
+            self.head.show_loading(progress)
+
+    def _load_failed(self, path: Path, fault: EnvironmentFault) -> None:
+        if path == self._model:
+            self._load_fault = fault
+            self._show_centre()
+            self._show_fault(fault)
+
+    def _progressed(self, identity: int, progress: Progress) -> None:
+        if self._is_open(identity) and self.column.live is not None:
+            self.column.live.show_progress(progress)
+
+    def _arrived(self, identity: int, text: str) -> None:
+        if self._is_open(identity) and self.column.live is not None:
+            self.column.live.append(text)
+
+    def _ended(self, identity: int, outcome: Outcome) -> None:
+        if outcome.fault is not None:
+            self._faults[identity] = outcome.fault
+        if self._is_open(identity):
+            message = outcome.message
+            if message is None:
+                message = self._kept_in_part(identity)
+            self.column.end_answer(message)
+            self._show_missing(identity, message)
+            self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
+        self._show_list()
+
+    def _kept_in_part(self, identity: int) -> Message | None:
+        """What an answer that failed has left behind."""
+        last = self._store.messages(identity)[-1]
+        return last if last.role == "assistant" and not self.column.shows(last) else None
+
+    def _announce(self, words: str) -> None:
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
+
+    # Settings and deleting
+
+    def _change_sampling(self, sampling: Sampling) -> None:
+        conversation = self._conversation
+        if conversation is not None:
+            self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
+
+    def _change_system_prompt(self, text: str) -> None:
+        conversation = self._conversation
+        if conversation is not None:
+            self._kept(lambda: self._store.change_system_prompt(conversation.id, encodable(text)))
+
+    def _delete_for_good(self, identity: int) -> None:
+        self._drafts.pop(identity, None)
+        self._faults.pop(identity, None)
+        self._kept(lambda: self._store.delete(identity))
+
+    def _kept(self, write: Callable[[], object]) -> bool:
+        """Whether the store could keep it; if not, the person is told."""
+        try:
+            write()
+        except EnvironmentFault as fault:
+            self.notices.show_fault(fault)
+            return False
+        return True
+
+    # Showing
+
+    def _is_open(self, identity: int) -> bool:
+        return self._conversation is not None and self._conversation.id == identity
+
+    def _show_list(self) -> None:
+        lines = [
+            Line(
+                conversation.id,
+                conversation.title,
+                self.known.title(conversation.model_path),
+                conversation.updated_at,
+                conversation.id == self.answering.conversation,
+            )
+            for conversation in self._store.conversations()
+            if conversation.id not in self.deletions.pending
+        ]
+        self.list.show_lines(lines, self._conversation.id if self._conversation else None)
+
+    def _show_model(self) -> None:
+        entry = self.known.entry(self._model)
+        self.head.show_model(self._model, entry)
+        self.drawer.show_facts(entry.facts if entry else None)
+        self.picker.show_entries(self.known.entries, self._model)
+
+    def _show_messages(self) -> None:
+        conversation = self._conversation
+        if conversation is None:
+            self.column.clear()
+        else:
+            messages = self._store.messages(conversation.id)
+            answering = self.answering.conversation == conversation.id
+            if answering and messages[-1].state is MessageState.STREAMING:
+                messages.pop()  # what has arrived so far is also with `answering`, and grows there
+            self.column.show_messages(messages, self.known.context_of)
+            if answering:
+                self.column.begin_answer(self.answering.text, self.answering.progress)
+            else:
+                self._show_missing(conversation.id, messages[-1])
+        self._show_centre()
+
+    def _show_missing(self, identity: int, last: Message | None) -> None:
+        """Why the last prompt has no answer, or none that is whole."""
+        fault = self._faults.get(identity)
+        if fault is not None:
+            self._show_fault(fault)
+        elif last is None or last.role == "user":
+            self.column.show_unanswered(self.tr("There is no answer to this yet."))
+
+    def _show_fault(self, fault: EnvironmentFault) -> None:
+        again = (self.tr("Try again"), "arrow-clockwise", self.try_again)
+        another = (self.tr("Choose another model"), "stack", self.pick_model)
+        fresh = (self.tr("New chat"), "note-pencil", self.new_chat)
+        self.column.show_fault(fault, [again, fresh if isinstance(fault, PromptTooLong) else another])
+
+    def _show_centre(self) -> None:
+        if self._conversation is not None or self._load_fault is not None:
+            self.show_state(self.column)
+        elif self._model is not None:
+            self.ready.set_title(self.tr("Chat with {model}").format(model=self.known.title(self._model)))
+            self.show_state(self.ready)
+        elif not self.known.has_looked:
+            self.show_state(self.blank)
+        else:
+            self.show_state(self.no_choice if self.known.entries else self.no_models)
+        self._show_busy()
+
+    def _show_busy(self) -> None:
+        answered = self.answering.conversation
+        busy = answered is not None and self._is_open(answered)
+        why_not = ""
+        if self._model is None:
+            why_not = self.tr("Choose a model first")
+        elif answered is not None and not busy:
+            why_not = self.tr("Still answering in another conversation")
+        self.composer.set_state(busy, why_not)
+        if self.answering.loading is None or busy:
+            self.head.show_loading(None)
+        elif not self.head.shows_loading:
+            self.head.show_loading(Progress(self.tr("Loading")))

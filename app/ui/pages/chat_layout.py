@@ -1,0 +1,162 @@
+"""How the Chat page is laid out, and its keys; what happens in it is in `chat`."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from app.ui.notice import Action, Kind, NoticeArea
+from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
+from app.ui.pages.chat_composer import Composer
+from app.ui.pages.chat_conversations import ConversationList
+from app.ui.pages.chat_models import ChatHead, ModelPicker
+from app.ui.pages.chat_settings import SettingsDrawer
+from app.ui.pages.chat_states import State
+from app.ui.parts import button, label
+
+SIDE_PX = 240
+ROOM_FOR_ALL_PX = 1000
+"""In a narrower page the drawer takes the place of the list."""
+LONGEST_ADDRESS = 90
+
+
+class ChatLayout(QWidget):
+    """The parts of the page in their places; `show_state` chooses what is in the middle."""
+
+    new_asked = Signal()
+    stop_asked = Signal()
+    library_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = ChatHead()
+        self.list = ConversationList()
+        self.column = MessageColumn()
+        self.composer = Composer()
+        self.drawer = SettingsDrawer()
+        self.picker = ModelPicker(self)
+        self.notices = NoticeArea()
+        self._make_states()
+        self._lay_out()
+        self._wire()
+
+    def show_state(self, state: QWidget) -> None:
+        """`column`, `ready`, `no_choice`, `no_models` or `blank`."""
+        self._middle.setCurrentWidget(state)
+        self.composer.setVisible(state is not self.no_models)
+
+    @property
+    def state(self) -> QWidget | None:
+        return self._middle.currentWidget()
+
+    def pick_model(self) -> None:
+        """Opens the list of models."""
+        self.picker.pop_up(self.head.model_button)
+
+    def show_drawer(self, shown: bool) -> None:
+        self.drawer.setVisible(shown)
+        self.head.settings_button.setChecked(shown)
+        self._share_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _make_states(self) -> None:
+        self.blank = QWidget()
+        self.ready = State(
+            "chat-circle",
+            "",
+            self.tr("Everything you write and everything it answers stays on this computer."),
+        )
+        self.no_choice = State(
+            "chat-circle",
+            self.tr("Choose a model to chat with"),
+            self.tr("Each conversation keeps its model; you can change it at any time."),
+            (self.tr("Choose a model"), "stack", self.pick_model),
+        )
+        self.no_models = State(
+            "stack",
+            self.tr("No models here yet"),
+            self.tr("A chat needs a model. In the library you show Nibble where yours are."),
+            (self.tr("Go to the library"), "stack", self.library_asked.emit),
+        )
+        self._middle = QStackedWidget()
+        for state in (self.blank, self.column, self.ready, self.no_choice, self.no_models):
+            self._middle.addWidget(state)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._make_side())
+        row.addLayout(self._make_centre(), 1)
+        row.addWidget(self.drawer)
+        self.drawer.hide()
+
+    def _make_side(self) -> QWidget:
+        self._new = button(
+            self.tr("New chat"),
+            self.new_asked.emit,
+            glyph="note-pencil",
+            shortcut=QKeySequence.StandardKey.New,
+        )
+        self._side = QFrame()
+        self._side.setProperty("role", "side")
+        self._side.setFixedWidth(SIDE_PX)
+        column = QVBoxLayout(self._side)
+        column.setContentsMargins(12, 16, 12, 12)
+        column.setSpacing(12)
+        column.addWidget(label(self.tr("Chat"), "title"))
+        column.addWidget(self._new)
+        column.addWidget(self.list, 1)
+        return self._side
+
+    def _make_centre(self) -> QVBoxLayout:
+        within = QWidget()
+        within.setMaximumWidth(WIDTH_PX)
+        below = QVBoxLayout(within)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(8)
+        below.addWidget(self.notices)
+        below.addWidget(self.composer)
+        across = QHBoxLayout()
+        across.setContentsMargins(24, 0, 24, 16)
+        across.addStretch(1)
+        across.addWidget(within, 1000)
+        across.addStretch(1)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addWidget(self._middle, 1)
+        column.addLayout(across)
+        return column
+
+    def _wire(self) -> None:
+        self.head.pick_asked.connect(self.pick_model)
+        self.head.settings_asked.connect(lambda: self.show_drawer(self.drawer.isHidden()))
+        self.drawer.close_asked.connect(lambda: self.show_drawer(False))
+        self.column.link_asked.connect(self._ask_about_link)
+        context = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.stop_asked.emit, context=context)
+
+    def _share_room(self) -> None:
+        self._side.setVisible(self.drawer.isHidden() or self.width() >= ROOM_FOR_ALL_PX)
+
+    def _ask_about_link(self, address: str) -> None:
+        """A model wrote it: the person sees where it leads before anything is opened."""
+        url = QUrl(address)
+        shown = address if len(address) <= LONGEST_ADDRESS else f"{address[: LONGEST_ADDRESS - 1]}…"
+        if url.scheme() not in ("http", "https", "mailto"):
+            self.notices.show_message(
+                Kind.INFO, self.tr("This link leads to nothing that can be opened."), shown
+            )
+            return
+        self.notices.show_message(
+            Kind.INFO,
+            self.tr("Open this link outside Nibble?"),
+            shown,
+            Action(self.tr("Open"), lambda: QDesktopServices.openUrl(url)),
+        )

@@ -1,0 +1,265 @@
+"""Which model a conversation is with: the head of the page, and the list to choose another one from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListView,
+    QProgressBar,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.jobs import Progress
+from app.core.units import format_bytes
+from app.ui import icons, theme
+from app.ui.pages.chat_messages import describe_progress
+from app.ui.parts import ElidedLabel, icon_button, label, set_shortcut
+
+if TYPE_CHECKING:
+    from app.library import LibraryEntry
+
+Index = QModelIndex | QPersistentModelIndex
+
+ENTRY_ROLE = Qt.ItemDataRole.UserRole
+ROW_PX = 40
+MOST_ROWS = 8
+PICKER_PX = 416
+_MOVING_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class ChatHead(QFrame):
+    """The model with its quantization and size, how far it is loaded, and the button for the drawer."""
+
+    pick_asked = Signal()
+    settings_asked = Signal()
+    cancel_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "head")
+        self.model_button = QToolButton()
+        self.model_button.setProperty("role", "model")
+        self.model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        # The chevron goes behind the name.
+        self.model_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.model_button.setIcon(icons.icon("caret-down", "muted"))
+        self.model_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.model_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.model_button.setToolTip(self.tr("Choose the model of this chat"))
+        self.model_button.clicked.connect(self.pick_asked)
+        set_shortcut(self.model_button, "Ctrl+L")
+        self._facts = ElidedLabel("", "muted")
+        self._state = ElidedLabel("", "caption")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedWidth(96)
+        self._cancel = icon_button("x", self.tr("Do not load the model now"), self.cancel_asked.emit)
+        self.settings_button = icon_button(
+            "sliders-horizontal", self.tr("Model and settings"), self.settings_asked.emit
+        )
+        self.settings_button.setCheckable(True)
+        self.settings_button.setIcon(icons.icon("sliders-horizontal", "muted", checked="on_accent_soft"))
+        set_shortcut(self.settings_button, "Ctrl+I")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 8, 12, 8)
+        row.setSpacing(8)
+        row.addWidget(self.model_button)
+        row.addWidget(self._facts, 1)
+        row.addWidget(self._state)
+        row.addWidget(self._bar)
+        row.addWidget(self._cancel)
+        row.addWidget(self.settings_button)
+        self.show_model(None, None)
+        self.show_loading(None)
+
+    def show_model(self, path: Path | None, entry: LibraryEntry | None) -> None:
+        """`entry`: what is known about the file; None while that is not known."""
+        facts = entry.facts if entry else None
+        name = (facts.name if facts else None) or (path.stem if path else self.tr("Choose a model"))
+        metrics = QFontMetrics(theme.font("body", strong=True))
+        self.model_button.setText(metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260))
+        self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
+        words = [facts.quantization or "", format_bytes(facts.file_bytes)] if facts else []
+        self._facts.setText(" · ".join(filter(None, words)))
+
+    @property
+    def shows_loading(self) -> bool:
+        return not self._bar.isHidden()
+
+    def show_loading(self, progress: Progress | None) -> None:
+        """None: nothing is being loaded."""
+        for part in (self._bar, self._cancel, self._state):
+            part.setVisible(progress is not None)
+        if progress is None:
+            return
+        words = describe_progress(progress)
+        self._state.setText(self.tr("Loading the model"))
+        self._bar.setAccessibleName(words)
+        self._bar.setToolTip(words)
+        fraction = progress.fraction
+        self._bar.setRange(0, 0 if fraction is None else 1000)
+        if fraction is not None:
+            self._bar.setValue(round(fraction * 1000))
+
+
+class ModelPicker(QFrame):
+    """A list that pops up: type to narrow it down, Enter or a click to choose. Carries the chosen path."""
+
+    picked = Signal(object)
+    library_asked = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+        self.setProperty("role", "popup")
+        self._entries: list[LibraryEntry] = []
+        self._current: Path | None = None
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(self.tr("Filter models"))
+        self.filter.setAccessibleName(self.tr("Filter models"))
+        self.filter.textChanged.connect(self._fill)
+        self.filter.installEventFilter(self)
+        self.list = QListView()
+        self._rows = QStandardItemModel(self)
+        self.list.setModel(self._rows)
+        self.list.setItemDelegate(_RowPainter(self))
+        self.list.setAccessibleName(self.tr("Models"))
+        self.list.setUniformItemSizes(True)
+        self.list.setMouseTracking(True)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.clicked.connect(self._pick)
+        self._none = label(self.tr("No model matches"), "muted")
+        self._none.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(8)
+        column.addWidget(self.filter)
+        column.addWidget(self.list)
+        column.addWidget(self._none)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    @property
+    def current(self) -> Path | None:
+        """The model the conversation is with."""
+        return self._current
+
+    def show_entries(self, entries: Sequence[LibraryEntry], current: Path | None) -> None:
+        self._entries = sorted(entries, key=lambda entry: (entry.title.casefold(), entry.file_bytes or 0))
+        self._current = current
+        self._fill()
+
+    def pop_up(self, below: QWidget) -> None:
+        self.filter.clear()
+        self.filter.setVisible(len(self._entries) > MOST_ROWS)
+        self._fill()
+        self.move(below.mapToGlobal(QPoint(0, below.height() + 4)))
+        self.show()
+        (self.filter if self.filter.isVisible() else self.list).setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # The keys that move in the list do so while typing, too.
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() is QEvent.Type.KeyPress
+            and event.key() in _MOVING_KEYS
+        ):
+            self.list.keyPressEvent(event)
+            return True
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._pick(self.list.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def _fill(self) -> None:
+        words = self.filter.text().casefold().split()
+        self._rows.clear()
+        for entry in self._entries:
+            text = f"{entry.title} {entry.name} {entry.quantization or ''}"
+            if all(word in text.casefold() for word in words):
+                item = QStandardItem(text)
+                item.setData(entry, ENTRY_ROLE)
+                item.setToolTip(str(entry.path))
+                self._rows.appendRow(item)
+                if entry.path == self._current:
+                    self.list.setCurrentIndex(item.index())
+        if not self.list.currentIndex().isValid():
+            self.list.setCurrentIndex(self._rows.index(0, 0))
+        count = self._rows.rowCount()
+        self.list.setVisible(count > 0)
+        self._none.setVisible(count == 0)
+        self.list.setFixedSize(PICKER_PX, ROW_PX * min(max(count, 1), MOST_ROWS) + 2)
+        self._none.setFixedSize(PICKER_PX, ROW_PX)
+        self.adjustSize()
+
+    def _pick(self, index: QModelIndex) -> None:
+        entry = index.data(ENTRY_ROLE)
+        if entry is not None:
+            self.hide()
+            self.picked.emit(entry.path)
+
+
+class _RowPainter(QStyledItemDelegate):
+    """Name left; quantization and size right."""
+
+    def __init__(self, parent: ModelPicker) -> None:
+        super().__init__(parent)
+        self._picker = parent
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(0, ROW_PX)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        entry: LibraryEntry = index.data(ENTRY_ROLE)
+        colours = theme.current()
+        state = QStyle.StateFlag
+        selected = bool(option.state & state.State_Selected)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if selected or option.state & state.State_MouseOver:
+            painter.setBrush(colours.colour("accent_soft" if selected else "hover"))
+            painter.drawRoundedRect(option.rect.adjusted(0, 1, 0, -1), 6, 6)
+        area = option.rect.adjusted(36, 0, -12, 0)
+        if entry.path == self._picker.current:
+            tick = QRect(option.rect.left() + 10, option.rect.center().y() - 7, 16, 16)
+            icons.paint(painter, tick, "check", colours.colour("accent"))
+        size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
+        facts = " · ".join(filter(None, (entry.quantization, size)))
+        painter.setFont(theme.font("caption"))
+        painter.setPen(colours.colour("on_accent_soft" if selected else "muted"))
+        facts_px = painter.fontMetrics().horizontalAdvance(facts)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, facts)
+        name = (entry.facts.name if entry.facts else None) or entry.name
+        painter.setFont(theme.font("body"))
+        painter.setPen(colours.colour("on_accent_soft" if selected else "text"))
+        room = area.width() - facts_px - 16
+        shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.restore()

@@ -1,0 +1,48 @@
+"""What the Chat page shows where there are no messages: what to do next, and the button that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.ui.parts import Glyph, button, label
+
+WORDS_PX = 440
+
+
+class State(QWidget):
+    """A glyph, a heading, a sentence, and maybe one button."""
+
+    def __init__(
+        self,
+        glyph: str,
+        title: str,
+        text: str,
+        action: tuple[str, str, Callable[[], object]] | None = None,
+    ) -> None:
+        """`action`: the button's text and glyph, and what it does."""
+        super().__init__()
+        centre = Qt.AlignmentFlag.AlignHCenter
+        self._title = label(title, "heading", wrap=True)
+        self._title.setAlignment(centre)
+        self._title.setFixedWidth(WORDS_PX)
+        self._words = label(text, "muted", wrap=True)
+        self._words.setAlignment(centre)
+        self._words.setFixedWidth(WORDS_PX)
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch(2)
+        column.addWidget(Glyph(glyph, "accent", 48), 0, centre)
+        column.addSpacing(8)
+        column.addWidget(self._title, 0, centre)
+        column.addWidget(self._words, 0, centre)
+        if action is not None:
+            column.addSpacing(8)
+            name, picture, act = action
+            column.addWidget(button(name, act, role="primary", glyph=picture), 0, centre)
+        column.addStretch(3)
+
+    def set_title(self, title: str) -> None:
+        self._title.setText(title)

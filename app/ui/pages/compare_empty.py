@@ -1,0 +1,57 @@
+"""The Compare page while there is nothing to compare: what is missing, and the way to it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.ui.parts import Glyph, button, label
+
+WORDS_PX = 440
+
+
+class Empty(QWidget):
+    """`library_asked`: the person wants to go where models come from."""
+
+    library_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title = label("", "heading")
+        self._words = label("", "muted", wrap=True)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._words.setFixedWidth(WORDS_PX)
+        self.go = button(
+            self.tr("Go to the library"),
+            self.library_asked.emit,
+            role="primary",
+            glyph="stack",
+            tip=self.tr("Add models, or make another quantization of one you have"),
+        )
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch(2)
+        column.addWidget(Glyph("scales", "accent", 48), 0, Qt.AlignmentFlag.AlignHCenter)
+        for part in (self._title, self._words):
+            column.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(8)
+        column.addWidget(self.go, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+
+    def show_count(self, models: int) -> None:
+        """`models`: how many there are, none or one."""
+        if models:
+            self._title.setText(self.tr("One model is not enough to compare"))
+            words = self.tr(
+                "Compare puts one prompt to two models, side by side, and shows where their answers part. "
+                "Make a smaller quantization of your model in the library, or add another model."
+            )
+        else:
+            self._title.setText(self.tr("No models to compare yet"))
+            words = self.tr(
+                "Compare puts one prompt to two models, side by side, and shows where their answers part. "
+                "Add models to the library first; two quantizations of one model are a good start."
+            )
+        self._words.setText(words)
+        # The layout asks a centred label for its hint, which knows nothing of the width it will have.
+        self._words.setMinimumHeight(self._words.heightForWidth(WORDS_PX))

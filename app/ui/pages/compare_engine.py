@@ -1,0 +1,140 @@
+"""The comparison behind the page: made per choice of models, asked in jobs, closed when no longer wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QObject, Signal
+
+from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Job, JobControl
+from app.runtime import ChatMessage, Sampling
+from app.ui import jobs
+
+CLOSING_S = 10.0
+
+
+class Engine(QObject):
+    """Reports by the index of the pane; `ended` when a call for some panes is over, however it ended.
+
+    `refused`: nothing was loaded for these panes, and why.
+    """
+
+    loading = Signal(int, float)
+    reading = Signal(int, int, int)
+    delta = Signal(int, str, int)
+    finished = Signal(int, object)
+    refused = Signal(object, object)
+    ended = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        # In a box of its own, so that the workers can be ended when this object is gone already.
+        self._open: list[Comparison] = []
+        self._calls: dict[int, Job[Any]] = {}
+        self._closing: list[Job[None]] = []
+        self._next_call = 0
+        boxed = self._open
+        self.destroyed.connect(lambda: _close_all(boxed))
+        if (application := QCoreApplication.instance()) is not None:
+            application.aboutToQuit.connect(self.close)
+
+    @property
+    def running(self) -> bool:
+        return bool(self._calls)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The one whose workers may be loaded."""
+        return self._open[0] if self._open else None
+
+    def ask(
+        self,
+        paths: Sequence[Path],
+        conversations: Sequence[Sequence[ChatMessage]],
+        prompt: str,
+        sampling: Sampling,
+        panes: Sequence[int],
+    ) -> None:
+        """Asks the panes of these indexes. `conversations`: what was said before, in every pane."""
+        comparison = self._comparison_of(paths, sampling)
+        for index in panes:
+            comparison.set_conversation(index, conversations[index])
+        earlier = list(self._closing)
+
+        def work(control: JobControl) -> tuple[PaneAnswer, ...]:
+            for job in earlier:  # their memory is wanted
+                job.wait(CLOSING_S)
+            return comparison.ask(prompt, control, panes, sampling)
+
+        call = self._next_call
+        self._next_call += 1
+        self._calls[call] = jobs.run(
+            self,
+            "Compare",
+            work,
+            on_value=self._report,
+            on_failed=lambda fault: self._refuse(panes, fault),
+            on_end=lambda: self._end(call, panes),
+        )
+
+    def stop(self) -> None:
+        for job in list(self._calls.values()):
+            job.cancel()
+
+    def close(self) -> None:
+        """Ends the workers behind; what is running is stopped first."""
+        comparison = self.comparison
+        if comparison is None:
+            return
+        self._open.clear()
+        calls = list(self._calls.values())
+        self.stop()
+
+        def work(control: JobControl) -> None:
+            for job in calls:
+                job.wait(CLOSING_S)
+            comparison.close()
+
+        self._closing.append(jobs.run(self, "Unload the compared models", work, on_end=self._closed))
+
+    def _comparison_of(self, paths: Sequence[Path], sampling: Sampling) -> Comparison:
+        comparison = self.comparison
+        if comparison is not None and comparison.paths == tuple(paths):
+            return comparison
+        self.close()
+        self._open.append(Comparison(paths, sampling))
+        return self._open[0]
+
+    def _report(self, event: object) -> None:
+        if isinstance(event, PaneDelta):
+            self.delta.emit(event.index, event.text, event.tokens)
+        elif isinstance(event, PaneLoading):
+            self.loading.emit(event.index, event.fraction)
+        elif isinstance(event, PaneReading):
+            self.reading.emit(event.index, event.done, event.total)
+        elif isinstance(event, PaneFinished):
+            self.finished.emit(event.index, event.answer)
+
+    def _refuse(self, panes: Sequence[int], fault: EnvironmentFault) -> None:
+        self.refused.emit(panes, fault)
+
+    def _end(self, call: int, panes: Sequence[int]) -> None:
+        del self._calls[call]
+        self.ended.emit(panes)
+
+    def _closed(self) -> None:
+        self._closing = [job for job in self._closing if not job.wait(0)]
+
+
+def _close_all(comparisons: list[Comparison]) -> None:
+    for comparison in comparisons:
+
+        def work(control: JobControl, comparison: Comparison = comparison) -> None:
+            comparison.close()
+
+        Job("Unload the compared models", work).start()
+    comparisons.clear()

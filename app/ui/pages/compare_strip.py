@@ -1,0 +1,276 @@
+"""The strip over the panes: what they will take before anything loads, then how they run, then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from app.compare import ComparisonPlan
+from app.core.units import format_bytes
+from app.memory import MemoryEstimate
+from app.ui import theme
+from app.ui.parts import ElidedLabel, Glyph, button, label
+
+BAR_PX = 12
+
+
+def part_colours() -> tuple[QColor, QColor, QColor]:
+    """Weights, context, working space: one hue in three strengths."""
+    tokens = theme.current()
+    accent, track = tokens.colour("accent"), tokens.colour("track")
+    return accent, theme.blend(accent, track, 0.62), theme.blend(accent, track, 0.3)
+
+
+class MemoryBar(QWidget):
+    """All panes' memory as one bar in what is free: per pane weights, context and working space."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._estimates: tuple[MemoryEstimate, ...] = ()
+        self._available = 0
+        self.setFixedHeight(BAR_PX)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_plan(self, plan: ComparisonPlan) -> None:
+        self._estimates, self._available = plan.estimates, plan.available_bytes
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        tokens = theme.current()
+        needed = sum(each.total_bytes for each in self._estimates)
+        scale = max(needed, self._available, 1)
+        whole = QRectF(self.rect())
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            shape = QPainterPath()
+            shape.addRoundedRect(whole, BAR_PX / 2, BAR_PX / 2)
+            painter.setClipPath(shape)
+            painter.fillRect(whole, tokens.colour("track"))
+            at = 0.0
+            for estimate in self._estimates:
+                for count, colour in zip(_parts(estimate), part_colours(), strict=True):
+                    width = whole.width() * count / scale
+                    painter.fillRect(QRectF(at, 0, width, BAR_PX), colour)
+                    at += width
+                # A gap between panes.
+                painter.fillRect(QRectF(at - 1, 0, 2, BAR_PX), tokens.colour("surface"))
+            if needed > self._available:
+                edge = whole.width() * self._available / scale
+                painter.fillRect(QRectF(edge - 1, 0, 3, BAR_PX), tokens.colour("danger"))
+
+
+class Swatch(QWidget):
+    """The colour of a part of the bar, beside its name."""
+
+    def __init__(self, part: int) -> None:
+        super().__init__()
+        self._part = part
+        self.setFixedSize(10, 10)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(part_colours()[self._part])
+            painter.drawRoundedRect(self.rect(), 3, 3)
+
+
+class DifferenceSample(QWidget):
+    """How the place where answers part is marked: an underlined word on a soft ground, a line beside the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(14, 16)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        tokens = theme.current()
+        with QPainter(self) as painter:
+            painter.fillRect(0, 0, 3, 16, tokens.colour("accent"))
+            painter.fillRect(5, 1, 9, 12, tokens.colour("accent_soft"))
+            painter.fillRect(5, 12, 9, 1, tokens.colour("on_accent_soft"))
+
+
+class Strip(QFrame):
+    """`jump_asked`: the person wants to see where the answers part."""
+
+    jump_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._plan_page, self._word_page = self._make_plan(), self._make_words()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 10, 16, 10)
+        column.addWidget(self._plan_page)
+        column.addWidget(self._word_page)
+        self._word_page.hide()
+
+    @property
+    def sentence(self) -> str:
+        """What it says now."""
+        return self.accessibleName()
+
+    def show_plan(self, plan: ComparisonPlan) -> None:
+        """Before anything is loaded."""
+        self._show(self._plan_page)
+        self._bar.show_plan(plan)
+        needed, free = format_bytes(plan.needed_bytes), format_bytes(plan.available_bytes)
+        if plan.fits:
+            self._needs.setText(self.tr("All panes together: about {needed} of memory").format(needed=needed))
+            self._free.setText(self.tr("{free} free now").format(free=free))
+        else:
+            self._needs.setText(self.tr("Too much for the memory: about {needed}").format(needed=needed))
+            self._free.setText(self.tr("only {free} free now").format(free=free))
+        self._warning.setVisible(not plan.fits)
+        self._advice.setVisible(not plan.fits)
+        for words, count_bytes in zip(self._parts, _sums(plan.estimates), strict=True):
+            words.setText(words.property("name").format(size=format_bytes(count_bytes)))
+        self._mode.setText(self.describe_mode(plan))
+        exact = self.tr("{needed:,} of {free:,} free bytes").format(
+            needed=plan.needed_bytes, free=plan.available_bytes
+        )
+        self._bar.setToolTip(exact)
+        self.setAccessibleName(f"{self._needs.text()}, {self._free.text()}. {self._mode.text()}")
+
+    def show_words(self, words: str, detail: str = "", glyph: str = "info") -> None:
+        """While the panes answer, say."""
+        self._show_line(words, detail, glyph, jump=False, legend=False)
+
+    def show_verdict(self, words: str, glyph: str, parted: bool) -> None:
+        """When all have answered; `parted`: there is a place where the answers begin to differ."""
+        self._show_line(words, "", glyph, jump=parted, legend=True)
+
+    def _show_line(self, words: str, detail: str, glyph: str, *, jump: bool, legend: bool) -> None:
+        self._show(self._word_page)
+        self._words.setText(words)
+        self._detail.setText(detail)
+        self._detail.setVisible(bool(detail))
+        for name, icon in self._glyphs.items():
+            icon.setVisible(name == glyph)
+        self._jump.setVisible(jump)
+        self._legend.setVisible(legend)
+        self._mark_legend.setVisible(jump)
+        self.setAccessibleName(f"{words} {detail}".strip())
+
+    def describe_mode(self, plan: ComparisonPlan) -> str:
+        count, at_once, threads = len(plan.estimates), plan.panes_at_once, plan.threads_per_pane
+        each = self.tr("1 thread each") if threads == 1 else self.tr("{n} threads each").format(n=threads)
+        if not plan.in_turns:
+            mode = self.tr("Both at once") if count == 2 else self.tr("All {n} at once").format(n=count)
+        elif at_once == 1:
+            mode = self.tr("One after the other")
+        else:
+            mode = self.tr("{n} at a time").format(n=at_once)
+        return f"{mode}, {each}"
+
+    def _make_plan(self) -> QWidget:
+        self._warning = Glyph("warning-circle", "danger", 20)
+        self._needs = label("", "strong")
+        self._free = label("", "muted")
+        self._bar = MemoryBar()
+        self._mode = label("", "muted")
+        self._mode.setToolTip(
+            self.tr("Every pane gets the same share of the processor cores, so that their speeds can be compared.")
+        )
+        self._advice = label(
+            self.tr("Choose smaller quantizations, take a pane away, or close other programs."), wrap=True
+        )
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(self._warning)
+        top.addWidget(self._needs)
+        top.addStretch()
+        top.addWidget(self._free)
+        below = QHBoxLayout()
+        below.setSpacing(6)
+        self._parts = []
+        for part, name in enumerate(
+            (self.tr("weights {size}"), self.tr("context {size}"), self.tr("working space {size}"))
+        ):
+            words = label("", "caption")
+            words.setProperty("name", name)
+            self._parts.append(words)
+            below.addWidget(Swatch(part))
+            below.addWidget(words)
+            below.addSpacing(8)
+        below.addStretch()
+        below.addWidget(Glyph("cpu", "muted", 16))
+        below.addWidget(self._mode)
+        return _column((top, self._bar, below, self._advice))
+
+    def _make_words(self) -> QWidget:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self._glyphs = {
+            name: Glyph(name, colour, 20)
+            for name, colour in (("git-branch", "accent"), ("equals", "accent"), ("info", "muted"))
+        }
+        for icon in self._glyphs.values():
+            row.addWidget(icon)
+        self._words = ElidedLabel("", "strong")
+        self._jump = button(
+            self.tr("Show where"),
+            self.jump_asked.emit,
+            role="ghost",
+            tip=self.tr("Scroll every pane to that place"),
+        )
+        self._detail = label("", "muted")
+        row.addWidget(self._words, 1)
+        row.addWidget(self._jump)
+        row.addWidget(self._detail)
+        self._legend = self._make_legend()
+        row.addWidget(self._legend)
+        page = QWidget()
+        row.setContentsMargins(0, 0, 0, 0)
+        page.setLayout(row)
+        page.setFixedHeight(32)
+        return page
+
+    def _make_legend(self) -> QWidget:
+        self._mark_legend = _pair(DifferenceSample(), self.tr("different from here"))
+        legend = QWidget()
+        row = QHBoxLayout(legend)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
+        row.addWidget(self._mark_legend)
+        row.addWidget(_pair(Glyph("star-fill", "accent", 12), self.tr("best of the panes")))
+        return legend
+
+    def _show(self, page: QWidget) -> None:
+        for each in (self._plan_page, self._word_page):
+            each.setVisible(each is page)
+
+
+def _parts(estimate: MemoryEstimate) -> tuple[int, int, int]:
+    return estimate.weights_bytes, estimate.kv_bytes, estimate.compute_bytes
+
+
+def _sums(estimates: Sequence[MemoryEstimate]) -> tuple[int, ...]:
+    return tuple(sum(column) for column in zip(*map(_parts, estimates), strict=True)) or (0, 0, 0)
+
+
+def _pair(sign: QWidget, words: str) -> QWidget:
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    row.addWidget(sign)
+    row.addWidget(label(words, "caption"))
+    return made
+
+
+def _column(parts: Sequence[QWidget | QLayout]) -> QWidget:
+    made = QWidget()
+    column = QVBoxLayout(made)
+    column.setContentsMargins(0, 2, 0, 2)
+    column.setSpacing(8)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        else:
+            column.addWidget(part)
+    return made
