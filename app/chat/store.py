@@ -17,10 +17,12 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, Sampling
 from app.storage import open_database, transaction
 
 TITLE_CHARACTERS = 60
+SAME_START_S = 2.0
 
 
 class MessageState(Enum):
@@ -76,11 +78,12 @@ class ConversationStore:
 
     def create(self, model_path: Path, sampling: Sampling, system_prompt: str = "") -> Conversation:
         now = time.time()
+        path, system_prompt = encodable(str(model_path)), encodable(system_prompt)
         with transaction(self._connection) as connection:
             cursor = connection.execute(
                 "INSERT INTO conversations (title, model_path, system_prompt, sampling, created_at, updated_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                ("", str(model_path), system_prompt, msgspec.json.encode(sampling).decode(), now, now),
+                ("", path, system_prompt, msgspec.json.encode(sampling).decode(), now, now),
             )
         assert cursor.lastrowid is not None
         return self.conversation(cursor.lastrowid)
@@ -104,7 +107,8 @@ class ConversationStore:
     def change_model(self, conversation_id: int, model_path: Path) -> None:
         with transaction(self._connection) as connection:
             connection.execute(
-                "UPDATE conversations SET model_path = ? WHERE id = ?", (str(model_path), conversation_id)
+                "UPDATE conversations SET model_path = ? WHERE id = ?",
+                (encodable(str(model_path)), conversation_id),
             )
 
     def change_sampling(self, conversation_id: int, sampling: Sampling) -> None:
@@ -117,7 +121,8 @@ class ConversationStore:
     def change_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
         with transaction(self._connection) as connection:
             connection.execute(
-                "UPDATE conversations SET system_prompt = ? WHERE id = ?", (system_prompt, conversation_id)
+                "UPDATE conversations SET system_prompt = ? WHERE id = ?",
+                (encodable(system_prompt), conversation_id),
             )
 
     def delete(self, conversation_id: int) -> None:
@@ -126,13 +131,19 @@ class ConversationStore:
 
     def messages(self, conversation_id: int) -> list[Message]:
         """In order. A streaming answer shows the text that has arrived."""
-        rows = self._connection.execute(
-            "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
-        )
-        return [self._message(row) for row in rows]
+        # One state of the database: an answer that ends between two reads would have lost its pieces.
+        self._connection.execute("BEGIN")
+        try:
+            rows = self._connection.execute(
+                "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+            )
+            return [self._message(row) for row in rows]
+        finally:
+            self._connection.execute("COMMIT")
 
     def add_prompt(self, conversation_id: int, text: str) -> Message:
         """Keeps what the person wrote; the first prompt gives the conversation its title."""
+        text = encodable(text)
         now = time.time()
         with transaction(self._connection) as connection:
             cursor = connection.execute(
@@ -265,6 +276,10 @@ def _is_alive(writer: str | None) -> bool:
         return False
     pid, started = writer.split()
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+        process = psutil.Process(int(pid))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # Not to the digit: the system may set its clock meanwhile, and start times follow it.
+        return abs(process.create_time() - float(started)) < SAME_START_S
     except psutil.Error:
         return False

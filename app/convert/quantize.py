@@ -56,7 +56,8 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
             "Start from the F16, BF16 or F32 file of this model.",
         )
     target = output_path(facts.path, kind.name, folder)
-    if target.resolve() in {file.resolve() for file in facts.files}:
+    # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
+    if target.exists() and any(target.samefile(file) for file in facts.files):
         raise WrongChoice(f"{target.name} is the source itself.", "Choose another type or another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,7 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         raise from_os_error(error, folder, writing=True) from error
     _require_space(facts, kind, folder)
     with finished_file(target) as partial:
+        partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
         _run(facts, kind, partial, control, threads)
         _require_whole(partial, target)
     return target

@@ -151,6 +151,7 @@ class Job(Generic[T]):
         self._listener = listener
         self._token = CancelToken()
         self._thread = threading.Thread(target=self._run, name=f"job:{name}", daemon=True)
+        self._over = threading.Event()
         self._ended: Ended[T] | None = None
 
     def start(self) -> Job[T]:
@@ -166,8 +167,8 @@ class Job(Generic[T]):
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """True when the job has ended and its listener was told."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        # Not Thread.join: in Python 3.11 a Ctrl+C inside it marks a running thread as ended.
+        return self._over.wait(timeout_s)
 
     def result(self, timeout_s: float | None = None) -> T:
         """The result; raises the job's error, `Cancelled`, or TimeoutError."""
@@ -187,7 +188,10 @@ class Job(Generic[T]):
         except BaseException as error:
             ended = Ended(JobState.FAILED, error=error)
         self._ended = ended
-        self._publish(ended)
+        try:
+            self._publish(ended)
+        finally:
+            self._over.set()
 
     def _publish(self, event: object) -> None:
         if self._listener is not None:

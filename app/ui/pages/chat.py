@@ -39,6 +39,7 @@ class ChatPage(ChatLayout):
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
         self.deletions = Deletions(self.notices, self._delete_for_good)
+        self.column.context_of = self.known.context_of
         self._connect(services)
         self._open_latest()
 
@@ -304,7 +305,7 @@ class ChatPage(ChatLayout):
 
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
-        self.head.show_model(self._model, entry)
+        self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
         self.drawer.show_facts(entry.facts if entry else None)
         self.picker.show_entries(self.known.entries, self._model)
 
@@ -317,7 +318,7 @@ class ChatPage(ChatLayout):
             answering = self.answering.conversation == conversation.id
             if answering and messages[-1].state is MessageState.STREAMING:
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
-            self.column.show_messages(messages, self.known.context_of)
+            self.column.show_messages(messages)
             if answering:
                 self.column.begin_answer(self.answering.text, self.answering.progress)
             else:

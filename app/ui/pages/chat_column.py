@@ -17,6 +17,7 @@ from app.ui.parts import button, icon_button
 WIDTH_PX = 744
 MOST_AT_ONCE = 60
 """Messages shown of a long conversation until more are asked for; each is a document to lay out."""
+SIDE_PX = 24
 NEAR_END_PX = 24
 
 
@@ -28,7 +29,8 @@ class MessageColumn(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
-        self._context_of: Callable[[Message], int | None] = lambda message: None
+        self.context_of: Callable[[Message], int | None] = lambda message: None
+        """Tells the context length behind an answer, where that is known."""
         self._messages: list[Message] = []
         self._first_shown = 0
         self._live: AnswerView | None = None
@@ -60,11 +62,11 @@ class MessageColumn(QScrollArea):
         inside.addLayout(self._rows)
         inside.addStretch()
         self._across = QWidget()
-        row = QHBoxLayout(self._across)
-        row.setContentsMargins(24, 0, 24, 0)
-        row.addStretch(1)
-        row.addWidget(column, 1000)
-        row.addStretch(1)
+        self._row = QHBoxLayout(self._across)
+        self._row.setContentsMargins(SIDE_PX, 0, SIDE_PX, 0)
+        self._row.addStretch(1)
+        self._row.addWidget(column, 1000)
+        self._row.addStretch(1)
         self.setWidget(self._across)
 
     # What is shown
@@ -86,11 +88,10 @@ class MessageColumn(QScrollArea):
     def shows(self, message: Message) -> bool:
         return any(each.id == message.id for each in self._messages)
 
-    def show_messages(self, messages: Sequence[Message], context_of: Callable[[Message], int | None]) -> None:
-        """Starts again with a conversation. `context_of` tells the context length behind an answer."""
+    def show_messages(self, messages: Sequence[Message]) -> None:
+        """Starts again with a conversation."""
         self.clear()
         self._messages = list(messages)
-        self._context_of = context_of
         self._first_shown = max(len(self._messages) - MOST_AT_ONCE, 0)
         for message in self._messages[self._first_shown :]:
             self._rows.addWidget(self._view_of(message))
@@ -128,7 +129,7 @@ class MessageColumn(QScrollArea):
         if message is None:
             self._remove(live)
             return
-        live.show_message(message, self._context_of)
+        live.show_message(message, self.context_of(message))
         self._messages.append(message)
         self._settle()
 
@@ -149,7 +150,8 @@ class MessageColumn(QScrollArea):
     def update_contexts(self) -> None:
         """What `context_of` tells has changed."""
         for view in self.answers():
-            view.show_context(self._context_of)
+            if view.message is not None:
+                view.show_context(self.context_of(view.message))
 
     def drop_remarks(self) -> None:
         """Takes away what was said about an answer that is missing."""
@@ -172,6 +174,9 @@ class MessageColumn(QScrollArea):
         self._to_end.setVisible(not self._sticks)
 
     def _range_changed(self, least: int, most: int) -> None:
+        # The middle stays where it is, also of what is below, when the scroll bar comes.
+        bar_px = self.verticalScrollBar().sizeHint().width() if most > least else 0
+        self._row.setContentsMargins(SIDE_PX, 0, SIDE_PX - bar_px, 0)
         if self._sticks:
             self.verticalScrollBar().setValue(most)
         self._to_end.setVisible(not self._sticks)
@@ -191,7 +196,7 @@ class MessageColumn(QScrollArea):
         if message.role == "user":
             return PromptBubble(message.text)
         view = self._make_answer()
-        view.show_message(message, self._context_of)
+        view.show_message(message, self.context_of(message))
         return view
 
     def _make_answer(self) -> AnswerView:
@@ -216,8 +221,7 @@ class MessageColumn(QScrollArea):
         self._first_shown = start
         self._settle()
         # What was being read stays where it is.
-        if (layout := self._across.layout()) is not None:
-            layout.activate()
+        self._row.activate()
         bar.setValue(bar.maximum() - from_end)
 
     def _remove(self, widget: QWidget) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from app.ui import theme
+from app.ui import icons, theme
 from app.ui.parts import ElidedLabel, button, with_keys
 
 MOST_LINES = 8
@@ -90,15 +90,22 @@ class Composer(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-            self._frame.setProperty("focus", "yes" if event.type() is QEvent.Type.FocusIn else "")
+            self._frame.setProperty("lit", "yes" if event.type() is QEvent.Type.FocusIn else "")
             self._frame.style().polish(self._frame)
         return super().eventFilter(watched, event)
 
     def _settle(self) -> None:
         self.send_button.setVisible(not self._busy)
         self.stop_button.setVisible(self._busy)
-        self.send_button.setEnabled(bool(self.text.strip()) and not self._why_not)
-        self._hint.setText(self._why_not or self.tr("Enter sends, Shift+Enter starts a new line"))
+        sendable = bool(self.text.strip()) and not self._why_not
+        self.send_button.setEnabled(sendable)
+        self.send_button.setIcon(icons.icon("paper-plane-right", "on_accent" if sendable else "muted"))
+        keys = (
+            self.tr("Esc stops; what has arrived stays")
+            if self._busy
+            else self.tr("Enter sends, Shift+Enter starts a new line")
+        )
+        self._hint.setText(self._why_not or keys)
 
 
 class PromptField(QPlainTextEdit):

@@ -32,6 +32,7 @@ class KnownModels(QObject):
         self._job: Job[list[LibraryEntry]] | None = None
         self._extra: Path | None = None
         self._look_again = False
+        self._looked_for: set[Path] = set()
         self.has_looked = False
 
     @property
@@ -43,6 +44,10 @@ class KnownModels(QObject):
         """What is known about a file; None where that is nothing."""
         found = self._entries.get(path) if path is not None else None
         return found if found is not None and found.facts is not None else None
+
+    def lacks(self, path: Path) -> bool:
+        """Whether the file was looked for and was not there, or cannot be read."""
+        return path in self._looked_for and self.entry(path) is None
 
     def title(self, path: Path) -> str:
         """`Bard BF16`, or the file's name."""
@@ -81,7 +86,7 @@ class KnownModels(QObject):
             work,
             on_done=self._take,
             on_failed=self._fail,
-            on_end=self._ended,
+            on_end=lambda: self._ended(extra),
         )
 
     def _take(self, entries: Sequence[LibraryEntry]) -> None:
@@ -90,9 +95,11 @@ class KnownModels(QObject):
     def _fail(self, fault: EnvironmentFault) -> None:
         self.failed.emit(fault)
 
-    def _ended(self) -> None:
+    def _ended(self, extra: Path | None) -> None:
         self._job = None
         self.has_looked = True
+        if extra is not None:
+            self._looked_for.add(extra)
         if self._look_again:
             self._look_again = False
             self.look(self._extra)

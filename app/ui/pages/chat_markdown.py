@@ -31,6 +31,7 @@ DIALECT = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownF
 LINE_PERCENT = 140.0
 CODE_LINE_PERCENT = 125.0
 GAP_PX = 12.0
+INDENT_PX = 26.0
 
 # Measured: Qt needs time that grows with the square of these, about a third of a second at each limit.
 MOST_CHARACTERS = 100_000
@@ -60,6 +61,7 @@ class SealedDocument(QTextDocument):
         super().__init__(parent)
         self.setUndoRedoEnabled(False)
         self.setDocumentMargin(0)
+        self.setIndentWidth(INDENT_PX)
         self.setDefaultFont(theme.font("prose"))
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
@@ -93,7 +95,10 @@ def markdown_document(text: str, parent: QObject) -> SealedDocument:
     for start, end in reversed(code):
         cursor.setPosition(start)
         cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
-        cursor.insertFrame(_code_frame())
+        frame = cursor.insertFrame(_code_frame())
+        # The frame's first line is a new one and lost what was set.
+        first = frame.firstCursorPosition()
+        first.setBlockFormat(airy(QTextBlockFormat(), CODE_LINE_PERCENT))
     _close_gaps(cursor, document)
     return document
 
@@ -122,30 +127,32 @@ def _add_run(runs: list[tuple[int, int]], block: QTextBlock) -> None:
 
 
 def _dress_words(cursor: QTextCursor, block: QTextBlock) -> None:
-    form = airy(block.blockFormat())
-    level = form.headingLevel()
     in_table = QTextCursor(block).currentTable() is not None
+    form = airy(block.blockFormat(), 100.0 if in_table else LINE_PERCENT)
+    level = form.headingLevel()
+    list_goes_on = block.textList() is not None and block.next().textList() is not None
     if level:
         form.setTopMargin(GAP_PX if block.position() else 0)
         form.setBottomMargin(GAP_PX / 2)
     else:
         form.setTopMargin(0)
-        form.setBottomMargin(0 if in_table else GAP_PX / 2 if block.textList() else GAP_PX)
+        form.setBottomMargin(0 if in_table else GAP_PX / 3 if list_goes_on else GAP_PX)
     if form.hasProperty(QTextFormat.Property.BlockQuoteLevel.value):
-        form.setLeftMargin(GAP_PX * 2)
+        form.setLeftMargin(INDENT_PX)
     cursor.setPosition(block.position())
     cursor.setBlockFormat(form)
+    is_quote = form.hasProperty(QTextFormat.Property.BlockQuoteLevel.value)
     for start, length, kind in reversed(_spans(block)):
         cursor.setPosition(block.position() + start)
         cursor.setPosition(block.position() + start + length, QTextCursor.MoveMode.KeepAnchor)
-        _dress_span(cursor, kind, level)
+        _dress_span(cursor, kind, level, is_quote)
 
 
 def _spans(block: QTextBlock) -> list[tuple[int, int, QTextCharFormat]]:
     return [(span.start, span.length, QTextCharFormat(span.format)) for span in block.textFormats()]
 
 
-def _dress_span(cursor: QTextCursor, kind: QTextCharFormat, heading_level: int) -> None:
+def _dress_span(cursor: QTextCursor, kind: QTextCharFormat, heading_level: int, is_quote: bool) -> None:
     colours = theme.current()
     if kind.isImageFormat():
         words = str(kind.property(QTextFormat.Property.ImageAltText.value) or "")
@@ -164,6 +171,8 @@ def _dress_span(cursor: QTextCursor, kind: QTextCharFormat, heading_level: int) 
         change.setProperty(QTextFormat.Property.FontPixelSize.value, size)
         change.setProperty(QTextFormat.Property.FontSizeAdjustment.value, 0)
         change.setFontWeight(QFont.Weight.DemiBold.value)
+    elif is_quote:
+        change.setForeground(colours.colour("muted"))
     else:
         return
     cursor.mergeCharFormat(change)

@@ -43,8 +43,10 @@ class PromptBubble(QWidget):
         self.prose.show_plain(text)
         self._bubble = QFrame()
         self._bubble.setProperty("role", "bubble")
+        self._bubble.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         inside = QVBoxLayout(self._bubble)
-        inside.setContentsMargins(BUBBLE_PADDING_PX, 10, BUBBLE_PADDING_PX, 10)
+        # Qt puts the room between lines below each, so that there is some below the last.
+        inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -89,8 +91,8 @@ class AnswerView(QWidget):
         footer = QHBoxLayout(self._footer)
         footer.setContentsMargins(0, 0, 0, 0)
         footer.setSpacing(8)
-        footer.addWidget(self._copy)
         footer.addWidget(self.statistics, 1)
+        footer.addWidget(self._copy)
         self._footer.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -111,21 +113,25 @@ class AnswerView(QWidget):
         if not self.prose.text:
             self.waiting.show_progress(progress)
 
-    def show_message(self, message: Message, context_of: Callable[[Message], int | None]) -> None:
-        """The answer as it is kept. `context_of`: the context length behind it, where that is known."""
+    def show_message(self, message: Message, context_length: int | None) -> None:
+        """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
         self._message = message
         self.waiting.rest()
         self.prose.show_markdown(message.text)
         self.prose.show()
         self.state_line.show_state(message)
         self.statistics.setToolTip(explain_statistics(message))
-        self.show_context(context_of)
+        self.show_context(context_length)
         self._footer.show()
 
-    def show_context(self, context_of: Callable[[Message], int | None]) -> None:
-        """`context_of` knows more than before."""
+    @property
+    def message(self) -> Message | None:
+        """None while it is being made."""
+        return self._message
+
+    def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
-            self.statistics.setText(describe_statistics(self._message, context_of(self._message)))
+            self.statistics.setText(describe_statistics(self._message, context_length))
 
     def forbid_again(self) -> None:
         """Only the last answer can be tried again."""
@@ -311,7 +317,7 @@ def describe_statistics(message: Message, context_length: int | None) -> str:
     if figures is None:
         return model
     words = [
-        format_rate(figures.tokens_per_s) if figures.tokens_per_s else "",
+        format_rate(figures.tokens_per_s) if figures.tokens > 1 else "",
         _tr("first token after {time}").format(time=format_duration(figures.time_to_first_token_s)),
         _tr("1 token") if figures.tokens == 1 else _tr("{n:,} tokens").format(n=figures.tokens),
         _describe_context(figures, context_length),

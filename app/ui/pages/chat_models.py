@@ -96,15 +96,18 @@ class ChatHead(QFrame):
         self.show_model(None, None)
         self.show_loading(None)
 
-    def show_model(self, path: Path | None, entry: LibraryEntry | None) -> None:
-        """`entry`: what is known about the file; None while that is not known."""
+    def show_model(self, path: Path | None, entry: LibraryEntry | None, is_gone: bool = False) -> None:
+        """`entry`: what is known about the file; None while that is not known, or when the file `is_gone`."""
         facts = entry.facts if entry else None
         name = (facts.name if facts else None) or (path.stem if path else self.tr("Choose a model"))
         metrics = QFontMetrics(theme.font("body", strong=True))
         self.model_button.setText(metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260))
         self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
         words = [facts.quantization or "", format_bytes(facts.file_bytes)] if facts else []
-        self._facts.setText(" · ".join(filter(None, words)))
+        self._facts.setText(self.tr("Not found") if is_gone else " · ".join(filter(None, words)))
+        self._facts.setToolTip(str(path) if is_gone else "")
+        self._facts.setProperty("role", "warning" if is_gone else "muted")
+        self._facts.style().polish(self._facts)
 
     @property
     def shows_loading(self) -> bool:
@@ -176,7 +179,7 @@ class ModelPicker(QFrame):
         self.filter.clear()
         self.filter.setVisible(len(self._entries) > MOST_ROWS)
         self._fill()
-        self.move(below.mapToGlobal(QPoint(0, below.height() + 4)))
+        self.move(below.mapToGlobal(QPoint(0, below.height() + 8)))
         self.show()
         (self.filter if self.filter.isVisible() else self.list).setFocus()
 

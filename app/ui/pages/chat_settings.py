@@ -292,6 +292,7 @@ class SettingsDrawer(QFrame):
         field.setAccessibleName(title)
         field.setAccessibleDescription(explanation)
         field.setFixedWidth(FIELD_PX)
+        field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         field.setAlignment(Qt.AlignmentFlag.AlignRight)
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         field.setKeyboardTracking(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.parts import Glyph, button, label
 
@@ -36,8 +36,13 @@ class State(QWidget):
         column.addStretch(2)
         column.addWidget(Glyph(glyph, "accent", 48), 0, centre)
         column.addSpacing(8)
-        column.addWidget(self._title, 0, centre)
-        column.addWidget(self._words, 0, centre)
+        for words in (self._title, self._words):
+            # In a row, not by alignment: only so the column asks how high the words are at this width.
+            row = QHBoxLayout()
+            row.addStretch()
+            row.addWidget(words)
+            row.addStretch()
+            column.addLayout(row)
         if action is not None:
             column.addSpacing(8)
             name, picture, act = action

@@ -141,6 +141,6 @@ class Prose(QTextBrowser):
         self.setFixedHeight(math.ceil(self.document().size().height()) + max(around, 0))
 
     def _mark_focus(self, mark: str) -> None:
-        if (self.property("focus") or "") != mark:
-            self.setProperty("focus", mark)
+        if (self.property("marked") or "") != mark:
+            self.setProperty("marked", mark)
             self.style().polish(self)

@@ -1,0 +1,78 @@
+"""The command `nibble` in a process of its own, as a person or a script starts it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+COMMAND = [sys.executable, "-P", "-m", "app"]
+LIMIT_S = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """stdout, which must be one JSON document and nothing else."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+    def assert_refused(self, *words: str) -> None:
+        """One sentence and a next step on stderr; nothing that looks like a bug."""
+        assert self.code == 1, self
+        assert "Traceback" not in self.err
+        sentence, hint = self.err.rstrip("\n").splitlines()
+        assert sentence.startswith("nibble: ")
+        assert sentence.endswith(".")
+        assert hint.startswith("        ")
+        for word in words:
+            assert word in self.err
+
+
+def nibble(
+    *arguments: object, input: str | None = None, before: Callable[[], object] | None = None
+) -> Outcome:
+    """Runs a command to its end. `before` runs in the new process first."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        input=input,
+        stdin=subprocess.DEVNULL if input is None else None,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        preexec_fn=before,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def start_nibble(*arguments: object) -> subprocess.Popen[str]:
+    """Starts a command that a test will disturb."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def obey_permissions() -> None:
+    """Makes root subject to file permissions like anybody else (Linux): without it they mean nothing."""
+    if os.geteuid() != 0:
+        return
+    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2  # linux/prctl.h, linux/capability.h
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (dac_override, dac_read_search):
+        if libc.prctl(drop_from_bounding_set, capability, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
