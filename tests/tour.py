@@ -418,6 +418,7 @@ def chat_deleted(stage: Stage) -> None:
 def chat_with_a_long_prompt(stage: Stage) -> None:
     page = open_chat(stage)
     page.composer.set_text("\n".join(f"Line {number} of something pasted from elsewhere" for number in range(20)))
+    stage.wait(lambda: page.composer.height() > page.composer.field.height())
 
 
 # Compare
@@ -448,7 +449,7 @@ def compare_presets(stage: Stage) -> None:
     put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
     stage.open()
     page = settle_compare(stage)
-    page.presets.click()
+    page.header.presets.click()
 
 
 @scene
@@ -525,7 +526,7 @@ def compare_three_panes_one_file_gone(stage: Stage) -> None:
     put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
     stage.open()
     page = settle_compare(stage)
-    page.add.click()
+    page.header.add.click()
     settle_compare(stage)
     (stage.models / "bard-Q4_K_M.gguf").unlink()
     page.send(PROMPT)
@@ -712,7 +713,7 @@ def freeze(stage: Stage, page: ComparePage) -> list[int]:
     """Holds the workers in the middle of their answers, however fast they are; returns their processes."""
     comparison = page.engine.comparison
     assert comparison is not None
-    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens for pane in page.panes))
+    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens > 40 for pane in page.panes))
     held = [pid for pid in comparison.worker_pids if pid is not None]
     for pid in held:
         os.kill(pid, signal.SIGSTOP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -48,6 +50,10 @@ def _options(
 
 def run_command_line(arguments: list[str]) -> int:
     """Runs one command; the result is its exit code (see `app.cli.running`)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever the terminal's encoding: JSON is UTF-8, and what has no UTF-8 (a byte of a file
+        # name) is written as JSON escapes it.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         commands(arguments, prog_name="nibble")
     except SystemExit as end:

@@ -39,16 +39,19 @@ def engine_command(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*arguments: P.args, **options: P.kwargs) -> None:
         try:
-            command(*arguments, **options)
+            try:
+                command(*arguments, **options)
+            finally:
+                sys.stdout.flush()  # while a closed pipe can still be met with an exit code
         except (Cancelled, KeyboardInterrupt):
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except EnvironmentFault as fault:
             print_fault(fault)
             raise typer.Exit(EXIT_CANNOT) from None
         except BrokenPipeError:  # the reader of a pipe has had enough, e.g. `| head`
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's last flush
             raise typer.Exit(EXIT_CANNOT) from None
-        except typer.Exit:
+        except (typer.Exit, typer.BadParameter):
             raise
         except Exception:
             print("Something went wrong in Nibble. This is a bug; please report:", file=sys.stderr)

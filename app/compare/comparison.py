@@ -87,11 +87,11 @@ class _Pane:
     def is_loaded(self) -> bool:
         return self.model is not None and self.model.alive
 
-    def add_prompt(self, prompt: str) -> None:
+    def add(self, message: ChatMessage) -> None:
         # After a prompt that got no answer the two become one: many templates insist that roles alternate.
-        if self.messages and self.messages[-1].role == "user":
-            prompt = f"{self.messages.pop().content}\n\n{prompt}"
-        self.messages.append(ChatMessage("user", prompt))
+        if self.messages and self.messages[-1].role == message.role == "user":
+            message = ChatMessage("user", f"{self.messages.pop().content}\n\n{message.content}")
+        self.messages.append(message)
 
 
 class Comparison:
@@ -147,7 +147,7 @@ class Comparison:
         indexes = range(len(self._panes)) if panes is None else sorted(panes)
         self._require_memory(indexes)
         for index in indexes:
-            self._panes[index].add_prompt(prompt)
+            self._panes[index].add(ChatMessage("user", prompt))
         return self._run(indexes, sampling or self._sampling, control)
 
     def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
@@ -155,7 +155,10 @@ class Comparison:
 
         Not while that pane is asked.
         """
-        self._panes[index].messages = [*self._opening, *messages]
+        pane = self._panes[index]
+        pane.messages = list(self._opening)
+        for message in messages:
+            pane.add(message)
 
     def close(self) -> None:
         for pane in self._panes:

@@ -47,7 +47,9 @@ def ladder(group: Sequence[LibraryEntry]) -> list[LibraryEntry]:
 def partner_of(chosen: LibraryEntry, entries: Iterable[LibraryEntry]) -> LibraryEntry | None:
     """What to put beside `chosen`: another quantization of the same model, or else any other model."""
     others = [entry for entry in comparable(entries) if entry.path != chosen.path]
-    same = [entry for entry in others if _identity(entry) == _identity(chosen) and _bits(entry) != _bits(chosen)]
+    same = [
+        entry for entry in others if _identity(entry) == _identity(chosen) and _bits(entry) != _bits(chosen)
+    ]
     if not same:
         return others[0] if others else None
     # Beside few bits belong many, and the other way round.
@@ -67,4 +69,8 @@ def _bits(entry: LibraryEntry) -> float:
 
 
 def _order(entry: LibraryEntry) -> tuple[str, float, str]:
-    return (((entry.facts.name if entry.facts else None) or entry.name).casefold(), _bits(entry), str(entry.path))
+    return (
+        ((entry.facts.name if entry.facts else None) or entry.name).casefold(),
+        _bits(entry),
+        str(entry.path),
+    )

@@ -75,7 +75,9 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
     stage = f"Making {kind.name}"
     sizes = {tensor.name: tensor.size_bytes for tensor in facts.tensors}
     done = 0
-    request = Quantize(source=os.fsencode(facts.path), target=os.fsencode(partial), file_type=kind.file_type, threads=threads)
+    request = Quantize(
+        source=os.fsencode(facts.path), target=os.fsencode(partial), file_type=kind.file_type, threads=threads
+    )
     control.progress(stage, 0, facts.tensor_bytes, "bytes")
     with start_worker() as worker:
         try:

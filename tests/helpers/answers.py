@@ -20,14 +20,20 @@ def greedy(max_tokens: int = 0, **options: object) -> Sampling:
 
 
 def events(
-    model: LoadedModel, messages: list[ChatMessage] | str, sampling: Sampling, cancel: CancelToken | None = None
+    model: LoadedModel,
+    messages: list[ChatMessage] | str,
+    sampling: Sampling,
+    cancel: CancelToken | None = None,
 ) -> list[Event]:
     conversation = talk(messages) if isinstance(messages, str) else messages
     return list(model.generate(conversation, sampling, cancel))
 
 
 def ask(
-    model: LoadedModel, messages: list[ChatMessage] | str, sampling: Sampling, cancel: CancelToken | None = None
+    model: LoadedModel,
+    messages: list[ChatMessage] | str,
+    sampling: Sampling,
+    cancel: CancelToken | None = None,
 ) -> Generation:
     """The whole answer, which comes last."""
     answer = events(model, messages, sampling, cancel)[-1]

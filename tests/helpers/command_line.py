@@ -40,12 +40,21 @@ class Outcome:
             assert word in self.err
 
 
+def person_environment(**changes: str) -> dict[str, str]:
+    """Without what build machines like to set: a person's Python buffers its output."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | changes
+
+
 def nibble(
-    *arguments: object, input: str | None = None, before: Callable[[], object] | None = None
+    *arguments: object,
+    input: str | None = None,
+    environment: dict[str, str] | None = None,
+    before: Callable[[], object] | None = None,
 ) -> Outcome:
     """Runs a command to its end. `before` runs in the new process first."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
+        env=person_environment(**environment or {}),
         input=input,
         stdin=subprocess.DEVNULL if input is None else None,
         capture_output=True,
@@ -60,6 +69,7 @@ def start_nibble(*arguments: object) -> subprocess.Popen[str]:
     """Starts a command that a test will disturb."""
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
+        env=person_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from app.runtime import LoadedModel, LoadSettings
 from tests.helpers.tiny_gguf import CHATML, tiny_vocabulary, write_tiny_model
 
 CONTEXT = 512
+
+# Workers share these cores with other workers: threads that wait for each other must not burn them.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +47,17 @@ def tiny(models: Path) -> Path:
 @pytest.fixture(scope="session")
 def ending(models: Path) -> Path:
     """Ends its answers after some tokens: the end-of-generation token is a likely one at any place."""
-    return favour("</s>", 0.5, write_tiny_model(models / "ending.gguf", chat_template=CHATML, never_ends=True))
+    return favour(
+        "</s>", 0.5, write_tiny_model(models / "ending.gguf", chat_template=CHATML, never_ends=True)
+    )
 
 
 @pytest.fixture(scope="session")
 def silent(models: Path) -> Path:
     """Ends every answer before its first word."""
-    return favour("</s>", 64.0, write_tiny_model(models / "silent.gguf", chat_template=CHATML, never_ends=True))
+    return favour(
+        "</s>", 64.0, write_tiny_model(models / "silent.gguf", chat_template=CHATML, never_ends=True)
+    )
 
 
 @pytest.fixture(scope="session")

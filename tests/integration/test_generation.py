@@ -147,7 +147,9 @@ def test_tokens_that_are_single_bytes_never_make_broken_text(models: Path) -> No
     path = write_tiny_model(models / "bytes.gguf", seed=5)
     with LoadedModel.load(path, LoadSettings(context_length=CONTEXT, threads=1)) as loaded:
         for seed in range(5):
-            *before, last = events(loaded, "hello", Sampling(temperature=5.0, seed=seed, max_tokens=150, **UNTRIMMED))
+            *before, last = events(
+                loaded, "hello", Sampling(temperature=5.0, seed=seed, max_tokens=150, **UNTRIMMED)
+            )
             text = "".join(piece.text for piece in before if isinstance(piece, Piece))
             assert text == last.text  # type: ignore[union-attr]
             assert "\ufffd" in text
@@ -183,11 +185,15 @@ def test_second_turn_after_an_answer_that_ended_by_itself_evaluates_only_what_is
     rest = chatml(talk("hello", "", "And then?")).removeprefix(chatml(talk("hello")))
     ((_, *new),) = tokenize(ending, rest)
     assert first.statistics.finish_reason == "stop"
-    assert second.statistics.prompt_tokens == first.statistics.prompt_tokens + first.statistics.tokens + len(new)
+    assert second.statistics.prompt_tokens == first.statistics.prompt_tokens + first.statistics.tokens + len(
+        new
+    )
     assert second.statistics.evaluated_tokens == len(new)
 
 
-def test_second_turn_from_the_cache_answers_as_a_fresh_worker_does(model: LoadedModel, fresh: LoadedModel) -> None:
+def test_second_turn_from_the_cache_answers_as_a_fresh_worker_does(
+    model: LoadedModel, fresh: LoadedModel
+) -> None:
     # An answer given by hand is spelled the same in both workers.
     opening = talk("hello", "world it is", "And then?")
     ask(model, opening[:1], greedy(5))
@@ -222,7 +228,18 @@ def test_edited_message_is_answered_as_if_it_had_never_been_another(
 
 @pytest.mark.parametrize(
     "content",
-    ["", " ", "\n", "nul \0 inside", "\0", "lone \ud83e surrogate", "\udd99", "<|im_end|>", "🦙 Ω 漢字", "\ufeff\u202e"],
+    [
+        "",
+        " ",
+        "\n",
+        "nul \0 inside",
+        "\0",
+        "lone \ud83e surrogate",
+        "\udd99",
+        "<|im_end|>",
+        "🦙 Ω 漢字",
+        "\ufeff\u202e",
+    ],
     ids=ascii,
 )
 def test_prompt_of_odd_text_is_answered(model: LoadedModel, content: str) -> None:
@@ -253,7 +270,9 @@ def test_prompt_longer_than_the_context_raises_with_both_numbers_and_the_next_on
 
 
 @pytest.mark.parametrize("room", [0, 1])
-def test_prompt_that_just_fits_is_answered_and_one_token_more_is_refused(model: LoadedModel, room: int) -> None:
+def test_prompt_that_just_fits_is_answered_and_one_token_more_is_refused(
+    model: LoadedModel, room: int
+) -> None:
     empty = ask(model, "x", greedy(1)).statistics.prompt_tokens
     # Each further " x" is one token: "▁" and "x" are separate pieces, so two.
     per_word = ask(model, "x x", greedy(1)).statistics.prompt_tokens - empty

@@ -47,7 +47,9 @@ Q8_0_BITS = 8.5  # 32 weights in 8 bits and a 16-bit scale
 
 
 def control(on_progress: Callable[[Progress], object] = lambda progress: None) -> JobControl:
-    return JobControl(CancelToken(), lambda event: on_progress(event) if isinstance(event, Progress) else None)
+    return JobControl(
+        CancelToken(), lambda event: on_progress(event) if isinstance(event, Progress) else None
+    )
 
 
 def tensors(path: Path) -> dict[str, gguf.ReaderTensor]:
@@ -123,7 +125,9 @@ def test_quantization_has_the_bytes_of_another_implementation(
             assert np.array_equal(tensor.data, exact)
         else:
             assert tensor.tensor_type == wanted
-            assert np.array_equal(tensor.data.view(np.uint8), reference_quantize(exact, wanted).view(np.uint8)), name
+            assert np.array_equal(
+                tensor.data.view(np.uint8), reference_quantize(exact, wanted).view(np.uint8)
+            ), name
 
 
 def test_q8_0_takes_eight_and_a_half_bits_for_each_weight_of_a_matrix(
@@ -237,7 +241,9 @@ def test_quantization_of_a_truncated_source_is_refused(tiny: Path, tmp_path: Pat
     assert not out.exists()
 
 
-def test_quantization_of_weights_that_are_no_numbers_fails_and_leaves_nothing(tmp_path: Path, out: Path) -> None:
+def test_quantization_of_weights_that_are_no_numbers_fails_and_leaves_nothing(
+    tmp_path: Path, out: Path
+) -> None:
     source = write_tiny_model(tmp_path / "nan.gguf")
     reader = gguf.GGUFReader(source, "r+")
     reader.tensors[1].data[...] = np.nan
@@ -251,7 +257,9 @@ def test_quantization_of_weights_that_are_no_numbers_fails_and_leaves_nothing(tm
 def test_quantization_that_cannot_fit_is_refused_with_both_numbers(
     tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, used=0, free=1_000_000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, used=0, free=1_000_000)
+    )
     with pytest.raises(DiskFull) as caught:
         quantize(tiny, "Q8_0", out, control())
     # 1.39 M weights at 8.5 bits and a header of some kB.
@@ -381,7 +389,9 @@ def test_disk_too_small_from_the_start_is_refused_before_anything_is_written(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
-def test_file_that_may_not_grow_further_fails_with_one_sentence_and_leaves_nothing(tiny: Path, out: Path) -> None:
+def test_file_that_may_not_grow_further_fails_with_one_sentence_and_leaves_nothing(
+    tiny: Path, out: Path
+) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 

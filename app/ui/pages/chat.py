@@ -114,7 +114,6 @@ class ChatPage(ChatLayout):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.known.look(self._model)
-        self.composer.field.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -227,6 +226,7 @@ class ChatPage(ChatLayout):
     def _load_failed(self, path: Path, fault: EnvironmentFault) -> None:
         if path == self._model:
             self._load_fault = fault
+            self.known.look(path)
             self._show_centre()
             self._show_fault(fault)
 
@@ -241,6 +241,7 @@ class ChatPage(ChatLayout):
     def _ended(self, identity: int, outcome: Outcome) -> None:
         if outcome.fault is not None:
             self._faults[identity] = outcome.fault
+            self.known.look(self._model)
         if self._is_open(identity):
             message = outcome.message
             if message is None:

@@ -94,6 +94,7 @@ class ChatLayout(QWidget):
         row.addLayout(self._make_centre(), 1)
         row.addWidget(self.drawer)
         self.drawer.hide()
+        self.setFocusProxy(self.composer.field)  # what the page is for
 
     def _make_side(self) -> QWidget:
         self._new = button(

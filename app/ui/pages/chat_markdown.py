@@ -41,7 +41,11 @@ LONGEST_WORD = 10_000
 _LIST_ITEM = re.compile(r"^[ \t>]*(?:[-+*]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}")
 
-_IMAGE_CHARACTER = "\ufffc"
+_BREAK = "\ue000"
+"""Marks the end of a line on its way through the parser; of no meaning to anybody else."""
+_MARK = re.compile(f" ?{_BREAK} ?")
+_LINE_SEPARATOR = "\u2028"
+_NO_BREAK_AFTER = re.compile(r"[ >]*(```|~~~|\||\[[^\]]*\]:)|[^\w]*$")
 
 
 def is_tame(text: str) -> bool:
@@ -80,15 +84,18 @@ def airy(form: QTextBlockFormat, percent: float = LINE_PERCENT) -> QTextBlockFor
 def markdown_document(text: str, parent: QObject) -> SealedDocument:
     """A document of `text`, which is tame. Its colours are those of the theme in use."""
     document = SealedDocument(parent)
-    document.setMarkdown(text, DIALECT)
+    document.setMarkdown(_mark_breaks(text), DIALECT)
     cursor = QTextCursor(document)
+    cursor.beginEditBlock()
     code: list[tuple[int, int]] = []
     for block in _blocks(document):
+        _make_breaks(cursor, block)
         if _is_code(block):
             _dress_code(cursor, block)
             _add_run(code, block)
         else:
             _dress_words(cursor, block)
+    cursor.endEditBlock()
     for frame in document.rootFrame().childFrames():
         if isinstance(frame, QTextTable):
             frame.setFormat(_table_format(frame.format().toTableFormat()))
@@ -101,6 +108,28 @@ def markdown_document(text: str, parent: QObject) -> SealedDocument:
         first.setBlockFormat(airy(QTextBlockFormat(), CODE_LINE_PERCENT))
     _close_gaps(cursor, document)
     return document
+
+
+def _mark_breaks(text: str) -> str:
+    """Marks where a line ends inside a paragraph.
+
+    Models end lines where they mean it, in verses for instance, while Markdown takes that for a space. Its own
+    ways to say so do not help: Qt begins a paragraph for them, and in a list a new item.
+    """
+    lines = text.replace(_BREAK, "\ufffd").split("\n")
+    for number, (line, following) in enumerate(zip(lines, lines[1:], strict=False)):
+        if following.strip() and not _NO_BREAK_AFTER.match(line):
+            lines[number] = line.rstrip().removesuffix("\\") + f" {_BREAK}"
+    return "\n".join(lines)
+
+
+def _make_breaks(cursor: QTextCursor, block: QTextBlock) -> None:
+    """Makes line breaks of the marks; those at the end of a paragraph or in code were none."""
+    text = block.text()
+    for found in reversed(list(_MARK.finditer(text))):
+        cursor.setPosition(block.position() + found.start())
+        cursor.setPosition(block.position() + found.end(), QTextCursor.MoveMode.KeepAnchor)
+        cursor.insertText(_LINE_SEPARATOR if found.end() < len(text) else "")
 
 
 def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
@@ -201,7 +230,7 @@ def _code_frame() -> QTextFrameFormat:
     frame = QTextFrameFormat()
     frame.setBackground(theme.current().colour("chip"))
     frame.setPadding(GAP_PX)
-    frame.setTopMargin(0)
+    frame.setTopMargin(GAP_PX / 3)
     frame.setBottomMargin(GAP_PX)
     return frame
 
@@ -213,6 +242,7 @@ def _table_format(form: QTextTableFormat) -> QTextTableFormat:
     form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
     form.setCellPadding(GAP_PX / 2)
     form.setCellSpacing(0)
+    form.setTopMargin(GAP_PX / 3)
     form.setBottomMargin(GAP_PX)
     return form
 

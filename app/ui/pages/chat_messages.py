@@ -25,7 +25,7 @@ from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
 from app.ui import icons, theme
 from app.ui.pages.chat_text import Prose
-from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
+from app.ui.parts import Glyph, button, icon_button, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
@@ -82,7 +82,7 @@ class AnswerView(QWidget):
         self.state_line = StateLine()
         self.state_line.again.clicked.connect(self.again_asked)
         self.state_line.hide()
-        self.statistics = ElidedLabel("", "caption")
+        self.statistics = label("", "caption", wrap=True)
         self._copy = icon_button("copy", _tr("Copy answer"), self.copy)
         self._footer = QWidget()
         self._lay_out()
@@ -92,7 +92,7 @@ class AnswerView(QWidget):
         footer.setContentsMargins(0, 0, 0, 0)
         footer.setSpacing(8)
         footer.addWidget(self.statistics, 1)
-        footer.addWidget(self._copy)
+        footer.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self._footer.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -257,6 +257,7 @@ class FaultCard(QFrame):
                 words.addWidget(_selectable(label(text, role, wrap=True)))
         words.addSpacing(8)
         words.addLayout(self._buttons(actions))
+        words.addSpacing(4)
         words.addWidget(self._log)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 16, 16, 16)
@@ -323,7 +324,8 @@ def describe_statistics(message: Message, context_length: int | None) -> str:
         _describe_context(figures, context_length),
         model,
     ]
-    return " · ".join(filter(None, words))
+    # Broken between the figures only.
+    return " · ".join(word.replace(" ", "\u00a0") for word in words if word)
 
 
 def explain_statistics(message: Message) -> str:

@@ -10,7 +10,10 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QTextBlockFormat, QTextCursor,
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from app.ui import theme
-from app.ui.pages.chat_markdown import LONGEST_WORD, SealedDocument, airy, is_tame, markdown_document
+from app.ui.pages.chat_markdown import SealedDocument, airy, is_tame, markdown_document
+
+LONG_LINE, LONGEST_LINE = 1_500, 2_000
+"""Plain lines get an end after so many letters: at the next space, or anywhere."""
 
 _SCROLLING_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 
@@ -119,13 +122,22 @@ class Prose(QTextBrowser):
                 yield "\n"
             start = 0
             while start < len(line):
-                if self._line_length == LONGEST_WORD:
-                    self._line_length = 0
-                    yield "\n"
-                piece = line[start : start + LONGEST_WORD - self._line_length]
+                is_long = self._line_length >= LONG_LINE
+                piece = line[start : start + self._room(line, start)]
                 start += len(piece)
                 self._line_length += len(piece)
                 yield piece
+                if is_long and (piece.endswith(" ") or self._line_length >= LONGEST_LINE):
+                    self._line_length = 0
+                    yield "\n"
+
+    def _room(self, line: str, start: int) -> int:
+        """How many letters of `line` from `start` on go into the line that is shown last."""
+        if self._line_length < LONG_LINE:
+            return LONG_LINE - self._line_length
+        room = LONGEST_LINE - self._line_length
+        space = line.find(" ", start, start + room)
+        return room if space < 0 else space + 1 - start
 
     def _adopt(self, document: SealedDocument) -> None:
         old = self.document()

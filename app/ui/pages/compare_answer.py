@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import (
     QKeyEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QTextBlockFormat,
     QTextCursor,
     QTextOption,
     QWheelEvent,
@@ -17,6 +18,10 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 from app.ui import theme
 
 GUTTER_PX = 12
+LINE_HEIGHT = 135.0
+WIDE_PX = 400
+"""From here on there is room for text of the size it has in a chat."""
+
 SCROLLING_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -45,6 +50,7 @@ class AnswerView(QTextEdit):
         )
         self.setTabChangesFocus(True)
         self._text = ""
+        self._height = 0
         self._difference: int | None = None
         self._start_document()
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
@@ -95,8 +101,17 @@ class AnswerView(QTextEdit):
         with QPainter(self.viewport()) as painter:
             painter.fillRect(0, top, 3, bottom - top, theme.current().colour("accent"))
 
+    def sizeHint(self) -> QSize:
+        return QSize(240, self._height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, self._height)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        font = theme.font("prose" if self.width() >= WIDE_PX else "body")
+        if font != self.document().defaultFont():
+            self.document().setDefaultFont(font)
         self._fit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -118,6 +133,11 @@ class AnswerView(QTextEdit):
         form = frame.frameFormat()
         form.setLeftMargin(GUTTER_PX)
         frame.setFrameFormat(form)
+        airy = QTextBlockFormat()
+        airy.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(airy)
 
     def _fit(self) -> None:
         # One pixel more than the layout says: it rounds down, and the last line's descenders would be cut.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QSizePolicy,
     QSpinBox,
@@ -18,55 +17,75 @@ from PySide6.QtWidgets import (
 )
 
 from app.runtime import Sampling
-from app.ui import icons
-from app.ui.parts import button, icon_button, label
+from app.ui import icons, theme
+from app.ui.pages.compare_parts import WholeLabel
+from app.ui.parts import button, icon_button, label, set_shortcut
 
 FIRST_SEED = 42
-LARGEST_SEED = 2**31 - 1
+LARGEST_SEED = 999_999_999
+ROLLED_SEEDS = 1_000_000
+"""Rolled seeds are short enough to be remembered or told."""
+
 TEMPERATURE = 0.8
 MOST_TOKENS = 512
 MOST_LINES = 6
-MARGIN_PX = 6
-LEAST_PX = 36
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class PromptBox(QPlainTextEdit):
-    """Enter sends, Shift+Enter begins a new line; grows with its text up to some lines."""
+    """Enter sends, Shift+Enter begins a new line; grows with its text up to some lines. Takes text only."""
 
     send_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.setProperty("role", "prompt-box")
+        self._height = 0
+        self.setProperty("role", "bare")
         self.setPlaceholderText(self.tr("One prompt for all panes"))
         self.setAccessibleName(self.tr("Prompt for all panes"))
         self.setTabChangesFocus(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.document().setDocumentMargin(MARGIN_PX)
-        self.textChanged.connect(self._fit)
+        self.document().setDocumentMargin(0)
+        self.setFont(theme.font("prose"))
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        alone = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        if alone and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if event.key() not in _ENTER:
+            super().keyPressEvent(event)
+        elif event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier):
+            # A plain new line: Qt's own, for Shift, is a line separator, an odd letter to a model.
+            self.textCursor().insertBlock()
+            self.ensureCursorVisible()
+        else:
             self.send_asked.emit()
-            return
-        super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        # Files dropped here are for the library: the window takes them.
+        return source.hasText() and not source.hasUrls()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        self.insertPlainText(source.text())
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self._height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, self._height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        lines = 0
-        block = self.document().firstBlock()
-        while block.isValid() and lines < MOST_LINES:
-            lines += max(1, block.layout().lineCount())
-            block = block.next()
-        lines = min(max(lines, 1), MOST_LINES)
-        around = self.height() - self.viewport().height()
-        height = lines * self.fontMetrics().lineSpacing() + 2 * MARGIN_PX + around
-        self.setFixedHeight(max(height, LEAST_PX))
+        lines = max(round(self.document().size().height()), 1)  # this layout counts in lines
+        policy = Qt.ScrollBarPolicy
+        more = lines > MOST_LINES
+        self.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if more else policy.ScrollBarAlwaysOff)
+        height = self.fontMetrics().lineSpacing() * min(lines, MOST_LINES) + 2
+        if height != self._height:
+            self._height = height
+            self.updateGeometry()
 
 
 class Composer(QFrame):
@@ -77,13 +96,14 @@ class Composer(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setProperty("role", "card")
+        self.setProperty("role", "composer")
         self.setAccessibleName(self.tr("Prompt"))
         self._running = False
         self._ready = False
         self.box = PromptBox()
         self.box.send_asked.connect(self._send)
         self.box.textChanged.connect(self._settle)
+        self.box.installEventFilter(self)
         self.send = button(
             self.tr("Send"),
             self._send,
@@ -92,19 +112,20 @@ class Composer(QFrame):
             tip=self.tr("Send to all panes (Enter); Shift+Enter begins a new line"),
         )
         self.stop = button(
-            self.tr("Stop"), self.stop_asked.emit, glyph="stop", tip=self.tr("Stop all panes (Esc)")
+            self.tr("Stop"),
+            self.stop_asked.emit,
+            glyph="stop",
+            tip=self.tr("Stop all panes; what has arrived stays"),
         )
+        set_shortcut(self.stop, "Esc")
         self._make_settings()
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.box, 1)
-        row.addWidget(self.send, 0, Qt.AlignmentFlag.AlignBottom)
-        row.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignBottom)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 12, 12, 12)
+        column.setContentsMargins(16, 12, 10, 10)
         column.setSpacing(8)
-        column.addLayout(row)
+        column.addWidget(self.box)
         column.addLayout(self._settings_row())
+        self.send.setEnabled(False)
+        self._show_send()
         self.set_running(False)
 
     @property
@@ -125,8 +146,15 @@ class Composer(QFrame):
         self._settle()
 
     def set_prompt(self, prompt: str) -> None:
+        """Selected, so that the next letter replaces it."""
         self.box.setPlainText(prompt)
         self.box.selectAll()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.box and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.setProperty("lit", "yes" if event.type() is QEvent.Type.FocusIn else "")
+            self.style().polish(self)
+        return super().eventFilter(watched, event)
 
     def _make_settings(self) -> None:
         self.temperature = QDoubleSpinBox()
@@ -146,38 +174,35 @@ class Composer(QFrame):
         self.max_tokens.setSingleStep(64)
         self.max_tokens.setValue(MOST_TOKENS)
         self.max_tokens.setSpecialValueText(self.tr("No limit"))
-        self.max_tokens.setToolTip(self.tr("Where answers are cut off. A token is a short word or part of one."))
+        self.max_tokens.setToolTip(
+            self.tr("Where answers are cut off; 0: nowhere. A token is a short word or part of one.")
+        )
         self.dice = icon_button("dice-five", self.tr("Another seed"), self._roll)
-        self.dice.setFixedSize(32, 32)
+        set_shortcut(self.dice, "Ctrl+D")
 
     def _settings_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(6)
         for name, field, width in (
-            (self.tr("&Temperature"), self.temperature, 64),
-            (self.tr("See&d"), self.seed, 104),
-            (self.tr("Max to&kens"), self.max_tokens, 80),
+            (self.tr("Temperature"), self.temperature, 56),
+            (self.tr("Seed"), self.seed, 96),
+            (self.tr("Max tokens"), self.max_tokens, 76),
         ):
-            caption = QLabel(name)
-            caption.setProperty("role", "caption")
-            caption.setBuddy(field)
-            field.setAccessibleName(name.replace("&", ""))
+            caption = label(name, "caption")
+            caption.setToolTip(field.toolTip())
+            field.setAccessibleName(name)
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             field.setFixedWidth(width)
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
-            field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             row.addWidget(caption)
             row.addWidget(field)
             if field is self.seed:
                 row.addWidget(self.dice)
             row.addSpacing(8)
-        row.addStretch()
-        self._shared = label(self.tr("The same for every pane"), "caption")
-        row.addWidget(self._shared)
+        row.addWidget(WholeLabel(self.tr("Same for every pane"), "caption"), 1)
+        row.addWidget(self.send)
+        row.addWidget(self.stop)
         return row
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(480, super().minimumSizeHint().height())
 
     def _send(self) -> None:
         prompt = self.box.toPlainText().strip()
@@ -188,9 +213,10 @@ class Composer(QFrame):
         possible = self._ready and bool(self.box.toPlainText().strip())
         if possible != self.send.isEnabled():
             self.send.setEnabled(possible)
-            self.send.setIcon(icons.icon("paper-plane-right", "on_accent" if possible else "muted"))
+            self._show_send()
+
+    def _show_send(self) -> None:
+        self.send.setIcon(icons.icon("paper-plane-right", "on_accent" if self.send.isEnabled() else "muted"))
 
     def _roll(self) -> None:
-        self.seed.setValue(secrets.randbelow(LARGEST_SEED))
-
-
+        self.seed.setValue(secrets.randbelow(ROLLED_SEEDS))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 NOISE = 0.05
 """Speeds and times that differ by less are called the same."""
 
-COLUMN_GAP_PX = 8
+COLUMN_GAP_PX = 4
+SIDE_PX = 14
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ KINDS: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         "memory_bytes",
-        lambda: _tr("in memory"),
+        lambda: _tr("memory"),
         lambda: _tr("Memory the model's process has in use: weights, context and working space"),
         _size,
         "less",
@@ -148,16 +149,16 @@ class FigureCell(QWidget):
         self._star.hide()
         self._value = label("–", "figure")
         self._caption = label(kind.caption(), "caption")
-        top = QHBoxLayout()
-        top.setSpacing(4)
-        top.addWidget(self._value)
-        top.addWidget(self._star, 0, Qt.AlignmentFlag.AlignVCenter)
-        top.addStretch()
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        below.addWidget(self._caption)
+        below.addWidget(self._star, 0, Qt.AlignmentFlag.AlignVCenter)
+        below.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(top)
-        column.addWidget(self._caption)
+        column.addWidget(self._value)
+        column.addLayout(below)
 
     @property
     def text(self) -> str:
@@ -168,9 +169,10 @@ class FigureCell(QWidget):
         return not self._star.isHidden()
 
     def needed_width(self) -> int:
-        """Of the longest value this figure usually has, with its star, or of the caption."""
-        value = self._value.fontMetrics().horizontalAdvance("88.88 MB") + 16
-        return max(value, self._caption.sizeHint().width())
+        """Of the longest value there usually is, or of the caption with its star."""
+        star = 4 + self._star.width()
+        value = self._value.fontMetrics().horizontalAdvance("88.8 MB")
+        return max(value, self._caption.sizeHint().width() + (star if self._kind.better else 0))
 
     def show_value(self, value: float | None, best: bool) -> None:
         shown = "–" if value is None else self._kind.show(value)
@@ -195,7 +197,7 @@ class FiguresRow(QWidget):
         self._figures = Figures()
         self._best: frozenset[str] = frozenset()
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(16, 10, 16, 10)
+        self._grid.setContentsMargins(SIDE_PX, 8, SIDE_PX, 8)
         self._grid.setHorizontalSpacing(COLUMN_GAP_PX)
         self._grid.setVerticalSpacing(8)
         self._place(len(KINDS))
@@ -216,7 +218,7 @@ class FiguresRow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         needed = max(cell.needed_width() for cell in self.cells.values()) + COLUMN_GAP_PX
-        room = self.width() - 32 + COLUMN_GAP_PX
+        room = self.width() - 2 * SIDE_PX + COLUMN_GAP_PX
         self._place(next((columns for columns in (5, 3) if columns * needed <= room), 2))
 
     def _place(self, columns: int) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QScrollArea,
+    QScrollBar,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -77,7 +78,9 @@ class Facts(QWidget):
 
     def show_entry(self, entry: LibraryEntry | None, estimate: MemoryEstimate | None) -> None:
         facts = entry.facts if entry else None
-        summary = next((each.summary for each in QUANTIZATIONS if facts and each.name == facts.quantization), "")
+        summary = next(
+            (each.summary for each in QUANTIZATIONS if facts and each.name == facts.quantization), ""
+        )
         self._summary.setText(summary if facts else self.tr("Choose a model for this pane above."))
         self._summary.setVisible(bool(self._summary.text()))
         values = {
@@ -124,6 +127,11 @@ class Pane(QFrame):
         return ", ".join(filter(None, (self.badge.letter, label_of(self.entry) if self.entry else "")))
 
     @property
+    def bits_per_weight(self) -> float:
+        facts = self.entry.facts if self.entry else None
+        return (facts.bits_per_weight or 0.0) if facts else 0.0
+
+    @property
     def turn(self) -> Turn | None:
         """The last one."""
         return self.turns[-1] if self.turns else None
@@ -132,6 +140,11 @@ class Pane(QFrame):
     def messages(self) -> list[ChatMessage]:
         """The conversation of this pane before a new prompt."""
         return [message for turn in self.turns for message in turn.messages]
+
+    @property
+    def messages_before_last(self) -> list[ChatMessage]:
+        """The conversation before the last prompt, for asking that again."""
+        return [message for turn in self.turns[:-1] for message in turn.messages]
 
     def choose(self, entry: LibraryEntry) -> None:
         self.picker.choose(entry.path)
@@ -153,6 +166,8 @@ class Pane(QFrame):
     # Its turns
 
     def add_turn(self, prompt: str) -> Turn:
+        if self.turn is not None:
+            self.turn.pass_by()
         turn = Turn(prompt)
         self._adopt(turn)
         self._refresh()
@@ -188,13 +203,19 @@ class Pane(QFrame):
         file_bytes = entry.file_bytes if entry else None
         if turn is None or turn.statistics is None:
             live = turn.live_tokens_per_s if turn and turn.under_way else None
-            return Figures(tokens_per_s=live, file_bytes=file_bytes, tokens=(turn.tokens or None) if turn else None)
+            return Figures(
+                tokens_per_s=live, file_bytes=file_bytes, tokens=(turn.tokens or None) if turn else None
+            )
         return figures_of(turn.statistics, file_bytes)
 
     def show_figures(self, best: frozenset[str] = frozenset()) -> None:
         self.figures.show_figures(self.current_figures, best)
 
     # Scrolling
+
+    @property
+    def scroll_bar(self) -> QScrollBar:
+        return self._bar
 
     def scroll_to(self, value: int) -> None:
         """As another pane did."""
@@ -228,9 +249,9 @@ class Pane(QFrame):
         head = QHBoxLayout()
         head.setContentsMargins(12, 8, 8, 8)
         head.setSpacing(4)
-        head.addWidget(self.badge)
+        head.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignVCenter)
         head.addWidget(self.picker, 1)
-        head.addWidget(self._remove)
+        head.addWidget(self._remove, 0, Qt.AlignmentFlag.AlignVCenter)
         self._conversation = QWidget()
         self._column = QVBoxLayout(self._conversation)
         self._column.setContentsMargins(16, 16, 16, 16)
@@ -322,7 +343,7 @@ class PaneDeck(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.panes: list[Pane] = []
-        self.linked = False
+        self._linked = False
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -333,8 +354,10 @@ class PaneDeck(QScrollArea):
         self._row.setSpacing(GAP_PX)
         self.setWidget(inside)
 
-    def add_pane(self) -> Pane:
+    def add_pane(self, entries: Sequence[LibraryEntry]) -> Pane:
+        """One more, with these to choose from."""
         pane = Pane(LETTERS[len(self.panes)])
+        pane.picker.set_entries(entries)
         pane.picked.connect(lambda: self.picked.emit(pane))
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
         pane.retry_asked.connect(lambda: self.retry_asked.emit(pane))
@@ -351,12 +374,16 @@ class PaneDeck(QScrollArea):
         for letter, each in zip(LETTERS, self.panes, strict=False):
             each.set_letter(letter)
 
+    def set_linked(self, linked: bool) -> None:
+        """Whether all panes scroll together."""
+        self._linked = linked
+
     def show_differences(self) -> None:
         for pane in self.panes:
             pane.scroll_to_difference()
 
     def _scroll_others(self, source: Pane, value: int) -> None:
-        if self.linked:
+        if self._linked:
             for pane in self.panes:
                 if pane is not source:
                     pane.scroll_to(value)

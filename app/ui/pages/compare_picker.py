@@ -23,7 +23,7 @@ from app.ui import theme
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole
 LIST_WIDTH_PX = 400
-HEAD_PX = 48
+HEAD_PX = 46
 
 
 def name_of(entry: LibraryEntry) -> str:
@@ -53,7 +53,6 @@ class ModelPicker(QComboBox):
         self.setAccessibleName(self.tr("Model of this pane"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(HEAD_PX)
         self.setMaxVisibleItems(16)
         self.setItemDelegate(_Lines(self))
         self.view().setMinimumWidth(LIST_WIDTH_PX)
@@ -91,6 +90,9 @@ class ModelPicker(QComboBox):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # turning the wheel over a pane must not change its model
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, HEAD_PX)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, HEAD_PX)

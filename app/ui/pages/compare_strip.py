@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.compare import ComparisonPlan
 from app.core.units import format_bytes
@@ -21,7 +21,7 @@ def part_colours() -> tuple[QColor, QColor, QColor]:
     """Weights, context, working space: one hue in three strengths."""
     tokens = theme.current()
     accent, track = tokens.colour("accent"), tokens.colour("track")
-    return accent, theme.blend(accent, track, 0.62), theme.blend(accent, track, 0.3)
+    return accent, theme.blend(accent, track, 0.68), theme.blend(accent, track, 0.38)
 
 
 class MemoryBar(QWidget):
@@ -104,7 +104,7 @@ class Strip(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._plan_page, self._word_page = self._make_plan(), self._make_words()
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 10, 16, 10)
+        column.setContentsMargins(16, 6, 16, 6)
         column.addWidget(self._plan_page)
         column.addWidget(self._word_page)
         self._word_page.hide()
@@ -136,9 +136,14 @@ class Strip(QFrame):
         self._bar.setToolTip(exact)
         self.setAccessibleName(f"{self._needs.text()}, {self._free.text()}. {self._mode.text()}")
 
-    def show_words(self, words: str, detail: str = "", glyph: str = "info") -> None:
-        """While the panes answer, say."""
-        self._show_line(words, detail, glyph, jump=False, legend=False)
+    def show_words(self, words: str, detail: str = "") -> None:
+        """How it stands, and beside it how the panes run."""
+        self._show_line(words, detail, "info", jump=False, legend=False)
+
+    def show_busy(self, words: str, detail: str) -> None:
+        """While the panes answer."""
+        self._show_line(words, detail, "", jump=False, legend=False)
+        self._busy.show()
 
     def show_verdict(self, words: str, glyph: str, parted: bool) -> None:
         """When all have answered; `parted`: there is a place where the answers begin to differ."""
@@ -146,6 +151,7 @@ class Strip(QFrame):
 
     def _show_line(self, words: str, detail: str, glyph: str, *, jump: bool, legend: bool) -> None:
         self._show(self._word_page)
+        self._busy.hide()
         self._words.setText(words)
         self._detail.setText(detail)
         self._detail.setVisible(bool(detail))
@@ -174,7 +180,9 @@ class Strip(QFrame):
         self._bar = MemoryBar()
         self._mode = label("", "muted")
         self._mode.setToolTip(
-            self.tr("Every pane gets the same share of the processor cores, so that their speeds can be compared.")
+            self.tr(
+                "Every pane gets the same share of the processor cores, so that their speeds can be compared."
+            )
         )
         self._advice = label(
             self.tr("Choose smaller quantizations, take a pane away, or close other programs."), wrap=True
@@ -211,6 +219,12 @@ class Strip(QFrame):
         }
         for icon in self._glyphs.values():
             row.addWidget(icon)
+        self._busy = QProgressBar()
+        self._busy.setRange(0, 0)
+        self._busy.setTextVisible(False)
+        self._busy.setFixedWidth(64)
+        self._busy.setAccessibleName(self.tr("The models are answering"))
+        row.addWidget(self._busy)
         self._words = ElidedLabel("", "strong")
         self._jump = button(
             self.tr("Show where"),
@@ -231,13 +245,18 @@ class Strip(QFrame):
         return page
 
     def _make_legend(self) -> QWidget:
-        self._mark_legend = _pair(DifferenceSample(), self.tr("different from here"))
+        self._mark_legend = _pair(DifferenceSample(), self.tr("differs"))
+        self._mark_legend.setToolTip(
+            self.tr("The first word that differs, and a line beside all that follows it")
+        )
         legend = QWidget()
         row = QHBoxLayout(legend)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(16)
         row.addWidget(self._mark_legend)
-        row.addWidget(_pair(Glyph("star-fill", "accent", 12), self.tr("best of the panes")))
+        best = _pair(Glyph("star-fill", "accent", 12), self.tr("best"))
+        best.setToolTip(self.tr("The best of all panes in this figure, by more than chance"))
+        row.addWidget(best)
         return legend
 
     def _show(self, page: QWidget) -> None:
@@ -266,7 +285,7 @@ def _pair(sign: QWidget, words: str) -> QWidget:
 def _column(parts: Sequence[QWidget | QLayout]) -> QWidget:
     made = QWidget()
     column = QVBoxLayout(made)
-    column.setContentsMargins(0, 2, 0, 2)
+    column.setContentsMargins(0, 6, 0, 6)
     column.setSpacing(8)
     for part in parts:
         if isinstance(part, QLayout):

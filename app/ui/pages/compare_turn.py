@@ -63,7 +63,9 @@ class FaultCard(QFrame):
             column.addWidget(label(fault.hint, wrap=True))
         actions = QHBoxLayout()
         actions.setSpacing(8)
-        self.retry = button(self.tr("Try again"), self.retry_asked.emit, tip=self.tr("Ask this model once more"))
+        self.retry = button(
+            self.tr("Try again"), self.retry_asked.emit, tip=self.tr("Ask this model once more")
+        )
         actions.addWidget(self.retry)
         self._log = QPlainTextEdit("\n".join(fault.log))
         self._toggle = button(self.tr("Show log"), self._toggle_log, role="ghost")
@@ -139,10 +141,15 @@ class Turn(QWidget):
         elapsed = time.monotonic() - since
         return (self.tokens - tokens) / elapsed if elapsed > 0.3 and self.tokens > tokens else None
 
+    def clear_marks(self) -> None:
+        """While some answer still comes, there is nothing to say of differences."""
+        self.answer.mark_difference(None)
+        self.note_difference("")
+
     def begin_again(self) -> None:
         """Forgets the answer or the fault, for another try."""
         self.answer.set_text("")
-        self.answer.mark_difference(None)
+        self.clear_marks()
         self.statistics, self.tokens, self._first_delta_at = None, 0, None
         self._drop_card()
         self.show_waiting()
@@ -184,6 +191,11 @@ class Turn(QWidget):
     def fail(self, fault: EnvironmentFault) -> None:
         """Before anything was loaded, say."""
         self._fail(fault)
+
+    def pass_by(self) -> None:
+        """The conversation has gone on: this prompt is not tried again."""
+        if self.fault_card is not None:
+            self.fault_card.retry.hide()
 
     def note_difference(self, words: str) -> None:
         """Beside the state, in few words."""

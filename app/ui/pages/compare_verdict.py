@@ -61,8 +61,11 @@ def judge(answers: Sequence[Said]) -> Verdict:
         sentence = _tr("The answers agree as far as they go.")
     else:
         sentence = _tr("The answers are identical.")
-    # Of two answers the sentence says it all.
-    return Verdict(sentence, marks, notes if len(others) > 1 else {}, parted=bool(marks))
+    if len(others) > 1:
+        notes[reference.letter] = _tr("The others are compared with this one")
+    else:
+        notes = {}  # of two answers the sentence says it all
+    return Verdict(sentence, marks, notes, parted=bool(marks))
 
 
 def _is_only_shorter(reference: Said, other: Said, at: int) -> bool:

@@ -53,7 +53,9 @@ def texts(path: Path, conversation_id: int) -> list[tuple[str, str, MessageState
         return [(message.role, message.text, message.state) for message in store.messages(conversation_id)]
 
 
-def test_conversation_with_answer_comes_back_whole_after_a_restart(store: ConversationStore, path: Path) -> None:
+def test_conversation_with_answer_comes_back_whole_after_a_restart(
+    store: ConversationStore, path: Path
+) -> None:
     sampling = Sampling(temperature=0.3, seed=2**63, max_tokens=50)
     conversation = store.create(MODEL, sampling, "Be brief.")
     store.add_prompt(conversation.id, "Who goes there? 🦙\n\0 'quoted'")
@@ -73,7 +75,9 @@ def test_conversation_with_answer_comes_back_whole_after_a_restart(store: Conver
     assert (answer.model_name, answer.quantization) == ("Bard", "Q4_K_M")
 
 
-def test_streaming_answer_read_from_elsewhere_shows_what_has_arrived(store: ConversationStore, path: Path) -> None:
+def test_streaming_answer_read_from_elsewhere_shows_what_has_arrived(
+    store: ConversationStore, path: Path
+) -> None:
     conversation = new_conversation(store, "hello")
     writer = store.begin_answer(conversation, "Bard", None)
     for length in range(1, 12):

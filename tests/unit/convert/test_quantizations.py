@@ -13,7 +13,9 @@ from app.core.errors import WrongChoice
 
 @pytest.mark.parametrize("kind", QUANTIZATIONS, ids=lambda kind: kind.name)
 def test_quantization_has_the_number_the_format_gives_its_name(kind) -> None:
-    known = {entry.name.removeprefix("MOSTLY_").removeprefix("ALL_"): entry.value for entry in gguf.LlamaFileType}
+    known = {
+        entry.name.removeprefix("MOSTLY_").removeprefix("ALL_"): entry.value for entry in gguf.LlamaFileType
+    }
     if kind.name not in known:
         pytest.skip("newer than the gguf package")
     assert kind.file_type == known[kind.name]

@@ -39,7 +39,13 @@ def test_job_with_progress_and_values_tells_them_in_order_and_its_end_last() -> 
     first, second = events[0], events[2]
     assert isinstance(first, Progress)
     assert isinstance(second, Progress)
-    assert (first.stage, first.done, first.total, first.unit, first.fraction) == ("reading", 1, 4, "files", 0.25)
+    assert (first.stage, first.done, first.total, first.unit, first.fraction) == (
+        "reading",
+        1,
+        4,
+        "files",
+        0.25,
+    )
     assert second.fraction == 0.5
 
 

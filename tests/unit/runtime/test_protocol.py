@@ -123,7 +123,9 @@ def test_garbage_is_read_to_a_protocol_error_or_the_end(content: bytes, with_len
 
 @settings(max_examples=300)
 @given(messages(Reply), st.data())
-def test_message_with_bytes_changed_is_another_message_or_a_protocol_error(sent: Any, data: st.DataObject) -> None:
+def test_message_with_bytes_changed_is_another_message_or_a_protocol_error(
+    sent: Any, data: st.DataObject
+) -> None:
     content = bytearray(framed(sent))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -146,7 +148,3 @@ def test_message_with_bytes_changed_is_another_message_or_a_protocol_error(sent:
 def test_body_that_is_no_reply_raises_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError, match=f"{len(body)} bytes"):
         read_reply(io.BytesIO(struct.pack("<I", len(body)) + body))
-
-
-
-

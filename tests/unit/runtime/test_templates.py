@@ -53,7 +53,10 @@ def test_template_of_llama2_style_gets_its_tokens_filters_and_loop_variables() -
 
 
 def test_template_lines_that_hold_only_blocks_leave_no_trace() -> None:
-    template = "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content }}\n    {% endif %}\n{% endfor %}\nend"
+    template = (
+        "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content }}\n    {% endif %}\n{% endfor %}\n"
+        "end"
+    )
     assert render(template, ChatMessage("user", "a"), ChatMessage("user", "b")) == "a\nb\nend"
 
 
@@ -81,7 +84,9 @@ def test_strftime_now_in_template_tells_the_date() -> None:
 
 
 def test_template_that_refuses_the_conversation_raises_fault_with_its_reason() -> None:
-    template = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    )
     with pytest.raises(TemplateFault, match="System role not supported") as caught:
         render(template)
     assert caught.value.hint

@@ -19,9 +19,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "nibble.db"
 
 
-INSERT = (
-    "INSERT INTO conversations (title, model_path, sampling, created_at, updated_at) VALUES (?, '', '{}', 0, 0)"
-)
+INSERT = "INSERT INTO conversations (title, model_path, sampling, created_at, updated_at) VALUES (?, '', '{}', 0, 0)"
 
 
 def titles(path: Path) -> list[str]:
@@ -168,9 +166,12 @@ def test_transaction_on_database_damaged_meanwhile_raises_fault_that_names_the_f
 
 
 def test_transaction_with_wrong_statement_raises_the_bug_it_is(path: Path) -> None:
-    with contextlib.closing(open_database(path)) as connection:
-        with pytest.raises(sqlite3.OperationalError, match="nowhere"), transaction(connection):
-            connection.execute("DELETE FROM nowhere")
+    with (
+        contextlib.closing(open_database(path)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="nowhere"),
+        transaction(connection),
+    ):
+        connection.execute("DELETE FROM nowhere")
 
 
 def test_committed_transaction_is_seen_by_another_connection_at_once(path: Path) -> None:
@@ -178,5 +179,3 @@ def test_committed_transaction_is_seen_by_another_connection_at_once(path: Path)
         with transaction(connection):
             connection.execute(INSERT, ("now",))
         assert titles(path) == ["now"]
-
-

@@ -31,7 +31,11 @@ def test_save_settings_keeps_keys_of_a_newer_nibble(path: Path) -> None:
     path.write_text('voice = "alto"\n[server]\nport = 4711\n', encoding="utf-8")
     save_settings(path, Settings(appearance=Appearance.LIGHT))
     document = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert (document["voice"], document["server"], document["appearance"]) == ("alto", {"port": 4711}, "light")
+    assert (document["voice"], document["server"], document["appearance"]) == (
+        "alto",
+        {"port": 4711},
+        "light",
+    )
 
 
 @pytest.mark.parametrize("text", ['appearance = "plaid"', "appearance = 3", "appearance = []"])

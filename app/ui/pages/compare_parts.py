@@ -1,11 +1,16 @@
-"""The Compare page while there is nothing to compare: what is missing, and the way to it."""
+"""Small parts of the Compare page: its empty state, words that may give way, and answers kept for an undo."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.ui.parts import Glyph, button, label
+from app.library import LibraryEntry
+from app.ui.pages.compare_turn import Turn
+from app.ui.parts import ElidedLabel, Glyph, button, label
 
 WORDS_PX = 440
 
@@ -55,3 +60,27 @@ class Empty(QWidget):
         self._words.setText(words)
         # The layout asks a centred label for its hint, which knows nothing of the width it will have.
         self._words.setMinimumHeight(self._words.heightForWidth(WORDS_PX))
+
+
+class WholeLabel(ElidedLabel):
+    """Shows nothing where there is no room for all of it."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.fontMetrics().horizontalAdvance(self.text()) <= self.contentsRect().width():
+            super().paintEvent(event)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Answers that were cleared and can be brought back, with the models that gave them."""
+
+    panes: tuple[tuple[LibraryEntry, list[Turn]], ...]
+
+    @property
+    def models(self) -> list[LibraryEntry]:
+        return [entry for entry, _ in self.panes]
+
+    def delete(self) -> None:
+        for _, turns in self.panes:
+            for turn in turns:
+                turn.deleteLater()

@@ -1,0 +1,66 @@
+"""The top of the Compare page: its title and what can be done with all panes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.ui.pages.compare_parts import WholeLabel
+from app.ui.parts import button, icon_button, label, set_shortcut
+
+
+class Header(QWidget):
+    linked = Signal(bool)
+    presets_asked = Signal()
+    add_asked = Signal()
+    new_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        explanation = WholeLabel(self.tr("One prompt, the same seed and settings for every model"), "muted")
+        explanation.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
+        self.link = icon_button("link-simple", self.tr("Scroll all panes together"), lambda: None)
+        self.link.setCheckable(True)
+        set_shortcut(self.link, "Ctrl+L")
+        self.link.toggled.connect(self.linked)
+        self.presets = button(
+            self.tr("Presets"),
+            self.presets_asked.emit,
+            glyph="list",
+            tip=self.tr("Models that belong side by side"),
+            shortcut="Ctrl+P",
+        )
+        self.add = button(
+            self.tr("Add model"),
+            self.add_asked.emit,
+            glyph="plus",
+            tip=self.tr("Another pane, up to four"),
+            shortcut="Ctrl+Shift+A",
+        )
+        self.new = button(
+            self.tr("New comparison"),
+            self.new_asked.emit,
+            glyph="note-pencil",
+            tip=self.tr("Clear the answers and begin again with the same models"),
+            shortcut="Ctrl+N",
+        )
+        self._controls = (self.link, self.presets, self.add, self.new)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(label(self.tr("Compare"), "title"))
+        row.addSpacing(4)
+        row.addWidget(explanation, 1, Qt.AlignmentFlag.AlignBottom)
+        for control in self._controls:
+            row.addWidget(control)
+        self.show_controls(False)
+
+    def show_controls(self, shown: bool) -> None:
+        """Only with panes is there anything to do."""
+        for control in self._controls:
+            control.setVisible(shown)
+
+    def set_possible(self, *, change: bool, add: bool, new: bool) -> None:
+        self.presets.setEnabled(change)
+        self.add.setEnabled(add)
+        self.new.setEnabled(new)
