@@ -16,12 +16,23 @@ def main() -> int:
 
         return run_worker()
     if not arguments:
-        from app.ui.application import run_application
-
-        return run_application()
+        return _open_window()
     from app.cli import run_command_line
 
     return run_command_line(arguments)
+
+
+def _open_window() -> int:
+    try:
+        from app.ui.application import run_application
+    except ImportError as error:
+        # Qt is there, but a library of the system it needs is not.
+        if ".so" not in str(error):
+            raise
+        print(f"nibble: the window cannot open: {error}.", file=sys.stderr)
+        print("        README.md names the packages a Linux server lacks.", file=sys.stderr)
+        return 1
+    return run_application()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
@@ -28,16 +30,29 @@ LEAVING_S = 5.0
 
 def run_application(argv: Sequence[str] | None = None) -> int:
     """Opens the window and returns the exit status when it was closed. `argv` includes the program's name."""
+    if not _has_display():
+        print("nibble: there is no screen here to open the window on.", file=sys.stderr)
+        print("        Use the commands instead: nibble --help", file=sys.stderr)
+        return 1
     application = QApplication(list(sys.argv if argv is None else argv))
     prepare_application(application)
     bugs.reporter().install()
     GarbageCollector(application)
     window = open_window(application, data_folder())
+    # Ctrl+C in the terminal that started Nibble leaves it as closing the window does.
+    for interruption in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interruption, lambda *_: window.close())
     window.show()
     status = application.exec()
     jobs.cancel_all(LEAVING_S)
     window.services.close()
     return status
+
+
+def _has_display() -> bool:
+    """Qt ends the process with an abort where a Linux machine has no display server."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
 def prepare_application(application: QApplication) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 COMMAND = [sys.executable, "-P", "-m", "app"]
 LIMIT_S = 120
+KILLED = "SIGKILL" if os.name == "posix" else "exit code"
+"""How a fault tells that a process was killed."""
 
 
 @dataclass(frozen=True)

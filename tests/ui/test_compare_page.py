@@ -19,6 +19,7 @@ from app.hardware import Memory
 from app.storage import DataFolder
 from app.ui import jobs
 from app.ui.pages.compare import ComparePage
+from app.ui.pages.compare_answer import AnswerView
 from app.ui.pages.compare_figures import KINDS, Figures, best_fields
 from app.ui.pages.compare_panes import Pane
 from app.ui.pages.compare_turn import Turn, TurnState
@@ -379,6 +380,18 @@ def test_log_of_a_failed_worker_can_be_shown(page, qtbot):
 
 
 # What is said of the answers
+
+
+def test_marked_is_the_first_word_that_differs(qtbot):
+    view = AnswerView("Answer")
+    qtbot.addWidget(view)
+    view.append_text("A 🦙 and\r\n")  # one character here, two where Qt counts
+    view.append_text("a cow here")
+    view.mark_difference(view.text.index("cow") + 1)
+    (selection,) = view.extraSelections()
+    assert selection.cursor.selectedText() == "ow"
+    view.mark_difference(None)
+    assert view.extraSelections() == []
 
 
 @pytest.mark.parametrize(

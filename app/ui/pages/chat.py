@@ -133,7 +133,6 @@ class ChatPage(ChatLayout):
         self.composer.stop_asked.connect(self._stop)
         self.composer.field.textChanged.connect(self._warm_up)
         self.new_asked.connect(self.new_chat)
-        self.stop_asked.connect(self._stop)
         self.library_asked.connect(self.library_requested)
         self.drawer.sampling_changed.connect(self._change_sampling)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)

@@ -90,18 +90,23 @@ class Answering(QObject):
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
-            self._start_answer(conversation)
-        # else: it begins when the model is there
+            if self.is_loaded(path):
+                self._start_answer(conversation)
+            else:
+                self._start_load(path)
         self.changed.emit()
 
     def stop(self) -> None:
         """Ends what is going on, keeping what has arrived."""
         self._wanted = None
         if self._load is not None:
-            self._load.stopped = True
-            self._load.job.cancel()
-        if self._answer is not None:
+            # A process that is only starting cannot be told to stop yet; nobody needs to wait for that.
+            self._cancel_load()
+            if self._conversation is not None:
+                self._finish(Outcome())
+        elif self._answer is not None:
             self._answer.cancel()
+        self.changed.emit()
 
     # Loading
 
@@ -136,14 +141,14 @@ class Answering(QObject):
             self._went_on(progress)
 
     def _load_ended(self, load: _Load) -> None:
-        if load is not self._load:  # another one took its place meanwhile
+        if load is not self._load:  # it was stopped, or another one took its place
             return
         self._load = None
         waiting = self._conversation
-        if waiting is not None and load.loaded and not load.stopped:
+        if waiting is not None and load.loaded:
             self._start_answer(waiting)
         elif waiting is not None:
-            self._finish(Outcome(fault=load.fault, is_bug=not load.stopped and load.fault is None))
+            self._finish(Outcome(fault=load.fault, is_bug=load.fault is None))
         elif load.fault is not None:
             self.load_failed.emit(load.path, load.fault)
         self.changed.emit()
@@ -201,7 +206,6 @@ class _Load:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.loaded = False
-        self.stopped = False
         self.fault: EnvironmentFault | None = None
 
     def succeed(self) -> None:

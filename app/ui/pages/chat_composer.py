@@ -22,6 +22,7 @@ class Composer(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._busy = False
+        self._stopping = False
         self._why_not = ""
         self.field = PromptField()
         self.field.setAccessibleName(self.tr("Message"))
@@ -37,7 +38,7 @@ class Composer(QWidget):
         )
         self.stop_button = button(
             self.tr("Stop"),
-            self.stop_asked.emit,
+            self.stop,
             glyph="stop",
             tip=with_keys(self.tr("Stop; what has arrived stays"), QKeySequence("Esc")),
         )
@@ -80,6 +81,7 @@ class Composer(QWidget):
         # A button that goes takes the focus along, to wherever.
         had_focus = self.send_button.hasFocus() or self.stop_button.hasFocus()
         self._busy, self._why_not = busy, why_not
+        self._stopping = self._stopping and busy
         self._settle()
         if had_focus:
             self.field.setFocus()
@@ -87,6 +89,13 @@ class Composer(QWidget):
     def send(self) -> None:
         if self.send_button.isEnabled() and not self._busy:
             self.send_asked.emit(self.text)
+
+    def stop(self) -> None:
+        """Asks for the end of what is going on, where something is."""
+        if self._busy:
+            self._stopping = True
+            self._settle()
+        self.stop_asked.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
@@ -100,11 +109,13 @@ class Composer(QWidget):
         sendable = bool(self.text.strip()) and not self._why_not
         self.send_button.setEnabled(sendable)
         self.send_button.setIcon(icons.icon("paper-plane-right", "on_accent" if sendable else "muted"))
-        keys = (
-            self.tr("Esc stops; what has arrived stays")
-            if self._busy
-            else self.tr("Enter sends, Shift+Enter starts a new line")
-        )
+        self.stop_button.setEnabled(not self._stopping)
+        if self._stopping:
+            keys = self.tr("Stopping…")
+        elif self._busy:
+            keys = self.tr("Esc stops; what has arrived stays")
+        else:
+            keys = self.tr("Enter sends, Shift+Enter starts a new line")
         self._hint.setText(self._why_not or keys)
 
 

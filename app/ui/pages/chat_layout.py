@@ -25,7 +25,6 @@ class ChatLayout(QWidget):
     """The parts of the page in their places; `show_state` chooses what is in the middle."""
 
     new_asked = Signal()
-    stop_asked = Signal()
     library_asked = Signal()
 
     def __init__(self) -> None:
@@ -141,7 +140,7 @@ class ChatLayout(QWidget):
         self.drawer.close_asked.connect(lambda: self.show_drawer(False))
         self.column.link_asked.connect(self._ask_about_link)
         context = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.stop_asked.emit, context=context)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.composer.stop, context=context)
 
     def _share_room(self) -> None:
         self._side.setVisible(self.drawer.isHidden() or self.width() >= ROOM_FOR_ALL_PX)

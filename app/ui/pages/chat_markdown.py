@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import (
@@ -117,7 +118,7 @@ def _mark_breaks(text: str) -> str:
     ways to say so do not help: Qt begins a paragraph for them, and in a list a new item.
     """
     lines = text.replace(_BREAK, "\ufffd").split("\n")
-    for number, (line, following) in enumerate(zip(lines, lines[1:], strict=False)):
+    for number, (line, following) in enumerate(pairwise(lines)):
         if following.strip() and not _NO_BREAK_AFTER.match(line):
             lines[number] = line.rstrip().removesuffix("\\") + f" {_BREAK}"
     return "\n".join(lines)
@@ -187,7 +188,7 @@ def _dress_span(cursor: QTextCursor, kind: QTextCharFormat, heading_level: int, 
         words = str(kind.property(QTextFormat.Property.ImageAltText.value) or "")
         plain = QTextCharFormat()
         plain.setForeground(colours.colour("muted"))
-        cursor.insertText(f"[{words}]" if words else "[image]", plain)
+        cursor.insertText(f"[{words}]", plain)
         return
     change = QTextCharFormat()
     if kind.isAnchor():

@@ -354,17 +354,13 @@ class ComparePage(QWidget):
         elif not asked:
             self._show_plan()
 
-    def _mode(self) -> str:
-        plan = self.planner.plan
-        return self.strip.describe_mode(plan) if plan is not None else ""
-
     def _show_progress(self) -> None:
         turns = [pane.turn for pane in self.panes if pane.turn is not None]
         done = sum(not turn.under_way for turn in turns)
         words = self.tr("Answering…")
         if done:
             words = self.tr("Answering… {done} of {n} done").format(done=done, n=len(turns))
-        self.strip.show_busy(words, self._mode())
+        self.strip.show_busy(words, self.planner.plan)
 
     def _show_live_figures(self) -> None:
         for pane in self.panes:
@@ -385,7 +381,7 @@ class ComparePage(QWidget):
 
     def _show_plan(self) -> None:
         if self.engine.comparison is not None:
-            self.strip.show_words(self.tr("The models are loaded."), self._mode())
+            self.strip.show_words(self.tr("The models are loaded."), self.planner.plan)
         elif self.planner.plan is not None:
             self.strip.show_plan(self.planner.plan)
 

@@ -129,27 +129,33 @@ class Strip(QFrame):
         self._advice.setVisible(not plan.fits)
         for words, count_bytes in zip(self._parts, _sums(plan.estimates), strict=True):
             words.setText(words.property("name").format(size=format_bytes(count_bytes)))
-        self._mode.setText(self.describe_mode(plan))
+        mode = self.describe_mode(plan)
+        self._mode.setText(mode)
+        fair = self.tr("Every pane gets the same share of the processor, so that speeds can be compared.")
+        self._mode.setToolTip(f"{mode}\n{fair}")
         exact = self.tr("{needed:,} of {free:,} free bytes").format(
             needed=plan.needed_bytes, free=plan.available_bytes
         )
         self._bar.setToolTip(exact)
         self.setAccessibleName(f"{self._needs.text()}, {self._free.text()}. {self._mode.text()}")
 
-    def show_words(self, words: str, detail: str = "") -> None:
+    def show_words(self, words: str, plan: ComparisonPlan | None = None) -> None:
         """How it stands, and beside it how the panes run."""
-        self._show_line(words, detail, "info", jump=False, legend=False)
+        self._show_line(words, plan, "info", jump=False, legend=False)
 
-    def show_busy(self, words: str, detail: str) -> None:
+    def show_busy(self, words: str, plan: ComparisonPlan | None) -> None:
         """While the panes answer."""
-        self._show_line(words, detail, "", jump=False, legend=False)
+        self._show_line(words, plan, "", jump=False, legend=False)
         self._busy.show()
 
     def show_verdict(self, words: str, glyph: str, parted: bool) -> None:
         """When all have answered; `parted`: there is a place where the answers begin to differ."""
-        self._show_line(words, "", glyph, jump=parted, legend=True)
+        self._show_line(words, None, glyph, jump=parted, legend=True)
 
-    def _show_line(self, words: str, detail: str, glyph: str, *, jump: bool, legend: bool) -> None:
+    def _show_line(
+        self, words: str, plan: ComparisonPlan | None, glyph: str, *, jump: bool, legend: bool
+    ) -> None:
+        detail = self.describe_mode(plan) if plan is not None else ""
         self._show(self._word_page)
         self._busy.hide()
         self._words.setText(words)
@@ -178,15 +184,12 @@ class Strip(QFrame):
         self._needs = label("", "strong")
         self._free = label("", "muted")
         self._bar = MemoryBar()
-        self._mode = label("", "muted")
-        self._mode.setToolTip(
-            self.tr(
-                "Every pane gets the same share of the processor cores, so that their speeds can be compared."
-            )
+        self._mode = ElidedLabel("", "caption")
+        self._advice = ElidedLabel(
+            self.tr("Choose smaller quantizations, take a pane away, or close other programs.")
         )
-        self._advice = label(
-            self.tr("Choose smaller quantizations, take a pane away, or close other programs."), wrap=True
-        )
+        for only_when_scarce in (self._warning, self._advice):
+            only_when_scarce.hide()
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(self._warning)

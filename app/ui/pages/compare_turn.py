@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from enum import Enum
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -45,9 +47,11 @@ class FaultCard(QFrame):
 
     retry_asked = Signal()
 
-    def __init__(self, fault: EnvironmentFault) -> None:
+    def __init__(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
+        """`folder`: where the model lies; a pane is too narrow for naming it in every sentence."""
         super().__init__()
         self.fault = fault
+        message = fault.message.replace(f"{folder}{os.sep}", "") if folder else fault.message
         self.setProperty("role", "notice-danger")
         self.setAccessibleName(str(fault))
         column = QVBoxLayout(self)
@@ -56,7 +60,8 @@ class FaultCard(QFrame):
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
-        sentence = label(fault.message, "strong", wrap=True)
+        sentence = label(message, "strong", wrap=True)
+        sentence.setToolTip(fault.message if message != fault.message else "")
         head.addWidget(sentence, 1)
         column.addLayout(head)
         if fault.hint:
@@ -182,7 +187,7 @@ class Turn(QWidget):
         if answer.statistics is not None:
             self.tokens = answer.statistics.tokens
         if answer.fault is not None:
-            self._fail(answer.fault)
+            self._fail(answer.fault, answer.path.parent)
             return
         reason = answer.statistics.finish_reason if answer.statistics else "cancelled"
         state = TurnState.STOPPED if reason == "cancelled" else TurnState.DONE
@@ -272,9 +277,9 @@ class Turn(QWidget):
             return self.tr("Cut off: the context is full")
         return ""
 
-    def _fail(self, fault: EnvironmentFault) -> None:
+    def _fail(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
         self._drop_card()
-        self.fault_card = FaultCard(fault)
+        self.fault_card = FaultCard(fault, folder)
         self.fault_card.retry_asked.connect(self.retry_asked)
         self._column.addWidget(self.fault_card)
         self._enter(TurnState.FAILED, self.tr("Cut off here") if self.text else "")

@@ -1,0 +1,502 @@
+"""The Chat page with the real runtime on models of random weights."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+
+from app.chat import RANDOM_SEED, ConversationStore, MessageState
+from app.core.errors import DiskFull, FileGone, WorkerDied
+from app.runtime import Sampling
+from app.storage import DataFolder
+from app.ui import jobs
+from app.ui.notice import NoticeBar
+from app.ui.pages.chat import ChatPage
+from app.ui.pages.chat_conversations import relative_time
+from app.ui.window import MainWindow
+from tests.helpers.tiny_gguf import write_tiny_model
+from tests.ui.conftest import settle
+
+OpenNibble = Callable[..., MainWindow]
+LOADED_MS = 30_000
+
+
+@pytest.fixture
+def endless(folder: DataFolder) -> Path:
+    """A model that answers until the context of 4,096 tokens is full, which takes it seconds."""
+    return write_tiny_model(
+        folder.models / "endless.gguf", name="Endless", context=4096, layers=1, never_ends=True
+    )
+
+
+@pytest.fixture
+def chat(open_nibble: OpenNibble, endless: Path, qtbot) -> ChatPage:
+    """A new chat with the endless model, which is loaded."""
+    page = page_of(open_nibble())
+    page.open_model(endless)
+    settle(qtbot)
+    return page
+
+
+def page_of(window: MainWindow) -> ChatPage:
+    page = window.show_page("chat")
+    assert isinstance(page, ChatPage)
+    return page
+
+
+def ask(page: ChatPage, text: str, max_tokens: int = 8) -> None:
+    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.composer.set_text(text)
+    page.composer.send()
+
+
+def ask_for_long(qtbot, page: ChatPage) -> None:
+    """Asks, and waits until a part of a long answer is there."""
+    ask(page, "Tell me everything", max_tokens=0)
+    qtbot.waitUntil(lambda: len(page.answering.text) > 40, timeout=LOADED_MS)
+
+
+def stored(page: ChatPage):
+    assert page.conversation is not None
+    return page.window().services.conversations.messages(page.conversation.id)
+
+
+def titles(page: ChatPage) -> list[str]:
+    return [line.title for line in page.list.lines]
+
+
+# Asking
+
+
+def test_prompt_is_answered_shown_and_kept(chat, qtbot):
+    ask(chat, "  Hello there  ", max_tokens=8)
+    assert chat.composer.text == ""
+    settle(qtbot)
+    prompt, answer = stored(chat)
+    assert (prompt.text, answer.state) == ("Hello there", MessageState.COMPLETE)
+    assert [view.prose.text for view in chat.column.prompts()] == ["Hello there"]
+    (view,) = chat.column.answers()
+    assert view.prose.text == answer.text
+    assert "8\u00a0tokens" in view.statistics.text()
+    assert "of\u00a04,096" in view.statistics.text()
+    assert "Endless\u00a0F32" in view.statistics.text()
+    assert "limit of tokens" in view.state_line.text
+    assert titles(chat) == ["Hello there"]
+
+
+def test_second_prompt_goes_into_the_same_conversation(chat, qtbot):
+    for text in ("One", "Two"):
+        ask(chat, text)
+        settle(qtbot)
+    assert [message.text for message in stored(chat) if message.role == "user"] == ["One", "Two"]
+    assert titles(chat) == ["One"]
+
+
+def test_conversation_is_kept_from_the_first_prompt_on_and_not_before(chat, qtbot):
+    chat.composer.set_text("A draft")
+    assert titles(chat) == []
+    ask(chat, "A prompt")
+    assert titles(chat) == ["A prompt"]
+    settle(qtbot)
+
+
+def test_prompt_sent_while_the_model_loads_waits_for_it(open_nibble, endless, qtbot):
+    page = page_of(open_nibble())
+    page.open_model(endless)
+    assert page.answering.loading == endless
+    ask(page, "Hello")
+    assert len(jobs.running()) == 2  # the load, and a look at the library; no second load
+    settle(qtbot)
+    assert stored(page)[-1].state is MessageState.COMPLETE
+
+
+def test_empty_prompt_is_not_sent(chat):
+    ask(chat, " \n ")
+    assert chat.answering.conversation is None
+    assert not chat.composer.send_button.isEnabled()
+
+
+def test_enter_sends_and_shift_enter_starts_a_line(chat, qtbot):
+    chat.drawer.fields["max_tokens"].setValue(4)
+    field = chat.composer.field
+    QTest.keyClicks(field, "one")
+    QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClicks(field, "two")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    settle(qtbot)
+    assert stored(chat)[0].text == "one\ntwo"
+
+
+def test_field_grows_with_its_lines_up_to_a_limit(chat, qtbot):
+    heights = []
+    for lines in (1, 4, 8, 30):
+        chat.composer.set_text("\n".join("x" * lines))
+        heights.append(chat.composer.field.height())
+    assert heights[0] < heights[1] < heights[2] == heights[3]
+
+
+def test_prompt_that_cannot_be_saved_stays_in_the_field(chat, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise DiskFull("The disk is full: the conversation could not be saved.", "Free some space.")
+
+    monkeypatch.setattr(chat.window().services.conversations, "add_prompt", full)
+    ask(chat, "Do not lose this")
+    assert chat.composer.text == "Do not lose this"
+    assert [bar.sentence for bar in chat.notices.bars()] == [
+        "The disk is full: the conversation could not be saved."
+    ]
+
+
+def test_lone_surrogates_in_a_prompt_are_no_obstacle(chat, qtbot):
+    chat.drawer.fields["max_tokens"].setValue(4)
+    chat.send("half \ud83d of a face")
+    settle(qtbot)
+    assert stored(chat)[0].text == "half ? of a face"
+
+
+# Stopping
+
+
+def test_stop_ends_the_answer_soon_and_keeps_what_has_arrived(chat, qtbot, record_property):
+    ask_for_long(qtbot, chat)
+    started = time.monotonic()
+    chat.composer.stop_button.click()
+    qtbot.waitUntil(lambda: chat.answering.conversation is None, timeout=2_000)
+    record_property("stop_ms", round((time.monotonic() - started) * 1000))
+    answer = stored(chat)[-1]
+    assert answer.state is MessageState.STOPPED
+    (view,) = chat.column.answers()
+    assert view.prose.text == answer.text
+    assert view.state_line.text == "Stopped"
+    assert chat.composer.send_button.isVisible()
+
+
+def test_escape_stops(chat, qtbot):
+    chat.window().activateWindow()  # shortcuts are for the active window
+    qtbot.waitUntil(chat.window().isActiveWindow)
+    ask_for_long(qtbot, chat)
+    QTest.keyClick(chat.composer.field, Qt.Key.Key_Escape)
+    settle(qtbot)
+    assert stored(chat)[-1].state is MessageState.STOPPED
+
+
+def test_stop_while_the_model_loads_leaves_the_prompt_to_be_tried_again(open_nibble, endless, qtbot):
+    page = page_of(open_nibble())
+    page.open_model(endless)
+    ask(page, "Hello")
+    page.composer.stop_button.click()
+    settle(qtbot)
+    assert [message.role for message in stored(page)] == ["user"]
+    assert page.answering.worker_pid is None
+    page.try_again()
+    settle(qtbot)
+    assert stored(page)[-1].state is MessageState.COMPLETE
+
+
+# What goes wrong
+
+
+def test_killed_runtime_shows_a_card_keeps_the_part_and_can_be_tried_again(chat, qtbot):
+    ask_for_long(qtbot, chat)
+    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    settle(qtbot)
+    card = chat.column.fault_card()
+    assert isinstance(card.fault, WorkerDied)
+    assert card.fault.log
+    card.toggle_log()
+    assert card.log_shown
+    (view,) = chat.column.answers()
+    assert "Cut off" in view.state_line.text
+    assert view.prose.text == stored(chat)[-1].text != ""
+    assert stored(chat)[-1].state is MessageState.CUT_OFF
+    chat.drawer.fields["max_tokens"].setValue(4)
+    chat.try_again()
+    settle(qtbot)
+    assert chat.column.fault_card() is None
+    assert [message.state for message in stored(chat)[1:]] == [MessageState.CUT_OFF, MessageState.COMPLETE]
+
+
+def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless, qtbot):
+    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    endless.rename(endless.with_suffix(".away"))
+    ask(chat, "Are you there?")
+    settle(qtbot)
+    assert isinstance(chat.column.fault_card().fault, FileGone)
+    assert [message.text for message in stored(chat)] == ["Are you there?"]
+    endless.with_suffix(".away").rename(endless)
+    chat.try_again()
+    settle(qtbot)
+    assert stored(chat)[-1].state is MessageState.COMPLETE
+
+
+def test_model_that_cannot_be_loaded_gives_a_card_before_anything_is_asked(open_nibble, folder, qtbot):
+    strange = write_tiny_model(folder.models / "strange.gguf", architecture="nibbletron")
+    page = page_of(open_nibble())
+    page.open_model(strange)
+    settle(qtbot)
+    assert "nibbletron" in page.column.fault_card().fault.message
+    assert page.state is page.column
+
+
+def test_fault_is_there_again_when_the_conversation_is_opened_again(chat, endless, qtbot):
+    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    endless.unlink()
+    ask(chat, "Are you there?")
+    settle(qtbot)
+    identity = chat.conversation.id
+    chat.new_chat()
+    settle(qtbot)
+    chat.open_conversation(identity)
+    assert isinstance(chat.column.fault_card().fault, FileGone)
+    settle(qtbot)
+
+
+# After a restart
+
+
+def test_conversations_are_there_again_in_a_new_window(chat, open_nibble, qtbot):
+    ask(chat, "Remember me")
+    settle(qtbot)
+    kept = stored(chat)
+    chat.window().close()
+    again = page_of(open_nibble())
+    assert titles(again) == ["Remember me"]
+    assert [view.prose.text for view in again.column.answers()] == [kept[-1].text]
+    assert again.answering.loading is None  # nothing is loaded before it is needed
+    again.composer.set_text("x")
+    assert again.answering.loading == again.model
+    settle(qtbot)
+
+
+def test_answer_of_a_nibble_that_was_killed_is_shown_as_cut_off(folder, endless, open_nibble):
+    with ConversationStore(folder.database) as store:
+        conversation = store.create(endless, Sampling())
+        store.add_prompt(conversation.id, "Hello")
+        store.begin_answer(conversation.id, "Endless", "F32").append("I was about to")
+    with sqlite3.connect(folder.database) as connection:
+        connection.execute("UPDATE messages SET writer = '999999 0.00' WHERE role = 'assistant'")
+    connection.close()
+    page = page_of(open_nibble())
+    (view,) = page.column.answers()
+    assert view.prose.text == "I was about to"
+    assert "Cut off" in view.state_line.text
+    assert view.state_line.again.isVisible()
+
+
+def test_prompt_without_an_answer_offers_to_try_again(folder, endless, open_nibble, qtbot):
+    with ConversationStore(folder.database) as store:
+        conversation = store.create(endless, Sampling(max_tokens=4))
+        store.add_prompt(conversation.id, "Hello")
+    page = page_of(open_nibble())
+    page.column.again_asked.emit()
+    settle(qtbot)
+    assert stored(page)[-1].state is MessageState.COMPLETE
+
+
+# Several conversations
+
+
+def test_answer_goes_on_while_another_conversation_is_looked_at(chat, qtbot):
+    ask(chat, "Short", max_tokens=4)
+    settle(qtbot)
+    other = chat.conversation.id
+    chat.new_chat()
+    ask_for_long(qtbot, chat)
+    busy = chat.conversation.id
+    chat.open_conversation(other)
+    assert not chat.composer.stop_button.isVisible()
+    assert len(chat.column.answers()) == 1
+    before = len(chat.answering.text)
+    qtbot.waitUntil(lambda: len(chat.answering.text) > before, timeout=5_000)
+    chat.open_conversation(busy)
+    assert chat.column.live.prose.text == chat.answering.text
+    chat.composer.stop_button.click()
+    settle(qtbot)
+    assert chat.column.answers()[-1].prose.text == stored(chat)[-1].text
+
+
+def test_every_conversation_keeps_its_draft(chat, qtbot):
+    ask(chat, "First")
+    settle(qtbot)
+    chat.composer.set_text("about the first")
+    first = chat.conversation.id
+    chat.new_chat()
+    assert chat.composer.text == ""
+    chat.composer.set_text("about nothing yet")
+    chat.open_conversation(first)
+    assert chat.composer.text == "about the first"
+    chat.new_chat()
+    assert chat.composer.text == "about nothing yet"
+    settle(qtbot)
+
+
+def test_deleted_conversation_can_be_taken_back(chat, qtbot):
+    ask(chat, "Keep me")
+    settle(qtbot)
+    identity = chat.conversation.id
+    chat.delete_conversation(identity)
+    assert titles(chat) == []
+    chat.notices.bars()[0].findChildren(type(chat.composer.send_button))[0].click()
+    assert titles(chat) == ["Keep me"]
+    settle(qtbot)
+    chat.open_conversation(identity)
+    assert len(stored(chat)) == 2
+
+
+def test_deleted_conversation_is_gone_when_the_page_is_left(chat, qtbot):
+    ask(chat, "Forget me")
+    settle(qtbot)
+    chat.delete_conversation(chat.conversation.id)
+    settle(qtbot)
+    chat.window().show_page("library")
+    settle(qtbot)
+    assert chat.window().services.conversations.conversations() == []
+
+
+def test_conversation_deleted_while_it_is_answered_is_stopped_first(chat, qtbot):
+    ask_for_long(qtbot, chat)
+    chat.delete_conversation(chat.conversation.id)
+    chat.deletions.finish()
+    settle(qtbot)
+    assert chat.window().services.conversations.conversations() == []
+
+
+# Model and settings
+
+
+def test_library_opens_a_chat_with_the_chosen_model(open_nibble, endless, qtbot):
+    window = open_nibble()
+    window.show_page("library").chat_requested.emit(endless)
+    settle(qtbot)
+    page = page_of(window)
+    assert page.model == endless
+    assert page.answering.is_loaded(endless)
+    assert page.isVisible()
+
+
+def test_another_model_can_be_chosen_for_a_conversation(chat, folder, qtbot):
+    other = write_tiny_model(folder.models / "other.gguf", name="Other", type="f16")
+    ask(chat, "Hello")
+    settle(qtbot)
+    chat.picker.picked.emit(other)
+    settle(qtbot)
+    ask(chat, "And you?", max_tokens=4)
+    settle(qtbot)
+    answers = [message for message in stored(chat) if message.role == "assistant"]
+    assert [answer.model_name for answer in answers] == ["Endless", "Other"]
+    assert chat.window().services.conversations.conversation(chat.conversation.id).model_path == other
+
+
+def test_settings_are_kept_with_the_conversation(chat, qtbot):
+    chat.drawer.fields["temperature"].setValue(0.0)
+    ask(chat, "Hello", max_tokens=4)
+    settle(qtbot)
+    chat.drawer.fields["top_k"].setValue(7)
+    chat.drawer._prompt.setPlainText("Be brief.")
+    chat.drawer.flush()
+    kept = chat.window().services.conversations.conversation(chat.conversation.id)
+    assert (kept.sampling.temperature, kept.sampling.max_tokens, kept.sampling.top_k) == (0.0, 4, 7)
+    assert kept.system_prompt == "Be brief."
+    chat.drawer.reset()
+    kept = chat.window().services.conversations.conversation(chat.conversation.id)
+    assert kept.sampling == Sampling(seed=RANDOM_SEED)
+    assert kept.system_prompt == "Be brief."
+
+
+def test_random_seed_is_another_one_for_every_answer_and_a_chosen_one_stays(chat, qtbot):
+    for text in ("One", "Two"):
+        ask(chat, text, max_tokens=2)
+        settle(qtbot)
+    chat.drawer.random_seed.setChecked(False)
+    chat.drawer.seed.setValue(1234)
+    ask(chat, "Three", max_tokens=2)
+    settle(qtbot)
+    first, second, third = (
+        message.statistics.seed for message in stored(chat) if message.statistics is not None
+    )
+    assert first != second
+    assert third == 1234
+
+
+def test_without_models_the_page_leads_to_the_library(open_nibble, qtbot):
+    window = open_nibble()
+    page = page_of(window)
+    settle(qtbot)
+    assert page.state is page.no_models
+    page.library_asked.emit()
+    assert window.show_page("library").isVisible()
+    settle(qtbot)
+
+
+def test_with_several_models_the_page_asks_to_choose_one(open_nibble, endless, folder, qtbot):
+    write_tiny_model(folder.models / "other.gguf", name="Other")
+    page = page_of(open_nibble())
+    settle(qtbot)
+    assert page.state is page.no_choice
+    page.pick_model()
+    assert page.picker.isVisible()
+    QTest.keyClick(page.picker.list, Qt.Key.Key_Down)
+    QTest.keyClick(page.picker.list, Qt.Key.Key_Return)
+    assert page.model == folder.models / "other.gguf"
+    settle(qtbot)
+
+
+# Reading
+
+
+def test_view_follows_the_answer_only_while_it_is_at_the_end(folder, endless, open_nibble, qtbot):
+    with ConversationStore(folder.database) as store:
+        conversation = store.create(endless, Sampling())
+        store.add_prompt(conversation.id, "A long story\n" * 100)
+    page = page_of(open_nibble())
+    bar = page.column.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    ask_for_long(qtbot, page)
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    reached = bar.maximum()
+    qtbot.waitUntil(lambda: bar.maximum() > reached, timeout=LOADED_MS)
+    assert bar.value() == 0
+    page.column.scroll_to_end()
+    assert bar.value() == bar.maximum()
+    page.composer.stop_button.click()
+    settle(qtbot)
+
+
+def test_link_in_an_answer_is_opened_only_after_asking(chat, monkeypatch):
+    opened = []
+    monkeypatch.setattr("app.ui.pages.chat_layout.QDesktopServices.openUrl", opened.append)
+    chat.column.link_asked.emit("https://example.org/x")
+    assert opened == []
+    bar: NoticeBar = chat.notices.bars()[0]
+    assert bar.hint == "https://example.org/x"
+    bar.findChildren(type(chat.composer.send_button))[0].click()
+    assert [url.toString() for url in opened] == ["https://example.org/x"]
+    chat.column.link_asked.emit("file:///etc/passwd")
+    assert len(opened) == 1
+
+
+def test_answer_is_copied_as_it_was_written(chat, qtbot):
+    ask(chat, "Hello")
+    settle(qtbot)
+    (view,) = chat.column.answers()
+    view.copy()
+    assert QGuiApplication.clipboard().text() == stored(chat)[-1].text
+
+
+@pytest.mark.parametrize(
+    ("age_s", "words"),
+    [(5, "Now"), (180, "3 min ago"), (26 * 3600, "Yesterday"), (400 * 86_400, "11 Feb 2024")],
+)
+def test_relative_time(age_s, words):
+    noon = time.mktime((2025, 3, 17, 12, 0, 0, 0, 0, -1))
+    assert relative_time(noon - age_s, noon) == words
