@@ -36,7 +36,7 @@ class StopFlag:
     """Set from the input thread, read from Python and, as a C string, from inside llama.cpp.
 
     The string is empty while work goes on and one character long when it must stop, so that
-    `strlen` on it tells. See `decoding.abort_callback` for why.
+    `strlen` on it tells. See `loading.abort_callback` for why.
     """
 
     def __init__(self) -> None:

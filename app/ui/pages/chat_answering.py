@@ -17,13 +17,12 @@ from app.ui import jobs
 class Outcome:
     """How getting an answer ended. `message`: the answer that is kept, also when it was stopped.
 
-    `fault` where it failed; without either, it was stopped before the first word, or is Nibble's mistake
-    (`is_bug`), which was told elsewhere.
+    `fault` where it failed. Neither: it was stopped before the first word, or the mistake is Nibble's own,
+    which is told elsewhere.
     """
 
     message: Message | None = None
     fault: EnvironmentFault | None = None
-    is_bug: bool = False
 
 
 class Answering(QObject):
@@ -148,7 +147,7 @@ class Answering(QObject):
         if waiting is not None and load.loaded:
             self._start_answer(waiting)
         elif waiting is not None:
-            self._finish(Outcome(fault=load.fault, is_bug=load.fault is None))
+            self._finish(Outcome(fault=load.fault))
         elif load.fault is not None:
             self.load_failed.emit(load.path, load.fault)
         self.changed.emit()
@@ -157,7 +156,7 @@ class Answering(QObject):
 
     def _start_answer(self, conversation: int) -> None:
         engine = self._engine
-        outcome = [Outcome(is_bug=True)]  # until one of the handlers knows better
+        outcome = [Outcome()]  # until one of the handlers knows better
 
         def work(control: JobControl) -> Message | None:
             return engine.answer(conversation, control)
@@ -173,7 +172,6 @@ class Answering(QObject):
             on_value=self._take,
             on_done=lambda message: settle(Outcome(message=message)),
             on_failed=lambda fault: settle(Outcome(fault=fault)),
-            on_cancelled=lambda: settle(Outcome()),
             on_end=lambda: self._finish(outcome[0]),
         )
 
