@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.models import model_named
+from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.core.errors import Cancelled
@@ -33,7 +33,7 @@ def chat(
     """Chat with a model."""
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs a prompt (-p)", param_hint="--json")
-    facts = model_named(model).facts
+    facts = chat_model_named(model).facts
     assert facts is not None
     sampling = sampling_from(seed, temperature, max_tokens)
     opening = [ChatMessage("system", system)] if system else []

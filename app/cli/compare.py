@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.models import model_named
+from app.cli.models import chat_model_named
 from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.compare import Comparison, PaneAnswer, first_difference
@@ -26,7 +26,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Give one prompt to several models, with the same seed and settings."""
-    entries = [model_named(model) for model in models]
+    entries = [chat_model_named(model) for model in models]
     sampling = sampling_from(seed, temperature, max_tokens)
     with Comparison([entry.path for entry in entries], sampling, system) as comparison:
 

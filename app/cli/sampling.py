@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.runtime import Sampling
+from app.runtime.model import SEEDS
 
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="Same seed, same answer; else a new one each time.")
@@ -16,11 +17,11 @@ TemperatureOption = Annotated[
     float, typer.Option("--temperature", min=0.0, help="0 takes the likeliest token.")
 ]
 MaxTokensOption = Annotated[
-    int, typer.Option("--max-tokens", min=0, help="At most this many; 0 for no limit.")
+    int, typer.Option("--max-tokens", min=0, max=2**31 - 1, help="At most this many; 0 for no limit.")
 ]
 SystemOption = Annotated[str, typer.Option("--system", help="A system prompt.")]
 
 
 def sampling_from(seed: int | None, temperature: float, max_tokens: int) -> Sampling:
-    chosen = secrets.randbits(32) if seed is None else seed % 2**32
+    chosen = secrets.randbelow(SEEDS) if seed is None else seed
     return Sampling(seed=chosen, temperature=temperature, max_tokens=max_tokens)

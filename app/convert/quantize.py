@@ -29,8 +29,8 @@ SIZE_MARGIN = 1.1
 
 
 def can_quantize(facts: ModelFacts) -> bool:
-    """Only from full precision: quantizing a quantized file loses twice."""
-    return facts.quantization in SOURCE_TYPES
+    """Only models, and from full precision: quantizing a quantized file loses twice."""
+    return facts.kind == "model" and facts.quantization in SOURCE_TYPES
 
 
 def output_path(source: Path, quantization: str, folder: Path) -> Path:
@@ -50,6 +50,8 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
     """
     kind = quantization_named(quantization)
     facts = read_facts(source)
+    if facts.kind != "model":
+        raise WrongChoice(f"{source.name} holds no model.", "Choose the F16, BF16 or F32 file of a model.")
     if not can_quantize(facts):
         raise WrongChoice(
             f"{source.name} is already quantized ({facts.quantization}): making {kind.name} from it would lose twice.",

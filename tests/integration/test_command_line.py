@@ -25,7 +25,7 @@ from tests.helpers.command_line import (
     person_environment,
     start_nibble,
 )
-from tests.helpers.raw_gguf import F16, STRING, UINT32, RawGguf
+from tests.helpers.raw_gguf import F16, STRING, UINT32, RawGguf, llama_header
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
 SHARED_MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
@@ -211,7 +211,9 @@ def test_version_and_help_are_told() -> None:
         ("list", "--nosuchoption"),
         ("chat", "x.gguf", "--json"),
         ("chat", "x.gguf", "-p", "x", "--temperature", "-1"),
+        ("chat", "x.gguf", "-p", "x", "--temperature", "nan"),
         ("chat", "x.gguf", "-p", "x", "--max-tokens", "many"),
+        ("chat", "x.gguf", "-p", "x", "--max-tokens", "99999999999999999999"),
         ("convert", "x.gguf"),
         ("convert", "x.gguf", "--to", ","),
         ("compare", "x.gguf", "y.gguf"),
@@ -281,6 +283,25 @@ def a_folder(path: Path) -> str:
 def unknown_architecture(path: Path) -> str:
     write_tiny_model(path, architecture="nosucharch", chat_template=CHATML)
     return "nosucharch"
+
+
+def no_model(path: Path) -> str:
+    raw = RawGguf().key("general.type", STRING, "imatrix").tensor("a", (4,), data_bytes=16)
+    path.write_bytes(raw.to_bytes())
+    return "importance matrix"
+
+
+def big_endian(path: Path) -> str:
+    path.write_bytes(llama_header(order=">").to_bytes())
+    return "byte order"
+
+
+@pytest.mark.parametrize("make", [no_model, big_endian], ids=lambda make: make.__name__)
+def test_file_nobody_can_chat_with_is_refused_with_what_it_is(tmp_path: Path, tiny: Path, make) -> None:
+    path = tmp_path / "bad.gguf"
+    word = make(path)
+    nibble("chat", path, "-p", "x").assert_refused("bad", word)
+    nibble("compare", tiny, path, "-p", "x", "--json").assert_refused("bad", word)
 
 
 WRONG_IN_THE_HEADER = [not_gguf, empty, truncated, truncated_header, version_1, deleted, a_folder]

@@ -29,6 +29,7 @@ from app.core.errors import (
     EnvironmentFault,
     FileGone,
     QuantizeFailed,
+    UnknownArchitecture,
     WorkerDied,
     WrongChoice,
 )
@@ -39,6 +40,7 @@ from app.runtime import LoadedModel, LoadSettings, start_worker
 from app.runtime.protocol import Quantize, Quantized
 from tests.helpers.answers import ask, greedy
 from tests.helpers.command_line import KILLED, nibble, obey_permissions, start_nibble
+from tests.helpers.raw_gguf import STRING, llama_header
 from tests.helpers.tiny_gguf import write_tiny_model
 
 LLAMA_QUANTIZE = Path.home() / ".cache" / "nibble-reference" / "bin" / "llama-quantize"
@@ -224,6 +226,23 @@ def test_quantization_onto_its_own_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongChoice, match="the source itself"):
         quantize(source, "F16", tmp_path, control())
     assert digest(source) == before
+
+
+def test_quantization_of_an_unknown_architecture_names_it_whatever_the_file_is_called(
+    tmp_path: Path, out: Path
+) -> None:
+    source = write_tiny_model(tmp_path / "with-imatrix.gguf", architecture="nosucharch")
+    with pytest.raises(UnknownArchitecture, match="'nosucharch'"):
+        quantize(source, "Q8_0", out, control())
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("mark", ["imatrix", "adapter", "mmproj"])
+def test_file_that_is_no_model_is_refused(tmp_path: Path, out: Path, mark: str) -> None:
+    source = tmp_path / "thing.gguf"
+    source.write_bytes(llama_header().key("general.type", STRING, mark).to_bytes())
+    with pytest.raises(WrongChoice, match=r"thing\.gguf holds no model"):
+        quantize(source, "Q8_0", out, control())
 
 
 def test_quantization_of_a_missing_source_raises_file_gone(tmp_path: Path, out: Path) -> None:

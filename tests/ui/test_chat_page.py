@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from app.chat import RANDOM_SEED, ConversationStore, MessageState
-from app.core.errors import DiskFull, FileGone, WorkerDied
+from app.core.errors import DataFolderFault, DiskFull, FileGone, WorkerDied
 from app.runtime import Sampling
 from app.storage import DataFolder
 from app.ui import jobs
@@ -260,6 +260,23 @@ def test_fault_is_there_again_when_the_conversation_is_opened_again(chat, endles
     settle(qtbot)
 
 
+def test_database_that_cannot_be_used_gives_a_card_instead_of_the_chat(folder, endless, open_nibble, qtbot):
+    folder.database.write_bytes(b"this is no database, but long enough to be looked at as one" * 20)
+    page = page_of(open_nibble())
+    card = page.column.fault_card()
+    assert isinstance(card.fault, DataFolderFault)
+    assert not page.composer.isVisible()
+    page.open_model(endless)
+    page.new_chat()
+    settle(qtbot)
+    folder.database.unlink()
+    page.open_model(endless)
+    settle(qtbot)
+    ask(page, "Hello", max_tokens=2)
+    settle(qtbot)
+    assert stored(page)[-1].state is MessageState.COMPLETE
+
+
 # After a restart
 
 
@@ -350,6 +367,23 @@ def test_deleted_conversation_can_be_taken_back(chat, qtbot):
     settle(qtbot)
     chat.open_conversation(identity)
     assert len(stored(chat)) == 2
+
+
+def test_list_is_used_with_pointer_and_keys(chat, qtbot):
+    for text in ("First", "Second"):
+        chat.new_chat()
+        ask(chat, text, max_tokens=2)
+        settle(qtbot)
+    rows, area = chat.list, chat.list.viewport()
+    below = rows.model().index(1, 0)
+    QTest.mouseClick(area, Qt.MouseButton.LeftButton, pos=rows.visualRect(below).center())
+    assert chat.conversation.title == "First"
+    QTest.mouseClick(area, Qt.MouseButton.LeftButton, pos=rows.bin_rect(0).center())
+    assert titles(chat) == ["First"]
+    assert chat.conversation.title == "First"
+    QTest.keyClick(rows, Qt.Key.Key_Delete)
+    assert titles(chat) == []
+    settle(qtbot)
 
 
 def test_deleted_conversation_is_gone_when_the_page_is_left(chat, qtbot):

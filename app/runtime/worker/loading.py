@@ -154,14 +154,20 @@ def _warm_up(loaded: LlamaModel) -> None:
     llama_cpp.llama_memory_clear(loaded.memory, True)
 
 
+def unknown_architecture(log: str) -> UnknownArchitecture | None:
+    """The fault, where `log` tells of it."""
+    match = re.search(r"unknown model architecture: '([^']*)'", log)
+    return match and UnknownArchitecture(
+        f"This model's architecture '{match[1]}' is not known to the llama.cpp in this Nibble.",
+        "Choose another model, or look for a newer Nibble.",
+    )
+
+
 def _load_fault(log: tuple[str, ...]) -> EnvironmentFault:
     """What llama.cpp's last words mean for the person."""
     text = "\n".join(log)
-    if match := re.search(r"unknown model architecture: '([^']*)'", text):
-        return UnknownArchitecture(
-            f"This model's architecture '{match[1]}' is not known to the llama.cpp in this Nibble.",
-            "Choose another model, or look for a newer Nibble.",
-        )
+    if fault := unknown_architecture(text):
+        return fault
     if re.search(r"unable to allocate|failed to allocate|out of memory", text):
         return LoadFailed(
             "llama.cpp could not get the memory this model needs.",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import llama_cpp
 
-from app.core.errors import QuantizeFailed
+from app.core.errors import EnvironmentFault, QuantizeFailed
 from app.runtime.protocol import Quantize, Quantized, QuantizeProgress, Reply
+from app.runtime.worker.loading import unknown_architecture
 from app.runtime.worker.log import listening, recent_lines
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def quantize(request: Quantize, report: Callable[[Reply], None], stop: StopFlag)
     return Quantized()
 
 
-def _fault(log: tuple[str, ...]) -> QuantizeFailed:
+def _fault(log: tuple[str, ...]) -> EnvironmentFault:
     text = "\n".join(log)
-    if "imatrix" in text or "importance matrix" in text:
+    if fault := unknown_architecture(text):
+        return fault
+    # Not the bare words: the log also holds the names of files.
+    if re.search(r"requires an importance matrix|Missing importance matrix", text):
         return QuantizeFailed(
             "This type needs an importance matrix, which this model does not have yet.",
             "Choose Q2_K or larger, or IQ3_S or larger.",

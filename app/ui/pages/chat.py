@@ -21,6 +21,8 @@ from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_settings import DEFAULTS
 from app.ui.services import Services
 
+STOPPING_S = 1.0
+
 
 class ChatPage(ChatLayout):
     """`library_requested`: there is no model to chat with."""
@@ -29,7 +31,8 @@ class ChatPage(ChatLayout):
 
     def __init__(self, services: Services) -> None:
         super().__init__()
-        self._store: ConversationStore = services.conversations
+        self._services = services
+        self._is_usable = False
         self._conversation: Conversation | None = None
         self._model: Path | None = None
         self._drafts: dict[int | None, str] = {}
@@ -40,8 +43,12 @@ class ChatPage(ChatLayout):
         self.answering = Answering(services.chat_engine)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
-        self._connect(services)
+        self._connect()
         self._open_latest()
+
+    @property
+    def _store(self) -> ConversationStore:
+        return self._services.conversations
 
     @property
     def conversation(self) -> Conversation | None:
@@ -57,14 +64,18 @@ class ChatPage(ChatLayout):
 
     def open_model(self, path: Path) -> None:
         """Starts a new chat with a model; it is kept from the first prompt on."""
-        self._open(None, path)
-        self._prepare()
-        self.known.look(path)
+        if not self._is_usable:
+            self._open_latest()
+        if self._is_usable:
+            self._open(None, path)
+            self._prepare()
+            self.known.look(path)
 
     def new_chat(self) -> None:
         """A new chat with the model of the one that is open."""
-        self._open(None, self._model or self._likely_model())
-        self._prepare()
+        if self._is_usable:
+            self._open(None, self._model or self._likely_model())
+            self._prepare()
 
     def open_conversation(self, identity: int) -> None:
         if self._conversation is None or self._conversation.id != identity:
@@ -123,7 +134,7 @@ class ChatPage(ChatLayout):
 
     # Opening
 
-    def _connect(self, services: Services) -> None:
+    def _connect(self) -> None:
         self.list.chosen.connect(self.open_conversation)
         self.list.delete_asked.connect(self.delete_conversation)
         self.head.cancel_asked.connect(self._stop)
@@ -139,7 +150,7 @@ class ChatPage(ChatLayout):
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
         self.known.failed.connect(self.notices.show_fault)
-        services.preferences.changed.connect(lambda: self.known.look(self._model))
+        self._services.preferences.changed.connect(lambda: self.known.look(self._model))
         self.answering.changed.connect(self._show_busy)
         self.answering.load_progressed.connect(self._load_progressed)
         self.answering.load_failed.connect(self._load_failed)
@@ -149,7 +160,14 @@ class ChatPage(ChatLayout):
 
     def _open_latest(self) -> None:
         """Where the person left off; its model is loaded when it is clear that it will be used."""
-        latest = next(iter(self._store.conversations()), None)
+        try:
+            latest = next(iter(self._store.conversations()), None)
+        except EnvironmentFault as fault:  # no database, no chat
+            self.column.show_fault(fault, [(self.tr("Try again"), "arrow-clockwise", self._open_latest)])
+            self.show_state(self.column)
+            self.composer.hide()
+            return
+        self._is_usable = True
         self._open(latest, latest.model_path if latest else None)
 
     def _open(self, conversation: Conversation | None, model: Path | None) -> None:
@@ -174,6 +192,8 @@ class ChatPage(ChatLayout):
         return next((path for path in used if path in paths), paths[0] if len(paths) == 1 else None)
 
     def _models_known(self) -> None:
+        if not self._is_usable:
+            return
         if self._model is None:
             self._model = self._likely_model()
         self._show_list()
@@ -273,7 +293,9 @@ class ChatPage(ChatLayout):
     def _delete_for_good(self, identity: int) -> None:
         self._drafts.pop(identity, None)
         self._faults.pop(identity, None)
-        self._kept(lambda: self._store.delete(identity))
+        # Whoever writes an answer must have let go of it; that it was stopped is a moment ago.
+        if self.answering.conversation != identity or self.answering.wait(STOPPING_S):
+            self._kept(lambda: self._store.delete(identity))
 
     def _kept(self, write: Callable[[], object]) -> bool:
         """Whether the store could keep it; if not, the person is told."""

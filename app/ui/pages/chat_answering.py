@@ -107,6 +107,10 @@ class Answering(QObject):
             self._answer.cancel()
         self.changed.emit()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether what was stopped has ended by then; for what cannot be done before."""
+        return self._answer is None or self._answer.wait(timeout_s)
+
     # Loading
 
     def _start_load(self, path: Path) -> None:

@@ -257,8 +257,9 @@ class FaultCard(QFrame):
                 words.addWidget(_selectable(label(text, role, wrap=True)))
         words.addSpacing(8)
         words.addLayout(self._buttons(actions))
-        words.addSpacing(4)
-        words.addWidget(self._log)
+        if fault.log:
+            words.addLayout(self._log_buttons())
+            words.addWidget(self._log)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 16, 16, 16)
         row.setSpacing(12)
@@ -270,10 +271,18 @@ class FaultCard(QFrame):
         row.setSpacing(8)
         for text, glyph, act in actions:
             row.addWidget(button(text, act, glyph=glyph))
-        if self.fault.log:
-            self._toggle = button(_tr("Show log"), self.toggle_log, role="ghost")
-            row.addWidget(self._toggle)
-            row.addWidget(self._copy)
+        row.addStretch()
+        return row
+
+    def _log_buttons(self) -> QHBoxLayout:
+        # A row of their own: all in one would be wider than a narrow window.
+        self._toggle = button(
+            _tr("Show log"), self.toggle_log, role="ghost", tip=_tr("The last lines the runtime wrote")
+        )
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self._toggle)
+        row.addWidget(self._copy)
         row.addStretch()
         return row
 
@@ -325,7 +334,7 @@ def describe_statistics(message: Message, context_length: int | None) -> str:
         model,
     ]
     # Broken between the figures only.
-    return " · ".join(word.replace(" ", "\u00a0") for word in words if word)
+    return "\u00a0· ".join(word.replace(" ", "\u00a0") for word in words if word)
 
 
 def explain_statistics(message: Message) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -30,6 +32,7 @@ from app.ui.parts import ElidedLabel, button, icon_button, label
 
 WIDTH_PX = 296
 FIELD_PX = 104
+SCROLL_BAR_PX = 12
 TYPING_MS = 400
 MOST_TOKENS = 1_000_000
 LARGEST_SEED = 2**31 - 1
@@ -124,7 +127,6 @@ class SettingsDrawer(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "drawer")
-        self.setFixedWidth(WIDTH_PX)
         self.setAccessibleName(self.tr("Model and settings"))
         self._sampling = DEFAULTS
         self._wheel = _WheelGuard(self)
@@ -186,11 +188,16 @@ class SettingsDrawer(QFrame):
         self.show_settings(DEFAULTS, self.system_prompt)
         self.sampling_changed.emit(DEFAULTS)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Longer words and larger letters than ours need more.
+        self.setFixedWidth(max(WIDTH_PX, self._inside.minimumSizeHint().width() + SCROLL_BAR_PX))
+
     # Building
 
     def _lay_out(self) -> None:
-        inside = QWidget()
-        column = QVBoxLayout(inside)
+        self._inside = QWidget()
+        column = QVBoxLayout(self._inside)
         column.setContentsMargins(16, 0, 16, 16)
         column.setSpacing(8)
         column.addWidget(label(self.tr("Model"), "heading"))
@@ -222,7 +229,7 @@ class SettingsDrawer(QFrame):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
+        scroll.setWidget(self._inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(0)
@@ -245,7 +252,9 @@ class SettingsDrawer(QFrame):
             self.tr("What the model is told before the conversation begins: how to behave, what to know.")
         )
         self._prompt.setTabChangesFocus(True)
-        self._prompt.setFixedHeight(96)
+        self._prompt.setProperty("role", "system-prompt")
+        self._prompt.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._prompt.setMaximumHeight(120)
         self._prompt.textChanged.connect(self._typing.start)
         return self._prompt
 
@@ -268,7 +277,7 @@ class SettingsDrawer(QFrame):
         explanation = self.tr(
             "The same seed, settings and prompt give the same answer again; random varies it."
         )
-        self.random_seed = QCheckBox(self.tr("Random seed for every answer"))
+        self.random_seed = QCheckBox(self.tr("Random seed"))
         self.random_seed.setToolTip(explanation)
         self.random_seed.toggled.connect(self._choose_random)
         self.seed = QSpinBox()

@@ -1,0 +1,35 @@
+"""What of a conversation the model is given."""
+
+from pathlib import Path
+
+from app.chat.engine import _history
+from app.chat.store import Conversation, Message, MessageState
+from app.runtime import ChatMessage, Sampling
+
+
+def history(*turns: tuple[str, str], system_prompt: str = "") -> list[ChatMessage]:
+    conversation = Conversation(1, "", Path("m.gguf"), system_prompt, Sampling(), 0.0, 0.0)
+    messages = [
+        Message(number, role, text, MessageState.COMPLETE, 0.0) for number, (role, text) in enumerate(turns)
+    ]
+    return _history(conversation, messages)
+
+
+def test_system_prompt_comes_first():
+    assert history(("user", "Hi"), system_prompt="Be brief.") == [
+        ChatMessage("system", "Be brief."),
+        ChatMessage("user", "Hi"),
+    ]
+
+
+def test_answers_after_the_last_prompt_are_left_out():
+    assert history(("user", "Hi"), ("assistant", "cut o")) == [ChatMessage("user", "Hi")]
+
+
+def test_of_several_answers_to_one_prompt_the_last_one_counts():
+    turns = history(("user", "Hi"), ("assistant", "cut o"), ("assistant", "Hello"), ("user", "And?"))
+    assert turns == [ChatMessage("user", "Hi"), ChatMessage("assistant", "Hello"), ChatMessage("user", "And?")]
+
+
+def test_prompts_without_an_answer_between_them_are_one_turn():
+    assert history(("user", "One"), ("user", "Two")) == [ChatMessage("user", "One\n\nTwo")]
