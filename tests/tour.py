@@ -417,7 +417,9 @@ def chat_deleted(stage: Stage) -> None:
 @scene
 def chat_with_a_long_prompt(stage: Stage) -> None:
     page = open_chat(stage)
-    page.composer.set_text("\n".join(f"Line {number} of something pasted from elsewhere" for number in range(20)))
+    page.composer.set_text(
+        "\n".join(f"Line {number} of something pasted from elsewhere" for number in range(20))
+    )
     stage.wait(lambda: page.composer.height() > page.composer.field.height())
 
 
@@ -636,7 +638,8 @@ def write_conversations(stage: Stage) -> None:
             write_answer(store, conversation.id, answer, MessageState.COMPLETE)
             with transaction(store._connection) as connection:
                 connection.execute(
-                    "UPDATE conversations SET updated_at = ? WHERE id = ?", (time.time() - age, conversation.id)
+                    "UPDATE conversations SET updated_at = ? WHERE id = ?",
+                    (time.time() - age, conversation.id),
                 )
 
 
@@ -724,12 +727,16 @@ def freeze(stage: Stage, page: ComparePage) -> list[int]:
 
 def put_bard(stage: Stage, *kinds: str) -> None:
     """Quantizations of Bard, or of a tiny random model; made once for all pictures."""
-    source = BARD if BARD.exists() else write_tiny_model(stage.root / "bard-bf16.gguf", type="bf16", name="Bard")
+    source = (
+        BARD if BARD.exists() else write_tiny_model(stage.root / "bard-bf16.gguf", type="bf16", name="Bard")
+    )
     kept = stage.root.parent / "bard"
     for kind in kinds:
         made = kept / f"bard-{kind}.gguf"
         if not made.exists():
-            Job("quantize", lambda control, kind=kind: quantize(source, kind, kept, control)).start().result(PATIENCE_S)
+            Job("quantize", lambda control, kind=kind: quantize(source, kind, kept, control)).start().result(
+                PATIENCE_S
+            )
         os.link(made, stage.models / made.name)
 
 

@@ -47,7 +47,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path)
     parser.add_argument("--quantization", default="Q4_K_M")
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False) or 1)
@@ -64,7 +66,21 @@ def _random_model(folder: Path, quantization: str) -> Path:
 
 
 def _llama_bench(program: Path, model: Path, threads: int, tokens: int) -> float:
-    command = [program, "-m", model, "-p", "0", "-n", str(tokens), "-t", str(threads), "-r", "1", "-o", "json"]
+    command = [
+        program,
+        "-m",
+        model,
+        "-p",
+        "0",
+        "-n",
+        str(tokens),
+        "-t",
+        str(threads),
+        "-r",
+        "1",
+        "-o",
+        "json",
+    ]
     output = subprocess.run(command, capture_output=True, check=True).stdout
     return float(json.loads(output)[0]["avg_ts"])
 

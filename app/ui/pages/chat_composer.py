@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.ui import icons, theme
+from app.ui import icons
 from app.ui.parts import ElidedLabel, button, with_keys
+from app.ui.prompt_field import PromptField
 
 MOST_LINES = 8
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Composer(QWidget):
@@ -24,7 +24,7 @@ class Composer(QWidget):
         self._busy = False
         self._stopping = False
         self._why_not = ""
-        self.field = PromptField()
+        self.field = PromptField(MOST_LINES)
         self.field.setAccessibleName(self.tr("Message"))
         self.field.setPlaceholderText(self.tr("Write a message"))
         self.field.entered.connect(self.send)
@@ -117,51 +117,3 @@ class Composer(QWidget):
         else:
             keys = self.tr("Enter sends, Shift+Enter starts a new line")
         self._hint.setText(self._why_not or keys)
-
-
-class PromptField(QPlainTextEdit):
-    """Grows up to eight lines; Enter is `entered`, with Shift a new line. Takes text only."""
-
-    entered = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setProperty("role", "bare")
-        self.setTabChangesFocus(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(0)
-        self.setFont(theme.font("prose"))
-        self.document().documentLayout().documentSizeChanged.connect(self._fit)
-        self._fit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        new_line = event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier)
-        if event.key() in _ENTER and not new_line:
-            self.entered.emit()
-            return
-        if event.key() in _ENTER:
-            # A plain one: Qt's own, for Shift, is a line separator, which models take for an odd letter.
-            self.textCursor().insertBlock()
-            self.ensureCursorVisible()
-            return
-        super().keyPressEvent(event)
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        self.insertPlainText(source.text())
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        # Files dropped here are for the library: the window takes them.
-        return source.hasText() and not source.hasUrls()
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, self.height())
-
-    def _fit(self) -> None:
-        lines = max(round(self.document().size().height()), 1)  # this layout counts in lines
-        policy = Qt.ScrollBarPolicy
-        wanted = policy.ScrollBarAsNeeded if lines > MOST_LINES else policy.ScrollBarAlwaysOff
-        if self.verticalScrollBarPolicy() is not wanted:
-            self.setVerticalScrollBarPolicy(wanted)
-        height = self.fontMetrics().lineSpacing() * min(lines, MOST_LINES)
-        self.setFixedHeight(height + 2)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import secrets
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QPlainTextEdit,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
 )
 
 from app.runtime import Sampling
-from app.ui import icons, theme
+from app.ui import icons
 from app.ui.pages.compare_parts import WholeLabel
 from app.ui.parts import button, icon_button, label, set_shortcut
+from app.ui.prompt_field import PromptField
 
 FIRST_SEED = 42
 LARGEST_SEED = 999_999_999
@@ -29,63 +27,6 @@ ROLLED_SEEDS = 1_000_000
 TEMPERATURE = 0.8
 MOST_TOKENS = 512
 MOST_LINES = 6
-_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-
-
-class PromptBox(QPlainTextEdit):
-    """Enter sends, Shift+Enter begins a new line; grows with its text up to some lines. Takes text only."""
-
-    send_asked = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._height = 0
-        self.setProperty("role", "bare")
-        self.setPlaceholderText(self.tr("One prompt for all panes"))
-        self.setAccessibleName(self.tr("Prompt for all panes"))
-        self.setTabChangesFocus(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.document().setDocumentMargin(0)
-        self.setFont(theme.font("prose"))
-        self.document().documentLayout().documentSizeChanged.connect(self._fit)
-        self._fit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() not in _ENTER:
-            super().keyPressEvent(event)
-        elif event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier):
-            # A plain new line: Qt's own, for Shift, is a line separator, an odd letter to a model.
-            self.textCursor().insertBlock()
-            self.ensureCursorVisible()
-        else:
-            self.send_asked.emit()
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        # Files dropped here are for the library: the window takes them.
-        return source.hasText() and not source.hasUrls()
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        self.insertPlainText(source.text())
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, self._height)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(80, self._height)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        lines = max(round(self.document().size().height()), 1)  # this layout counts in lines
-        policy = Qt.ScrollBarPolicy
-        more = lines > MOST_LINES
-        self.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if more else policy.ScrollBarAlwaysOff)
-        height = self.fontMetrics().lineSpacing() * min(lines, MOST_LINES) + 2
-        if height != self._height:
-            self._height = height
-            self.updateGeometry()
 
 
 class Composer(QFrame):
@@ -100,8 +41,10 @@ class Composer(QFrame):
         self.setAccessibleName(self.tr("Prompt"))
         self._running = False
         self._ready = False
-        self.box = PromptBox()
-        self.box.send_asked.connect(self._send)
+        self.box = PromptField(MOST_LINES)
+        self.box.setPlaceholderText(self.tr("One prompt for all panes"))
+        self.box.setAccessibleName(self.tr("Prompt for all panes"))
+        self.box.entered.connect(self._send)
         self.box.textChanged.connect(self._settle)
         self.box.installEventFilter(self)
         self.send = button(

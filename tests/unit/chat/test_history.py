@@ -28,7 +28,11 @@ def test_answers_after_the_last_prompt_are_left_out():
 
 def test_of_several_answers_to_one_prompt_the_last_one_counts():
     turns = history(("user", "Hi"), ("assistant", "cut o"), ("assistant", "Hello"), ("user", "And?"))
-    assert turns == [ChatMessage("user", "Hi"), ChatMessage("assistant", "Hello"), ChatMessage("user", "And?")]
+    assert turns == [
+        ChatMessage("user", "Hi"),
+        ChatMessage("assistant", "Hello"),
+        ChatMessage("user", "And?"),
+    ]
 
 
 def test_prompts_without_an_answer_between_them_are_one_turn():
