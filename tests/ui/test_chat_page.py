@@ -77,6 +77,13 @@ def titles(page: ChatPage) -> list[str]:
 # Asking
 
 
+def kill_worker(chat, qtbot) -> None:
+    """Between two answers; returns when the engine can see that its worker is gone."""
+    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: chat.answering.worker_pid is None)
+
+
+
 def test_prompt_is_answered_shown_and_kept(chat, qtbot):
     ask(chat, "  Hello there  ", max_tokens=8)
     assert chat.composer.text == ""
@@ -226,7 +233,7 @@ def test_killed_runtime_shows_a_card_keeps_the_part_and_can_be_tried_again(chat,
 
 
 def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless, qtbot):
-    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    kill_worker(chat, qtbot)
     endless.rename(endless.with_suffix(".away"))
     ask(chat, "Are you there?")
     settle(qtbot)
@@ -248,7 +255,7 @@ def test_model_that_cannot_be_loaded_gives_a_card_before_anything_is_asked(open_
 
 
 def test_fault_is_there_again_when_the_conversation_is_opened_again(chat, endless, qtbot):
-    os.kill(chat.answering.worker_pid, signal.SIGKILL)
+    kill_worker(chat, qtbot)
     endless.unlink()
     ask(chat, "Are you there?")
     settle(qtbot)
