@@ -17,9 +17,12 @@ def main() -> int:
         return run_worker()
     if not arguments:
         return _open_window()
-    from app.cli import run_command_line
+    try:
+        from app.cli import run_command_line
 
-    return run_command_line(arguments)
+        return run_command_line(arguments)
+    except KeyboardInterrupt:  # before any command could take it
+        return 130
 
 
 def _open_window() -> int:

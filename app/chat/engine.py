@@ -37,6 +37,7 @@ class AnswerDelta:
 @dataclass(frozen=True)
 class _Loaded:
     path: Path
+    stamp: tuple[int, int] | None
     facts: ModelFacts
     model: LoadedModel
 
@@ -98,8 +99,11 @@ class ChatEngine:
             self._lock.release()
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
+        stamp = _stamp(path)
         if self._loaded is not None:
-            if self._loaded.model.alive and self._loaded.path == path:
+            # A file that is gone meanwhile is still loaded; one that was made anew is another model.
+            same = self._loaded.path == path and stamp in (self._loaded.stamp, None)
+            if self._loaded.model.alive and same:
                 return self._loaded
             self._loaded.model.close()
             self._loaded = None
@@ -116,7 +120,7 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, facts, model)
+        loaded = self._loaded = _Loaded(path, stamp, facts, model)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
             raise Cancelled
@@ -165,6 +169,15 @@ def _history(conversation: Conversation, messages: Sequence[Message]) -> list[Ch
         else:
             turns.append(ChatMessage(message.role, message.text))
     return turns
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when the file does; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _with_seed(sampling: Sampling) -> Sampling:

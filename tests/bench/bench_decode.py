@@ -8,7 +8,8 @@ the source archive of the same llama-cpp-python version; its path is --llama-ben
 ~/.cache/nibble-reference/bin/llama-bench.
 
 Both are run in turns, since the machine may be noisy. llama-bench times decoding alone; the
-worker's figure is what a person gets, with sampling, text and messages. Goal: a ratio of 0.97.
+worker's figure is what a person gets, with sampling, text and messages. llama-bench starts as deep
+in the context as the worker's prompt is long (`-d`). Goal: a ratio of 0.97.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ import psutil
 
 from app.convert import quantize
 from app.core.jobs import Job
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
+from app.runtime import (
+    ChatMessage,
+    Generation,
+    GenerationStatistics,
+    LoadedModel,
+    LoadSettings,
+    Sampling,
+)
 from tests.helpers.tiny_gguf import write_random_model
 
 REFERENCE = Path.home() / ".cache" / "nibble-reference" / "bin" / "llama-bench"
@@ -39,9 +47,10 @@ def main() -> None:
         ours: dict[str, list[float]] = {"greedy": [], "usual sampling": []}
         theirs: list[float] = []
         for run in range(options.runs):
-            theirs.append(_llama_bench(options.llama_bench, model, options.threads, options.tokens))
-            ours["greedy"].append(_worker(model, options.threads, options.tokens, GREEDY))
-            ours["usual sampling"].append(_worker(model, options.threads, options.tokens, USUAL))
+            greedy = _worker(model, options.threads, options.tokens, GREEDY)
+            ours["greedy"].append(greedy.tokens_per_s)
+            theirs.append(_llama_bench(options, model, depth=greedy.prompt_tokens))
+            ours["usual sampling"].append(_worker(model, options.threads, options.tokens, USUAL).tokens_per_s)
             print(f"run {run + 1}: llama-bench {theirs[-1]:.2f}, worker {ours['greedy'][-1]:.2f} tokens/s")
         _print_table(ours, theirs)
 
@@ -65,34 +74,21 @@ def _random_model(folder: Path, quantization: str) -> Path:
     return Job("quantize", lambda control: quantize(source, quantization, folder, control)).start().result()
 
 
-def _llama_bench(program: Path, model: Path, threads: int, tokens: int) -> float:
-    command = [
-        program,
-        "-m",
-        model,
-        "-p",
-        "0",
-        "-n",
-        str(tokens),
-        "-t",
-        str(threads),
-        "-r",
-        "1",
-        "-o",
-        "json",
-    ]
+def _llama_bench(options: argparse.Namespace, model: Path, depth: int) -> float:
+    command = [options.llama_bench, "-m", model, "-p", "0", "-n", str(options.tokens), "-d", str(depth)]
+    command += ["-t", str(options.threads), "-r", "1", "-o", "json"]
     output = subprocess.run(command, capture_output=True, check=True).stdout
     return float(json.loads(output)[0]["avg_ts"])
 
 
-def _worker(model: Path, threads: int, tokens: int, sampling: Sampling) -> float:
+def _worker(model: Path, threads: int, tokens: int, sampling: Sampling) -> GenerationStatistics:
     with LoadedModel.load(model, LoadSettings(context_length=512, threads=threads)) as loaded:
         limited = Sampling(temperature=sampling.temperature, seed=sampling.seed, max_tokens=tokens)
         for event in loaded.generate([ChatMessage("user", "Go on.")], limited):
             if isinstance(event, Generation):
                 if event.statistics.tokens < tokens:
                     print(f"the answer ended after {event.statistics.tokens} tokens")
-                return event.statistics.tokens_per_s
+                return event.statistics
     raise AssertionError("generate() ends with a Generation")
 
 

@@ -295,6 +295,21 @@ def test_another_model_takes_the_place_of_the_one_before(
     assert not psutil.pid_exists(first_worker)
 
 
+def test_model_file_made_anew_under_the_same_name_is_loaded_again(
+    engine: ChatEngine, store: ConversationStore, tmp_path: Path
+) -> None:
+    path = write_tiny_model(tmp_path / "model.gguf", seed=1, never_ends=True)
+    other = write_tiny_model(tmp_path / "other.gguf", seed=2, never_ends=True)
+    texts = []
+    for _ in range(2):
+        message = answer(engine, new_conversation(store, path, "Hello"))
+        assert message is not None
+        texts.append(message.text)
+        if other.exists():
+            other.replace(path)
+    assert texts[0] != texts[1]
+
+
 def test_model_file_deleted_gives_file_gone_and_keeps_the_prompt(
     engine: ChatEngine, store: ConversationStore, tmp_path: Path
 ) -> None:
