@@ -1,7 +1,7 @@
 """The memory formula: what a model with its context will take.
 
 A first, plain version: weights, KV cache and a flat allowance for everything else. May import
-`app.core`, `app.gguf`, `app.hardware`. Main entries: `estimate`, `require_memory`.
+`app.core` and `app.gguf`. Main entries: `estimate`, `require_memory`.
 """
 
 from app.memory.estimate import MemoryEstimate, default_context_length, estimate

@@ -10,26 +10,20 @@ from app.gguf import ModelFacts
 from app.memory.estimate import estimate
 
 
-def require_memory(
-    models: Sequence[tuple[ModelFacts, int]], available_bytes: int, freed_bytes: int = 0
-) -> None:
-    """Raises TooLittleMemory when `models`, each with its context length, do not fit together.
-
-    `freed_bytes`: what unloading the models they replace will give back.
-    """
-    free = available_bytes + freed_bytes
+def require_memory(models: Sequence[tuple[ModelFacts, int]], available_bytes: int) -> None:
+    """Raises TooLittleMemory when `models`, each with its context length, do not fit together."""
     needed = sum(estimate(facts, context_length).total_bytes for facts, context_length in models)
-    if needed <= free:
+    if needed <= available_bytes:
         return
     if len(models) == 1:
         facts, context_length = models[0]
         raise TooLittleMemory(
             f"{facts.path.stem} needs about {format_bytes(needed)} of memory with a context of "
-            f"{context_length} tokens; {format_bytes(free)} are free.",
-            "Choose a smaller quantization or a shorter context, or close other programs.",
+            f"{context_length} tokens; {format_bytes(available_bytes)} are free.",
+            "Choose a smaller quantization, or close other programs.",
         )
     raise TooLittleMemory(
         f"These {len(models)} models need about {format_bytes(needed)} of memory together; "
-        f"{format_bytes(free)} are free.",
+        f"{format_bytes(available_bytes)} are free.",
         "Compare fewer models or smaller quantizations, or close other programs.",
     )

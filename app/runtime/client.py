@@ -203,7 +203,7 @@ class Worker:
         self._readers[1].join(timeout=1.0)
         return WorkerDied(
             f"The runtime that ran the model ended unexpectedly ({_ending(self._process.returncode)}).",
-            "Try again; if it happens again, choose a smaller context or a smaller quantization.",
+            "Try again; if it happens again, choose a smaller quantization or close other programs.",
             self.log,
         )
 

@@ -94,12 +94,10 @@ class LoadProgress(_Message, frozen=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What was loaded. `memory_bytes`: resident memory of the worker right after loading."""
+    """What was loaded. `memory_bytes`: of the worker after loading, each weight counted once."""
 
     context_length: int
-    load_s: float
     memory_bytes: int
-    has_template: bool
 
 
 class Loaded(_Message, frozen=True):
@@ -126,7 +124,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
     `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
-    the first token; `memory_bytes` the worker's resident memory at the end.
+    the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended), 'length' (max_tokens), 'context' (the context is
     full), 'cancelled'.
     """

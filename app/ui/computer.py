@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QV
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.ui import jobs
-from app.ui.parts import ElidedLabel, Glyph, label
+from app.ui.parts import ElidedLabel, Glyph, label, plain_tip
 
 if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
     from app.hardware import Accelerator, Cpu, Machine, Memory
@@ -53,7 +53,7 @@ class Segment(QWidget):
 
     def show_facts(self, facts: str, tip: str) -> None:
         self._facts.setText(facts)
-        self.setToolTip(tip)
+        self.setToolTip(plain_tip(tip))
         self.setAccessibleName(f"{self._name.text()}: {facts}")
 
     def show_level(self, used: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
@@ -39,7 +40,7 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent) -> None:
         shown = self.fontMetrics().elidedText(self.text(), self._elide, self.contentsRect().width())
         if shown != self.text() and not self.toolTip():
-            self.setToolTip(self.text())
+            self.setToolTip(plain_tip(self.text()))
         with QPainter(self) as painter:
             painter.setPen(self.palette().color(self.foregroundRole()))
             painter.drawText(self.contentsRect(), self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)
@@ -105,7 +106,7 @@ def button(
         made.setIcon(icons.icon(glyph, "on_accent" if role == "primary" else "text"))
         made.setIconSize(QSize(24, 18))  # wider than the glyph: the style leaves no gap before the text
     made.clicked.connect(lambda: action())
-    made.setToolTip(tip or text)
+    made.setToolTip(plain_tip(tip or text))
     if shortcut is not None:
         set_shortcut(made, shortcut)
     return made
@@ -117,7 +118,7 @@ def icon_button(glyph: str, name: str, action: Callable[[], object], *, tip: str
     made.setProperty("role", "icon")
     made.setIcon(icons.icon(glyph))
     made.setAccessibleName(name)
-    made.setToolTip(tip or name)
+    made.setToolTip(plain_tip(tip or name))
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     made.clicked.connect(lambda: action())
@@ -134,6 +135,22 @@ def set_shortcut(control: QPushButton | QToolButton, keys: str | QKeySequence.St
 def with_keys(text: str, sequence: QKeySequence) -> str:
     """`Add folder (Ctrl+O)`, in the platform's way of writing keys."""
     return f"{text} ({sequence.toString(QKeySequence.SequenceFormat.NativeText)})"
+
+
+def plain_tip(text: str) -> str:
+    """A tooltip that shows exactly `text`. For all that comes from files, models, conversations and faults.
+
+    Qt guesses whether a tooltip is rich text, and rich text makes it open the files that images are in. Where
+    it could guess so, it gets rich text in which nothing is markup.
+    """
+    if "<" not in text and "&" not in text:
+        return text
+    return f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'
+
+
+def without_mnemonics(text: str) -> str:
+    """For menus and buttons that carry a name from elsewhere: `&` would underline the letter behind it."""
+    return text.replace("&", "&&").replace("\t", " ")
 
 
 def spread() -> QWidget:

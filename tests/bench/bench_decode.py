@@ -82,7 +82,7 @@ def _llama_bench(options: argparse.Namespace, model: Path, depth: int) -> float:
 
 
 def _worker(model: Path, threads: int, tokens: int, sampling: Sampling) -> GenerationStatistics:
-    with LoadedModel.load(model, LoadSettings(context_length=512, threads=threads)) as loaded:
+    with LoadedModel.load(model, LoadSettings(context_length=256, threads=threads)) as loaded:
         limited = Sampling(temperature=sampling.temperature, seed=sampling.seed, max_tokens=tokens)
         for event in loaded.generate([ChatMessage("user", "Go on.")], limited):
             if isinstance(event, Generation):

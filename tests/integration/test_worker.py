@@ -14,14 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.convert import quantize
 from app.core.errors import Cancelled, EnvironmentFault, FileGone, LoadFailed, UnknownArchitecture, WorkerDied
-from app.core.jobs import CancelToken
+from app.core.jobs import CancelToken, Job, JobControl
 from app.runtime import Generation, LoadedModel, LoadSettings, Worker, client, start_worker
 from app.runtime.protocol import Describe, Described, LoadProgress, Piece, PromptProgress
 from tests.helpers.answers import ask, events, greedy, talk
 from tests.helpers.command_line import KILLED
 from tests.helpers.raw_gguf import llama_header
-from tests.helpers.tiny_gguf import write_tiny_model
+from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
 SETTINGS = LoadSettings(context_length=512, threads=1)
 LONG_SETTINGS = LoadSettings(context_length=4096, threads=1)
@@ -55,8 +56,25 @@ def test_load_tells_progress_and_what_was_loaded(tiny: Path) -> None:
     assert fractions == sorted(fractions)
     assert all(0 <= fraction <= 1 for fraction in fractions)
     assert description.context_length == 512
-    assert description.has_template
     assert not model.alive
+
+
+def test_memory_in_use_counts_each_weight_once_whatever_the_runtime_repacks(tmp_path: Path) -> None:
+    source = write_random_model(tmp_path / "random-f16.gguf", parameters=80_000_000)
+    sizes, memory = [], []
+    for name in ("Q8_0", "Q4_K_M"):
+
+        def work(control: JobControl, name: str = name) -> Path:
+            return quantize(source, name, tmp_path, control)
+
+        path = Job("quantize", work).start().result()
+        sizes.append(path.stat().st_size)
+        with LoadedModel.load(path, SETTINGS) as model:
+            memory.append(model.description.memory_bytes)
+    saved = sizes[0] - sizes[1]
+    # Half of it: tensors that llama.cpp never touches in the warm-up are not in memory yet.
+    assert memory[0] - memory[1] > saved / 2
+
 
 
 def test_close_ends_the_process_and_may_be_repeated(tiny: Path) -> None:

@@ -9,23 +9,24 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import llama_cpp
-import psutil
 
 from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Generated, GenerationStatistics, Piece, PromptProgress, Reply
 from app.runtime.worker.loading import BATCH_TOKENS, LlamaModel
-from app.runtime.worker.sampling import SamplerChain
+from app.runtime.worker.sampling import Sampler, make_sampler
 from app.runtime.worker.templates import render_prompt
 from app.runtime.worker.text_stream import TextStream
 
 if TYPE_CHECKING:
     from app.runtime.worker.main import StopFlag
 
-FRAME_S = 1 / 60
-"""Text is sent at most once per display frame."""
+FRAME_S = 1 / 30
+"""Text is sent at most once in two display frames: each message wakes the application, which on a
+machine with all cores computing costs the answer itself more time than anyone sees in the text."""
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -53,7 +54,7 @@ def generate(
     if len(tokens) >= model.context_length:
         raise PromptTooLong(
             f"This conversation has {len(tokens)} tokens; the context holds {model.context_length}.",
-            "Start a new chat, shorten the prompt, or choose a larger context length.",
+            "Start a new chat or shorten the prompt.",
         )
     model.conversation = None  # should anything go wrong from here on
     answer = _Answer(model, request, arrived_at, report, stop)
@@ -123,13 +124,13 @@ class _Answer:
     def decode(self) -> None:
         if self._stop.is_set():
             return
-        with SamplerChain(self._sampling, self._model.vocabulary.size) as chain:
+        with closing(make_sampler(self._sampling, self._model.vocabulary.size)) as sampler:
             try:
-                self._decode_tokens(chain)
+                self._decode_tokens(sampler)
             except _Stopped:
                 self._finish_reason = "cancelled"
 
-    def _decode_tokens(self, chain: SamplerChain) -> None:
+    def _decode_tokens(self, sampler: Sampler) -> None:
         vocabulary, context, cached = self._model.vocabulary, self._model.context, self._model.cached_tokens
         limit = self._sampling.max_tokens or self._model.context_length
         stream = TextStream()
@@ -140,7 +141,7 @@ class _Answer:
         decode = llama_cpp.llama_decode
         try:
             while True:
-                token = chain.sample(context)
+                token = sampler.sample(context)
                 now = time.perf_counter()
                 if self._first_token_at is None:
                     self._first_token_at = now
@@ -186,11 +187,11 @@ class _Answer:
         if code == DECODE_NO_SLOT:
             raise PromptTooLong(
                 f"The context of {self._model.context_length} tokens is full.",
-                "Start a new chat, or choose a larger context length.",
+                "Start a new chat.",
             )
         raise LoadFailed(
             f"llama.cpp could not evaluate the prompt (code {code}).",
-            "Try again; if it happens again, choose a smaller context.",
+            "Try again; if it happens again, choose another model.",
         )
 
     def statistics(self) -> GenerationStatistics:
@@ -206,7 +207,7 @@ class _Answer:
             prompt_tokens_per_s=self._evaluated_tokens / self._prompt_s if self._prompt_s > 0 else 0.0,
             time_to_first_token_s=(first or time.perf_counter()) - self._arrived_at,
             tokens_per_s=max(intervals, 0) / decode_s if decode_s > 0 else 0.0,
-            memory_bytes=psutil.Process().memory_info().rss,
+            memory_bytes=self._model.memory_in_use(),
             seed=self._sampling.seed,
             finish_reason=self._finish_reason,
         )

@@ -15,7 +15,8 @@ import psutil
 from app.core.errors import Cancelled, EnvironmentFault, FileGone, LoadFailed, UnknownArchitecture
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
-from app.runtime.worker.log import recent_lines
+from app.runtime.worker.buffers import BufferLog
+from app.runtime.worker.log import listening, recent_lines
 from app.runtime.worker.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -32,16 +33,20 @@ class LlamaModel:
     all or, where the last of them was shown but not evaluated, all but one.
     """
 
-    def __init__(self, model: object, context: object, settings: LoadSettings) -> None:
+    def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
         self._model = model
+        self._repacked_bytes = repacked_bytes
         self.context = context
-        self.settings = settings
         self.memory = llama_cpp.llama_get_memory(context)
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
         self.context_length = int(llama_cpp.llama_n_ctx(context))
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
         self.cached_tokens: list[int] = []
         self.conversation: tuple[str, list[int]] | None = None
+
+    def memory_in_use(self) -> int:
+        """Bytes of this process in memory, each weight counted once (see `BufferLog`)."""
+        return int(psutil.Process().memory_info().rss) - self._repacked_bytes
 
     def free(self) -> None:
         llama_cpp.llama_free(self.context)
@@ -53,13 +58,14 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
 
     Raises Cancelled, UnknownArchitecture, LoadFailed, FileGone.
     """
-    started = time.perf_counter()
     if not os.path.exists(request.path):
         raise FileGone(
             f"{encodable(os.fsdecode(request.path))} is not there any more.",
             "Refresh the library or pick the file again.",
         )
-    model = _load_weights(request, report, stop)
+    buffers = BufferLog()
+    with listening(buffers.read):
+        model = _load_weights(request, report, stop)
     context = _make_context(model, request.settings, stop)
     if not _can_generate(model, context):
         llama_cpp.llama_free(context)
@@ -68,16 +74,14 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
             "This model does not write text: it is made for embeddings, translation or another use.",
             "Choose a chat model.",
         )
-    loaded = LlamaModel(model, context, request.settings)
+    loaded = LlamaModel(model, context, buffers.repacked_bytes)
     _warm_up(loaded)
     if stop.is_set():
         loaded.free()
         raise Cancelled
     description = ModelDescription(
         context_length=loaded.context_length,
-        load_s=time.perf_counter() - started,
-        memory_bytes=psutil.Process().memory_info().rss,
-        has_template=loaded.chat_template is not None,
+        memory_bytes=loaded.memory_in_use(),
     )
     return loaded, Loaded(model=description)
 
@@ -123,7 +127,7 @@ def _make_context(model: object, settings: LoadSettings, stop: StopFlag) -> obje
         llama_cpp.llama_model_free(model)
         raise LoadFailed(
             f"llama.cpp could not make a context of {settings.context_length} tokens.",
-            "Choose a smaller context length, or close other programs.",
+            "Close other programs, or choose a smaller model.",
         )
     return context
 
@@ -171,7 +175,7 @@ def _load_fault(log: tuple[str, ...]) -> EnvironmentFault:
     if re.search(r"unable to allocate|failed to allocate|out of memory", text):
         return LoadFailed(
             "llama.cpp could not get the memory this model needs.",
-            "Choose a smaller quantization or a smaller context, or close other programs.",
+            "Choose a smaller quantization, or close other programs.",
         )
     reasons = re.findall(r"error loading model: (.+)", text)
     reason = f" ({reasons[-1].strip()})" if reasons else ""

@@ -1,14 +1,46 @@
-"""llama.cpp's sampler chain, in llama.cpp's own order."""
+"""Choosing the next token: llama.cpp's sampler chain, in llama.cpp's own order."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import llama_cpp
+import numpy as np
 
 from app.runtime.protocol import Sampling
 
 
+class Sampler(Protocol):
+    def sample(self, context: object) -> int:
+        """The next token after the last decoded one."""
+
+    def close(self) -> None:
+        """Frees what is native."""
+
+
+def make_sampler(sampling: Sampling, vocabulary_size: int) -> Sampler:
+    """One for one answer."""
+    if sampling.temperature <= 0 and sampling.repeat_penalty == 1.0:
+        return LikeliestToken(vocabulary_size)
+    return SamplerChain(sampling, vocabulary_size)
+
+
+class LikeliestToken:
+    """Greedy, straight from the logits: the chain would first copy all of them into a list of
+    candidates, which takes longer than to find the largest. Of equal ones the first, as there."""
+
+    def __init__(self, vocabulary_size: int) -> None:
+        self._shape = (vocabulary_size,)
+
+    def sample(self, context: object) -> int:
+        return int(np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), self._shape).argmax())
+
+    def close(self) -> None:
+        pass
+
+
 class SamplerChain:
-    """One chain for one answer. Use as a context manager: it frees the native chain."""
+    """llama.cpp's chain for the settings of one answer."""
 
     def __init__(self, sampling: Sampling, vocabulary_size: int) -> None:
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
@@ -16,13 +48,9 @@ class SamplerChain:
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
     def sample(self, context: object) -> int:
-        """The next token after the last decoded one."""
         return int(llama_cpp.llama_sampler_sample(self._chain, context, -1))
 
-    def __enter__(self) -> SamplerChain:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)
 
 

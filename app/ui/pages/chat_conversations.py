@@ -38,6 +38,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QToolTip
 
 from app.ui import icons, theme
+from app.ui.parts import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -285,7 +286,7 @@ def relative_time(then: float, now: float | None = None) -> str:
 
 def _tip(line: Line) -> str:
     when = QLocale().toString(QDateTime.fromSecsSinceEpoch(int(line.used_at)), QLocale.FormatType.ShortFormat)
-    return f"{line.title}\n{line.model}\n{when}"
+    return plain_tip(f"{line.title}\n{line.model}\n{when}")
 
 
 def _elided(text: str, font: Any, width: int) -> str:

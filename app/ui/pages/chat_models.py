@@ -37,7 +37,7 @@ from app.core.jobs import Progress
 from app.core.units import format_bytes
 from app.ui import icons, theme
 from app.ui.pages.chat_messages import describe_progress
-from app.ui.parts import ElidedLabel, icon_button, label, set_shortcut
+from app.ui.parts import ElidedLabel, icon_button, label, plain_tip, set_shortcut, without_mnemonics
 
 if TYPE_CHECKING:
     from app.library import LibraryEntry
@@ -101,11 +101,12 @@ class ChatHead(QFrame):
         facts = entry.facts if entry else None
         name = (facts.name if facts else None) or (path.stem if path else self.tr("Choose a model"))
         metrics = QFontMetrics(theme.font("body", strong=True))
-        self.model_button.setText(metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260))
+        shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260)
+        self.model_button.setText(without_mnemonics(shown))
         self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
         words = [facts.quantization or "", format_bytes(facts.file_bytes)] if facts else []
         self._facts.setText(self.tr("Not found") if is_gone else " · ".join(filter(None, words)))
-        self._facts.setToolTip(str(path) if is_gone else "")
+        self._facts.setToolTip(plain_tip(str(path)) if is_gone else "")
         self._facts.setProperty("role", "warning" if is_gone else "muted")
         self._facts.style().polish(self._facts)
 
@@ -122,7 +123,7 @@ class ChatHead(QFrame):
         words = describe_progress(progress)
         self._state.setText(self.tr("Loading the model"))
         self._bar.setAccessibleName(words)
-        self._bar.setToolTip(words)
+        self._bar.setToolTip(plain_tip(words))
         fraction = progress.fraction
         self._bar.setRange(0, 0 if fraction is None else 1000)
         if fraction is not None:
@@ -208,7 +209,7 @@ class ModelPicker(QFrame):
             if all(word in text.casefold() for word in words):
                 item = QStandardItem(text)
                 item.setData(entry, ENTRY_ROLE)
-                item.setToolTip(str(entry.path))
+                item.setToolTip(plain_tip(str(entry.path)))
                 self._rows.appendRow(item)
                 if entry.path == self._current:
                     self.list.setCurrentIndex(item.index())

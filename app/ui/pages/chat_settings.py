@@ -28,7 +28,7 @@ from app.core.units import format_bytes, format_count
 from app.gguf import ModelFacts
 from app.memory import default_context_length
 from app.runtime import Sampling
-from app.ui.parts import ElidedLabel, button, icon_button, label
+from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip
 
 WIDTH_PX = 296
 FIELD_PX = 104
@@ -172,7 +172,7 @@ class SettingsDrawer(QFrame):
         for row, (name, value, tip) in enumerate(_facts_of(facts) if facts else ()):
             self._facts.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             shown = ElidedLabel(value, elide=Qt.TextElideMode.ElideMiddle)
-            shown.setToolTip(tip)
+            shown.setToolTip(plain_tip(tip))
             shown.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._facts.addWidget(shown, row, 1)
         self._no_facts.setVisible(facts is None)

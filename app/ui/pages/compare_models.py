@@ -13,6 +13,7 @@ from app.core.jobs import Job, JobControl
 from app.library import LibraryEntry, scan
 from app.ui import jobs
 from app.ui.pages.compare_picker import name_of
+from app.ui.parts import without_mnemonics
 from app.ui.services import Services
 
 
@@ -139,7 +140,7 @@ def _add(
     take: Callable[[Sequence[LibraryEntry]], object],
     models: Sequence[LibraryEntry],
 ) -> None:
-    menu.addAction(words).triggered.connect(lambda: take(models))
+    menu.addAction(without_mnemonics(words)).triggered.connect(lambda: take(models))
 
 
 def _tr(text: str) -> str:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.core.units import format_bytes
 from app.library import LibraryEntry
 from app.ui import theme
+from app.ui.parts import plain_tip
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole
 LIST_WIDTH_PX = 400
@@ -74,7 +75,7 @@ class ModelPicker(QComboBox):
         self.clear()
         for entry in shown:
             self.addItem(f"{name_of(entry)} · {details_of(entry)}", entry)
-            self.setItemData(self.count() - 1, str(entry.path), Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, plain_tip(str(entry.path)), Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(-1)
         if kept is not None:
             self.choose(kept.path)
@@ -86,7 +87,8 @@ class ModelPicker(QComboBox):
                 break
         self._before = self.currentIndex()
         entry = self.entry
-        self.setToolTip(f"{label_of(entry)}\n{entry.path}" if entry else self.tr("Choose a model"))
+        tip = f"{label_of(entry)}\n{entry.path}" if entry else self.tr("Choose a model")
+        self.setToolTip(plain_tip(tip))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # turning the wheel over a pane must not change its model

@@ -23,7 +23,7 @@ from app.compare import PaneAnswer
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
 from app.ui.pages.compare_answer import AnswerView
-from app.ui.parts import Glyph, button, icon_button, label
+from app.ui.parts import Glyph, button, icon_button, label, plain_tip
 
 LONGEST_PROMPT_SHOWN = 240
 LOG_LINES_SHOWN = 8
@@ -61,7 +61,7 @@ class FaultCard(QFrame):
         head.setSpacing(8)
         head.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
         sentence = label(message, "strong", wrap=True)
-        sentence.setToolTip(fault.message if message != fault.message else "")
+        sentence.setToolTip(plain_tip(fault.message) if message != fault.message else "")
         head.addWidget(sentence, 1)
         column.addLayout(head)
         if fault.hint:
@@ -221,7 +221,7 @@ class Turn(QWidget):
         bubble = QFrame()
         bubble.setProperty("role", "prompt")
         bubble.setLayout(inside)
-        bubble.setToolTip(self.prompt if shown != self.prompt.strip() else "")
+        bubble.setToolTip(plain_tip(self.prompt) if shown != self.prompt.strip() else "")
         bubble.setAccessibleName(self.tr("Prompt: {prompt}").format(prompt=shown))
         self._status = label("", "caption")
         self._bar = QProgressBar()

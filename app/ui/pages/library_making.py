@@ -17,7 +17,7 @@ from app.core.jobs import Job, JobControl, Progress
 from app.core.units import format_bytes, format_duration
 from app.ui import jobs
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, Glyph, button, label
+from app.ui.parts import ElidedLabel, Glyph, button, label, plain_tip, without_mnemonics
 
 if TYPE_CHECKING:
     from app.convert import Quantization
@@ -195,7 +195,7 @@ def _make_action(menu: QMenu, row: Row, kind: Quantization, start: Callable[[Row
     if kind.needs_importance_matrix:
         tip = _tr("{tip}\nNeeds an importance matrix, which Nibble cannot make yet.").format(tip=tip)
         action.setEnabled(False)
-    action.setToolTip(tip)
+    action.setToolTip(plain_tip(tip))
     action.triggered.connect(lambda: start(row, kind.name))
     return action
 
@@ -206,7 +206,7 @@ def _add_explanation(menu: QMenu, row: Row) -> None:
         text = _tr("{type} is quantized already: start from an F32, F16 or BF16 file").format(
             type=row.quantization
         )
-    menu.addAction(text).setEnabled(False)
+    menu.addAction(without_mnemonics(text)).setEnabled(False)
 
 
 def _tr(text: str) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label
+from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label, plain_tip
 
 WORDS_PX = 440
 
@@ -23,14 +23,14 @@ class Chip(QFrame):
     ) -> None:
         super().__init__()
         self.setProperty("role", "chip")
-        self.setToolTip(tip)
+        self.setToolTip(plain_tip(tip))
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 2, 2, 2)
         row.setSpacing(6)
         row.addWidget(Glyph(glyph, "muted", 16))
         words = ElidedLabel(text, elide=Qt.TextElideMode.ElideMiddle)
-        words.setToolTip(tip)
+        words.setToolTip(plain_tip(tip))
         row.addWidget(words)
         close = icon_button("x", remove_name, remove)
         close.setFixedSize(24, 24)

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 
 from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes, format_count
+from app.ui.parts import plain_tip
 
 if TYPE_CHECKING:  # the library is imported by the job that scans, not by the window that opens
     from app.library import LibraryEntry
@@ -229,9 +230,9 @@ def _text(row: Row, column: Column) -> str:
 
 def _tip(row: Row, column: Column) -> str | None:
     if row.fault is not None:
-        return f"{row.path}\n{row.fault.message}\n{row.fault.hint}".strip()
+        return plain_tip(f"{row.path}\n{row.fault.message}\n{row.fault.hint}".strip())
     if column is Column.MODEL:
-        return f"{row.title}\n{row.path}"
+        return plain_tip(f"{row.title}\n{row.path}")
     if column is Column.QUANTIZATION:
         return _tr("{bits:.2f} bits per weight").format(bits=row.bits_per_weight)
     if column is Column.PARAMETERS:

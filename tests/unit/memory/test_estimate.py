@@ -85,7 +85,6 @@ def test_default_context_of_header_that_does_not_say_is_4096(tmp_path: Path) -> 
 def test_model_that_just_fits_is_let_through_and_one_byte_less_is_not(llama_3_8b: ModelFacts) -> None:
     need = estimate(llama_3_8b, 4096).total_bytes
     require_memory([(llama_3_8b, 4096)], need)
-    require_memory([(llama_3_8b, 4096)], need - 1000, freed_bytes=1000)
     with pytest.raises(TooLittleMemory):
         require_memory([(llama_3_8b, 4096)], need - 1)
 
