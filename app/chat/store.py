@@ -7,22 +7,23 @@ when the store is opened, joined, and marked as cut off.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
-import psutil
 
 from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, Sampling
 from app.storage import open_database, transaction
+from app.storage.processes import is_alive, this_process
+
+T = TypeVar("T")
 
 TITLE_CHARACTERS = 60
-SAME_START_S = 2.0
 
 
 class MessageState(Enum):
@@ -166,7 +167,7 @@ class ConversationStore:
                 (
                     conversation_id,
                     MessageState.STREAMING.value,
-                    _this_process(),
+                    this_process(),
                     model_name,
                     quantization,
                     time.time(),
@@ -180,7 +181,7 @@ class ConversationStore:
         rows = self._connection.execute(
             "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
         ).fetchall()
-        orphans = [row["id"] for row in rows if not _is_alive(row["writer"])]
+        orphans = [row["id"] for row in rows if not is_alive(row["writer"])]
         for message_id in orphans:
             self.end_answer(message_id, MessageState.CUT_OFF, None)
         return len(orphans)
@@ -223,7 +224,7 @@ class ConversationStore:
             created_at=row["created_at"],
             model_name=row["model_name"],
             quantization=row["quantization"],
-            statistics=msgspec.json.decode(statistics, type=GenerationStatistics) if statistics else None,
+            statistics=_decoded(statistics, GenerationStatistics) if statistics else None,
         )
 
     def _pieces(self, message_id: int) -> str:
@@ -255,31 +256,20 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         title=row["title"],
         model_path=Path(row["model_path"]),
         system_prompt=row["system_prompt"],
-        sampling=msgspec.json.decode(row["sampling"], type=Sampling),
+        sampling=_decoded(row["sampling"], Sampling) or Sampling(),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
 
 
+def _decoded(document: str, kind: type[T]) -> T | None:
+    """None for what another version of Nibble wrote in a form this one does not know."""
+    try:
+        return msgspec.json.decode(document, type=kind)
+    except msgspec.DecodeError:  # ValidationError is one, too
+        return None
+
+
 def _title(prompt: str) -> str:
     line = " ".join(prompt.split())
     return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
-
-
-def _this_process() -> str:
-    # A process id alone is reused by the system; with its start time it is not.
-    return f"{os.getpid()} {psutil.Process().create_time():.2f}"
-
-
-def _is_alive(writer: str | None) -> bool:
-    if writer is None:
-        return False
-    pid, started = writer.split()
-    try:
-        process = psutil.Process(int(pid))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        # Not to the digit: the system may set its clock meanwhile, and start times follow it.
-        return abs(process.create_time() - float(started)) < SAME_START_S
-    except psutil.Error:
-        return False

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.models import chat_model_named
-from app.cli.running import JsonOption, engine_command, print_json, run_job
+from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
-from app.core.errors import Cancelled
+from app.cli.terminal import printable
+from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import ModelFacts
@@ -41,10 +43,13 @@ def chat(
         if prompt is None:
             _converse(loaded, opening, sampling)
             return
-        generation = _answer(loaded, [*opening, ChatMessage("user", prompt)], sampling, stream=not as_json)
+        messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
+            generation = _answer(loaded, messages, sampling, lambda text: None)
             print_json({"model": facts.path.stem, **_document(generation)})
         else:
+            generation = _answer(loaded, messages, sampling, _print_piece)
+            print()
             _print_statistics(generation)
 
 
@@ -71,19 +76,37 @@ def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Samplin
             return
         if not line.strip():
             continue
+        pieces: list[str] = []
+
+        def show(text: str, pieces: list[str] = pieces) -> None:
+            pieces.append(text)
+            _print_piece(text)
+
         messages.append(ChatMessage("user", line))
         try:
-            generation = _answer(model, messages, sampling, stream=True)
+            generation = _answer(model, messages, sampling, show)
         except (KeyboardInterrupt, Cancelled):
             print()
-            messages.pop()
+            if pieces:  # the person has read it, and may ask about it
+                messages.append(ChatMessage("assistant", "".join(pieces)))
+            else:
+                messages.pop()
             continue
+        except EnvironmentFault as fault:
+            if pieces:
+                print()
+            messages.pop()
+            if not model.alive:
+                raise
+            print_fault(fault)
+            continue
+        print()
         messages.append(ChatMessage("assistant", generation.text))
         _print_statistics(generation)
 
 
 def _answer(
-    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, *, stream: bool
+    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, show: Callable[[str], None]
 ) -> Generation:
     def work(control: JobControl) -> Generation:
         for event in model.generate(messages, sampling, control.cancel):
@@ -93,14 +116,11 @@ def _answer(
                 return event
         raise AssertionError("generate() ends with a Generation")
 
-    def show(value: object) -> None:
-        if stream:
-            print(value, end="", flush=True)
+    return run_job("answer", work, lambda value: show(str(value)))
 
-    generation = run_job("answer", work, show)
-    if stream:
-        print()
-    return generation
+
+def _print_piece(text: str) -> None:
+    print(printable(text, lines=True), end="", flush=True)
 
 
 def _print_statistics(generation: Generation) -> None:

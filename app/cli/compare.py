@@ -9,6 +9,7 @@ import typer
 from app.cli.models import chat_model_named
 from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
+from app.cli.terminal import printable
 from app.compare import Comparison, PaneAnswer, first_difference
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
@@ -91,12 +92,13 @@ def _divergence(entries: list[LibraryEntry], answers: tuple[PaneAnswer, ...]) ->
 
 def _text(entry: LibraryEntry, answer: PaneAnswer) -> str:
     size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
-    head = f"── {entry.name}  {entry.quantization or ''}  {size}"
+    head = printable(f"── {entry.name}  {entry.quantization or ''}  {size}", lines=False)
+    text = printable(answer.text, lines=True)
     if answer.statistics is None:
-        return f"{head}\n{answer.text}\n"
+        return f"{head}\n{text}\n"
     statistics = answer.statistics
     return (
-        f"{head}\n{answer.text}\n"
+        f"{head}\n{text}\n"
         f"[{statistics.tokens} tokens, {format_rate(statistics.tokens_per_s)}, "
         f"first token after {format_duration(statistics.time_to_first_token_s)}, "
         f"{format_bytes(statistics.memory_bytes)} in use]\n"

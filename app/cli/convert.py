@@ -9,6 +9,7 @@ import typer
 
 from app.cli.models import model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
+from app.cli.terminal import printable
 from app.convert import quantization_named, quantize
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
@@ -58,4 +59,5 @@ def convert(
         return
     for facts in outputs:
         bits = f"{facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
-        print(f"{facts.path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")
+        path = printable(str(facts.path), lines=False)
+        print(f"{path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")

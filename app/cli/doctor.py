@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from app.cli.running import JsonOption, engine_command, print_json
+from app.cli.terminal import printable
 from app.core.units import format_bytes
-from app.hardware import Machine, probe
+from app.hardware import Accelerator, Machine, probe
 from app.runtime.client import start_worker
-from app.runtime.protocol import Describe, Described
+from app.runtime.protocol import Describe, Described, Device
 
 
 @engine_command
@@ -18,10 +21,31 @@ def doctor(as_json: JsonOption = False) -> None:
     with start_worker() as worker:
         runtime = worker.call_for(Describe())
     assert isinstance(runtime, Described)
+    machine = replace(machine, notes=machine.notes + notes_on_unused(machine.accelerators, runtime.devices))
     if as_json:
         print_json(_document(machine, runtime))
     else:
-        print(_text(machine, runtime))
+        print(printable(_text(machine, runtime), lines=True))
+
+
+def notes_on_unused(accelerators: Iterable[Accelerator], devices: Iterable[Device]) -> tuple[str, ...]:
+    """One sentence for each accelerator of this machine that the runtime has no device for."""
+    usable = [device for device in devices if device.kind in ("gpu", "igpu")]
+    unused = dict.fromkeys(
+        accelerator.name
+        for accelerator in accelerators
+        if not any(_is_same(accelerator, device) for device in usable)
+    )
+    end = "." if usable else ": models run on the processor."
+    return tuple(f"The runtime in this build cannot use {name}{end}" for name in unused)
+
+
+def _is_same(accelerator: Accelerator, device: Device) -> bool:
+    if accelerator.backend == "Metal":  # a Mac has one, which ggml calls by its chip's name
+        return device.backend in ("Metal", "MTL")
+    # One name may be longer: a slice of a card carries the card's name and its own size.
+    name, other = accelerator.name.casefold(), (device.description or device.name).casefold()
+    return bool(other) and (name in other or other in name)
 
 
 def _document(machine: Machine, runtime: Described) -> dict[str, Any]:

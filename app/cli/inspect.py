@@ -8,6 +8,7 @@ import typer
 
 from app.cli.models import model_named
 from app.cli.running import JsonOption, engine_command, print_json
+from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
 from app.gguf import ModelFacts
 
@@ -67,7 +68,7 @@ def _text(facts: ModelFacts) -> str:
         + (f" in {len(facts.files)} files" if len(facts.files) > 1 else ""),
         "File": str(facts.path),
     }
-    return "\n".join(f"{name:<14}{value}" for name, value in rows.items())
+    return "\n".join(f"{name:<14}{printable(value, lines=False)}" for name, value in rows.items())
 
 
 def _number(value: int | None) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.cli.running import JsonOption, engine_command, print_json
+from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
 from app.library import LibraryEntry, library_folders, scan
 from app.storage import data_folder, load_settings
@@ -38,7 +40,7 @@ def list_models(as_json: JsonOption = False) -> None:
     elif not problems:
         print(f"No models yet. Put .gguf files into {data.models}, or add a folder in the window.")
     for entry in problems:
-        print(f"{entry.name}: {entry.fault}")
+        print(printable(f"{entry.name}: {entry.fault}", lines=False))
 
 
 def _document(entry: LibraryEntry) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def _table(models: list[LibraryEntry]) -> Table:
         facts = entry.facts
         assert facts is not None
         table.add_row(
-            entry.name,
+            Text(printable(entry.name, lines=False)),  # in a plain str, rich would look for markup
             facts.quantization or "–",
             format_count(facts.parameters),
             format_bytes(facts.file_bytes),

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import Ended, Job, JobControl
 from app.core.jobs import Progress as JobProgress
@@ -62,9 +63,9 @@ def engine_command(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def print_fault(fault: EnvironmentFault) -> None:
-    print(f"nibble: {fault.message}", file=sys.stderr)
+    print(f"nibble: {printable(fault.message, lines=False)}", file=sys.stderr)
     if fault.hint:
-        print(f"        {fault.hint}", file=sys.stderr)
+        print(f"        {printable(fault.hint, lines=False)}", file=sys.stderr)
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -113,21 +114,22 @@ class _ProgressLine:
     def show(self, progress: JobProgress) -> None:
         if not self._console.is_terminal:
             return
+        stage = printable(progress.stage, lines=False)
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.fields[left]}"),
                 console=self._console,
                 transient=True,
             )
-            self._task = self._bar.add_task(progress.stage, total=None, left="")
+            self._task = self._bar.add_task(stage, total=None, left="")
             self._bar.start()
         assert self._task is not None
         left = f"{format_duration(progress.left_s)} left" if progress.left_s is not None else ""
         self._bar.update(
             self._task,
-            description=progress.stage,
+            description=stage,
             completed=progress.done,
             total=progress.total or None,
             left=left,

@@ -67,7 +67,10 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         raise from_os_error(error, folder, writing=True) from error
     _require_space(facts, kind, folder)
     with finished_file(target) as partial:
-        partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
+        try:
+            partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
+        except OSError as error:
+            raise from_os_error(error, target, writing=True) from error
         _run(facts, kind, partial, control, threads)
         _require_whole(partial, target)
     return target

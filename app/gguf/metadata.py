@@ -14,7 +14,6 @@ from app.gguf.header import ByteOrder, KeepArray, MetadataValue, Scalar, Skipped
 
 _SMALLEST_KEY_BYTES = 8 + 1 + 4 + 1
 _MOST_KEYS = 1 << 16
-_MAX_ARRAY_DEPTH = 4
 _BLOCK = 64
 
 _STRING = 8
@@ -29,7 +28,6 @@ _TYPE_NAMES = {
     6: "float32",
     7: "bool",
     _STRING: "string",
-    _ARRAY: "array",
     10: "uint64",
     11: "int64",
     12: "float64",
@@ -63,40 +61,22 @@ def _read_scalar(cursor: Cursor, key: str, kind: int) -> Scalar:
 
 
 def _read_array(cursor: Cursor, key: str, keep_array: KeepArray) -> tuple[Scalar, ...] | SkippedArray:
-    kind, count = _array_head(cursor, key)
-    if kind == _ARRAY or not keep_array(key, count):
-        _skip_elements(cursor, key, kind, count, depth=1)
+    kind, count = cursor.take(cursor.formats.array_head)
+    if kind == _ARRAY:  # llama.cpp refuses it as well
+        raise cursor.damaged(f"the value of {shorten(key)} is an array of arrays")
+    if kind != _STRING and kind not in cursor.formats.scalars:
+        raise _unknown_value_type(cursor, key, kind)
+    smallest = 8 if kind == _STRING else cursor.formats.scalars[kind].size
+    cursor.expect_room(count, smallest, f"values under {shorten(key)}")
+    if not keep_array(key, count):
+        if kind == _STRING:
+            _skip_strings(cursor, count)
+        else:
+            cursor.skip(count * smallest)
         return SkippedArray(_TYPE_NAMES[kind], count)
     if kind == _STRING:
         return tuple(cursor.string() for _ in repeat(None, count))
     return cursor.take(struct.Struct(f"{cursor.formats.order}{count}{SCALAR_CODES[kind]}"))
-
-
-def _array_head(cursor: Cursor, key: str) -> tuple[int, int]:
-    """Element type and count, which the rest of the file has room for."""
-    kind, count = cursor.take(cursor.formats.array_head)
-    if kind == _STRING:
-        smallest = 8
-    elif kind == _ARRAY:
-        smallest = 12
-    elif kind in cursor.formats.scalars:
-        smallest = cursor.formats.scalars[kind].size
-    else:
-        raise _unknown_value_type(cursor, key, kind)
-    cursor.expect_room(count, smallest, f"values under {shorten(key)}")
-    return kind, count
-
-
-def _skip_elements(cursor: Cursor, key: str, kind: int, count: int, depth: int) -> None:
-    if kind == _STRING:
-        _skip_strings(cursor, count)
-    elif kind != _ARRAY:
-        cursor.skip(count * cursor.formats.scalars[kind].size)
-    elif depth == _MAX_ARRAY_DEPTH:
-        raise cursor.damaged(f"the arrays under {shorten(key)} are nested too deep")
-    else:
-        for _ in repeat(None, count):
-            _skip_elements(cursor, key, *_array_head(cursor, key), depth + 1)
 
 
 def _skip_strings(cursor: Cursor, count: int) -> None:

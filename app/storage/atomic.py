@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from app.core.errors import from_os_error
+from app.storage.processes import is_alive, this_process
+
+_HOST = f"{zlib.crc32(os.fsencode(platform.node())):08x}"
+"""In the temporary name, because a folder may be shared: who lives on another computer cannot be told."""
+_PARTIAL = re.compile(rf"\..*\.{_HOST}-(?P<writer>\d+-\d+\.\d+)\.[0-9a-f]{{8}}\.part", re.DOTALL)
 
 
 @contextmanager
@@ -16,24 +24,41 @@ def finished_file(target: Path) -> Iterator[Path]:
     """Yields a temporary path beside `target`; renames it to `target` after a clean exit.
 
     The content is flushed to disk before the rename, so a power cut leaves either the old file
-    or the new one. On any error the temporary file is removed. Beside the target and not in a
-    temporary folder, because a rename is atomic only within one file system.
+    or the new one. On any error the temporary file is removed; what a killed writer left in this
+    folder is removed before. Beside the target and not in a temporary folder, because a rename is
+    atomic only within one file system. Raises the fault behind a failed flush or rename; what the
+    block raises passes as it is.
     """
-    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    _remove_leftovers(target.parent)
+    writer = this_process().replace(" ", "-")
+    partial = target.with_name(f".{target.name}.{_HOST}-{writer}.{uuid4().hex[:8]}.part")
     try:
         yield partial
-        _flush(partial)
-        os.replace(partial, target)
-        _flush_folder(target.parent)
-    except OSError as error:
-        raise from_os_error(error, target, writing=True) from error
+        try:
+            _flush(partial)
+            os.replace(partial, target)
+            _flush_folder(target.parent)
+        except OSError as error:
+            raise from_os_error(error, target, writing=True) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that went away must not hide why
+            partial.unlink(missing_ok=True)
 
 
 def write_atomically(target: Path, content: bytes) -> None:
     with finished_file(target) as partial:
-        partial.write_bytes(content)
+        try:
+            partial.write_bytes(content)
+        except OSError as error:
+            raise from_os_error(error, target, writing=True) from error
+
+
+def _remove_leftovers(folder: Path) -> None:
+    with suppress(OSError):  # whatever is wrong with the folder, writing to it will tell
+        for path in folder.iterdir():
+            if (found := _PARTIAL.fullmatch(path.name)) and not is_alive(found["writer"].replace("-", " ")):
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _flush(path: Path) -> None:

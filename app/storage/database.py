@@ -15,7 +15,6 @@ from app.core.errors import DataFolderFault, DiskFull
 from app.storage.migrations import migrate
 
 _DISK_FAMILIES = (
-    sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_IOERR,
@@ -23,16 +22,19 @@ _DISK_FAMILIES = (
     sqlite3.SQLITE_READONLY,
 )
 """Result codes that speak of the file or the disk and not of our statements."""
+_TAKEN_FAMILIES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_WAIT_S = 1.0
+"""For another program's transaction. The window waits with it, and ours take milliseconds."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
     """Opens (or makes) the database and applies the migrations it lacks.
 
-    Raises DataFolderFault when the file is no database, is from a newer Nibble, or its folder
-    cannot be written.
+    Raises DataFolderFault when the file is no database, is from a newer Nibble, is held by another
+    program, or its folder cannot be written.
     """
     try:
-        connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
     except sqlite3.Error as error:
         raise _fault(error, path) from error
     connection.row_factory = sqlite3.Row
@@ -52,7 +54,9 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of it or nothing of it. Raises DiskFull, and DataFolderFault where the disk fails."""
+    """All of it or nothing of it. Raises DiskFull, and DataFolderFault where the disk fails
+    or another program holds the database.
+    """
     try:
         # IMMEDIATE: take the write lock now and wait for it here, not fail at the first write.
         connection.execute("BEGIN IMMEDIATE")
@@ -64,13 +68,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # the low byte is the family
+        code = _family(error)
         if code == sqlite3.SQLITE_FULL:
             raise DiskFull(
                 "The disk is full: the conversation could not be saved.",
                 "Free some space, then try again.",
             ) from error
-        if code in _DISK_FAMILIES:
+        if code in _DISK_FAMILIES + _TAKEN_FAMILIES:
             raise _fault(error, _path_of(connection)) from error
         raise
 
@@ -79,7 +83,15 @@ def _path_of(connection: sqlite3.Connection) -> Path:
     return Path(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
 
 
+def _family(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)) & 0xFF  # the low byte
+
+
 def _fault(error: sqlite3.Error, path: Path) -> DataFolderFault:
+    if _family(error) in _TAKEN_FAMILIES:
+        return DataFolderFault(
+            "Another program is using Nibble's database.", "Close the other one or try again."
+        )
     return DataFolderFault(
         f"Nibble's database {path} cannot be used: {error}.",
         "Check that the folder can be written; if the file is damaged, move it away and start Nibble again.",

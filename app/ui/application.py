@@ -39,9 +39,9 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     bugs.reporter().install()
     GarbageCollector(application)
     window = open_window(application, data_folder())
-    # Ctrl+C in the terminal that started Nibble leaves it as closing the window does.
+    # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     for interruption in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(interruption, lambda *_: window.close())
+        signal.signal(interruption, lambda *_: window.leave())
     window.show()
     status = application.exec()
     jobs.cancel_all(LEAVING_S)

@@ -14,6 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QApplication,
     QButtonGroup,
     QHBoxLayout,
     QMainWindow,
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import EnvironmentFault
-from app.ui import bugs, icons, parts, theme
+from app.ui import bugs, icons, leaving, parts, theme
 from app.ui.drop import DropVeil, dropped_models
 from app.ui.notice import NoticeArea
 from app.ui.services import Services
@@ -108,6 +109,7 @@ class MainWindow(QMainWindow):
         self._specs = {spec.key: spec for spec in pages}
         self._routes = tuple(routes)
         self._pages: dict[str, QWidget] = {}
+        self._leaving = False
         self._buttons = QButtonGroup(self)
         self._stack = QStackedWidget()
         self.notices = NoticeArea(above_px=16)
@@ -156,7 +158,20 @@ class MainWindow(QMainWindow):
         page = self.show_page("library")
         page.add_paths(paths)  # type: ignore[attr-defined]  # the library page is the one that has it
 
+    def leave(self) -> None:
+        """Closes without asking, also where the question is being asked."""
+        self._leaving = True
+        question = QApplication.activeModalWidget()
+        if question is not None:
+            question.close()
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        lost = [] if self._leaving else leaving.unfinished_of(self._pages.values())
+        if lost and not leaving.ask_to_leave(self, lost) and not self._leaving:
+            event.ignore()
+            return
+        self._leaving = True
         with suppress(OSError):  # where the window was is not worth a message when leaving
             self._geometry_path().write_bytes(self.saveGeometry().data())
         super().closeEvent(event)

@@ -155,6 +155,53 @@ def test_chat_without_prompt_holds_a_conversation_line_by_line(tiny: Path) -> No
     assert outcome.err.count("[5 tokens") == 2
 
 
+def test_conversation_goes_on_after_a_prompt_that_is_too_long(tiny: Path) -> None:
+    long = "hello " * 5000
+    outcome = nibble("chat", tiny, "--temperature", 0, "--max-tokens", 5, input=f"{long}\nhello\n")
+    assert outcome.code == 0
+    assert "nibble: This conversation has" in outcome.err
+    assert outcome.err.count("[5 tokens") == 1
+    alone = nibble("chat", tiny, "--temperature", 0, "--max-tokens", 5, input="hello\n")
+    assert outcome.out == alone.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_interrupt_in_a_conversation_stops_the_answer_and_takes_the_next_prompt(tiny: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "chat", str(tiny), "--temperature", "0"],
+        env=person_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdin.write("hello\n")
+            process.stdin.flush()
+            assert process.stdout.read(1)
+            process.send_signal(signal.SIGINT)
+            while process.stdout.read(1) != "\n":  # its answers have no line breaks
+                pass
+        process.stdin.close()
+        assert process.wait(timeout=20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_names_in_files_reach_the_terminal_as_text(library: Path) -> None:
+    escape = "\x1b]0;owned\x07"
+    write_tiny_model(library / "[red]m.gguf", name=f"Bard{escape}\nFile          forged")
+    (library / f"bad{escape}.gguf").write_bytes(b"no model")
+    listed, inspected = nibble("list"), nibble("inspect", "[red]m")
+    assert "[red]m" in listed.out
+    assert "bad�]0;owned�" in listed.out
+    assert inspected.out.splitlines()[0] == "Name          Bard�]0;owned� File          forged"
+    assert escape in nibble("inspect", "[red]m", "--json").document["name"]
+    assert "\x1b" not in listed.out + inspected.out
+
+
 def test_compare_gives_each_model_the_same_prompt_and_seed(pair: tuple[Path, Path]) -> None:
     outcome = nibble("compare", *pair, "-p", "hello", "--seed", 9, "--max-tokens", 15, "--json")
     assert outcome.code == 0

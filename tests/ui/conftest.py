@@ -55,7 +55,7 @@ def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Iterator[Calla
 
     yield open_it
     for window in opened:
-        window.close()
+        window.leave()
 
 
 @pytest.fixture

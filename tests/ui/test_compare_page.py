@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QPushButton
 
 from app.compare import comparison as comparison_module
 from app.compare import plan as plan_module
@@ -144,6 +144,19 @@ def test_panes_are_added_up_to_four_and_removed_down_to_two(page, qtbot):
     page.panes[1].remove_asked.emit()
     settle(qtbot)
     assert [pane.badge.letter for pane in page.panes] == ["A", "B"]
+
+
+def test_pane_added_to_answers_can_be_taken_away_again_and_the_answers_brought_back(page, qtbot):
+    ask(qtbot, page)
+    texts = [turn_of(pane).text for pane in page.panes]
+    page.header.add.click()
+    settle(qtbot)
+    page.panes[2].remove_asked.emit()
+    settle(qtbot)
+    assert names(page) == ["twin-f16.gguf", "twin-f32.gguf"]
+    page.notices.bars()[0].findChildren(QPushButton)[0].click()
+    settle(qtbot)
+    assert [turn_of(pane).text for pane in page.panes] == texts
 
 
 def test_presets_offer_the_pair(page, qtbot):
@@ -356,7 +369,7 @@ def test_killed_worker_shows_its_card_and_can_be_tried_again(page, qtbot):
     assert killed.text
     assert other.under_way
 
-    killed.fault_card.retry.click()  # while the other one still answers
+    killed.fault_card.buttons[0].click()  # while the other one still answers
     assert killed.fault_card is None
     qtbot.waitUntil(lambda: killed.tokens > 0, timeout=PATIENCE_MS)
     page.engine.stop()
@@ -373,8 +386,9 @@ def test_log_of_a_failed_worker_can_be_shown(page, qtbot):
     killed = turn_of(page.panes[0])
     qtbot.waitUntil(lambda: not killed.under_way, timeout=PATIENCE_MS)
     card = killed.fault_card
-    card._toggle.click()
-    assert card.shows_log == bool(card.fault.log)
+    card.toggle_log()
+    assert card.log_shown
+    assert card.fault.log
     page.engine.stop()
     settle(qtbot)
 

@@ -1,6 +1,8 @@
+import os
+
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMenu, QPushButton
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
 
 from app.core.errors import DiskFull
 from app.core.jobs import Progress
@@ -104,14 +106,56 @@ def test_a_quantization_that_waits_can_be_cancelled(qtbot, library, folder):
     assert not (folder.models / "half-Q8_0.gguf").exists()
 
 
-def test_a_quantization_that_fails_says_why_and_offers_to_try_again(qtbot, library):
-    row = row_index(library, "Half").data(ROW_ROLE)
-    library.making.failed.emit(row, "Q4_K_M", DiskFull("The disk is full.", "Free some space."))
+def test_a_quantization_that_fails_says_why_and_offers_to_try_again(qtbot, library, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise DiskFull("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr("app.convert.quantize", full)
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    settle(qtbot)
+    assert library.making.cards == ()
     (bar,) = library.notices.bars()
     assert "Half" in bar.sentence
     assert "The disk is full." in bar.sentence
     assert bar.hint == "Free some space."
     assert [each.text() for each in bar.findChildren(QPushButton)] == ["Try again"]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_closing_the_window_over_an_unfinished_quantization_asks_first(qtbot, library, monkeypatch, leaves):
+    asked: list[list[str]] = []
+
+    def answer(window: object, lost: list[str]) -> bool:
+        asked.append(lost)
+        return leaves
+
+    monkeypatch.setattr("app.ui.leaving.ask_to_leave", answer)
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    window = library.window()
+    assert window.close() is leaves
+    assert window.isVisible() is not leaves
+    assert asked == [["Making Q4_K_M of Half"]]
+    settle(qtbot)
+    window.close()
+    assert len(asked) == 1
+
+
+def test_a_signal_ends_nibble_though_the_question_is_open(qtbot, library):
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    window = library.window()
+    words: list[str] = []
+
+    def interrupt() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        words.append(box.informativeText())
+        window.leave()
+
+    QTimer.singleShot(0, interrupt)
+    window.close()
+    assert words == ["Making Q4_K_M of Half"]
+    assert not window.isVisible()
+    settle(qtbot)
 
 
 def test_the_make_menu_offers_every_type_llama_cpp_can_make(qtbot, library):
@@ -197,6 +241,23 @@ def test_a_file_deleted_while_listed_goes_from_the_list(qtbot, library, folder):
 def test_a_file_that_appears_is_listed_by_itself(qtbot, library, folder):
     write_tiny_model(folder.models / "new.gguf", name="New")
     qtbot.waitUntil(lambda: shown(library) == ["Full", "Half", "New"])
+
+
+def test_a_file_that_is_still_being_copied_is_listed_once_it_is_whole(qtbot, open_nibble, folder, tmp_path):
+    whole = write_tiny_model(tmp_path / "slow.gguf", name="Slow").read_bytes()
+    inside = folder.models / "inside"
+    inside.mkdir()
+    (inside / "old.gguf").write_bytes(whole[:1000])
+    os.utime(inside / "old.gguf", (1, 1))
+    library = open_nibble().show_page("library")
+    with (inside / "slow.gguf").open("wb") as file:
+        file.write(whole[: len(whole) // 2])
+        file.flush()
+        qtbot.waitUntil(lambda: shown(library) == ["old", "slow"])
+        file.write(whole[len(whole) // 2 :])
+    qtbot.waitUntil(lambda: shown(library) == ["Slow", "old"], timeout=10_000)
+    settle(qtbot)
+    assert not library._watch._growing.isActive()
 
 
 def test_a_folder_that_is_gone_is_told_and_can_be_taken_off_the_list(qtbot, open_nibble, tmp_path):

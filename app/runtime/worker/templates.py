@@ -1,9 +1,10 @@
 """The model's own chat template, rendered where it can do no harm.
 
 A template comes with the model file and is hostile until proven otherwise: it runs in Jinja2's
-immutable sandbox, inside the worker process. Environment as Transformers' `apply_chat_template`
-sets it up (trim_blocks, lstrip_blocks, loop controls, `raise_exception`, `strftime_now`, `tojson`
-without HTML escapes), because that is what templates are written against.
+immutable sandbox with bounded memory (see `sandbox`), inside the worker process. Environment as
+Transformers' `apply_chat_template` sets it up (trim_blocks, lstrip_blocks, loop controls,
+`raise_exception`, `strftime_now`, `tojson` without HTML escapes), because that is what templates are
+written against.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.core.errors import TemplateFault
 from app.runtime.protocol import ChatMessage
+from app.runtime.worker.sandbox import BoundedSandbox, limited_memory
 
 CHATML = (
     "{% for message in messages %}"
@@ -42,16 +42,22 @@ def render_prompt(
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        return (
-            _environment()
-            .from_string(template or CHATML)
-            .render(messages=turns, add_generation_prompt=True, bos_token=bos_token, eos_token=eos_token)
-        )
+        with limited_memory():
+            return (
+                _environment()
+                .from_string(template or CHATML)
+                .render(messages=turns, add_generation_prompt=True, bos_token=bos_token, eos_token=eos_token)
+            )
     except _TemplateRefusal as error:
         raise TemplateFault(
             f"The model's chat template refuses this conversation: {error}.",
             "Remove the system prompt or change the order of messages, then try again.",
         ) from error
+    except MemoryError:
+        raise TemplateFault(
+            "The model's chat template cannot be used: it asks for too much memory.",
+            "Choose another build of this model.",
+        ) from None
     except Exception as error:  # it ran the template's code: whatever goes wrong is the template's doing
         raise TemplateFault(
             f"The model's chat template cannot be used: {str(error) or type(error).__name__}.",
@@ -59,10 +65,8 @@ def render_prompt(
         ) from error
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
+def _environment() -> BoundedSandbox:
+    environment = BoundedSandbox()
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
@@ -74,4 +78,6 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
+    if isinstance(indent, int) and abs(indent) > 100:
+        raise ValueError(f"an indent of {indent}")
     return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -78,10 +78,10 @@ class ChatPage(ChatLayout):
             self._prepare()
 
     def open_conversation(self, identity: int) -> None:
+        """To read, perhaps: its model is loaded when the person begins to write."""
         if self._conversation is None or self._conversation.id != identity:
             conversation = self._store.conversation(identity)
             self._open(conversation, conversation.model_path)
-        self._prepare()
 
     def choose_model(self, path: Path) -> None:
         """From now on `path` answers in this chat."""
@@ -174,12 +174,13 @@ class ChatPage(ChatLayout):
         self.drawer.flush()
         self._drafts[self._conversation.id if self._conversation else None] = self.composer.text
         self._conversation, self._model, self._load_fault = conversation, model, None
-        self._spared = None
+        self._spared = model  # a draft that comes back is not the person writing
         self.drawer.show_settings(
             conversation.sampling if conversation else DEFAULTS,
             conversation.system_prompt if conversation else "",
         )
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
+        self._spared = None
         self.composer.field.setFocus()
         self._show_list()
         self._show_model()

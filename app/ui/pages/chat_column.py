@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
-from app.ui.pages.chat_messages import AnswerView, FaultCard, PromptBubble, UnansweredLine
+from app.ui.fault_card import FaultCard
+from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
 from app.ui.parts import button, icon_button
 
 WIDTH_PX = 744

@@ -1,4 +1,4 @@
-"""The messages of a conversation: prompts as bubbles, answers as text, faults as cards."""
+"""The messages of a conversation: prompts as bubbles, answers as text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QPlainTextEdit,
     QProgressBar,
     QSizePolicy,
     QVBoxLayout,
@@ -19,7 +17,6 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat import Message, MessageState
-from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
@@ -232,76 +229,6 @@ class UnansweredLine(QWidget):
         row.addStretch()
 
 
-class FaultCard(QFrame):
-    """Why there is no (whole) answer: sentence, what to do next, buttons for it, and the runtime's log."""
-
-    def __init__(self, fault: EnvironmentFault, actions: list[tuple[str, str, Callable[[], object]]]) -> None:
-        """`actions`: text, glyph and what it does; the first one is the one to try first."""
-        super().__init__()
-        self.fault = fault
-        self.setProperty("role", "notice-danger")
-        self.setAccessibleName(str(fault))
-        self._log = QPlainTextEdit("\n".join(fault.log))
-        self._log.setReadOnly(True)
-        self._log.setProperty("role", "log")
-        self._log.setAccessibleName(_tr("The runtime's log"))
-        self._log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self._log.setFixedHeight(176)
-        self._log.hide()
-        self._copy = button(_tr("Copy log"), self._copy_log, role="ghost", glyph="copy")
-        self._copy.hide()
-        words = QVBoxLayout()
-        words.setSpacing(4)
-        for text, role in ((fault.message, "strong"), (fault.hint, "")):
-            if text:
-                words.addWidget(_selectable(label(text, role, wrap=True)))
-        words.addSpacing(8)
-        words.addLayout(self._buttons(actions))
-        if fault.log:
-            words.addLayout(self._log_buttons())
-            words.addWidget(self._log)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 16, 16, 16)
-        row.setSpacing(12)
-        row.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
-
-    def _buttons(self, actions: list[tuple[str, str, Callable[[], object]]]) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for text, glyph, act in actions:
-            row.addWidget(button(text, act, glyph=glyph))
-        row.addStretch()
-        return row
-
-    def _log_buttons(self) -> QHBoxLayout:
-        # A row of their own: all in one would be wider than a narrow window.
-        self._toggle = button(
-            _tr("Show log"), self.toggle_log, role="ghost", tip=_tr("The last lines the runtime wrote")
-        )
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._toggle)
-        row.addWidget(self._copy)
-        row.addStretch()
-        return row
-
-    @property
-    def log_shown(self) -> bool:
-        return not self._log.isHidden()
-
-    def toggle_log(self) -> None:
-        shown = not self.log_shown
-        self._log.setVisible(shown)
-        self._copy.setVisible(shown)
-        self._toggle.setText(_tr("Hide log") if shown else _tr("Show log"))
-        bar = self._log.verticalScrollBar()
-        bar.setValue(bar.maximum())
-
-    def _copy_log(self) -> None:
-        QGuiApplication.clipboard().setText("\n".join(self.fault.log))
-
-
 def describe_progress(progress: Progress | None) -> str:
     """`Loading bard-q4 · 43 %`, `Reading the conversation · 512 of 2,048 tokens`"""
     if progress is None:
@@ -374,12 +301,6 @@ def _state_of(message: Message) -> tuple[str, str, str]:
     if reason == "context":
         return "info", "warning", _tr("Ended because the context is full; start a new chat to go on")
     return "info", "muted", ""
-
-
-def _selectable(made: QLabel) -> QLabel:
-    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-    return made
 
 
 def _tr(text: str) -> str:

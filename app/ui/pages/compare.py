@@ -39,7 +39,6 @@ class ComparePage(QWidget):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._wanted: list[Path] | None = None
-        self._asked: list[LibraryEntry] = []
         self._sampling = Sampling()
         self._kept: Kept | None = None
         self.shelf = Shelf(services, self)
@@ -188,8 +187,6 @@ class ComparePage(QWidget):
     def _remove_pane(self, pane: Pane) -> None:
         if len(self.panes) == FEWEST_PANES or self.running:
             return
-        if self._asked:
-            del self._asked[self.panes.index(pane)]
         self.deck.remove_pane(pane)
         self._models_changed()
         self._show_outcome()
@@ -226,7 +223,6 @@ class ComparePage(QWidget):
         self.notices.clear()
         self._forget_kept()
         self._sampling = self.composer.sampling
-        self._asked = self._models
         conversations = [pane.messages for pane in self.panes]
         plan = self.planner.plan
         for index, pane in enumerate(self.panes):
@@ -298,8 +294,8 @@ class ComparePage(QWidget):
             return
         self._forget_kept()
         first_prompt = next(pane.turns[0].prompt for pane in self.panes if pane.turns)
-        panes = zip(self._asked, self.panes, strict=True)
-        self._kept = Kept(tuple((entry, pane.take_turns()) for entry, pane in panes))
+        asked = [(pane.asked, pane) for pane in self.panes]
+        self._kept = Kept(tuple((entry, pane.take_turns()) for entry, pane in asked if entry is not None))
         if not self.composer.box.toPlainText().strip():
             self.composer.set_prompt(first_prompt)
         self.notices.show_message(
@@ -314,7 +310,6 @@ class ComparePage(QWidget):
             self._set_models(kept.models)
         for pane, (_, turns) in zip(self.panes, kept.panes, strict=True):
             pane.put_turns(turns)
-        self._asked = kept.models
         self.composer.box.clear()
         self._settle()
         self._show_outcome()

@@ -105,6 +105,7 @@ class Pane(QFrame):
         self.setMinimumWidth(NARROWEST_PANE_PX)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.turns: list[Turn] = []
+        self.asked: LibraryEntry | None = None  # whose turns these are, also when another one is chosen
         self.badge = Badge(letter)
         self.picker = ModelPicker()
         self.picker.picked.connect(self._picked)
@@ -168,6 +169,7 @@ class Pane(QFrame):
     def add_turn(self, prompt: str) -> Turn:
         if self.turn is not None:
             self.turn.pass_by()
+        self.asked = self.entry
         turn = Turn(prompt)
         self._adopt(turn)
         self._refresh()
@@ -183,6 +185,7 @@ class Pane(QFrame):
         return taken
 
     def put_turns(self, turns: Sequence[Turn]) -> None:
+        self.asked = self.entry
         for turn in turns:
             self._adopt(turn)
             turn.show()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from enum import Enum
 from pathlib import Path
@@ -12,7 +11,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QPlainTextEdit,
     QProgressBar,
     QSizePolicy,
     QVBoxLayout,
@@ -22,11 +20,11 @@ from PySide6.QtWidgets import (
 from app.compare import PaneAnswer
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
+from app.ui.fault_card import FaultCard
 from app.ui.pages.compare_answer import AnswerView
-from app.ui.parts import Glyph, button, icon_button, label, plain_tip
+from app.ui.parts import icon_button, label, plain_tip
 
 LONGEST_PROMPT_SHOWN = 240
-LOG_LINES_SHOWN = 8
 
 
 class TurnState(Enum):
@@ -40,62 +38,6 @@ class TurnState(Enum):
 
 
 UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.ANSWERING)
-
-
-class FaultCard(QFrame):
-    """What went wrong in one pane, what to do, and the runtime's last words on demand."""
-
-    retry_asked = Signal()
-
-    def __init__(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
-        """`folder`: where the model lies; a pane is too narrow for naming it in every sentence."""
-        super().__init__()
-        self.fault = fault
-        message = fault.message.replace(f"{folder}{os.sep}", "") if folder else fault.message
-        self.setProperty("role", "notice-danger")
-        self.setAccessibleName(str(fault))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(12, 12, 12, 12)
-        column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addWidget(Glyph("warning-circle", "danger"), 0, Qt.AlignmentFlag.AlignTop)
-        sentence = label(message, "strong", wrap=True)
-        sentence.setToolTip(plain_tip(fault.message) if message != fault.message else "")
-        head.addWidget(sentence, 1)
-        column.addLayout(head)
-        if fault.hint:
-            column.addWidget(label(fault.hint, wrap=True))
-        actions = QHBoxLayout()
-        actions.setSpacing(8)
-        self.retry = button(
-            self.tr("Try again"), self.retry_asked.emit, tip=self.tr("Ask this model once more")
-        )
-        actions.addWidget(self.retry)
-        self._log = QPlainTextEdit("\n".join(fault.log))
-        self._toggle = button(self.tr("Show log"), self._toggle_log, role="ghost")
-        self._toggle.setToolTip(self.tr("The last lines the runtime wrote before it failed"))
-        actions.addWidget(self._toggle)
-        self._toggle.setVisible(bool(fault.log))
-        actions.addStretch()
-        column.addLayout(actions)
-        column.addWidget(self._log)
-        self._log.setReadOnly(True)
-        self._log.setProperty("role", "log")
-        self._log.setAccessibleName(self.tr("Log of the runtime"))
-        self._log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self._log.setFixedHeight(self._log.fontMetrics().lineSpacing() * LOG_LINES_SHOWN + 16)
-        self._log.hide()
-
-    @property
-    def shows_log(self) -> bool:
-        return not self._log.isHidden()
-
-    def _toggle_log(self) -> None:
-        self._log.setVisible(self._log.isHidden())
-        self._toggle.setText(self.tr("Hide log") if self.shows_log else self.tr("Show log"))
-        bar = self._log.verticalScrollBar()
-        bar.setValue(bar.maximum())
 
 
 class Turn(QWidget):
@@ -200,7 +142,7 @@ class Turn(QWidget):
     def pass_by(self) -> None:
         """The conversation has gone on: this prompt is not tried again."""
         if self.fault_card is not None:
-            self.fault_card.retry.hide()
+            self.fault_card.buttons[0].hide()
 
     def note_difference(self, words: str) -> None:
         """Beside the state, in few words."""
@@ -279,8 +221,8 @@ class Turn(QWidget):
 
     def _fail(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
         self._drop_card()
-        self.fault_card = FaultCard(fault, folder)
-        self.fault_card.retry_asked.connect(self.retry_asked)
+        again = (self.tr("Try again"), "", self.retry_asked.emit)
+        self.fault_card = FaultCard(fault, [again], folder, margin_px=12)
         self._column.addWidget(self.fault_card)
         self._enter(TurnState.FAILED, self.tr("Cut off here") if self.text else "")
 

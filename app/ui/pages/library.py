@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QFileSystemWatcher, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -20,6 +20,7 @@ from app.ui.pages.library_list import ModelList
 from app.ui.pages.library_making import Making, fill_make_menu
 from app.ui.pages.library_parts import CompareTray, EmptyState, FolderChips
 from app.ui.pages.library_rows import Row, RowFilter, RowModel, row_at, row_of
+from app.ui.pages.library_watch import FolderWatch
 from app.ui.parts import button, card, icon_button, label
 from app.ui.services import Services
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from app.library import LibraryEntry
 
 MOST_COMPARED = 4
-SETTLE_MS = 400
 
 
 class LibraryPage(QWidget):
@@ -46,6 +46,8 @@ class LibraryPage(QWidget):
         self._compared: list[Row] = []
         self.notices = NoticeArea()
         self.making = Making(services.folder.models)
+        self._watch = FolderWatch(self)
+        self._watch.changed.connect(self.rescan)
         self._model = RowModel(self)
         self._filter = RowFilter(self)
         self._filter.setSourceModel(self._model)
@@ -54,13 +56,16 @@ class LibraryPage(QWidget):
         self._lay_out()
         self._connect()
         self._add_shortcuts()
-        self._watch_folders()
         self.rescan()
 
     @property
     def rows(self) -> Sequence[Row]:
         """Everything found, whatever the filter hides."""
         return self._model.rows
+
+    @property
+    def _sources(self) -> list[Path]:
+        return [self._services.folder.models, *self._services.preferences.model_folders]
 
     def show_row(self, path: Path) -> None:
         """Selects the row of a file and scrolls to it."""
@@ -86,7 +91,9 @@ class LibraryPage(QWidget):
             self._scan_again = True
             self._scan_job.cancel()
             return
-        sources = [self._services.folder.models, *self._services.preferences.model_folders]
+        sources = self._sources
+        # Before the look: what changes while it goes on must not be missed.
+        self._watch.watch(sources, self._model.rows)
 
         def work(control: JobControl) -> list[LibraryEntry]:
             from app.library import scan
@@ -103,6 +110,9 @@ class LibraryPage(QWidget):
             on_failed=self.notices.show_fault,
             on_end=self._scan_ended,
         )
+
+    def unfinished(self) -> list[str]:
+        return [card.accessibleName() for card in self.making.cards]
 
     # Building
 
@@ -192,15 +202,6 @@ class LibraryPage(QWidget):
         ):
             QShortcut(keys, self, act, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
-    def _watch_folders(self) -> None:
-        self._watcher = QFileSystemWatcher(self)
-        self._settling = QTimer(self)
-        self._settling.setSingleShot(True)
-        self._settling.setInterval(SETTLE_MS)
-        self._settling.timeout.connect(self.rescan)
-        self._watcher.directoryChanged.connect(lambda: self._settling.start())
-        self._rewatch()
-
     # Looking for models
 
     def _show_early(self, entry: LibraryEntry) -> None:
@@ -223,9 +224,12 @@ class LibraryPage(QWidget):
         self._scan_job = None
         self._busy_timer.stop()
         self._settle()
+        self._watch.watch(self._sources, self._model.rows)
         if self._scan_again:
             self._scan_again = False
             self.rescan()
+        else:
+            self._watch.await_growth(self._model.rows)
 
     def _settle(self) -> None:
         """Shows the list, or the state that fits when there is nothing to list."""
@@ -266,17 +270,7 @@ class LibraryPage(QWidget):
 
     def _folders_changed(self) -> None:
         self._chips.show_folders(self._services.preferences.model_folders)
-        self._rewatch()
         self.rescan()
-
-    def _rewatch(self) -> None:
-        wanted = [self._services.folder.models, *self._services.preferences.model_folders]
-        present = {str(path) for path in wanted if path.is_dir()}
-        watched = set(self._watcher.directories())
-        if watched - present:
-            self._watcher.removePaths(list(watched - present))
-        if present - watched:
-            self._watcher.addPaths(list(present - watched))
 
     # Comparing
 

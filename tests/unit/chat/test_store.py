@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.chat import ConversationStore, MessageState
@@ -196,6 +199,30 @@ def test_deleted_conversation_is_gone_with_all_of_it_and_others_stay(
     assert [kept.id for kept in store.conversations()] == [other]
     with pytest.raises(KeyError):
         store.conversation(conversation)
+
+
+def test_what_another_version_wrote_about_an_answer_does_not_keep_the_conversation_shut(
+    store: ConversationStore, path: Path
+) -> None:
+    conversation = new_conversation(store, "hello")
+    writer = store.begin_answer(conversation, "Bard", None)
+    writer.append("Ay.")
+    writer.finish(MessageState.COMPLETE, STATISTICS)
+
+    def rewrite(statistics: str, sampling: str) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE messages SET statistics = ? WHERE role = 'assistant'", (statistics,))
+            connection.execute("UPDATE conversations SET sampling = ?", (sampling,))
+
+    newer = msgspec.json.encode(msgspec.to_builtins(STATISTICS) | {"joules": 3}).decode()
+    rewrite(newer, '{"seed": 4, "mirostat": 2}')
+    assert store.messages(conversation)[1].statistics == STATISTICS
+    assert store.conversation(conversation).sampling == Sampling(seed=4)
+    for statistics, sampling in (('{"tokens": 5}', '{"seed": "random"}'), ("{", "no JSON")):
+        rewrite(statistics, sampling)
+        answer = store.messages(conversation)[1]
+        assert (answer.text, answer.statistics) == ("Ay.", None)
+        assert [kept.sampling for kept in store.conversations()] == [Sampling()]
 
 
 WRITER = """

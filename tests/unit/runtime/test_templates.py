@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from datetime import datetime
 
 import pytest
@@ -144,6 +148,102 @@ def test_template_that_is_broken_raises_fault_with_a_next_step(template: str) ->
     with pytest.raises(TemplateFault, match="chat template") as caught:
         render(template)
     assert caught.value.hint
+
+
+GROWING = [
+    "{{ 'a' * 3000000000 }}",
+    "{{ 3000000000 * 'a' }}",
+    "{{ [1] * 3000000000 }}",
+    "{% set x = namespace(t='a' * 1000) %}{% for i in range(40) %}{% set x.t = x.t * 1000 %}{% endfor %}",
+    "{% set x = namespace(t='aa') %}{% for i in range(40) %}{% set x.t = x.t + x.t %}{% endfor %}",
+    "{% set x = namespace(t='aa') %}{% for i in range(40) %}{% set x.t = x.t ~ x.t %}{% endfor %}",
+    "{% set x = namespace(t=[1]) %}{% for i in range(40) %}{% set x.t = x.t + x.t %}{% endfor %}",
+    "{% set x = namespace(t=7) %}{% for i in range(60) %}{% set x.t = x.t * x.t %}{% endfor %}",
+    "{{ 10 ** (10 ** 10) }}",
+    "{{ (-2) ** 99999999999 }}",
+    "{{ '%3000000000d' % 1 }}",
+    "{{ '%.3000000000f' % 1 }}",
+    "{{ '%*d' % (3000000000, 1) }}",
+    "{{ '%3000000000d' | format(1) }}",
+    "{{ '%*d' | format(3000000000, 1) }}",
+    "{{ '{:3000000000}'.format(1) }}",
+    "{{ '{:{}}'.format(1, '3000000000') }}",
+    "{{ '{:{w}}'.format_map({'w': 3000000000}) }}",
+    "{{ 'a'.center(3000000000) }}",
+    "{{ 'a'.ljust(width=3000000000) }}",
+    "{{ 'a'.rjust(3000000000) }}",
+    "{{ 'a'.zfill(3000000000) }}",
+    "{{ '\\t'.expandtabs(2000000000) }}",
+    "{{ (5).to_bytes(3000000000, 'big') }}",
+    "{{ ('a' * 1000000).replace('a', 'a' * 1000000) }}",
+    "{{ ('a' * 1000000).join('a' * 1000000) }}",
+    "{{ 'a' | center(3000000000) }}",
+    "{{ 'a' | indent(3000000000, true) }}",
+    "{{ ['a'] | batch(3000000000, 'b') | list }}",
+    "{{ ['a'] | slice(3000000000) | list }}",
+    "{{ 1 | round(999999999, 'ceil') }}",
+    "{{ ['a'] | map('center', 3000000000) | list }}",
+    "{{ ('a' * 1000000) | replace('a', 'a' * 1000000) }}",
+    "{{ range(99999) | join('a' * 1000000) }}",
+    "{{ [1, 2] | tojson(indent=3000000000) }}",
+    "{{ lipsum(100000000) }}",
+    "{% set x = 'a' * 1000000 %}{% for i in range(99999) %}{{ x }}{% endfor %}",
+    "{% set x = 'a' * 1000000 %}{% set y %}{% for i in range(99999) %}{{ x }}{% endfor %}{% endset %}{{ y }}",
+]
+
+
+@pytest.mark.parametrize("template", GROWING)
+def test_template_that_builds_too_much_is_refused_at_once(template: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(TemplateFault, match="chat template") as caught:
+        render(template)
+    assert caught.value.hint
+    assert time.monotonic() - start < 5.0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="resource is POSIX's")
+def test_templates_that_build_too_much_take_little_memory() -> None:
+    code = (
+        "import resource, sys\n"
+        "from app.core.errors import TemplateFault\n"
+        "from app.runtime.worker.templates import render_prompt\n"
+        "def peak():\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform == 'linux' else 1024)\n"
+        "render_prompt(None, (), '', '')\n"
+        "before, limits = peak(), resource.getrlimit(resource.RLIMIT_AS)\n"
+        "for template in sys.argv[1:]:\n"
+        "    try:\n"
+        "        render_prompt(template, (), '', '')\n"
+        "    except TemplateFault:\n"
+        "        assert peak() - before < 100_000, (template, peak() - before)\n"
+        "    else:\n"
+        "        raise AssertionError(template)\n"
+        "assert resource.getrlimit(resource.RLIMIT_AS) == limits\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *GROWING], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to a limit on the address space")
+def test_template_that_hoards_small_steps_meets_the_memory_limit() -> None:
+    hoard = "{% set x = namespace(t=[]) %}{% for i in range(999) %}{% set x.t = [x.t, 'a' * 9999999] %}{% endfor %}"
+    with pytest.raises(TemplateFault, match="too much memory"):
+        render(hoard)
+    assert render("{{ 'still here' }}") == "still here"
+
+
+def test_template_with_ordinary_operators_filters_and_formats_is_rendered_as_ever() -> None:
+    template = (
+        "{{ '-' * 3 + '=' ~ 2 * 3 }} {{ [1] + [2] }} {{ 7 % 4 }} {{ 2 ** 5 }} {{ '%5.1f|%s' % (2.25, 'x') }} "
+        "{{ '{:>4}|{n}'.format('a', n=1700000000) }} {{ 'ab' | center(6) }}| {{ 1700000000 | string }} "
+        "{{ missing | default(1700000000) }} {{ ['a', 'b'] | join(', ') }} {{ 'aXb' | replace('X', '-') }} "
+        "{{ 'aXbX'.replace('X', '-', 1) }} {{ '%03d' | format(7) }} {{ messages | map(attribute='role') | join('/') }}"
+        "{{ [{'n': 1}] | join(attribute='n') }} {{ '-'.join(['a', 'b']) }} {{ '{x}'.format_map({'x': 1}) }}"
+    )
+    assert render(template, ChatMessage("user", "a"), ChatMessage("assistant", "b")) == (
+        "---=6 [1, 2] 3 32   2.2|x    a|1700000000   ab  | 1700000000 1700000000 a, b a-b a-bX 007 "
+        "user/assistant1 a-b 1"
+    )
 
 
 def test_message_that_looks_like_a_template_stays_text() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,17 +52,63 @@ def test_finished_file_after_exception_leaves_target_as_it_was(
     [(errno.ENOSPC, DiskFull), (errno.EACCES, NotAllowed), (errno.EROFS, EnvironmentFault)],
 )
 def test_finished_file_with_failing_disk_raises_typed_fault_about_the_target(
-    target: Path, number: int, kind: type[EnvironmentFault]
+    target: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[EnvironmentFault]
 ) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(kind, match=r"model\.gguf") as caught:
+        write_atomically(target, b"half")
+    assert ".part" not in str(caught.value)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_finished_file_lets_an_os_error_about_something_else_pass(target: Path) -> None:
     def write() -> None:
         with finished_file(target) as partial:
             partial.write_bytes(b"half")
-            raise OSError(number, os.strerror(number))
+            (target.parent / "source").read_bytes()
 
-    with pytest.raises(kind, match=r"model\.gguf") as caught:
+    with pytest.raises(FileNotFoundError, match="source"):
         write()
-    assert ".part" not in str(caught.value)
     assert list(target.parent.iterdir()) == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from app.storage.atomic import finished_file
+with finished_file(Path(sys.argv[1])) as partial:
+    partial.write_bytes(b"half")
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_next_finished_file_removes_what_a_killed_writer_left_and_nothing_else(tmp_path: Path) -> None:
+    def start(target: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(target)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        return process
+
+    other = tmp_path / ".somebody.else.part"
+    other.write_bytes(b"theirs")
+    with start(tmp_path / "killed.gguf") as killed, start(tmp_path / "alive.gguf") as alive:
+        killed.kill()
+        killed.communicate()
+        assert len(list(tmp_path.glob(".killed.gguf.*.part"))) == 1
+        write_atomically(tmp_path / "new.gguf", b"new")
+        assert list(tmp_path.glob(".killed.*")) == []
+        assert len(list(tmp_path.glob(".alive.gguf.*.part"))) == 1
+        alive.communicate("")
+    assert {file.name for file in tmp_path.iterdir()} == {other.name, "new.gguf", "alive.gguf"}
 
 
 def test_finished_file_in_missing_folder_raises_file_gone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,27 @@ def test_transaction_on_database_damaged_meanwhile_raises_fault_that_names_the_f
         with pytest.raises(DataFolderFault, match=r"nibble\.db") as caught, transaction(connection):
             connection.execute(INSERT, ("y",))
         assert caught.value.hint
+
+
+def test_database_held_by_another_program_is_told_soon_and_not_called_damaged(path: Path) -> None:
+    with contextlib.closing(open_database(path)) as connection:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            start = time.monotonic()
+            with pytest.raises(DataFolderFault, match="Another program") as caught, transaction(connection):
+                connection.execute(INSERT, ("x",))
+            assert time.monotonic() - start < 5.0
+            assert "damaged" not in str(caught.value)
+            assert caught.value.hint
+        with transaction(connection):
+            connection.execute(INSERT, ("y",))
+    assert titles(path) == ["y"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute(INSERT, ("z",))
+        with pytest.raises(DataFolderFault, match="Another program"):
+            open_database(path)
 
 
 def test_transaction_with_wrong_statement_raises_the_bug_it_is(path: Path) -> None:
