@@ -15,11 +15,12 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
 )
 
 from app.core.errors import EnvironmentFault
-from app.ui.parts import Glyph, button, label, plain_tip
+from app.ui.parts import Glyph, button, icon_button, label, plain_tip
 
 LOG_LINES_SHOWN = 8
 
@@ -54,7 +55,7 @@ class FaultCard(QFrame):
         words.addLayout(_row(*self.buttons))
         self._make_log()
         if fault.log:
-            # A row of their own: all in one would be wider than a narrow window.
+            # A row of their own: all in one would be wider than a narrow pane.
             words.addLayout(_row(self._toggle, self._copy))
             words.addWidget(self._log)
         row = QHBoxLayout(self)
@@ -85,7 +86,7 @@ class FaultCard(QFrame):
         self._toggle = button(
             _tr("Show log"), self.toggle_log, role="ghost", tip=_tr("The last lines the runtime wrote")
         )
-        self._copy = button(_tr("Copy log"), self._copy_log, role="ghost", glyph="copy")
+        self._copy = icon_button("copy", _tr("Copy log"), self._copy_log)
         for each in (self._log, self._toggle, self._copy):
             each.setParent(self)
         self._log.hide()
@@ -96,7 +97,7 @@ class FaultCard(QFrame):
         QGuiApplication.clipboard().setText("\n".join(self.fault.log))
 
 
-def _row(*buttons: QPushButton) -> QHBoxLayout:
+def _row(*buttons: QPushButton | QToolButton) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setSpacing(8)
     for each in buttons:

@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 import jinja2
 
-from app.core.errors import TemplateFault
+from app.core.errors import PromptTooLong, TemplateFault
 from app.runtime.protocol import ChatMessage
-from app.runtime.worker.sandbox import BoundedSandbox, limited_memory
+from app.runtime.worker.sandbox import MOST_CHARACTERS, BoundedSandbox, limited_memory
 
 CHATML = (
     "{% for message in messages %}"
@@ -38,8 +38,15 @@ def render_prompt(
 ) -> str:
     """The conversation as one prompt that ends where the assistant's answer begins.
 
-    Raises TemplateFault when the template is broken or refuses the conversation.
+    Raises TemplateFault when the template is broken or refuses the conversation, and PromptTooLong
+    for one that the sandbox has no room for.
     """
+    characters = sum(len(message.content) for message in messages)
+    if characters > MOST_CHARACTERS // 2:  # before the template is blamed for it
+        raise PromptTooLong(
+            f"This conversation has {characters:,} characters; Nibble takes {MOST_CHARACTERS // 2:,}.",
+            "Start a new chat or shorten the prompt.",
+        )
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
         with limited_memory():

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from app.core.errors import TemplateFault
+from app.core.errors import PromptTooLong, TemplateFault
 from app.runtime.protocol import ChatMessage
 from app.runtime.worker.templates import render_prompt
 
@@ -244,6 +244,12 @@ def test_template_with_ordinary_operators_filters_and_formats_is_rendered_as_eve
         "---=6 [1, 2] 3 32   2.2|x    a|1700000000   ab  | 1700000000 1700000000 a, b a-b a-bX 007 "
         "user/assistant1 a-b 1"
     )
+
+
+def test_conversation_of_millions_of_characters_is_too_long_and_not_the_template_s_fault() -> None:
+    assert len(render(None, ChatMessage("user", "a" * 4_000_000))) > 4_000_000
+    with pytest.raises(PromptTooLong, match="12,000,000"):
+        render(None, ChatMessage("user", "a" * 12_000_000))
 
 
 def test_message_that_looks_like_a_template_stays_text() -> None:
