@@ -158,8 +158,9 @@ class Worker:
 
     def _accept(self, reply: Reply | None, cancel: CancelToken) -> Reply:
         if reply is None:
+            death = self._death()  # waits until the process is gone, so that `alive` is right for the caller
             cancel.raise_if_cancelled()
-            raise self._death()
+            raise death
         if isinstance(reply, Failed):
             kind = FAULTS.get(reply.kind, EnvironmentFault)
             raise kind(reply.message, reply.hint, self.log)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 
-import psutil
+# psutil is imported where it is needed: the window starts without it.
 
 SAME_START_S = 2.0
 
 
 def this_process() -> str:
     """The identity of this process: digits, a dot and a space."""
+    import psutil
+
     # A process id alone is reused by the system; with its start time it is not.
     return f"{os.getpid()} {psutil.Process().create_time():.2f}"
 
 
 def is_alive(process: str | None) -> bool:
     """Whether the process with this identity still runs; what is no identity does not."""
+    import psutil
+
     try:
         pid, started = (process or "").split()
         found = psutil.Process(int(pid))

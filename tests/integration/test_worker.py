@@ -76,7 +76,6 @@ def test_memory_in_use_counts_each_weight_once_whatever_the_runtime_repacks(tmp_
     assert memory[0] - memory[1] > saved / 2
 
 
-
 def test_close_ends_the_process_and_may_be_repeated(tiny: Path) -> None:
     model = LoadedModel.load(tiny, SETTINGS)
     pid = model.worker_pid
