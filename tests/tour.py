@@ -24,7 +24,7 @@ if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.
     screens = Path(__file__).with_name("helpers") / "screen.json"
     os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -132,6 +132,8 @@ class Stage:
             self._window.services.close()
             self._window.deleteLater()
         self.application.processEvents()
+        # Outside an event loop nobody else does; a hundred windows would follow every change of theme.
+        self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 Play = Callable[[Stage], None]
