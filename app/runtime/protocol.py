@@ -113,7 +113,7 @@ class PromptProgress(_Message, frozen=True):
 
 
 class Piece(_Message, frozen=True):
-    """The text since the last piece; `tokens` generated so far. At most one per display frame."""
+    """The text since the last piece; `tokens` generated so far. At most 30 a second."""
 
     text: str
     tokens: int
