@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.storage import DataFolder
@@ -19,6 +20,11 @@ class Services:
 
     folder: DataFolder
     preferences: Preferences
+
+    @property
+    def library_folders(self) -> list[Path]:
+        """As `app.library.library_folders` has it, which would load the whole library at start."""
+        return [self.folder.models, *self.preferences.model_folders]
 
     @cached_property
     def chat_engine(self) -> ChatEngine:

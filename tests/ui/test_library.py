@@ -299,3 +299,10 @@ def row_index(library, title):
 def press(qtbot, library, title, action):
     place = library.list.button_rect(row_index(library, title), action).center()
     qtbot.mouseClick(library.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_library_lets_as_many_be_chosen_as_a_comparison_takes():
+    from app.compare import MAXIMUM_PANES
+    from app.ui.pages.library import MOST_COMPARED
+
+    assert MOST_COMPARED == MAXIMUM_PANES

@@ -71,7 +71,7 @@ class KnownModels(QObject):
         if self._job is not None:
             self._look_again = True
             return
-        sources = [self._services.folder.models, *self._services.preferences.model_folders]
+        sources = self._services.library_folders
 
         def work(control: JobControl) -> list[LibraryEntry]:
             from app.library import scan

@@ -37,7 +37,7 @@ class Shelf(QObject):
         if self._job is not None:
             self._again = True
             return
-        sources = [self._services.folder.models, *self._services.preferences.model_folders]
+        sources = self._services.library_folders
 
         def work(control: JobControl) -> list[LibraryEntry]:
             return comparable(scan(sources, control.cancel))

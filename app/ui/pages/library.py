@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.library import LibraryEntry
 
 MOST_COMPARED = 4
+"""As `app.compare.MAXIMUM_PANES`, which would load the comparison engine at start (a test holds them equal)."""
 
 
 class LibraryPage(QWidget):
@@ -63,10 +64,6 @@ class LibraryPage(QWidget):
         """Everything found, whatever the filter hides."""
         return self._model.rows
 
-    @property
-    def _sources(self) -> list[Path]:
-        return [self._services.folder.models, *self._services.preferences.model_folders]
-
     def show_row(self, path: Path) -> None:
         """Selects the row of a file and scrolls to it."""
         for number in range(self._filter.rowCount()):
@@ -91,7 +88,7 @@ class LibraryPage(QWidget):
             self._scan_again = True
             self._scan_job.cancel()
             return
-        sources = self._sources
+        sources = self._services.library_folders
         # Before the look: what changes while it goes on must not be missed.
         self._watch.watch(sources, self._model.rows)
 
@@ -224,7 +221,7 @@ class LibraryPage(QWidget):
         self._scan_job = None
         self._busy_timer.stop()
         self._settle()
-        self._watch.watch(self._sources, self._model.rows)
+        self._watch.watch(self._services.library_folders, self._model.rows)
         if self._scan_again:
             self._scan_again = False
             self.rescan()
@@ -278,7 +275,7 @@ class LibraryPage(QWidget):
         paths = [each.path for each in self._compared]
         if row.path in paths:
             self._set_compared([each for each in self._compared if each.path != row.path])
-        elif not row.is_model:
+        elif not row.can_chat:
             return
         elif len(paths) == MOST_COMPARED:
             self.notices.show_message(
@@ -332,7 +329,7 @@ class LibraryPage(QWidget):
 
     def _open_row_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
-        if row.is_model:
+        if row.can_chat:
             _add(menu, self.tr("Chat"), lambda: self.chat_requested.emit(row.path), "Return")
             chosen = row.path in {each.path for each in self._compared}
             text = self.tr("Do not compare") if chosen else self.tr("Choose for comparing")

@@ -86,7 +86,7 @@ class ModelList(QTreeView):
         return row_at(self.currentIndex())
 
     def buttons_of(self, row: Row) -> tuple[RowAction, ...]:
-        return tuple(RowAction) if row.is_model else ()
+        return tuple(RowAction) if row.can_chat else ()
 
     def button_rect(self, index: Index, action: RowAction) -> QRect:
         """Where a row's button is, in the viewport."""
@@ -224,7 +224,7 @@ class ModelList(QTreeView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_row()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.is_model:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.can_chat:
             self._do(row, RowAction.CHAT)
             return
         super().keyPressEvent(event)
@@ -269,7 +269,7 @@ class ModelList(QTreeView):
     def _target(self, point: QPoint) -> tuple[Row, RowAction] | None:
         index = self.indexAt(point)
         row = row_at(index)
-        if row is None or not row.is_model:
+        if row is None or not row.can_chat:
             return None
         return row, self._action_at(index, point) or RowAction.CHAT
 

@@ -202,7 +202,7 @@ def _make_action(menu: QMenu, row: Row, kind: Quantization, start: Callable[[Row
 
 def _add_explanation(menu: QMenu, row: Row) -> None:
     text = row.why_no_chat
-    if row.is_model:
+    if row.can_chat:
         text = _tr("{type} is quantized already: start from an F32, F16 or BF16 file").format(
             type=row.quantization
         )

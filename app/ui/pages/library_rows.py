@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # the library is imported by the job that scans, not by the w
 ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = ROW_ROLE + 1
 
-FLOAT_FORMATS = ("F32", "F16", "BF16")
-"""The formats quantizations are made from."""
-
 
 class Column(IntEnum):
     MODEL = 0
@@ -58,13 +55,10 @@ class Row:
     parameters: int = 0
     file_bytes: int = 0
     context: int = 0
-    is_model: bool = False
+    can_chat: bool = False
+    can_quantize: bool = False
     why_no_chat: str = ""
     fault: EnvironmentFault | None = None
-
-    @property
-    def can_quantize(self) -> bool:
-        return self.is_model and self.quantization in FLOAT_FORMATS
 
     @property
     def label(self) -> str:
@@ -74,6 +68,8 @@ class Row:
 
 def row_of(entry: LibraryEntry) -> Row:
     """The line for a library entry."""
+    from app.convert import can_quantize
+
     facts = entry.facts
     if facts is None or entry.fault is not None:
         return Row(entry.path, entry.name, str(entry.path.parent), fault=entry.fault)
@@ -88,7 +84,8 @@ def row_of(entry: LibraryEntry) -> Row:
         parameters=facts.parameters,
         file_bytes=facts.file_bytes,
         context=facts.context_length or 0,
-        is_model=entry.can_chat,
+        can_chat=entry.can_chat,
+        can_quantize=entry.can_chat and can_quantize(facts),
         why_no_chat=entry.why_no_chat or "",
     )
 
