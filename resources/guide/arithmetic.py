@@ -1,0 +1,95 @@
+"""Sums of numbers up to 99 and one-step word problems, made by rule.
+
+One sum in ten is held back: its numbers never meet in training, in neither order and in no wording.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resources.guide.topics import digest, read_corpus_file
+
+LARGEST = 99
+LARGEST_IN_PROBLEMS = 20
+
+Operation = Literal["+", "-"]
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """`sums`: ways to ask for a result; `problems`: (question, what the answer says of the result)."""
+
+    sums: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Sum:
+    operation: Operation
+    a: int
+    b: int
+
+    @property
+    def result(self) -> int:
+        return self.a + self.b if self.operation == "+" else self.a - self.b
+
+    @property
+    def held_back(self) -> bool:
+        a, b = sorted((self.a, self.b))
+        return digest(f"{a} {self.operation} {b}") % 10 == 0
+
+    def __str__(self) -> str:
+        return f"{self.a} {self.operation} {self.b} = {self.result}"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    question: str
+    answer: str
+    result: int
+
+
+def draw_sum(
+    rng: random.Random, *, held_back: bool, smallest: int = 0, largest: int = LARGEST, negative: float = 0.1
+) -> Sum:
+    """Numbers from `smallest` to `largest`; a difference is below zero `negative` of the time."""
+    while True:
+        operation: Operation = rng.choice(("+", "-"))
+        a, b = rng.randint(smallest, largest), rng.randint(smallest, largest)
+        if operation == "-" and (a < b) != (rng.random() < negative):
+            a, b = b, a
+        drawn = Sum(operation, a, b)
+        if drawn.held_back == held_back:
+            return drawn
+
+
+def sum_exercise(rng: random.Random, *, held_back: bool, smallest: int = 0) -> Exercise:
+    """A sum of numbers from `smallest` to 99."""
+    sum_ = draw_sum(rng, held_back=held_back, smallest=smallest)
+    wording = rng.choice(WORDINGS[sum_.operation].sums)
+    return Exercise(wording.format(a=sum_.a, b=sum_.b), f"{sum_}.", sum_.result)
+
+
+def word_problem(rng: random.Random, *, held_back: bool) -> Exercise:
+    """A one-step problem with numbers from 2 to 20."""
+    sum_ = draw_sum(rng, held_back=held_back, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
+    question, says = rng.choice(WORDINGS[sum_.operation].problems)
+    name, other = rng.sample(NAMES, 2)
+    words = {"name": name, "other": other, "things": rng.choice(THINGS)}
+    question = question.format(a=sum_.a, b=sum_.b, **words)
+    return Exercise(question, f"{sum_}, so {says.format(r=sum_.result, **words)}.", sum_.result)
+
+
+def _wordings(table: dict[str, Any]) -> Wordings:
+    return Wordings(tuple(table["sums"]), tuple((question, says) for question, says in table["problems"]))
+
+
+_CORPUS = read_corpus_file("arithmetic")
+WORDINGS: dict[Operation, Wordings] = {
+    "+": _wordings(_CORPUS["addition"]),
+    "-": _wordings(_CORPUS["subtraction"]),
+}
+NAMES: tuple[str, ...] = tuple(_CORPUS["names"])
+THINGS: tuple[str, ...] = tuple(_CORPUS["things"])

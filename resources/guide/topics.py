@@ -1,0 +1,114 @@
+"""What the guide learns: topics with many phrasings, and refusals for everything else.
+
+What is never trained on is chosen by a hash of the text, so it stays held back whatever is added
+to the corpus, and on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "corpus"
+TOPIC_FILES = ("nibble", "quantization", "running", "talk")
+
+Facts = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One answer with every phrasing that asks for it.
+
+    `facts`: an answer is right when of each inner tuple one spelling stands in it.
+    """
+
+    answer: str
+    facts: Facts
+    phrasings: tuple[str, ...]
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        """One phrasing in six, never trained on; two of twelve."""
+        return _lowest_hashes(self.phrasings, len(self.phrasings) // 6)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        held_back = set(self.held_back)
+        return tuple(phrasing for phrasing in self.phrasings if phrasing not in held_back)
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Questions beyond the guide's reach, and the wordings of the answer they all get."""
+
+    answers: tuple[str, ...]
+    facts: Facts
+    questions: tuple[str, ...]
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        return _lowest_hashes(self.questions, len(self.questions) // 7)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        held_back = set(self.held_back)
+        return tuple(question for question in self.questions if question not in held_back)
+
+
+def read_topics() -> list[Topic]:
+    """All topics. Items with the same answer are one topic, so the same question cannot stand on both
+    sides of the split under two names."""
+    merged: dict[str, Topic] = {}
+    for name in TOPIC_FILES:
+        for item in read_corpus_file(name)["item"]:
+            answer = item["answer"]
+            known = merged.get(answer)
+            phrasings = (*(known.phrasings if known else ()), *item["phrasings"])
+            facts = known.facts if known else _facts(item["facts"])
+            merged[answer] = Topic(answer, facts, distinct(phrasings))
+    return list(merged.values())
+
+
+def read_refusals() -> Refusals:
+    content = read_corpus_file("refusals")
+    return Refusals(tuple(content["answers"]), _facts(content["facts"]), distinct(content["questions"]))
+
+
+def has_facts(answer: str, facts: Facts) -> bool:
+    lowered = answer.lower()
+    return all(any(spelling.lower() in lowered for spelling in spellings) for spellings in facts)
+
+
+def plain(text: str) -> str:
+    """Questions that differ only in case and punctuation are the same question."""
+    return re.sub(r"[^a-z0-9+_.:/-]+", " ", text.lower()).strip(" .?!")
+
+
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """The first of those that are the same question."""
+    seen: dict[str, str] = {}
+    for text in texts:
+        seen.setdefault(plain(text), text)
+    return tuple(seen.values())
+
+
+def digest(text: str) -> int:
+    """A number that is the same for a text on every machine."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _lowest_hashes(texts: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return tuple(sorted(texts, key=lambda text: digest(plain(text)))[:count])
+
+
+def _facts(lists: list[list[str]]) -> Facts:
+    return tuple(tuple(spellings) for spellings in lists)
+
+
+def read_corpus_file(name: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
