@@ -39,6 +39,11 @@ def translations_folder() -> Path:
     return _root() / "translations"
 
 
+def guide_checkpoint() -> Path:
+    """The folder with the built-in model's checkpoint; may be missing or damaged (`app.guide` tells)."""
+    return _root() / "guide" / "model"
+
+
 def _root() -> Path:
     return Path(str(files(__package__)))
 

@@ -24,7 +24,7 @@ from app.runtime.protocol import Piece
 
 @engine_command
 def chat(
-    model: Annotated[str, typer.Argument(help="A path to a .gguf file, or a name in the library.")],
+    model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
     prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this and end.")] = None,
     system: SystemOption = "",
     seed: SeedOption = None,

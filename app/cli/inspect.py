@@ -15,7 +15,7 @@ from app.gguf import ModelFacts
 
 @engine_command
 def inspect(
-    model: Annotated[str, typer.Argument(help="A path to a .gguf file, or a name in the library.")],
+    model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
     as_json: JsonOption = False,
 ) -> None:
     """Show the header facts of a model."""

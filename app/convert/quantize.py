@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
+from app.convert.space import require_space
 from app.core.errors import (
     DamagedGguf,
     DiskFull,
@@ -17,7 +18,6 @@ from app.core.errors import (
     from_os_error,
 )
 from app.core.jobs import JobControl
-from app.core.units import format_bytes
 from app.gguf import ModelFacts, read_facts
 from app.runtime.client import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
@@ -65,7 +65,7 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
-    _require_space(facts, kind, folder)
+    require_space(folder, _expected_bytes(facts, kind), kind.name, SIZE_MARGIN)
     with finished_file(target) as partial:
         try:
             partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
@@ -94,16 +94,9 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
             raise _disk_fault(partial.parent) or fault from fault
 
 
-def _require_space(facts: ModelFacts, kind: Quantization, folder: Path) -> None:
+def _expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
     header_bytes = facts.file_bytes - facts.tensor_bytes
-    expected = int(facts.parameters * kind.bits_per_weight / 8) + header_bytes
-    free = shutil.disk_usage(folder).free
-    if free < expected * SIZE_MARGIN:
-        raise DiskFull(
-            f"{kind.name} of this model takes about {format_bytes(expected)}; "
-            f"{folder} has {format_bytes(free)} free.",
-            "Free some space or choose another folder.",
-        )
+    return int(facts.parameters * kind.bits_per_weight / 8) + header_bytes
 
 
 def _require_whole(partial: Path, target: Path) -> None:

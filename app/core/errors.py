@@ -53,8 +53,16 @@ class DamagedGguf(EnvironmentFault):
     """Truncated, or its header contradicts itself or the file's size."""
 
 
+class DamagedCheckpoint(EnvironmentFault):
+    """Files of a checkpoint folder are truncated, or contradict themselves or each other."""
+
+
+class UnsupportedCheckpoint(EnvironmentFault):
+    """A checkpoint in a form that Nibble does not convert: pickled, quantized, another kind of tokenizer."""
+
+
 class UnknownArchitecture(EnvironmentFault):
-    """The bundled llama.cpp does not know the model's architecture."""
+    """The bundled llama.cpp does not know the model's architecture, or Nibble cannot convert it."""
 
 
 class LoadFailed(EnvironmentFault):
@@ -66,7 +74,7 @@ class TooLittleMemory(EnvironmentFault):
 
 
 class PromptTooLong(EnvironmentFault):
-    """The conversation does not fit into the context length."""
+    """The conversation, or a text to score, does not fit into the context length."""
 
 
 class TemplateFault(EnvironmentFault):
@@ -97,6 +105,10 @@ class DataFolderFault(EnvironmentFault):
     """Nibble's own data folder or database cannot be used."""
 
 
+class GuideDamaged(EnvironmentFault):
+    """The checkpoint of the built-in model is not as this Nibble brought it."""
+
+
 FAULTS: dict[str, type[EnvironmentFault]] = {
     kind.__name__: kind
     for kind in (
@@ -106,6 +118,8 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         NotGguf,
         UnsupportedGgufVersion,
         DamagedGguf,
+        DamagedCheckpoint,
+        UnsupportedCheckpoint,
         UnknownArchitecture,
         LoadFailed,
         TooLittleMemory,
@@ -117,6 +131,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         UnknownModel,
         WrongChoice,
         DataFolderFault,
+        GuideDamaged,
     )
 }
 """By name, so that a fault can cross a process boundary and keep its type."""

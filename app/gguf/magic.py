@@ -31,7 +31,8 @@ def not_gguf(name: str, start: bytes, file_bytes: int) -> NotGguf:
             return NotGguf(f"{name} is not a GGUF model: it is {what}.", hint)
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < file_bytes:
         return NotGguf(
-            f"{name} is not a GGUF model: it is a safetensors checkpoint.", "Convert it to GGUF first."
+            f"{name} is not a GGUF model: it is a safetensors checkpoint.",
+            "Convert the folder it is in to GGUF first, with nibble convert.",
         )
     if not any(start):
         return NotGguf(

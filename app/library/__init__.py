@@ -5,8 +5,8 @@ entries: `scan(folders)` for all entries, `find_model(reference, folders)` for t
 """
 
 from app.library.entry import LibraryEntry
-from app.library.find import find_model
-from app.library.folders import library_folders
+from app.library.find import find_model, means_path
+from app.library.folders import is_built_in, library_folders
 from app.library.scan import scan
 
-__all__ = ["LibraryEntry", "find_model", "library_folders", "scan"]
+__all__ = ["LibraryEntry", "find_model", "is_built_in", "library_folders", "means_path", "scan"]

@@ -16,7 +16,7 @@ class LibraryEntry:
     """`path` is the file (the first part of a split model) or the folder that cannot be read.
 
     `name` is the file's stem without the mark of a split: short, and what a person types. Either
-    `facts` or `fault` is there.
+    `facts` or `fault` is there. Which entries are Nibble's own guide, `is_built_in` tells.
     """
 
     path: Path

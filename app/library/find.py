@@ -22,7 +22,7 @@ def find_model(reference: str, folders: Sequence[Path]) -> LibraryEntry:
     only one model begins so. Raises UnknownModel, WrongChoice where several fit, and for a file
     that is found but cannot be read, its fault.
     """
-    if _means_path(reference):
+    if means_path(reference):
         return _readable(Path(os.path.expanduser(reference)))
     files = [found for found in model_files(folders) if isinstance(found, Path)]
     for fits in _ways_to_fit(reference):
@@ -41,7 +41,8 @@ def _readable(path: Path) -> LibraryEntry:
     return entry
 
 
-def _means_path(reference: str) -> bool:
+def means_path(reference: str) -> bool:
+    """Whether `find_model` looks for a file of that path, and not for a name in the library."""
     # A bare word is a name in the library even if a folder here has it, too.
     with_separator = os.sep in reference or "/" in reference
     with_suffix = reference.lower().endswith(".gguf")
@@ -83,7 +84,7 @@ def _unknown(reference: str, files: list[Path]) -> UnknownModel:
     if not names:
         return UnknownModel(
             f"No model called {reference} is here: the library is empty.",
-            "Give the path of a .gguf file, or add a folder of models.",
+            "Give the path of a .gguf file, add a folder of models, or try guide, the model built into Nibble.",
         )
     return UnknownModel(
         f"No model called {reference} is in the library.",

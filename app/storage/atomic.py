@@ -1,10 +1,11 @@
-"""Files that appear under their final name only when they are whole."""
+"""Files that appear under their final name only when they are whole, and folders for what never gets one."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,8 +31,7 @@ def finished_file(target: Path) -> Iterator[Path]:
     block raises passes as it is.
     """
     _remove_leftovers(target.parent)
-    writer = this_process().replace(" ", "-")
-    partial = target.with_name(f".{target.name}.{_HOST}-{writer}.{uuid4().hex[:8]}.part")
+    partial = _unfinished(target)
     try:
         yield partial
         try:
@@ -45,6 +45,25 @@ def finished_file(target: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Yields a new, hidden folder in the folder of `beside`; it and what is in it are gone afterwards.
+
+    For files too large for the system's temporary folder. What a killed writer left is removed as
+    for `finished_file`. Raises the fault behind a folder that cannot be made.
+    """
+    _remove_leftovers(beside.parent)
+    scratch = _unfinished(beside)
+    try:
+        scratch.mkdir()
+    except OSError as error:
+        raise from_os_error(error, beside.parent, writing=True) from error
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def write_atomically(target: Path, content: bytes) -> None:
     with finished_file(target) as partial:
         try:
@@ -53,12 +72,25 @@ def write_atomically(target: Path, content: bytes) -> None:
             raise from_os_error(error, target, writing=True) from error
 
 
+def _unfinished(target: Path) -> Path:
+    """A new name beside `target` that tells who writes there."""
+    writer = this_process().replace(" ", "-")
+    return target.with_name(f".{target.name}.{_HOST}-{writer}.{uuid4().hex[:8]}.part")
+
+
 def _remove_leftovers(folder: Path) -> None:
     with suppress(OSError):  # whatever is wrong with the folder, writing to it will tell
         for path in folder.iterdir():
             if (found := _PARTIAL.fullmatch(path.name)) and not is_alive(found["writer"].replace("-", " ")):
-                with suppress(OSError):
-                    path.unlink()
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
 
 
 def _flush(path: Path) -> None:

@@ -22,6 +22,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def guide(self) -> Path:
+        """The files of the built-in model, which can be made again at any time."""
+        return self.root / "guide"
+
+    @property
     def database(self) -> Path:
         return self.root / "nibble.db"
 
@@ -39,7 +44,7 @@ class DataFolder:
 
     def create(self) -> DataFolder:
         """Makes the folders; raises an EnvironmentFault where that is denied."""
-        for folder in (self.models, self.logs, self.cache):
+        for folder in (self.models, self.guide, self.logs, self.cache):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,21 @@ def complete(path: Path, prompt: str, max_tokens: int, repeat_penalty: float = 1
     return Completion(reply["text"], tuple(reply["tokens"]), tuple(reply["prompt_tokens"]))
 
 
+def logits(path: Path, tokens: list[int]) -> list[list[float]]:
+    """One row for each token, with a cache in F32 and no flash attention: as exact as llama.cpp can."""
+    rows: list[list[float]] = _call({"path": str(path), "logits": tokens})
+    return rows
+
+
+def log_probabilities(path: Path, text: str) -> list[float]:
+    """Those of the tokens of `text`, the start token excepted, evaluated one by one on one thread.
+
+    Without flash attention, whose rounding of single tokens is several times coarser.
+    """
+    found: list[float] = _call({"path": str(path), "score": text})
+    return found
+
+
 def _call(request: dict[str, Any]) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "tests.helpers.reference"],
@@ -54,12 +71,32 @@ def _call(request: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
+def _score(path: str, text: str) -> Iterator[float]:
+    import llama_cpp
+    import numpy as np
+
+    llama = llama_cpp.Llama(path, n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
+    tokens = llama.tokenize(text.encode(), add_bos=True, special=True)
+    for token, following in pairwise(tokens):
+        llama.eval([token])
+        logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(llama.ctx, -1), (llama.n_vocab(),))
+        exact = logits.astype(np.float64)
+        yield float(exact[following] - np.logaddexp.reduce(exact))
+
+
 def _serve(request: dict[str, Any]) -> Any:
     from llama_cpp import Llama
 
     if "tokenize" in request:
         llama = Llama(request["path"], vocab_only=True, verbose=False)
         return [llama.tokenize(text.encode(), add_bos=True, special=True) for text in request["tokenize"]]
+    if "score" in request:
+        return list(_score(request["path"], request["score"]))
+    if "logits" in request:
+        exact = {"type_k": 0, "type_v": 0, "flash_attn": False}  # 0: GGML_TYPE_F32
+        llama = Llama(request["path"], n_ctx=512, n_threads=1, logits_all=True, verbose=False, **exact)
+        llama.eval(request["logits"])
+        return llama.scores[: llama.n_tokens].tolist()
     # Flash attention as llama.cpp chooses it by itself; the bindings' own default is without.
     llama = Llama(request["path"], n_ctx=1024, n_threads=1, n_threads_batch=1, flash_attn=True, verbose=False)
     prompt = llama.tokenize(request["prompt"].encode(), add_bos=True, special=True)

@@ -99,6 +99,8 @@ def write_tiny_model(
     scale: float = 1.0,
     never_ends: bool = False,
     tensors_per_part: int = 0,
+    add_bos: bool = True,
+    add_eos: bool = False,
 ) -> Path:
     """Writes a model of about 1.4 M parameters to `path` and returns the file to open.
 
@@ -107,12 +109,15 @@ def write_tiny_model(
     `type`. `scale` is the standard deviation of the logits, roughly. With `never_ends` the model
     chooses no control or byte token: answers are whole characters and as long as asked for.
     `tensors_per_part` splits the file; the path returned is then that of the first part. An
-    `architecture` llama.cpp does not know gives a file it refuses.
+    `architecture` llama.cpp does not know gives a file it refuses. `add_bos` and `add_eos` say whether
+    the tokenizer puts "<s>" before a text and "</s>" after it.
     """
     shape = Shape(hidden, layers, heads, kv_heads, feed_forward, context)
     words = tiny_vocabulary(vocabulary)
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_per_part)
     _add_metadata(writer, shape, words, name, type, chat_template)
+    writer.add_add_bos_token(add_bos)
+    writer.add_add_eos_token(add_eos)
     _write_weights(writer, shape, words, type, seed, scale, never_ends)
     return next(path.parent.glob(f"{path.stem}-00001-of-*.gguf")) if tensors_per_part else path
 
@@ -183,7 +188,6 @@ def _add_metadata(
     writer.add_bos_token_id(words.tokens.index("<s>"))
     writer.add_eos_token_id(words.tokens.index("</s>"))
     writer.add_eot_token_id(words.tokens.index("<|im_end|>"))
-    writer.add_add_bos_token(True)
     writer.add_add_space_prefix(True)
     if chat_template is not None:
         writer.add_chat_template(chat_template)

@@ -6,12 +6,13 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import DiskFull, EnvironmentFault, FileGone, NotAllowed
-from app.storage.atomic import finished_file, write_atomically
+from app.storage.atomic import finished_file, scratch_folder, write_atomically
 
 
 @pytest.fixture
@@ -77,6 +78,7 @@ def test_finished_file_lets_an_os_error_about_something_else_pass(target: Path) 
 
 WRITER = """
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from app.storage.atomic import finished_file
 with finished_file(Path(sys.argv[1])) as partial:
@@ -129,3 +131,35 @@ def test_two_finished_files_for_one_target_do_not_disturb_each_other(target: Pat
             second.write_bytes(b"second")
         assert target.read_bytes() == b"second"
     assert target.read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("stop")])
+def test_scratch_folder_is_hidden_and_gone_afterwards_with_all_in_it(
+    target: Path, error: Exception | None
+) -> None:
+    with pytest.raises(RuntimeError) if error else nullcontext(), scratch_folder(target) as scratch:
+        assert scratch.parent == target.parent
+        assert scratch.name.startswith(".")
+        (scratch / "below").mkdir()
+        (scratch / "below" / "large").write_bytes(b"x")
+        if error:
+            raise error
+    assert list(target.parent.iterdir()) == []
+
+
+def test_scratch_folder_of_a_killed_process_is_removed_by_the_next_one(target: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from app.storage.atomic import scratch_folder\n"
+        "with scratch_folder(Path(sys.argv[1])) as scratch:\n"
+        "    (scratch / 'large').write_bytes(b'x')\n"
+        "    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(target)], timeout=60)
+    assert len(list(target.parent.rglob("large"))) == 1
+    with scratch_folder(target) as scratch:
+        assert list(target.parent.iterdir()) == [scratch]
+
+
+def test_scratch_folder_in_missing_folder_raises_file_gone(tmp_path: Path) -> None:
+    with pytest.raises(FileGone), scratch_folder(tmp_path / "none" / "x"):
+        pass

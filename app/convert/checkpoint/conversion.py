@@ -1,0 +1,159 @@
+"""One conversion: a checkpoint's folder to a GGUF in full precision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from app.convert.checkpoint.architectures import ARCHITECTURES
+from app.convert.checkpoint.config import Config, damaged, read_json
+from app.convert.checkpoint.folder import CheckpointFolder
+from app.convert.checkpoint.plan import ModelPlan
+from app.convert.checkpoint.safetensors import StoredTensor
+from app.convert.checkpoint.source import Source
+from app.convert.checkpoint.tokenizer import read_tokenizer
+from app.convert.checkpoint.weights import Weights, open_weights
+from app.convert.quantizations import Quantization, quantization_named
+from app.convert.space import require_space
+from app.core.errors import (
+    DamagedCheckpoint,
+    UnknownArchitecture,
+    UnsupportedCheckpoint,
+    WrongChoice,
+    from_os_error,
+)
+from app.core.jobs import JobControl
+from app.gguf.cursor import shorten
+from app.storage.atomic import finished_file
+
+FILE_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
+"""What a checkpoint can be converted to, and bytes of one weight in it."""
+READABLE = ("F64", "F32", "F16", "BF16")
+
+
+def convert_checkpoint(
+    folder: Path,
+    target: Path,
+    control: JobControl,
+    file_type: str = "BF16",
+    told: Mapping[str, str] | None = None,
+) -> Path:
+    """Converts the checkpoint in `folder` to the file `target`, which it returns, replacing an earlier one.
+
+    `file_type`: BF16, F16 or F32. `told`: texts for the GGUF's metadata by key (`general.name`,
+    say), which count more than what the checkpoint says of itself. The file appears under its name
+    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint; memory
+    stays below some ten times `writing.PIECE_BYTES`. Raises FileGone, NotAllowed, UnreadableFile,
+    DamagedCheckpoint, UnsupportedCheckpoint, UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
+    """
+    kind = _file_type(file_type)
+    checkpoint = CheckpointFolder(folder)
+    checkpoint.files()
+    values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
+    plan = _plan(checkpoint, Config(values))
+    with open_weights(checkpoint) as weights:
+        _expect_planned(plan, weights)
+        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size)
+        _make_room(target.parent, _size_bytes(plan, kind), kind)
+        # NumPy and gguf take a third of a second to import: only when there is something to write.
+        from app.convert.checkpoint.writing import write_gguf
+
+        with finished_file(target) as partial:
+            source = Source(checkpoint, plan, tokenizer, weights)
+            write_gguf(partial, target, source, kind, control, told or {})
+    return target
+
+
+def checkpoint_precision(folder: Path) -> str:
+    """The type of `FILE_TYPES` that holds the checkpoint's weights as they are. Raises as `convert_checkpoint`."""
+    sizes: dict[str, int] = {}
+    with open_weights(CheckpointFolder(folder)) as weights:
+        for tensor in weights.tensors.values():
+            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.size_bytes
+    most = max(sizes, key=sizes.__getitem__, default="F32")
+    return most if most in FILE_TYPES else "F32"
+
+
+def _file_type(name: str) -> Quantization:
+    kind = quantization_named(name)
+    if kind.name not in FILE_TYPES:
+        raise WrongChoice(
+            f"A checkpoint is converted to full precision first, not to {kind.name}.",
+            f"Choose {', '.join(FILE_TYPES)}, and quantize the result.",
+        )
+    return kind
+
+
+def _plan(folder: CheckpointFolder, config: Config) -> ModelPlan:
+    names = config.texts("architectures")
+    if not names:
+        raise damaged("config.json", "it does not say which architecture the model has")
+    make_plan = ARCHITECTURES.get(names[0])
+    if make_plan is None:
+        raise UnknownArchitecture(
+            f"{folder.name} has the architecture {shorten(names[0])}, which Nibble does not convert yet.",
+            f"Nibble converts {', '.join(ARCHITECTURES)}. Download a GGUF file of this model instead.",
+        )
+    if config.has("quantization_config"):
+        method = config.table("quantization_config").text("quant_method", default="unknown")
+        raise UnsupportedCheckpoint(
+            f"{folder.name} is already quantized ({shorten(method)}), and Nibble converts only full precision.",
+            "Choose the original checkpoint, or download a GGUF file of this model.",
+        )
+    return make_plan(config)
+
+
+def _expect_planned(plan: ModelPlan, weights: Weights) -> None:
+    """Raises unless the checkpoint has what `plan` needs, in the right shapes, and nothing that it forgets."""
+    for planned in plan.tensors:
+        stored = weights.tensors.get(planned.name)
+        if stored is None:
+            raise DamagedCheckpoint(
+                f"The checkpoint has no tensor {planned.name}, which config.json asks for.",
+                "Download the model's files again.",
+            )
+        if stored.shape != planned.shape:
+            raise DamagedCheckpoint(
+                f"{planned.name} is {_as_text(stored.shape)}, where config.json asks for {_as_text(planned.shape)}.",
+                "The files do not belong together: download them again.",
+            )
+        _expect_readable(stored)
+    known = {planned.name for planned in plan.tensors}
+    for name in weights.tensors:
+        if name not in known and not any(fnmatchcase(name, pattern) for pattern in plan.unused):
+            raise UnsupportedCheckpoint(
+                f"The checkpoint has a tensor {shorten(name)}, which this architecture does not have.",
+                "Without it the model would answer differently. Download a GGUF file of this model instead.",
+            )
+
+
+def _expect_readable(stored: StoredTensor) -> None:
+    if stored.dtype not in READABLE:
+        raise UnsupportedCheckpoint(
+            f"{stored.name} is stored as {stored.dtype}, and Nibble converts only {', '.join(READABLE)}.",
+            "Choose the original checkpoint, or download a GGUF file of this model.",
+        )
+
+
+def _as_text(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) or "a single number"
+
+
+def _size_bytes(plan: ModelPlan, kind: Quantization) -> int:
+    size_bytes = 0
+    for planned in plan.tensors:
+        elements = 1
+        for length in planned.shape:
+            elements *= length
+        size_bytes += elements * (4 if len(planned.shape) == 1 else FILE_TYPES[kind.name])
+    return size_bytes
+
+
+def _make_room(folder: Path, size_bytes: int, kind: Quantization) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, writing=True) from error
+    require_space(folder, size_bytes, kind.name)

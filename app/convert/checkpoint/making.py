@@ -1,0 +1,67 @@
+"""Several files from one checkpoint: converted once, quantized from there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.convert.checkpoint.conversion import FILE_TYPES, checkpoint_precision, convert_checkpoint
+from app.convert.checkpoint.folder import CheckpointFolder
+from app.convert.quantizations import Quantization, quantization_named
+from app.convert.quantize import quantize
+from app.core.errors import WrongChoice, from_os_error
+from app.core.jobs import JobControl
+from app.storage.atomic import scratch_folder
+
+
+def make_from_checkpoint(
+    source: Path, types: Sequence[str], folder: Path, control: JobControl, threads: int = 0
+) -> list[Path]:
+    """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
+
+    Quantizations are made from the most precise of the plain types asked for. Where none is, the
+    checkpoint is converted in its own precision first, which takes its size in `folder` until all
+    is done. Raises what `convert_checkpoint` and `quantize` raise.
+    """
+    kinds = [quantization_named(name) for name in dict.fromkeys(types)]
+    for kind in kinds:
+        if kind.needs_importance_matrix:  # before the long way there
+            raise WrongChoice(
+                f"{kind.name} needs an importance matrix, which this model does not have yet.",
+                "Choose Q2_K or larger, or IQ3_S or larger.",
+            )
+    plain = {kind.name: _target(source, kind.name, folder) for kind in kinds if kind.name in FILE_TYPES}
+    for name, target in plain.items():
+        convert_checkpoint(source, target, control, name)
+    with _most_precise(source, kinds, plain, folder, control) as unquantized:
+        return [
+            plain[kind.name]
+            if kind.name in plain
+            else quantize(unquantized, kind.name, folder, control, threads)
+            for kind in kinds
+        ]
+
+
+@contextmanager
+def _most_precise(
+    source: Path, kinds: list[Quantization], plain: dict[str, Path], folder: Path, control: JobControl
+) -> Iterator[Path]:
+    """What to quantize from; made for that alone where nobody asked for it, and gone afterwards."""
+    precision = checkpoint_precision(source)
+    made = next((plain[name] for name in ("F32", precision, *FILE_TYPES) if name in plain), None)
+    if made is not None:
+        yield made
+        return
+    target = _target(source, precision, folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, writing=True) from error
+    with scratch_folder(target) as scratch:
+        yield convert_checkpoint(source, scratch / target.name, control, precision)
+
+
+def _target(source: Path, name: str, folder: Path) -> Path:
+    return folder / f"{CheckpointFolder(source).name}-{name}.gguf"

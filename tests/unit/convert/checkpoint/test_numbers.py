@@ -1,0 +1,64 @@
+"""Numbers from one format to another, against the gguf package and NumPy."""
+
+from __future__ import annotations
+
+import gguf
+import numpy as np
+import pytest
+
+from app.convert.checkpoint.numbers import converted, interleaved
+
+EVERY_16_BITS = np.arange(1 << 16, dtype="<u2")
+
+
+def random_f32(count: int = 1 << 16) -> np.ndarray:
+    """Any bits: all magnitudes, infinities and NaNs among them."""
+    return np.random.default_rng(0).integers(0, 1 << 32, count, dtype="<u4").view("<f4")
+
+
+def test_same_type_is_the_same_to_the_bit() -> None:
+    assert converted(EVERY_16_BITS, "BF16", "BF16") is EVERY_16_BITS
+
+
+def test_every_bf16_becomes_f32_and_comes_back_as_it_was() -> None:
+    exact = converted(EVERY_16_BITS, "BF16", "F32")
+    assert exact.tobytes() == (EVERY_16_BITS.astype("<u4") << 16).tobytes()
+    back = converted(exact, "F32", "BF16")
+    quiet = np.where(np.isnan(exact), EVERY_16_BITS | 0x40, EVERY_16_BITS)  # as the gguf package has it
+    assert np.array_equal(back, quiet)
+
+
+def test_f32_becomes_the_bf16_that_the_gguf_package_makes() -> None:
+    numbers = random_f32().reshape(-1, 32)
+    theirs = gguf.quants.quantize(numbers, gguf.GGMLQuantizationType.BF16)
+    assert converted(numbers, "F32", "BF16").tobytes() == theirs.tobytes()
+
+
+def test_every_f16_becomes_its_f32() -> None:
+    numbers = EVERY_16_BITS.view("<f2")
+    assert np.array_equal(converted(numbers, "F16", "F32"), numbers.astype(np.float32), equal_nan=True)
+
+
+@pytest.mark.parametrize("stored", ["F32", "F64"])
+def test_f16_is_rounded_to_nearest_even(stored: str) -> None:
+    numbers = np.array([1 + 2**-11, 1 + 3 * 2**-11, 2**-25, 65504.0], {"F32": "<f4", "F64": "<f8"}[stored])
+    assert converted(numbers, stored, "F16").tolist() == [1.0, 1 + 2**-9, 0.0, 65504.0]
+
+
+@pytest.mark.parametrize(
+    ("number", "stored", "wanted"), [(65520.0, "<f4", "F16"), (-1e6, "<f4", "F16"), (1e39, "<f8", "F32")]
+)
+def test_number_too_large_for_the_type_overflows(number: float, stored: str, wanted: str) -> None:
+    name = {"<f4": "F32", "<f8": "F64"}[stored]
+    with pytest.raises(OverflowError):
+        converted(np.array([number], stored), name, wanted)
+
+
+def test_infinity_is_no_overflow() -> None:
+    assert converted(np.array([np.inf], "<f4"), "F32", "F16").tolist() == [np.inf]
+
+
+def test_interleaved_puts_the_halves_of_each_head_in_turn() -> None:
+    rows = np.arange(12)[:, None] * [[1, 100]]
+    assert interleaved(rows, 6)[:, 0].tolist() == [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11]
+    assert interleaved(rows, 6)[:, 1].tolist() == [100 * row for row in interleaved(rows, 6)[:, 0]]
