@@ -2,14 +2,14 @@
 
 `protocol` declares every message once; `client` starts a worker process and speaks with it;
 `worker` (the only code that imports `llama_cpp`) is the other end. May import `app.core`.
-Main entries: `LoadedModel` to load and generate, `start_worker` for everything else.
+Main entries: `LoadedModel` to load, generate and score, `start_worker` for everything else.
 
 The room stands low in the house, because hardware (which devices does the runtime see?), memory
 (what would it allocate?) and convert (quantize) all ask a worker.
 """
 
 from app.runtime.client import Worker, start_worker
-from app.runtime.model import Generation, LoadedModel
+from app.runtime.model import Generation, LoadedModel, TokenScores
 from app.runtime.protocol import ChatMessage, GenerationStatistics, LoadSettings, ModelDescription, Sampling
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "LoadedModel",
     "ModelDescription",
     "Sampling",
+    "TokenScores",
     "Worker",
     "start_worker",
 ]

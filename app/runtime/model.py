@@ -1,4 +1,4 @@
-"""A loaded model: one worker process, ready to generate."""
+"""A loaded model: one worker process, ready to generate and to score."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.core.errors import PromptTooLong
 from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
@@ -25,10 +26,16 @@ from app.runtime.protocol import (
     Piece,
     PromptProgress,
     Sampling,
+    Score,
+    Scored,
+    ScoreProgress,
 )
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
+
+LONGEST_TEXT = 5_000_000
+"""Characters to score at once, more than any context holds: what a worker is sent must fit into a message."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,19 @@ class Generation:
 
     text: str
     statistics: GenerationStatistics
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """`log_probabilities[i]` (natural logarithm) is that of `tokens[i + 1]` given all before it.
+
+    `tokens` begins with the start token where the model's metadata adds one; the first token has
+    no log-probability, so a text of one token or none has an empty list. Not a number where the
+    model's own logits are none.
+    """
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
 
 
 class LoadedModel:
@@ -100,6 +120,35 @@ class LoadedModel:
                 yield reply
             elif isinstance(reply, Generated):
                 yield Generation(reply.text, reply.statistics)
+
+    def score(
+        self,
+        text: str,
+        *,
+        parse_special: bool = False,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> TokenScores:
+        """How probable the model finds each token of `text`, which is taken from its beginning.
+
+        With `parse_special`, special tokens spelled in the text count as such. A text may be as
+        long as the context; longer ones the caller cuts. `on_progress` gets how many tokens are
+        scored, of how many. The next answer evaluates its whole prompt again.
+
+        Raises PromptTooLong, WorkerDied, or Cancelled.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise PromptTooLong(
+                f"This text has {len(text):,} characters; Nibble takes {LONGEST_TEXT:,} at once.",
+                "Cut it into shorter pieces.",
+            )
+        request = Score(text=encodable(text), parse_special=parse_special)
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, ScoreProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Scored):
+                return TokenScores(reply.tokens, reply.log_probabilities)
+        raise AssertionError("a worker's replies end with a final one")
 
     def close(self) -> None:
         self._worker.close()

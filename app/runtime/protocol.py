@@ -70,6 +70,17 @@ class Generate(_Message, frozen=True):
     sampling: Sampling
 
 
+class Score(_Message, frozen=True):
+    """How probable is `text`, taken from its beginning? The KV cache is empty afterwards.
+
+    With `parse_special`, special tokens spelled in the text count as such; without, they are the
+    characters they are written in.
+    """
+
+    text: str
+    parse_special: bool
+
+
 class Quantize(_Message, frozen=True):
     """Makes `target` from `source`, paths as in `Load`; `file_type` is a `llama_ftype`."""
 
@@ -148,6 +159,26 @@ class Generated(_Message, frozen=True):
     statistics: GenerationStatistics
 
 
+class ScoreProgress(_Message, frozen=True):
+    """`done` of `total` log-probabilities are known."""
+
+    done: int
+    total: int
+
+
+class Scored(_Message, frozen=True):
+    """`log_probabilities[i]` is the natural logarithm of the probability of `tokens[i + 1]` after
+    all tokens before it: one for each token but the first.
+
+    `tokens` begins with the start token where the model's metadata adds one (once, should the text
+    spell it too and `parse_special` be set); an end token is never added. Not a number where the
+    model's own logits are none.
+    """
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+
+
 class QuantizeProgress(_Message, frozen=True):
     """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
 
@@ -196,13 +227,15 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | Generate | Quantize | Describe | Cancel
+Request = Load | Generate | Score | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
     | PromptProgress
     | Piece
     | Generated
+    | ScoreProgress
+    | Scored
     | QuantizeProgress
     | Quantized
     | Described
@@ -210,7 +243,7 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, Generated, Quantized, Described, Failed, Crashed, Stopped)
+FINAL_REPLIES = (Loaded, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
 
 _LENGTH = struct.Struct("<I")
 _encoder = msgspec.msgpack.Encoder()

@@ -181,7 +181,7 @@ class _Answer:
 
     def _explain(self, code: int) -> None:
         # What was decoded only in part must not be taken for cached.
-        _forget_beyond(self._model, len(self._model.cached_tokens))
+        self._model.forget_beyond(len(self._model.cached_tokens))
         if code == DECODE_ABORTED or self._stop.is_set():
             raise _Stopped
         if code == DECODE_NO_SLOT:
@@ -226,7 +226,7 @@ def _prompt_tokens(model: LlamaModel, prompt: str) -> list[int]:
         rest = model.vocabulary.tokenize_continuation(prompt[len(text) :])
         if rest and model.vocabulary.is_control(rest[0]):
             return [*spelling, *rest]
-    return model.vocabulary.tokenize_prompt(prompt)
+    return model.vocabulary.tokenize_text(prompt, parse_special=True)
 
 
 def _reuse_cache(model: LlamaModel, tokens: list[int]) -> int:
@@ -239,13 +239,4 @@ def _reuse_cache(model: LlamaModel, tokens: list[int]) -> int:
         if cached != wanted:
             break
         common += 1
-    return _forget_beyond(model, common)
-
-
-def _forget_beyond(model: LlamaModel, position: int) -> int:
-    """Drops the cache from `position` on. Recurrent models cannot: theirs is emptied."""
-    if not llama_cpp.llama_memory_seq_rm(model.memory, 0, position, -1):
-        llama_cpp.llama_memory_clear(model.memory, True)
-        position = 0
-    del model.cached_tokens[position:]
-    return position
+    return model.forget_beyond(common)

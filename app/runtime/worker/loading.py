@@ -29,8 +29,8 @@ BATCH_TOKENS = 512
 class LlamaModel:
     """A model with its context, and which tokens its KV cache holds.
 
-    `conversation` is the last one as text with the tokens that spell it, of which the cache holds
-    all or, where the last of them was shown but not evaluated, all but one.
+    `conversation` is the last one as text with the tokens that spell it. After an answer the cache
+    holds all of them or, where the last was shown but not evaluated, all but one.
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
@@ -43,6 +43,15 @@ class LlamaModel:
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
         self.cached_tokens: list[int] = []
         self.conversation: tuple[str, list[int]] | None = None
+
+    def forget_beyond(self, position: int) -> int:
+        """Drops the cache from `position` on and returns where it ends now. Recurrent models cannot
+        drop a part: their cache is emptied."""
+        if not llama_cpp.llama_memory_seq_rm(self.memory, 0, position, -1):
+            llama_cpp.llama_memory_clear(self.memory, True)
+            position = 0
+        del self.cached_tokens[position:]
+        return position
 
     def memory_in_use(self) -> int:
         """Bytes of this process in memory, each weight counted once (see `BufferLog`)."""

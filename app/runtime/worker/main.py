@@ -26,6 +26,7 @@ from app.runtime.protocol import (
     Quantize,
     Reply,
     Request,
+    Score,
     Stopped,
     read_request,
     write_message,
@@ -106,6 +107,8 @@ class Session:
             return self._load(request)
         if isinstance(request, Generate):
             return self._generate(request, arrived_at)
+        if isinstance(request, Score):
+            return self._score(request)
         if isinstance(request, Quantize):
             from app.runtime.worker.quantizing import quantize
 
@@ -130,6 +133,12 @@ class Session:
 
         assert self._model is not None, "Generate before Load"
         return generate(self._model, request, arrived_at, self._report, self._stop)
+
+    def _score(self, request: Score) -> Reply:
+        from app.runtime.worker.scoring import score
+
+        assert self._model is not None, "Score before Load"
+        return score(self._model, request, self._report, self._stop)
 
     def _report(self, reply: Reply) -> None:
         write_message(self._output, reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cached_property
 
 import llama_cpp
 
@@ -21,21 +22,34 @@ class Vocabulary:
         self.eos_text = self._special_text(eos)
         self._ends_with_eos = eos if bool(llama_cpp.llama_vocab_get_add_eos(vocab)) else None
 
-    def tokenize_prompt(self, text: str) -> list[int]:
-        """A rendered conversation: special tokens in `text` count, and the start token is added
-        where the model wants one and the template did not write it."""
-        template_wrote_bos = bool(self.bos_text) and text.startswith(self.bos_text)
-        tokens = self.tokenize_continuation(text, add_special=not template_wrote_bos)
-        if self._ends_with_eos is not None and tokens and tokens[-1] == self._ends_with_eos:
-            tokens.pop()  # the answer continues the prompt: it must not be closed already
+    @cached_property
+    def longest_token(self) -> int:
+        """No token stands for more bytes of text: the vocabulary's own notation is never shorter."""
+        return max(
+            len(llama_cpp.llama_vocab_get_text(self._vocab, token) or b"") for token in range(self.size)
+        )
+
+    def tokenize_text(self, text: str, *, parse_special: bool) -> list[int]:
+        """`text` from its beginning: the start token is added where the model wants one and the text
+        does not spell it. With `parse_special`, special tokens in the text count as such."""
+        spells_bos = parse_special and bool(self.bos_text) and text.startswith(self.bos_text)
+        tokens = self._tokenize(text, add_special=not spells_bos, parse_special=parse_special)
+        if self._ends_with_eos is not None and not spells_bos and tokens[-1:] == [self._ends_with_eos]:
+            tokens.pop()  # added as well: the text may go on, it must not be closed already
         return tokens
 
-    def tokenize_continuation(self, text: str, add_special: bool = False) -> list[int]:
+    def tokenize_continuation(self, text: str) -> list[int]:
+        """What follows on tokens already there; special tokens in `text` count as such."""
+        return self._tokenize(text, add_special=False, parse_special=True)
+
+    def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode("utf-8")
         size = len(data) + 8
         while True:
             buffer = (ctypes.c_int32 * size)()
-            count = llama_cpp.llama_tokenize(self._vocab, data, len(data), buffer, size, add_special, True)
+            count = llama_cpp.llama_tokenize(
+                self._vocab, data, len(data), buffer, size, add_special, parse_special
+            )
             if count >= 0:
                 return list(buffer[:count])
             size = -count

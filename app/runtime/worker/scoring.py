@@ -1,0 +1,93 @@
+"""How probable a text is to the model: the log-probability of every token given those before it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import Cancelled, LoadFailed, PromptTooLong
+from app.runtime.protocol import Reply, Score, Scored, ScoreProgress
+from app.runtime.worker.loading import BATCH_TOKENS, LlamaModel
+from app.runtime.worker.log_softmax import log_probabilities
+
+if TYPE_CHECKING:
+    from app.runtime.worker.main import StopFlag
+
+LOGITS_BYTES = 64 * 1024 * 1024
+"""llama.cpp holds the logits of a whole batch at once and keeps that buffer as long as the context:
+a batch of 512 tokens would be 256 MB with a vocabulary of 128 thousand."""
+
+
+def score(model: LlamaModel, request: Score, report: Callable[[Reply], None], stop: StopFlag) -> Scored:
+    """Scores the text of `request`.
+
+    It takes the KV cache for itself and leaves it empty. The last conversation stays known, so
+    that its next turn is spelled in the same tokens as if nothing had been between.
+    Raises PromptTooLong, LoadFailed, Cancelled.
+    """
+    tokens = _tokens(model, request)
+    found: list[float] = []
+    total = max(len(tokens) - 1, 0)  # nothing comes before the first
+    size = _batch_size(model.vocabulary.size)
+    with _empty_cache(model):
+        for start in range(0, total, size):
+            batch = tokens[start : min(start + size, total)]
+            logits = _evaluate(model, batch, stop)
+            found += log_probabilities(logits, tokens[start + 1 : start + 1 + len(batch)])
+            report(ScoreProgress(done=len(found), total=total))
+    return Scored(tokens=tuple(tokens), log_probabilities=tuple(found))
+
+
+def _tokens(model: LlamaModel, request: Score) -> list[int]:
+    vocabulary, room = model.vocabulary, model.context_length
+    hint = "Cut it into shorter pieces."
+    # Not left to the tokenizer: llama.cpp's for SentencePiece vocabularies takes time with the square of
+    # how many characters the vocabulary does not know (three seconds for 100,000, hours for millions).
+    if len(request.text.encode("utf-8")) > room * vocabulary.longest_token:
+        characters = f"{len(request.text):,} characters"
+        raise PromptTooLong(f"This text has {characters}; the context holds {room} tokens.", hint)
+    tokens = vocabulary.tokenize_text(request.text, parse_special=request.parse_special)
+    if len(tokens) > room:
+        raise PromptTooLong(f"This text has {len(tokens)} tokens; the context holds {room}.", hint)
+    return tokens
+
+
+def _batch_size(vocabulary_size: int) -> int:
+    """Tokens per llama_decode."""
+    row_bytes = vocabulary_size * np.dtype(np.float32).itemsize
+    return max(1, min(BATCH_TOKENS, LOGITS_BYTES // row_bytes))
+
+
+@contextmanager
+def _empty_cache(model: LlamaModel) -> Iterator[None]:
+    """Empty before and, whatever happens, after."""
+    model.forget_beyond(0)
+    try:
+        yield
+    finally:
+        model.forget_beyond(0)
+
+
+def _evaluate(model: LlamaModel, tokens: list[int], stop: StopFlag) -> NDArray[np.float32]:
+    """The logits after each of `tokens`, a row for each, in llama.cpp's own buffer: they hold until
+    the next decode."""
+    count = len(tokens)
+    ids = (ctypes.c_int32 * count)(*tokens)  # the batch only points to them: they must outlive the decode
+    batch = llama_cpp.llama_batch_get_one(ids, count)
+    batch.logits = (ctypes.c_int8 * count)(*[1] * count)
+    code = llama_cpp.llama_decode(model.context, batch)
+    if stop.is_set():
+        raise Cancelled
+    if code != 0:
+        raise LoadFailed(
+            f"llama.cpp could not evaluate the text (code {code}).",
+            "Try again; if it happens again, choose another model.",
+        )
+    logits = llama_cpp.llama_get_logits(model.context)
+    return np.ctypeslib.as_array(logits, (count, model.vocabulary.size))
