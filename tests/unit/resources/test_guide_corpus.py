@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 import resources
+from resources.guide.topics import has_facts, plain, read_refusals, read_topics
 
 CORPUS = Path(resources.__file__).parent / "guide" / "corpus"
 FILES = ("nibble", "quantization", "running", "talk")
@@ -17,11 +17,6 @@ FILES = ("nibble", "quantization", "running", "talk")
 
 def read(name: str) -> dict[str, Any]:
     return tomllib.loads((CORPUS / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def plain(text: str) -> str:
-    """Questions that differ only in case and punctuation are the same question."""
-    return re.sub(r"[^a-z0-9+_.:/-]+", " ", text.lower()).strip(" .?!")
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +56,31 @@ def test_refusals_name_what_the_model_is_and_the_button_that_gets_a_real_one() -
     for answer in read("refusals")["answers"]:
         assert "tiny demonstration model" in answer
         assert "Find a model" in answer
+
+
+def test_facts_of_a_topic_tell_its_answer_from_those_of_others() -> None:
+    topics = read_topics()
+    confused = [
+        (topic.answer, other.answer)
+        for topic in topics
+        for other in topics
+        if other is not topic and has_facts(other.answer, topic.facts)
+    ]
+    assert confused == []
+
+
+def test_each_topic_holds_phrasings_back_and_keeps_enough_to_learn_from() -> None:
+    for topic in read_topics():
+        assert len(topic.held_back) >= 2
+        assert len(topic.trained) >= 8
+        assert not {plain(text) for text in topic.trained} & {plain(text) for text in topic.held_back}
+    refusals = read_refusals()
+    assert len(refusals.held_back) >= 200
+    assert not {plain(text) for text in refusals.trained} & {plain(text) for text in refusals.held_back}
+
+
+def test_one_question_is_not_held_back_here_and_trained_there() -> None:
+    topics = read_topics()
+    held_back = {plain(text) for topic in topics for text in topic.held_back}
+    trained = {plain(text) for topic in topics for text in topic.trained}
+    assert held_back & trained == set()

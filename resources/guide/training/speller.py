@@ -1,0 +1,42 @@
+"""Dialogues and drills as tokens, exactly as the runtime makes them of the rendered template."""
+
+from __future__ import annotations
+
+import sentencepiece
+
+from resources.guide.arithmetic import Sum
+from resources.guide.dialogue import Message, marker
+
+QUESTION_WEIGHT = (
+    0.1  # questions are learnt a little: text the model cannot predict at all says nothing about it
+)
+
+Tokens = tuple[list[int], list[float]]  # token ids, and the weight each has as a prediction
+
+
+class Speller:
+    """Dialogues to tokens, exactly as the runtime makes them of the rendered template."""
+
+    def __init__(self, tokenizer: sentencepiece.SentencePieceProcessor) -> None:
+        self._tokenizer = tokenizer
+        self._end = tokenizer.eos_id()
+        self._begin = tokenizer.bos_id()
+
+    def drill(self, sums: list[Sum]) -> Tokens:
+        """Sums a line each, outside any conversation; only what comes after the equals sign is weighed."""
+        ids, weights = [self._begin], [0.0]
+        for sum_ in sums:
+            asked, result = str(sum_).rsplit(" ", 1)
+            spelled = self._tokenizer.encode(asked), self._tokenizer.encode(f" {result}.")
+            ids += [*spelled[0], *spelled[1], self._end]
+            weights += [*[0.0] * len(spelled[0]), *[1.0] * len(spelled[1]), 0.0]
+        return ids, weights
+
+    def tokens(self, messages: list[Message]) -> Tokens:
+        ids, weights = [self._begin], [0.0]
+        for role, content in messages:
+            spelled = [*self._tokenizer.encode(content), self._end]
+            weight = {"system": 0.0, "user": QUESTION_WEIGHT, "assistant": 1.0}[role]
+            ids += [self._tokenizer.piece_to_id(marker(role)), *spelled]
+            weights += [0.0, *[weight] * len(spelled)]
+        return ids, weights
