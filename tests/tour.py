@@ -27,12 +27,13 @@ if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
 from app.core.errors import DiskFull
-from app.core.jobs import Job
+from app.core.jobs import Job, JobControl
+from app.guide import guide_fault
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, Settings, save_settings, transaction
@@ -145,12 +146,124 @@ def scene(play: Play) -> Play:
     return play
 
 
-# Library
+# The first start, and the built-in model
 
 
 @scene
-def library_empty(stage: Stage) -> None:
+def first_start(stage: Stage) -> None:
+    need_guide()
     stage.open()
+
+
+@scene
+def first_start_making(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    with patch("app.guide.make_guide", made_halfway):
+        stage.library.body.first.guide.begin.click()
+        stage.wait(lambda: stage.library.body.first.guide.lines.has_begun)
+
+
+@scene
+def first_start_disk_full(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    with patch("app.convert.quantize", disk_full):
+        stage.library.body.first.guide.begin.click()
+        stage.wait(lambda: not jobs.running())
+
+
+@scene
+def first_start_leaving_for_a_model(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    stage.library.body.first.elsewhere.begin.click()
+    stage.application.processEvents()
+
+
+@scene
+def first_start_back_from_the_browser(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    with patch("app.ui.links.QDesktopServices.openUrl", lambda url: True):
+        stage.library.find_model()
+        (bar,) = stage.library.notices.bars()
+        bar.findChildren(QPushButton)[0].click()
+    stage.application.processEvents()
+
+
+@scene
+def first_start_guide_damaged(stage: Stage) -> None:
+    with patch("resources.guide_checkpoint", lambda: stage.root / "nothing here"):
+        stage.open()
+
+
+@scene
+def first_start_compare(stage: Stage) -> None:
+    try_guide(stage)
+
+
+@scene
+def first_start_answers(stage: Stage) -> None:
+    page = try_guide(stage)
+    QTest.keyClick(page.composer.box, Qt.Key.Key_Return)
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def library_guide_alone(stage: Stage) -> None:
+    try_guide(stage)
+    stage.wait(lambda: not jobs.running())
+    stage.library.list.setFocus()
+
+
+@scene
+def library_guide_not_made(stage: Stage) -> None:
+    need_guide()
+    write_tiny_model(stage.models / "tiny-f16.gguf", type="f16", name="Tiny random")
+    stage.open()
+
+
+@scene
+def library_guide_making(stage: Stage) -> None:
+    need_guide()
+    put_models(stage)
+    stage.open()
+    with patch("app.guide.make_guide", made_halfway):
+        stage.library.try_guide()
+        stage.wait(lambda: stage.library.trial.card.lines.has_begun)
+
+
+@scene
+def library_guide_with_models(stage: Stage) -> None:
+    put_models(stage)
+    try_guide(stage)
+    stage.wait(lambda: not jobs.running())
+    last = stage.library.list.model().index(stage.library.list.model().rowCount() - 1, 0)
+    stage.library.list.setCurrentIndex(last)
+
+
+@scene
+def library_guide_make_menu(stage: Stage) -> None:
+    need_guide()
+    write_tiny_model(stage.models / "tiny-f16.gguf", type="f16", name="Tiny random")
+    stage.open()
+    page = stage.library
+    page.list.setCurrentIndex(page.list.model().index(1, 0))
+    row = page.list.current_row()
+    assert row is not None
+    assert row.can_try
+    page.list.make_asked.emit(row, page.list.make_menu_place(row))
+
+
+@scene
+def library_guide_damaged(stage: Stage) -> None:
+    put_models(stage)
+    with patch("resources.guide_checkpoint", lambda: stage.root / "nothing here"):
+        stage.open()
+
+
+# Library
 
 
 @scene
@@ -570,6 +683,42 @@ def compare_identical(stage: Stage) -> None:
 
 
 # Props
+
+
+def need_guide() -> None:
+    fault = guide_fault()
+    if fault is not None:
+        raise CannotPlay(str(fault))
+
+
+def try_guide(stage: Stage) -> ComparePage:
+    """Goes the way of the first start to its end: Compare with the two and the question."""
+    need_guide()
+    stage.open()
+    stage.library.try_guide()
+    stage.wait(lambda: not stage.library.trial.running)
+    page = stage.window.show_page("compare")
+    assert isinstance(page, ComparePage)
+    stage.wait(lambda: not jobs.running())
+    return page
+
+
+def made_halfway(*arguments: object) -> list[Path]:
+    """In the place of `make_guide`: comes as far as a picture needs and waits there until it is cancelled."""
+    control = arguments[2]
+    assert isinstance(control, JobControl)
+    for done in (0, 9_300_000):
+        control.progress("Making Q8_0", done, 23_000_000, "bytes")
+        time.sleep(0.25)
+    while True:
+        control.cancel.raise_if_cancelled()
+        time.sleep(0.01)
+
+
+def disk_full(*arguments: object) -> None:
+    raise DiskFull(
+        "The disk ran full while the quantization was being written.", "Free some space and try again."
+    )
 
 
 def settle_chat(stage: Stage) -> ChatPage:

@@ -24,7 +24,11 @@ class Services:
     @property
     def library_folders(self) -> list[Path]:
         """As `app.library.library_folders` has it, which would load the whole library at start."""
-        return [self.folder.models, *self.preferences.model_folders]
+        return [self.folder.models, self.folder.guide, *self.preferences.model_folders]
+
+    def is_built_in(self, path: Path) -> bool:
+        """As `app.library.is_built_in` has it, for paths as a look at the library gives them: without a disk."""
+        return path.parent == self.folder.guide
 
     @cached_property
     def chat_engine(self) -> ChatEngine:

@@ -91,7 +91,9 @@ ROUTES: tuple[Route, ...] = (
     Route("library", "chat_requested", "chat", "open_model"),
     Route("chat", "library_requested", "library", "rescan"),
     Route("library", "compare_requested", "compare", "compare_models"),
+    Route("library", "trial_requested", "compare", "compare_on"),
     Route("compare", "library_requested", "library", "rescan"),
+    Route("compare", "guide_requested", "library", "try_guide"),
 )
 
 GEOMETRY_FILE = "window.geometry"

@@ -535,7 +535,7 @@ def test_view_follows_the_answer_only_while_it_is_at_the_end(folder, endless, op
 
 def test_link_in_an_answer_is_opened_only_after_asking(chat, monkeypatch):
     opened = []
-    monkeypatch.setattr("app.ui.pages.chat_layout.QDesktopServices.openUrl", opened.append)
+    monkeypatch.setattr("app.ui.links.QDesktopServices.openUrl", lambda url: opened.append(url) or True)
     chat.column.link_asked.emit("https://example.org/x")
     assert opened == []
     bar: NoticeBar = chat.notices.bars()[0]

@@ -16,6 +16,7 @@ from app.runtime import Sampling
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
+from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_settings import DEFAULTS
@@ -41,6 +42,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
         self._connect()
@@ -135,10 +137,13 @@ class ChatPage(ChatLayout):
     # Opening
 
     def _connect(self) -> None:
+        self.list.chosen.connect(self.guide.cancel)
         self.list.chosen.connect(self.open_conversation)
         self.list.delete_asked.connect(self.delete_conversation)
         self.head.cancel_asked.connect(self._stop)
         self.picker.picked.connect(self.choose_model)
+        self.guide.ready.connect(self.choose_model)
+        self.guide.ready.connect(self.known.look)
         self.column.again_asked.connect(self.try_again)
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self._stop)
@@ -187,10 +192,10 @@ class ChatPage(ChatLayout):
         self._show_messages()
 
     def _likely_model(self) -> Path | None:
-        """The one used last if it is still there, or the only one there is."""
+        """The one used last if it is still there, or else the likely one of those there are."""
         paths = [entry.path for entry in self.known.entries]
         used = (conversation.model_path for conversation in self._store.conversations())
-        return next((path for path in used if path in paths), paths[0] if len(paths) == 1 else None)
+        return next((path for path in used if path in paths), self.known.likely)
 
     def _models_known(self) -> None:
         if not self._is_usable:
@@ -330,7 +335,7 @@ class ChatPage(ChatLayout):
         entry = self.known.entry(self._model)
         self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
         self.drawer.show_facts(entry.facts if entry else None)
-        self.picker.show_entries(self.known.entries, self._model)
+        self.picker.show_choices(self.known.choices, self._model)
 
     def _show_messages(self) -> None:
         conversation = self._conversation
@@ -371,7 +376,7 @@ class ChatPage(ChatLayout):
         elif not self.known.has_looked:
             self.show_state(self.blank)
         else:
-            self.show_state(self.no_choice if self.known.entries else self.no_models)
+            self.show_state(self.no_choice if self.known.choices else self.no_models)
         self._show_busy()
 
     def _show_busy(self) -> None:
@@ -383,6 +388,8 @@ class ChatPage(ChatLayout):
         elif answered is not None and not busy:
             why_not = self.tr("Still answering in another conversation")
         self.composer.set_state(busy, why_not)
+        if self.guide.running:
+            return  # the head shows how far that is
         if self.answering.loading is None or busy:
             self.head.show_loading(None)
         elif not self.head.shows_loading:

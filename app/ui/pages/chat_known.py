@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
+from app.core.units import format_bytes
+from app.guide import GUIDE_QUANTIZATIONS, guide_file
 from app.memory import default_context_length
-from app.ui import jobs
+from app.ui import guide, jobs
 from app.ui.services import Services
 
 if TYPE_CHECKING:
     from app.library import LibraryEntry
+
+
+CHAT_GUIDE = GUIDE_QUANTIZATIONS[0]
+"""The quantization of the built-in model that one chats with unless another was chosen."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model one can choose: a line of the list. Without a `path` it is the built-in one, to be made first."""
+
+    name: str
+    details: str
+    words: str
+    path: Path | None = None
+    built_in: bool = False
 
 
 class KnownModels(QObject):
@@ -29,7 +47,8 @@ class KnownModels(QObject):
         super().__init__()
         self._services = services
         self._entries: dict[Path, LibraryEntry] = {}
-        self._job: Job[list[LibraryEntry]] | None = None
+        self._job: Job[tuple[list[LibraryEntry], bool]] | None = None
+        self._can_make_guide = False
         self._extra: Path | None = None
         self._look_again = False
         self._looked_for: set[Path] = set()
@@ -39,6 +58,21 @@ class KnownModels(QObject):
     def entries(self) -> Sequence[LibraryEntry]:
         """Those one can chat with."""
         return [entry for entry in self._entries.values() if entry.can_chat]
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        """As a list to choose from."""
+        return _choices(self.entries, self._services.is_built_in, self._can_make_guide)
+
+    @property
+    def likely(self) -> Path | None:
+        """What a person without a preference means: the only model there is, or the built-in one beside none."""
+        built_in = [entry.path for entry in self.entries if self._services.is_built_in(entry.path)]
+        own = [entry.path for entry in self.entries if entry.path not in built_in]
+        if own:
+            return own[0] if len(own) == 1 else None
+        wanted = guide_file(self._services.folder, CHAT_GUIDE)
+        return wanted if wanted in built_in else None
 
     def entry(self, path: Path | None) -> LibraryEntry | None:
         """What is known about a file; None where that is nothing."""
@@ -71,14 +105,14 @@ class KnownModels(QObject):
         if self._job is not None:
             self._look_again = True
             return
-        sources = self._services.library_folders
+        sources, data = self._services.library_folders, self._services.folder
 
-        def work(control: JobControl) -> list[LibraryEntry]:
+        def work(control: JobControl) -> tuple[list[LibraryEntry], bool]:
             from app.library import scan
 
             # In front: a file that is reached in several ways is listed by the first of them.
             first = [extra] if extra is not None and extra.is_file() else []
-            return scan([*first, *sources], control.cancel)
+            return scan([*first, *sources], control.cancel), guide.can_be_made(data, [CHAT_GUIDE])
 
         self._job = jobs.run(
             self,
@@ -89,7 +123,8 @@ class KnownModels(QObject):
             on_end=lambda: self._ended(extra),
         )
 
-    def _take(self, entries: Sequence[LibraryEntry]) -> None:
+    def _take(self, found: tuple[list[LibraryEntry], bool]) -> None:
+        entries, self._can_make_guide = found
         self._entries = {entry.path: entry for entry in entries}
 
     def _fail(self, fault: EnvironmentFault) -> None:
@@ -104,3 +139,26 @@ class KnownModels(QObject):
             self._look_again = False
             self.look(self._extra)
         self.changed.emit()
+
+
+def _choices(
+    entries: Iterable[LibraryEntry], is_built_in: Callable[[Path], bool], can_make_guide: bool
+) -> list[Choice]:
+    """By name, and behind the person's models the built-in one."""
+    choices = []
+    for entry in sorted(entries, key=lambda entry: (entry.title.casefold(), entry.file_bytes or 0)):
+        size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
+        name = (entry.facts.name if entry.facts else None) or entry.name
+        choices.append(
+            Choice(
+                name,
+                " · ".join(filter(None, (entry.quantization, size))),
+                f"{entry.title} {entry.name} {entry.quantization or ''}",
+                entry.path,
+                is_built_in(entry.path),
+            )
+        )
+    if can_make_guide:
+        words = QCoreApplication.translate("ModelPicker", "made at first use")
+        choices.append(Choice(guide.name(), words, guide.name(), built_in=True))
+    return sorted(choices, key=lambda choice: choice.built_in)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.ui.notice import Action, Kind, NoticeArea
+from app.ui import links
+from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
 from app.ui.pages.chat_composer import Composer
 from app.ui.pages.chat_conversations import ConversationList
@@ -18,7 +19,6 @@ from app.ui.parts import button, label
 SIDE_PX = 240
 ROOM_FOR_ALL_PX = 1000
 """In a narrower page the drawer takes the place of the list."""
-LONGEST_ADDRESS = 90
 
 
 class ChatLayout(QWidget):
@@ -147,16 +147,9 @@ class ChatLayout(QWidget):
 
     def _ask_about_link(self, address: str) -> None:
         """A model wrote it: the person sees where it leads before anything is opened."""
-        url = QUrl(address)
-        shown = address if len(address) <= LONGEST_ADDRESS else f"{address[: LONGEST_ADDRESS - 1]}…"
-        if url.scheme() not in ("http", "https", "mailto"):
-            self.notices.show_message(
-                Kind.INFO, self.tr("This link leads to nothing that can be opened."), shown
-            )
+        if QUrl(address).scheme() in ("http", "https", "mailto"):
+            links.ask_to_open(self.notices, address, self.tr("Open this link outside Nibble?"))
             return
         self.notices.show_message(
-            Kind.INFO,
-            self.tr("Open this link outside Nibble?"),
-            shown,
-            Action(self.tr("Open"), lambda: QDesktopServices.openUrl(url)),
+            Kind.INFO, self.tr("This link leads to nothing that can be opened."), links.shortened(address)
         )

@@ -35,7 +35,8 @@ from PySide6.QtWidgets import (
 
 from app.core.jobs import Progress
 from app.core.units import format_bytes
-from app.ui import icons, theme
+from app.ui import guide, icons, theme
+from app.ui.pages.chat_known import Choice
 from app.ui.pages.chat_messages import describe_progress
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip, set_shortcut, without_mnemonics
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 
-ENTRY_ROLE = Qt.ItemDataRole.UserRole
+CHOICE_ROLE = Qt.ItemDataRole.UserRole
 ROW_PX = 40
 MOST_ROWS = 8
 PICKER_PX = 416
@@ -114,14 +115,14 @@ class ChatHead(QFrame):
     def shows_loading(self) -> bool:
         return not self._bar.isHidden()
 
-    def show_loading(self, progress: Progress | None) -> None:
-        """None: nothing is being loaded."""
+    def show_loading(self, progress: Progress | None, what: str = "") -> None:
+        """None: nothing is being loaded. `what` goes on, unless it is loading."""
         for part in (self._bar, self._cancel, self._state):
             part.setVisible(progress is not None)
         if progress is None:
             return
         words = describe_progress(progress)
-        self._state.setText(self.tr("Loading the model"))
+        self._state.setText(what or self.tr("Loading the model"))
         self._bar.setAccessibleName(words)
         self._bar.setToolTip(plain_tip(words))
         fraction = progress.fraction
@@ -131,15 +132,18 @@ class ChatHead(QFrame):
 
 
 class ModelPicker(QFrame):
-    """A list that pops up: type to narrow it down, Enter or a click to choose. Carries the chosen path."""
+    """A list that pops up: type to narrow it down, Enter or a click to choose. Carries the chosen path.
+
+    `guide_picked`: the choice was the built-in model, which is not made yet.
+    """
 
     picked = Signal(object)
-    library_asked = Signal()
+    guide_picked = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self.setProperty("role", "popup")
-        self._entries: list[LibraryEntry] = []
+        self._choices: Sequence[Choice] = ()
         self._current: Path | None = None
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(self.tr("Filter models"))
@@ -171,14 +175,14 @@ class ModelPicker(QFrame):
         """The model the conversation is with."""
         return self._current
 
-    def show_entries(self, entries: Sequence[LibraryEntry], current: Path | None) -> None:
-        self._entries = sorted(entries, key=lambda entry: (entry.title.casefold(), entry.file_bytes or 0))
+    def show_choices(self, choices: Sequence[Choice], current: Path | None) -> None:
+        self._choices = choices
         self._current = current
         self._fill()
 
     def pop_up(self, below: QWidget) -> None:
         self.filter.clear()
-        self.filter.setVisible(len(self._entries) > MOST_ROWS)
+        self.filter.setVisible(len(self._choices) > MOST_ROWS)
         self._fill()
         self.move(below.mapToGlobal(QPoint(0, below.height() + 8)))
         self.show()
@@ -204,14 +208,16 @@ class ModelPicker(QFrame):
     def _fill(self) -> None:
         words = self.filter.text().casefold().split()
         self._rows.clear()
-        for entry in self._entries:
-            text = f"{entry.title} {entry.name} {entry.quantization or ''}"
+        for choice in self._choices:
+            mark = guide.badge_text() if choice.built_in else ""
+            text = " ".join(filter(None, (choice.words, mark)))
             if all(word in text.casefold() for word in words):
                 item = QStandardItem(text)
-                item.setData(entry, ENTRY_ROLE)
-                item.setToolTip(plain_tip(str(entry.path)))
+                item.setData(choice, CHOICE_ROLE)
+                tips = (guide.explanation() if choice.built_in else "", str(choice.path or ""))
+                item.setToolTip(plain_tip("\n".join(filter(None, tips))))
                 self._rows.appendRow(item)
-                if entry.path == self._current:
+                if choice.path is not None and choice.path == self._current:
                     self.list.setCurrentIndex(item.index())
         if not self.list.currentIndex().isValid():
             self.list.setCurrentIndex(self._rows.index(0, 0))
@@ -223,10 +229,14 @@ class ModelPicker(QFrame):
         self.adjustSize()
 
     def _pick(self, index: QModelIndex) -> None:
-        entry = index.data(ENTRY_ROLE)
-        if entry is not None:
-            self.hide()
-            self.picked.emit(entry.path)
+        choice = index.data(CHOICE_ROLE)
+        if not isinstance(choice, Choice):
+            return
+        self.hide()
+        if choice.path is None:
+            self.guide_picked.emit()
+        else:
+            self.picked.emit(choice.path)
 
 
 class _RowPainter(QStyledItemDelegate):
@@ -240,7 +250,7 @@ class _RowPainter(QStyledItemDelegate):
         return QSize(0, ROW_PX)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        entry: LibraryEntry = index.data(ENTRY_ROLE)
+        choice: Choice = index.data(CHOICE_ROLE)
         colours = theme.current()
         state = QStyle.StateFlag
         selected = bool(option.state & state.State_Selected)
@@ -251,19 +261,19 @@ class _RowPainter(QStyledItemDelegate):
             painter.setBrush(colours.colour("accent_soft" if selected else "hover"))
             painter.drawRoundedRect(option.rect.adjusted(0, 1, 0, -1), 6, 6)
         area = option.rect.adjusted(36, 0, -12, 0)
-        if entry.path == self._picker.current:
+        if choice.path is not None and choice.path == self._picker.current:
             tick = QRect(option.rect.left() + 10, option.rect.center().y() - 7, 16, 16)
             icons.paint(painter, tick, "check", colours.colour("accent"))
-        size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
-        facts = " · ".join(filter(None, (entry.quantization, size)))
+        quiet = "on_accent_soft" if selected else "muted"
         painter.setFont(theme.font("caption"))
-        painter.setPen(colours.colour("on_accent_soft" if selected else "muted"))
-        facts_px = painter.fontMetrics().horizontalAdvance(facts)
-        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, facts)
-        name = (entry.facts.name if entry.facts else None) or entry.name
+        painter.setPen(colours.colour(quiet))
+        details_px = painter.fontMetrics().horizontalAdvance(choice.details)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, choice.details)
+        area.setRight(area.right() - details_px - 16)
+        if choice.built_in:
+            area.setRight(guide.paint_badge_behind(painter, area, choice.name, theme.font("body"), quiet))
         painter.setFont(theme.font("body"))
         painter.setPen(colours.colour("on_accent_soft" if selected else "text"))
-        room = area.width() - facts_px - 16
-        shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, room)
+        shown = painter.fontMetrics().elidedText(choice.name, Qt.TextElideMode.ElideMiddle, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, shown)
         painter.restore()

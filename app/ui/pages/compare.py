@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent,
 from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.compare import MAXIMUM_PANES, PaneAnswer
-from app.compare.pairing import partner_of, quantizations_of_one, suggested_pair
+from app.compare.pairing import partner_of
 from app.core.errors import EnvironmentFault
 from app.library import LibraryEntry
 from app.runtime import Sampling
@@ -32,9 +32,11 @@ FIGURES_EVERY_MS = 250
 
 
 class ComparePage(QWidget):
-    """`library_requested`: there are too few models, and the person wants to go and get some."""
+    """`library_requested`: there are too few models, and the person wants to go and get some; `guide_requested`:
+    or to have the built-in one made."""
 
     library_requested = Signal()
+    guide_requested = Signal()
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -47,11 +49,12 @@ class ComparePage(QWidget):
         self.header = Header()
         self.notices = NoticeArea()
         self.strip = Strip()
-        self.deck = PaneDeck()
+        self.deck = PaneDeck(services.is_built_in)
         self.composer = Composer()
         self.empty = Empty()
         self._lay_out()
         self._connect()
+        self.setFocusProxy(self.composer.box)  # what the page is for
         self.shelf.look()
 
     @property
@@ -67,6 +70,12 @@ class ComparePage(QWidget):
         self._wanted = list(paths)[:MAXIMUM_PANES]
         self.engine.stop()
         self.shelf.look()
+
+    def compare_on(self, paths: Sequence[Path], prompt: str) -> None:
+        """Puts these models side by side, with the prompt typed in: Enter asks them. Chance is left out of it."""
+        self.compare_models(paths)
+        self.composer.temperature.setValue(0.0)
+        self.composer.set_prompt(prompt)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -108,6 +117,7 @@ class ComparePage(QWidget):
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self.engine.stop)
         self.empty.library_asked.connect(self.library_requested)
+        self.empty.guide_asked.connect(self.guide_requested)
         self.strip.jump_asked.connect(self.deck.show_differences)
         self.header.linked.connect(self.deck.set_linked)
         self.header.presets_asked.connect(self._open_presets)
@@ -123,7 +133,7 @@ class ComparePage(QWidget):
         self.engine.refused.connect(self._refused)
         self.engine.ended.connect(self._ended)
         self._plan_timer.timeout.connect(self._refresh_plan)
-        self._figures_timer.timeout.connect(self._show_live_figures)
+        self._figures_timer.timeout.connect(self.deck.show_live_figures)
 
     # Which models
 
@@ -134,10 +144,9 @@ class ComparePage(QWidget):
         if self._wanted is not None and not self.running:
             self._take_wanted()
         if not self.panes and len(entries) >= FEWEST_PANES:
-            groups = quantizations_of_one(entries)
-            self._set_models(suggested_pair(groups[0]) if groups else entries[:FEWEST_PANES])
+            self._set_models(self.shelf.suggestion)
         if not self.panes:
-            self.empty.show_count(len(entries))
+            self.empty.show_count(len(entries), self.shelf.can_make_guide)
             self._body.setCurrentWidget(self.empty)
         elif self._body.currentWidget() is not self._filled:
             self._body.setCurrentWidget(self._filled)
@@ -356,11 +365,6 @@ class ComparePage(QWidget):
         if done:
             words = self.tr("Answering… {done} of {n} done").format(done=done, n=len(turns))
         self.strip.show_busy(words, self.planner.plan)
-
-    def _show_live_figures(self) -> None:
-        for pane in self.panes:
-            if pane.turn is not None and pane.turn.under_way:
-                pane.show_figures()
 
     def _show_outcome(self) -> None:
         verdict = show_outcome(self.panes)

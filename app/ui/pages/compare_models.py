@@ -10,15 +10,17 @@ from PySide6.QtWidgets import QMenu
 from app.compare import ComparisonPlan, plan_comparison
 from app.compare.pairing import comparable, ladder, quantizations_of_one, suggested_pair
 from app.core.jobs import Job, JobControl
+from app.guide import GUIDE_QUANTIZATIONS
 from app.library import LibraryEntry, scan
-from app.ui import jobs
+from app.ui import guide, jobs
 from app.ui.pages.compare_picker import name_of
 from app.ui.parts import without_mnemonics
 from app.ui.services import Services
 
 
 class Shelf(QObject):
-    """The models of the library that can answer. `filled` after each look; `failed` carries a fault."""
+    """The models of the library that can answer, the built-in one last. `filled` after each look; `failed` carries
+    a fault."""
 
     filled = Signal()
     failed = Signal(object)
@@ -26,21 +28,32 @@ class Shelf(QObject):
     def __init__(self, services: Services, parent: QObject) -> None:
         super().__init__(parent)
         self._services = services
-        self._job: Job[list[LibraryEntry]] | None = None
+        self._job: Job[tuple[list[LibraryEntry], bool]] | None = None
         self._again = False
         self.known = False
+        self.can_make_guide = False
         self.entries: list[LibraryEntry] = []
         services.preferences.changed.connect(self.look)
+
+    @property
+    def suggestion(self) -> Sequence[LibraryEntry]:
+        """Two to begin with: quantizations of one model where there are any, and rather a model of the person's."""
+        own = [entry for entry in self.entries if not self._services.is_built_in(entry.path)]
+        groups = quantizations_of_one(own) or quantizations_of_one(self.entries)
+        return suggested_pair(groups[0]) if groups else self.entries[:2]
 
     def look(self) -> None:
         """Now, or as soon as the look that is under way has ended."""
         if self._job is not None:
             self._again = True
             return
-        sources = self._services.library_folders
+        sources, data = self._services.library_folders, self._services.folder
+        is_built_in = self._services.is_built_in
 
-        def work(control: JobControl) -> list[LibraryEntry]:
-            return comparable(scan(sources, control.cancel))
+        def work(control: JobControl) -> tuple[list[LibraryEntry], bool]:
+            entries = comparable(scan(sources, control.cancel))
+            entries.sort(key=lambda entry: is_built_in(entry.path))
+            return entries, guide.can_be_made(data, GUIDE_QUANTIZATIONS)
 
         self._job = jobs.run(
             self,
@@ -51,8 +64,9 @@ class Shelf(QObject):
             on_end=self._ended,
         )
 
-    def _fill(self, entries: list[LibraryEntry]) -> None:
-        self.entries, self.known = entries, True
+    def _fill(self, found: tuple[list[LibraryEntry], bool]) -> None:
+        self.entries, self.can_make_guide = found
+        self.known = True
         if not self._again:
             self.filled.emit()
 

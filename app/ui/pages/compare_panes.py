@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
@@ -99,7 +100,7 @@ class Pane(QFrame):
     retry_asked = Signal()
     scrolled = Signal(int)
 
-    def __init__(self, letter: str) -> None:
+    def __init__(self, letter: str, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
         self.setProperty("role", "card")
         self.setMinimumWidth(NARROWEST_PANE_PX)
@@ -107,7 +108,7 @@ class Pane(QFrame):
         self.turns: list[Turn] = []
         self.asked: LibraryEntry | None = None  # whose turns these are, also when another one is chosen
         self.badge = Badge(letter)
-        self.picker = ModelPicker()
+        self.picker = ModelPicker(is_built_in)
         self.picker.picked.connect(self._picked)
         self.facts = Facts()
         self.figures = FiguresRow()
@@ -343,8 +344,9 @@ class PaneDeck(QScrollArea):
     remove_asked = Signal(object)
     retry_asked = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
+        self._is_built_in = is_built_in
         self.panes: list[Pane] = []
         self._linked = False
         self.setWidgetResizable(True)
@@ -359,7 +361,7 @@ class PaneDeck(QScrollArea):
 
     def add_pane(self, entries: Sequence[LibraryEntry]) -> Pane:
         """One more, with these to choose from."""
-        pane = Pane(LETTERS[len(self.panes)])
+        pane = Pane(LETTERS[len(self.panes)], self._is_built_in)
         pane.picker.set_entries(entries)
         pane.picked.connect(lambda: self.picked.emit(pane))
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
@@ -380,6 +382,11 @@ class PaneDeck(QScrollArea):
     def set_linked(self, linked: bool) -> None:
         """Whether all panes scroll together."""
         self._linked = linked
+
+    def show_live_figures(self) -> None:
+        for pane in self.panes:
+            if pane.turn is not None and pane.turn.under_way:
+                pane.show_figures()
 
     def show_differences(self) -> None:
         for pane in self.panes:

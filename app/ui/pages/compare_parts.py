@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.library import LibraryEntry
 from app.ui.pages.compare_turn import Turn
@@ -16,9 +16,10 @@ WORDS_PX = 440
 
 
 class Empty(QWidget):
-    """`library_asked`: the person wants to go where models come from."""
+    """`library_asked`: the person wants to go where models come from; `guide_asked`: or to try the built-in one."""
 
     library_asked = Signal()
+    guide_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,6 +34,18 @@ class Empty(QWidget):
             glyph="stack",
             tip=self.tr("Add models, or make another quantization of one you have"),
         )
+        self.try_guide = button(
+            self.tr("Try it now, offline"),
+            self.guide_asked.emit,
+            glyph="play",
+            tip=self.tr("Make Nibble's own tiny model as Q8_0 and Q4_0, and compare the two; takes seconds"),
+        )
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch()
+        buttons.addWidget(self.go)
+        buttons.addWidget(self.try_guide)
+        buttons.addStretch()
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch(2)
@@ -40,11 +53,12 @@ class Empty(QWidget):
         for part in (self._title, self._words):
             column.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(8)
-        column.addWidget(self.go, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(buttons)
         column.addStretch(3)
 
-    def show_count(self, models: int) -> None:
+    def show_count(self, models: int, can_make_guide: bool) -> None:
         """`models`: how many there are, none or one."""
+        self.try_guide.setVisible(can_make_guide)
         if models:
             self._title.setText(self.tr("One model is not enough to compare"))
             words = self.tr(

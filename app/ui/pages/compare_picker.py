@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
@@ -19,10 +19,11 @@ from PySide6.QtWidgets import (
 
 from app.core.units import format_bytes
 from app.library import LibraryEntry
-from app.ui import theme
+from app.ui import guide, theme
 from app.ui.parts import plain_tip
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole
+BUILT_IN_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 LIST_WIDTH_PX = 400
 HEAD_PX = 46
 
@@ -48,8 +49,9 @@ class ModelPicker(QComboBox):
 
     picked = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
+        self._is_built_in = is_built_in
         self.setProperty("role", "model")
         self.setAccessibleName(self.tr("Model of this pane"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -75,7 +77,11 @@ class ModelPicker(QComboBox):
         self.clear()
         for entry in shown:
             self.addItem(f"{name_of(entry)} · {details_of(entry)}", entry)
-            self.setItemData(self.count() - 1, plain_tip(str(entry.path)), Qt.ItemDataRole.ToolTipRole)
+            last = self.count() - 1
+            built_in = self._is_built_in(entry.path)
+            tip = f"{guide.explanation()}\n{entry.path}" if built_in else str(entry.path)
+            self.setItemData(last, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(last, built_in, BUILT_IN_ROLE)
         self.setCurrentIndex(-1)
         if kept is not None:
             self.choose(kept.path)
@@ -115,7 +121,9 @@ class ModelPicker(QComboBox):
             half = inside.height() // 2
             _line(painter, QRect(inside.topLeft(), QSize(inside.width(), half)), name_of(entry), strong=True)
             below = QRect(inside.left(), inside.top() + half, inside.width(), half)
-            _line(painter, below, details_of(entry), role="caption", colour="muted")
+            mark = guide.badge_text() if self._is_built_in(entry.path) else ""
+            details = " · ".join(filter(None, (details_of(entry), mark)))
+            _line(painter, below, details, role="caption", colour="muted")
 
     def _activated(self, index: int) -> None:
         if index != self._before and self.entry is not None:
@@ -148,8 +156,10 @@ class _Lines(QStyledItemDelegate):
         inside = rect.adjusted(12, 0, -12, 0)
         widths = (72, 76)
         name = QRect(inside.left(), inside.top(), inside.width() - sum(widths) - 8, inside.height())
+        if index.data(BUILT_IN_ROLE):
+            name.setRight(guide.paint_badge_behind(painter, name, name_of(entry), theme.font("body"), colour))
         _line(painter, name, name_of(entry), colour=colour)
-        middle = QRect(name.right() + 8, inside.top(), widths[0], inside.height())
+        middle = QRect(inside.right() - sum(widths), inside.top(), widths[0], inside.height())
         _line(painter, middle, entry.quantization or "", role="caption", strong=True, colour=colour)
         right = QRect(inside.right() - widths[1], inside.top(), widths[1], inside.height())
         size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""

@@ -1,59 +1,66 @@
-"""The Library page: the models on this computer, and what can be done with each."""
+"""The Library page: the models on this computer, and what can be done with each; without any, the first start."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
-from app.core.units import format_bytes
 from app.ui import jobs
 from app.ui.computer import ComputerStrip
 from app.ui.notice import Action, Kind, NoticeArea
+from app.ui.pages.library_body import Body
+from app.ui.pages.library_finding import find_a_model
+from app.ui.pages.library_guide import Look, has_nothing_to_list, is_pair_made, look, row_before_made
+from app.ui.pages.library_header import Header
 from app.ui.pages.library_list import ModelList
 from app.ui.pages.library_making import Making, fill_make_menu
-from app.ui.pages.library_parts import CompareTray, EmptyState, FolderChips
-from app.ui.pages.library_rows import Row, RowFilter, RowModel, row_at, row_of
+from app.ui.pages.library_parts import CompareTray, FolderChips
+from app.ui.pages.library_rows import Row, RowFilter, RowModel, row_at
+from app.ui.pages.library_trial import Trial
 from app.ui.pages.library_watch import FolderWatch
-from app.ui.parts import button, card, icon_button, label
 from app.ui.services import Services
-
-if TYPE_CHECKING:
-    from app.library import LibraryEntry
 
 MOST_COMPARED = 4
 """As `app.compare.MAXIMUM_PANES`, which would load the comparison engine at start (a test holds them equal)."""
 
 
 class LibraryPage(QWidget):
-    """`chat_requested` carries a model's path, `compare_requested` a list of two to four of them."""
+    """`chat_requested` carries a model's path, `compare_requested` a list of two to four of them; `trial_requested`
+    the two to compare first, and what to ask them."""
 
     chat_requested = Signal(object)
     compare_requested = Signal(object)
+    trial_requested = Signal(object, str)
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._scan_job: Job[list[LibraryEntry]] | None = None
+        self._data = services.folder
+        self._scan_job: Job[Look] | None = None
         self._scan_again = False
+        self._found: Sequence[Row] = ()
         self._scanned = False
         self._wanted: Path | None = None
         self._compared: list[Row] = []
         self.notices = NoticeArea()
-        self.making = Making(services.folder.models)
+        self.making = Making(self._data)
         self._watch = FolderWatch(self)
         self._watch.changed.connect(self.rescan)
         self._model = RowModel(self)
         self._filter = RowFilter(self)
         self._filter.setSourceModel(self._model)
+        self.header = Header()
+        self.search = self.header.search
         self.list = ModelList(self._filter)
-        self.setFocusProxy(self.list)
+        self.body = Body(self.list)
+        self.trial = Trial(self._data, self.body.first.guide, self)
+        self.setFocusProxy(self.body)
         self._lay_out()
         self._connect()
         self._add_shortcuts()
@@ -61,8 +68,8 @@ class LibraryPage(QWidget):
 
     @property
     def rows(self) -> Sequence[Row]:
-        """Everything found, whatever the filter hides."""
-        return self._model.rows
+        """Every file found, whatever the filter hides."""
+        return self._found
 
     def show_row(self, path: Path) -> None:
         """Selects the row of a file and scrolls to it."""
@@ -82,28 +89,30 @@ class LibraryPage(QWidget):
             self._wanted = paths[0]
         self.rescan()
 
+    def try_guide(self) -> None:
+        """Makes the built-in model, then asks for comparing two quantizations of it."""
+        self.trial.start()
+
     def rescan(self) -> None:
         """Looks at the folders again, now or as soon as the look that is under way has ended."""
         if self._scan_job is not None:
             self._scan_again = True
             self._scan_job.cancel()
             return
-        sources = self._services.library_folders
+        sources, data = self._services.library_folders, self._data
         # Before the look: what changes while it goes on must not be missed.
-        self._watch.watch(sources, self._model.rows)
+        self._watch.watch(sources, self._found)
 
-        def work(control: JobControl) -> list[LibraryEntry]:
-            from app.library import scan
+        def work(control: JobControl) -> Look:
+            return look(sources, data, control)
 
-            return scan(sources, control.cancel, control.emit)
-
-        self._busy_timer.start()
+        self.body.begin_look()
         self._scan_job = jobs.run(
             self,
             "Look for models",
             work,
             on_value=self._show_early,
-            on_done=self._show_entries,
+            on_done=self._show_look,
             on_failed=self.notices.show_fault,
             on_end=self._scan_ended,
         )
@@ -117,65 +126,32 @@ class LibraryPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(16)
-        column.addLayout(self._make_header())
+        column.addWidget(self.header)
         self.computer = ComputerStrip()
         column.addWidget(self.computer)
         column.addWidget(self.notices)
         column.addWidget(self.making)
+        column.addWidget(self.trial.card)
         self._chips = FolderChips()
         column.addWidget(self._chips)
-        column.addWidget(self._make_body(), 1)
+        column.addWidget(self.body, 1)
         self.tray = CompareTray(MOST_COMPARED)
         column.addWidget(self.tray)
 
-    def _make_header(self) -> QHBoxLayout:
-        self._count = label("", "muted")
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Filter models"))
-        self.search.setAccessibleName(self.tr("Filter models"))
-        self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(200)
-        self._refresh = icon_button("arrow-clockwise", self.tr("Look for models again"), self.rescan)
-        self._add = button(
-            self.tr("Add folder…"),
-            self._pick_folder,
-            glyph="folder-plus",
-            tip=self.tr("Show the models of another folder here; the files stay where they are"),
-            shortcut=QKeySequence.StandardKey.Open,
-        )
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(label(self.tr("Library"), "title"))
-        row.addSpacing(4)
-        self._count.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
-        row.addWidget(self._count, 0, Qt.AlignmentFlag.AlignBottom)
-        row.addStretch()
-        row.addWidget(self.search)
-        row.addWidget(self._refresh)
-        row.addWidget(self._add)
-        return row
-
-    def _make_body(self) -> QWidget:
-        inside = QVBoxLayout()
-        inside.setContentsMargins(1, 4, 1, 4)
-        inside.addWidget(self.list)
-        self._filled = card(inside)
-        self.empty = EmptyState(self._pick_folder, self._open_models_folder)
-        self._no_match = EmptyState.no_match(self.search.clear)
-        self._looking = EmptyState.looking()
-        self._body = QStackedWidget()
-        self._blank = QWidget()
-        for page in (self._blank, self._filled, self.empty, self._no_match, self._looking):
-            self._body.addWidget(page)
-        self._busy_timer = QTimer(self)
-        self._busy_timer.setSingleShot(True)
-        self._busy_timer.setInterval(300)
-        return self._body
-
     def _connect(self) -> None:
+        self.header.refresh_asked.connect(self.rescan)
+        self.header.find_asked.connect(self.find_model)
+        self.header.add_asked.connect(self._pick_folder)
         self.search.textChanged.connect(self._filter.set_words)
         self.search.textChanged.connect(self._settle)
         self.list.chat_asked.connect(lambda row: self.chat_requested.emit(row.path))
+        self.list.try_asked.connect(self.try_guide)
+        self.body.clear_asked.connect(self.search.clear)
+        self.body.first.elsewhere.find_asked.connect(self.find_model)
+        self.body.first.add_asked.connect(self._pick_folder)
+        self.body.first.open_asked.connect(self._open_models_folder)
+        self.trial.made.connect(self._show_trial)
+        self.trial.failed.connect(self._show_trial_failed)
         self.list.compare_asked.connect(self._toggle_compared)
         self.list.make_asked.connect(self._open_make_menu)
         self.list.menu_asked.connect(self._open_row_menu)
@@ -186,7 +162,6 @@ class LibraryPage(QWidget):
         self.tray.cleared.connect(lambda: self._set_compared([]))
         self._chips.removed.connect(self._services.preferences.remove_model_folder)
         self._services.preferences.changed.connect(self._folders_changed)
-        self._busy_timer.timeout.connect(self._settle)
         self._chips.show_folders(self._services.preferences.model_folders)
 
     def _add_shortcuts(self) -> None:
@@ -201,17 +176,20 @@ class LibraryPage(QWidget):
 
     # Looking for models
 
-    def _show_early(self, entry: LibraryEntry) -> None:
-        # Only the first look fills the list as it goes; later ones must not make it flicker.
-        if not self._scanned:
-            self._model.append(row_of(entry))
+    def _show_early(self, row: Row) -> None:
+        # Only the first look fills the list as it goes; later ones must not make it flicker. What is built in
+        # may turn out to be no list at all.
+        if not self._scanned and not row.built_in:
+            self._model.append(row)
             self._settle()
 
-    def _show_entries(self, entries: Sequence[LibraryEntry]) -> None:
+    def _show_look(self, found: Look) -> None:
         kept = self.list.current_row()
-        self._scanned = True
-        self._model.set_rows([row_of(entry) for entry in entries])
-        present = {row.path for row in self._model.rows}
+        self._scanned, self._found = True, found.rows
+        self.body.first.show_guide_fault(found.guide_fault)
+        guide = [] if is_pair_made(found.rows) else [row_before_made(self._data.guide, found.guide_fault)]
+        self._model.set_rows([*found.rows, *guide])
+        present = {row.path for row in found.rows}
         self._set_compared([row for row in self._compared if row.path in present])
         wanted, self._wanted = self._wanted, None
         if (selected := wanted or (kept.path if kept else None)) is not None:
@@ -219,41 +197,55 @@ class LibraryPage(QWidget):
 
     def _scan_ended(self) -> None:
         self._scan_job = None
-        self._busy_timer.stop()
+        self.body.end_look()
         self._settle()
-        self._watch.watch(self._services.library_folders, self._model.rows)
+        self._watch.watch(self._services.library_folders, self._found)
         if self._scan_again:
             self._scan_again = False
             self.rescan()
         else:
-            self._watch.await_growth(self._model.rows)
+            self._watch.await_growth(self._found)
 
     def _settle(self) -> None:
         """Shows the list, or the state that fits when there is nothing to list."""
-        rows = self._model.rows
-        shown: QWidget
-        if rows and self._filter.rowCount():
-            shown = self._filled
-        elif rows:
-            shown = self._no_match
-        elif self._scanned:
-            shown = self.empty
+        if self._scanned and has_nothing_to_list(self._found):
+            self.body.show_first_start()
+        elif self._filter.rowCount():
+            self.body.show_list()
+        elif self._model.rows:
+            self.body.show_no_match()
         else:
-            shown = self._looking if not self._busy_timer.isActive() else self._blank
-        self._body.setCurrentWidget(shown)
-        for control in (self.search, self._refresh, self._add):
-            # The empty state has its own button, and nothing to filter.
-            control.setVisible(shown is not self.empty)
-        usable = [row for row in rows if row.fault is None]
-        self._count.setText(self._count_text(usable))
+            self.body.show_unknown()
+        first = self.body.is_first_start
+        self.trial.show_offer(first)
+        self.header.show_controls(not first)  # it has buttons of its own, and nothing to filter
+        self.header.show_count([] if first else [row for row in self._model.rows if not row.can_try])
 
-    def _count_text(self, usable: Sequence[Row]) -> str:
-        if not usable:
-            return ""
-        size = format_bytes(sum(row.file_bytes for row in usable))
-        if len(usable) == 1:
-            return self.tr("1 model, {size}").format(size=size)
-        return self.tr("{n} models, {size}").format(n=len(usable), size=size)
+    # The built-in model, and models from elsewhere
+
+    def find_model(self) -> None:
+        """Leads to where models are, and says what to do with one."""
+        find_a_model(self.notices, self._open_models_folder)
+
+    def _show_trial(self, paths: list[Path], question: str) -> None:
+        def compare() -> None:
+            self.trial_requested.emit(paths, question)
+
+        if self.isVisible():
+            compare()
+        else:  # who went elsewhere meanwhile is not called away from there
+            words = self.tr("The built-in model is ready.")
+            self.notices.show_message(Kind.GOOD, words, "", Action(self.tr("Compare"), compare))
+        self.rescan()
+
+    def _show_trial_failed(self, fault: EnvironmentFault) -> None:
+        if not self.body.is_first_start:  # which shows it itself
+            self.notices.show_message(
+                Kind.DANGER,
+                self.tr("The built-in model was not made. {reason}").format(reason=fault.message),
+                fault.hint,
+                Action(self.tr("Try again"), self.try_guide),
+            )
 
     # Folders
 
@@ -263,7 +255,7 @@ class LibraryPage(QWidget):
             self.add_paths([Path(chosen)])
 
     def _open_models_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._services.folder.models)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._data.models)))
 
     def _folders_changed(self) -> None:
         self._chips.show_folders(self._services.preferences.model_folders)
@@ -310,7 +302,7 @@ class LibraryPage(QWidget):
         self._wanted = path
         self.notices.show_good(
             self.tr("{type} of {model} is ready.").format(type=quantization, model=row.title),
-            self.tr("{file} is in your models folder.").format(file=path.name),
+            "" if row.built_in else self.tr("{file} is in your models folder.").format(file=path.name),
             Action(self.tr("Chat"), lambda: self.chat_requested.emit(path)),
         )
         self.rescan()
@@ -329,6 +321,11 @@ class LibraryPage(QWidget):
 
     def _open_row_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
+        if row.can_try:
+            _add(menu, self.tr("Try it now, offline"), self.try_guide, "Return")
+            fill_make_menu(menu, row, self.making.start)
+            menu.popup(at)
+            return
         if row.can_chat:
             _add(menu, self.tr("Chat"), lambda: self.chat_requested.emit(row.path), "Return")
             chosen = row.path in {each.path for each in self._compared}

@@ -1,7 +1,8 @@
 """The list of models: paints its rows, and turns clicks and keys on them into signals.
 
-A click on a row opens a chat; the small buttons at its end do the rest. The buttons are painted, not
-widgets, so that thousands of rows stay fast; all they do is also in the row's menu and has a key.
+A click on a row opens a chat (or makes the built-in model); the small buttons at its end do the rest. The
+buttons are painted, not widgets, so that thousands of rows stay fast; all they do is also in the row's menu and
+has a key.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from enum import Enum
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QFontMetrics,
     QHelpEvent,
@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui import icons, theme
+from app.ui import guide, icons, theme
+from app.ui.pages.library_paint import paint_chip, paint_text, two_lines
 from app.ui.pages.library_rows import Column, Row, RowFilter, row_at
 
 Index = QModelIndex | QPersistentModelIndex
@@ -44,14 +45,20 @@ class RowAction(Enum):
     """A button of a row, with its glyph."""
 
     CHAT = "chat-circle"
+    TRY = "play"
     COMPARE = "scales"
     MAKE = "arrows-in-simple"
+
+
+MAIN_ACTIONS = (RowAction.CHAT, RowAction.TRY)
+"""Those that a click anywhere on the row means; with their words."""
 
 
 class ModelList(QTreeView):
     """Emits the row a person chose something for; `menu_asked` also where on the screen."""
 
     chat_asked = Signal(object)
+    try_asked = Signal()
     compare_asked = Signal(object)
     make_asked = Signal(object, QPoint)
     menu_asked = Signal(object, QPoint)
@@ -86,7 +93,9 @@ class ModelList(QTreeView):
         return row_at(self.currentIndex())
 
     def buttons_of(self, row: Row) -> tuple[RowAction, ...]:
-        return tuple(RowAction) if row.can_chat else ()
+        if row.can_try:
+            return (RowAction.TRY, RowAction.MAKE)
+        return (RowAction.CHAT, RowAction.COMPARE, RowAction.MAKE) if row.can_chat else ()
 
     def button_rect(self, index: Index, action: RowAction) -> QRect:
         """Where a row's button is, in the viewport."""
@@ -95,8 +104,11 @@ class ModelList(QTreeView):
         top = area.center().y() - BUTTON // 2 + 1
         make = QRect(right - BUTTON, top, BUTTON, BUTTON)
         compare = make.translated(-BUTTON - 2, 0)
-        chat = QRect(compare.left() - 4 - self._chat_px(), top, self._chat_px(), BUTTON)
-        return {RowAction.CHAT: chat, RowAction.COMPARE: compare, RowAction.MAKE: make}[action]
+        if action in MAIN_ACTIONS:
+            width = self._words_px(action)
+            right = compare.left() if action is RowAction.CHAT else make.left()
+            return QRect(right - 4 - width, top, width, BUTTON)
+        return compare if action is RowAction.COMPARE else make
 
     # Painting
 
@@ -140,20 +152,23 @@ class ModelList(QTreeView):
                 self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
             elif column is Column.QUANTIZATION:
                 lit = self._is_selected(index) or self._is_hovered(index)
-                _paint_chip(
+                paint_chip(
                     painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", "surface" if lit else "chip"
                 )
-            elif column is not Column.ACTIONS:
+            elif column is not Column.ACTIONS and not row.can_try:
                 text = str(cell.data(Qt.ItemDataRole.DisplayRole))
                 alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                _paint_text(painter, area.adjusted(8, 0, -8, 0), text, "body", "text", alignment)
+                paint_text(painter, area.adjusted(8, 0, -8, 0), text, "body", "text", alignment)
         for action in self.buttons_of(row):
             self._paint_button(painter, index, row, action)
 
     def _paint_name(self, painter: QPainter, area: QRect, row: Row) -> None:
-        upper, lower = _two_lines(area)
-        _paint_text(painter, upper, row.title, "body", "text", strong=True)
-        _paint_text(
+        upper, lower = two_lines(area)
+        if row.built_in:
+            font = theme.font("body", strong=True)
+            upper.setRight(guide.paint_badge_behind(painter, upper, row.title, font))
+        paint_text(painter, upper, row.title, "body", "text", strong=True)
+        paint_text(
             painter, lower, " · ".join(filter(None, (row.architecture, row.subtitle))), "caption", "muted"
         )
 
@@ -164,19 +179,19 @@ class ModelList(QTreeView):
         )
         line = QFontMetrics(theme.font("body")).height() + 2
         text = QRect(EDGE + 28, area.top() + 11, area.width() - 2 * EDGE - 28, line)
-        _paint_text(painter, text, row.title, "body", "text", strong=True)
-        _paint_text(painter, text.translated(0, line), row.fault.message, "caption", "warning")
-        _paint_text(painter, text.translated(0, 2 * line - 2), row.fault.hint, "caption", "muted")
+        paint_text(painter, text, row.title, "body", "text", strong=True)
+        paint_text(painter, text.translated(0, line), row.fault.message, "caption", "warning")
+        paint_text(painter, text.translated(0, 2 * line - 2), row.fault.hint, "caption", "muted")
 
     def _paint_button(self, painter: QPainter, index: Index, row: Row, action: RowAction) -> None:
         tokens = theme.current()
         rect = self.button_rect(index, action)
         under_pointer = self._is_hovered(index) and self._hovered_action is action
         painter.setPen(Qt.PenStyle.NoPen)
-        if action is RowAction.CHAT:
-            # The whole row opens the chat, so its button lights up with the row.
-            lit = self._is_hovered(index) and self._hovered_action in (None, RowAction.CHAT)
-            self._paint_chat_button(painter, rect, lit)
+        if action in MAIN_ACTIONS:
+            # A click on the row does the same, so the button lights up with the row.
+            lit = self._is_hovered(index) and self._hovered_action in (None, action)
+            self._paint_main_button(painter, rect, action, lit)
             return
         marked = action is RowAction.COMPARE and row.path in self._marked
         if under_pointer or marked:
@@ -187,19 +202,15 @@ class ModelList(QTreeView):
             colour = theme.blend(colour, tokens.colour("surface"), 0.45)
         icons.paint(painter, rect.adjusted(6, 6, -6, -6), action.value, colour)
 
-    def _paint_chat_button(self, painter: QPainter, rect: QRect, lit: bool) -> None:
+    def _paint_main_button(self, painter: QPainter, rect: QRect, action: RowAction, lit: bool) -> None:
         tokens = theme.current()
         if lit:
             painter.setBrush(tokens.colour("accent"))
             painter.drawRoundedRect(rect, 6, 6)
         colour = "on_accent" if lit else "accent"
-        icons.paint(
-            painter,
-            QRect(rect.left() + 9, rect.top() + 7, 18, 18),
-            RowAction.CHAT.value,
-            tokens.colour(colour),
-        )
-        _paint_text(painter, rect.adjusted(33, 0, 0, 0), self.tr("Chat"), "body", colour, strong=True)
+        glyph = QRect(rect.left() + 9, rect.top() + 7, 18, 18)
+        icons.paint(painter, glyph, action.value, tokens.colour(colour))
+        paint_text(painter, rect.adjusted(33, 0, 0, 0), self._words(action), "body", colour, strong=True)
 
     # Pointer and keys
 
@@ -224,8 +235,9 @@ class ModelList(QTreeView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_row()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.can_chat:
-            self._do(row, RowAction.CHAT)
+        buttons = self.buttons_of(row) if row is not None else ()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and buttons:
+            self._do(row, buttons[0])
             return
         super().keyPressEvent(event)
 
@@ -261,6 +273,8 @@ class ModelList(QTreeView):
     def _do(self, row: Row, action: RowAction) -> None:
         if action is RowAction.CHAT:
             self.chat_asked.emit(row)
+        elif action is RowAction.TRY:
+            self.try_asked.emit()
         elif action is RowAction.COMPARE:
             self.compare_asked.emit(row)
         else:
@@ -269,9 +283,10 @@ class ModelList(QTreeView):
     def _target(self, point: QPoint) -> tuple[Row, RowAction] | None:
         index = self.indexAt(point)
         row = row_at(index)
-        if row is None or not row.can_chat:
+        buttons = self.buttons_of(row) if row is not None else ()
+        if row is None or not buttons:
             return None
-        return row, self._action_at(index, point) or RowAction.CHAT
+        return row, self._action_at(index, point) or buttons[0]
 
     def _action_at(self, index: QModelIndex, point: QPoint) -> RowAction | None:
         row = row_at(index)
@@ -298,14 +313,21 @@ class ModelList(QTreeView):
     def _tip(self, action: RowAction, row: Row | None) -> str:
         if action is RowAction.CHAT:
             return self.tr("Chat with this model (Enter)")
+        if action is RowAction.TRY:
+            return self.tr("Make it as Q8_0 and Q4_0 and compare the two (Enter)")
         if action is RowAction.COMPARE:
             return self.tr("Choose for comparing side by side")
+        if row is not None and row.built_in:
+            return self.tr("Make another quantization of the built-in model…")
         if row is not None and not row.can_quantize:
             return self.tr("Quantizations are made from F32, F16 or BF16 files")
         return self.tr("Make a smaller copy of this model…")
 
-    def _chat_px(self) -> int:
-        return 33 + QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(self.tr("Chat")) + 12
+    def _words(self, action: RowAction) -> str:
+        return self.tr("Chat") if action is RowAction.CHAT else self.tr("Try it now, offline")
+
+    def _words_px(self, action: RowAction) -> int:
+        return 33 + QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(self._words(action)) + 12
 
     def _settle_columns(self) -> None:
         header = self.header()
@@ -321,7 +343,7 @@ class ModelList(QTreeView):
     def _column_px(self, column: Column) -> int:
         """Wide enough for the title (in any language) with its sorting mark, and for the numbers."""
         if column is Column.ACTIONS:
-            return self._chat_px() + 4 + BUTTON + 2 + BUTTON + EDGE
+            return self._words_px(RowAction.CHAT) + 4 + BUTTON + 2 + BUTTON + EDGE
         title = str(self._rows.sourceModel().headerData(column, Qt.Orientation.Horizontal))
         number = QFontMetrics(theme.font("body")).horizontalAdvance("9.99 MB")
         return max(QFontMetrics(theme.font("caption")).horizontalAdvance(f"{title} ↑"), number) + 20
@@ -336,41 +358,3 @@ class _RowHeight(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         row = row_at(index)
         return QSize(0, FAULT_ROW_PX if row is not None and row.fault is not None else ROW_PX)
-
-
-def _two_lines(area: QRect) -> tuple[QRect, QRect]:
-    upper = QFontMetrics(theme.font("body", strong=True)).height()
-    lower = QFontMetrics(theme.font("caption")).height()
-    top = area.center().y() - (upper + 2 + lower) // 2
-    return (
-        QRect(area.left(), top, area.width(), upper),
-        QRect(area.left(), top + upper + 2, area.width(), lower),
-    )
-
-
-def _paint_chip(painter: QPainter, area: QRect, text: str, ground: str) -> None:
-    tokens = theme.current()
-    font = theme.font("caption", strong=True)
-    width = min(QFontMetrics(font).horizontalAdvance(text) + 16, area.width())
-    chip = QRect(area.left(), area.center().y() - 11, width, 24)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(tokens.colour(ground))
-    painter.drawRoundedRect(chip, 6, 6)
-    _paint_text(painter, chip, text, "caption", "text", Qt.AlignmentFlag.AlignCenter, strong=True)
-
-
-def _paint_text(
-    painter: QPainter,
-    area: QRect,
-    text: str,
-    role: str,
-    colour: str,
-    alignment: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignVCenter,
-    *,
-    strong: bool = False,
-) -> None:
-    font = theme.font(role, strong=strong)
-    painter.setFont(font)
-    painter.setPen(QColor(theme.current().colour(colour)))
-    shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-    painter.drawText(area, alignment, shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLay
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl, Progress
 from app.core.units import format_bytes, format_duration
+from app.storage import DataFolder
 from app.ui import jobs
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, Glyph, button, label, plain_tip, without_mnemonics
+from app.ui.parts import ElidedLabel, Glyph, button, plain_tip, without_mnemonics
 
 if TYPE_CHECKING:
     from app.convert import Quantization
@@ -35,6 +36,8 @@ def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -
 
     by_name = {kind.name: kind for kind in QUANTIZATIONS}
     for name in USUAL:
+        if name == row.quantization:
+            continue
         menu.addAction(_make_action(menu, row, by_name[name], start))
     others = menu.addMenu(_tr("Other types"))
     others.setToolTipsVisible(True)
@@ -44,44 +47,38 @@ def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -
     menu.setToolTipsVisible(True)
 
 
-class MakingCard(QFrame):
-    """One quantization on its way."""
+class ProgressLines(QWidget):
+    """How far something is: a bar, and below it in words; `brief`: without the bytes, where there is little room."""
 
-    def __init__(self, row: Row, quantization: str, cancel: Callable[[], object]) -> None:
+    def __init__(self, name: str, *, brief: bool = False) -> None:
         super().__init__()
-        self.row, self.quantization = row, quantization
-        self.setProperty("role", "card")
-        title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
-        self.setAccessibleName(title)
-        self._stage = label(self.tr("Waits for the one before it"), "caption")
+        self._name = name
+        self._brief = brief
+        self._stage = ElidedLabel("", "caption")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(title)
-        self._bar.setRange(0, 1000)
-        self._bar.hide()
-        words = QVBoxLayout()
-        words.setSpacing(6)
-        words.addWidget(ElidedLabel(title, "strong"))
-        words.addWidget(self._bar)
-        words.addWidget(self._stage)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 10, 12, 10)
-        layout.setSpacing(16)
-        layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
-        layout.addLayout(words, 1)
-        layout.addWidget(
-            button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far"))
-        )
+        self._bar.setAccessibleName(name)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self._bar)
+        column.addWidget(self._stage)
 
     @property
     def has_begun(self) -> bool:
         return self._bar.value() > 0
 
+    def show_words(self, words: str) -> None:
+        """Nothing can be told yet but this."""
+        self._bar.hide()
+        self._bar.reset()
+        self._stage.setText(words)
+
     def show_progress(self, progress: Progress) -> None:
         self._bar.show()
-        if progress.stage and progress.stage in self.accessibleName():
+        if progress.stage and progress.stage in self._name:
             progress = replace(progress, stage="")  # the title says it already
-        self._stage.setText(describe_progress(progress))
+        self._stage.setText(describe_progress(replace(progress, unit="") if self._brief else progress))
         if progress.fraction is None:
             self._bar.setRange(0, 0)  # Qt shows an endless bar
         else:
@@ -92,16 +89,48 @@ class MakingCard(QFrame):
         self._stage.setText(self.tr("Cancelling…"))
 
 
+class MakingCard(QFrame):
+    """Something that is being made."""
+
+    def __init__(self, title: str, cancel: Callable[[], object]) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.setAccessibleName(title)
+        self.lines = ProgressLines(title)
+        self.lines.show_words(self.tr("Waits for the one before it"))
+        words = QVBoxLayout()
+        words.setSpacing(6)
+        words.addWidget(ElidedLabel(title, "strong"))
+        words.addWidget(self.lines)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 10, 12, 10)
+        layout.setSpacing(16)
+        layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
+        layout.addLayout(words, 1)
+        layout.addWidget(
+            button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far"))
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    """A quantization that is wanted, with the card that shows how far it is."""
+
+    row: Row
+    quantization: str
+    card: MakingCard
+
+
 class Making(QWidget):
     """Makes one quantization after the other: two at once would only slow each other down."""
 
     made = Signal(object, str, object)  # Row, quantization, Path
     failed = Signal(object, str, object)  # Row, quantization, EnvironmentFault
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: DataFolder) -> None:
         super().__init__()
         self._folder = folder
-        self._cards: list[MakingCard] = []
+        self._orders: list[Order] = []
         self._job: Job[Path] | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -111,32 +140,31 @@ class Making(QWidget):
     @property
     def cards(self) -> tuple[MakingCard, ...]:
         """The first one runs, the others wait."""
-        return tuple(self._cards)
+        return tuple(order.card for order in self._orders)
 
     def start(self, row: Row, quantization: str) -> None:
-        card = MakingCard(row, quantization, lambda: self.cancel(card))
-        self._cards.append(card)
+        title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
+        card = MakingCard(title, lambda: self.cancel(card))
+        self._orders.append(Order(row, quantization, card))
         self._column.addWidget(card)
         self.show()
         self._run_next()
 
     def cancel(self, card: MakingCard) -> None:
-        if self._job is not None and card is self._cards[0]:
-            card.show_cancelling()
+        if self._job is not None and card is self._orders[0].card:
+            card.lines.show_cancelling()
             self._job.cancel()
-        elif card in self._cards:
+        else:
             self._drop(card)
 
     def _run_next(self) -> None:
-        if self._job is not None or not self._cards:
+        if self._job is not None or not self._orders:
             return
-        card = self._cards[0]
-        row, quantization, folder = card.row, card.quantization, self._folder
+        order, folder = self._orders[0], self._folder
+        row, quantization, card = order.row, order.quantization, order.card
 
         def work(control: JobControl) -> Path:
-            from app.convert import quantize
-
-            return quantize(row.path, quantization, folder, control)
+            return make(row, quantization, folder, control)
 
         def done(path: Path) -> None:
             self.made.emit(row, quantization, path)
@@ -148,7 +176,7 @@ class Making(QWidget):
             self,
             f"Make {quantization} of {row.path.name}",
             work,
-            on_progress=card.show_progress,
+            on_progress=card.lines.show_progress,
             on_done=done,
             on_failed=failed,
             on_end=lambda: self._ended(card),
@@ -160,10 +188,21 @@ class Making(QWidget):
         self._run_next()
 
     def _drop(self, card: MakingCard) -> None:
-        self._cards.remove(card)
+        self._orders = [order for order in self._orders if order.card is not card]
         card.hide()
         card.deleteLater()
-        self.setVisible(bool(self._cards))
+        self.setVisible(bool(self._orders))
+
+
+def make(row: Row, quantization: str, folder: DataFolder, control: JobControl) -> Path:
+    """For a job: `row` in that quantization, in the data folder."""
+    if row.built_in:
+        from app.guide import make_guide
+
+        return make_guide(folder, [quantization], control)[0]
+    from app.convert import quantize
+
+    return quantize(row.path, quantization, folder.models, control)
 
 
 def describe_progress(progress: Progress) -> str:
@@ -187,8 +226,11 @@ def _describe_time_left(seconds: float) -> str:
 
 
 def _make_action(menu: QMenu, row: Row, kind: Quantization, start: Callable[[Row, str], object]) -> QAction:
-    size = _tr("about {size}").format(size=format_bytes(round(row.parameters * kind.bits_per_weight / 8)))
-    action = QAction(f"{_tr('Make {type}').format(type=kind.name)}\t{size}", menu)
+    words = _tr("Make {type}").format(type=kind.name)
+    if row.parameters:
+        size = _tr("about {size}").format(size=format_bytes(round(row.parameters * kind.bits_per_weight / 8)))
+        words = f"{words}\t{size}"
+    action = QAction(words, menu)
     tip = _tr("{summary} ({bits:.1f} bits per weight)").format(
         summary=kind.summary, bits=kind.bits_per_weight
     )

@@ -12,8 +12,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QV
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label, plain_tip
 
-WORDS_PX = 440
-
 
 class Chip(QFrame):
     """A small label with a button that takes it away."""
@@ -115,73 +113,35 @@ class CompareTray(QFrame):
         return ""
 
 
-class EmptyState(QWidget):
-    """What to do when there is nothing to list, and the buttons that do it."""
-
-    def __init__(self, add_folder: Callable[[], object], open_models: Callable[[], object]) -> None:
-        super().__init__()
-        column = _state_column(
-            self,
-            "stack",
-            self.tr("No models here yet"),
-            self.tr(
-                "Drag a .gguf file or a folder of models onto this window, or show Nibble where yours are. "
-                "They stay where they are."
-            ),
-        )
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch()
-        row.addWidget(button(self.tr("Add folder…"), add_folder, role="primary", glyph="folder-plus"))
-        row.addWidget(
-            button(
-                self.tr("Open models folder"),
-                open_models,
-                glyph="folder-open",
-                tip=self.tr("What you put into this folder appears here by itself"),
-            )
-        )
-        row.addStretch()
-        column.addSpacing(8)
-        column.addLayout(row)
-        column.addStretch(3)
-
-    @staticmethod
-    def no_match(clear: Callable[[], object]) -> QWidget:
-        state = QWidget()
-        column = _state_column(state, "magnifying-glass", _tr("No model matches the filter"), "")
-        column.addWidget(button(_tr("Clear filter"), clear), 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(3)
-        return state
-
-    @staticmethod
-    def looking() -> QWidget:
-        state = QWidget()
-        column = _state_column(state, "stack", _tr("Looking for models…"), "")
-        bar = QProgressBar()
-        bar.setRange(0, 0)
-        bar.setTextVisible(False)
-        bar.setFixedWidth(240)
-        bar.setAccessibleName(_tr("Looking for models…"))
-        column.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(3)
-        return state
+def no_match_state(clear: Callable[[], object]) -> QWidget:
+    """The filter hides everything there is."""
+    state = QWidget()
+    column = _state_column(state, "magnifying-glass", _tr("No model matches the filter"))
+    column.addWidget(button(_tr("Clear filter"), clear), 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addStretch(3)
+    return state
 
 
-def _state_column(state: QWidget, glyph: str, title: str, text: str) -> QVBoxLayout:
+def looking_state() -> QWidget:
+    """The first look at the folders takes its time."""
+    state = QWidget()
+    column = _state_column(state, "stack", _tr("Looking for models…"))
+    bar = QProgressBar()
+    bar.setRange(0, 0)
+    bar.setTextVisible(False)
+    bar.setFixedWidth(240)
+    bar.setAccessibleName(_tr("Looking for models…"))
+    column.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addStretch(3)
+    return state
+
+
+def _state_column(state: QWidget, glyph: str, title: str) -> QVBoxLayout:
     column = QVBoxLayout(state)
     column.setSpacing(8)
     column.addStretch(2)
     column.addWidget(Glyph(glyph, "accent", 48), 0, Qt.AlignmentFlag.AlignHCenter)
-    heading = label(title, "heading")
-    column.addWidget(heading, 0, Qt.AlignmentFlag.AlignHCenter)
-    if text:
-        words = label(text, "muted", wrap=True)
-        words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        words.setFixedWidth(WORDS_PX)
-        # The layout asks a centred label for its hint, which knows nothing of the width it will have.
-        words.setMinimumHeight(words.heightForWidth(WORDS_PX))
-        column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addWidget(label(title, "heading"), 0, Qt.AlignmentFlag.AlignHCenter)
     return column
 
 

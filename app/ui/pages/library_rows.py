@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 
 from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes, format_count
+from app.ui import guide
 from app.ui.parts import plain_tip
 
 if TYPE_CHECKING:  # the library is imported by the job that scans, not by the window that opens
@@ -43,7 +44,8 @@ class Row:
     """One line of the list. `file_bytes` in bytes, `context` in tokens; 0 where the file does not say.
 
     With a `fault` the file cannot be used and the numbers are 0. What can be read and yet is no model to chat
-    with, an adapter say, has the reason in `why_no_chat`.
+    with, an adapter say, has the reason in `why_no_chat`. `built_in`: a file of Nibble's own model; with `can_try`
+    this stands for the one that is not made yet, and `path` is the folder it will be in.
     """
 
     path: Path
@@ -57,6 +59,8 @@ class Row:
     context: int = 0
     can_chat: bool = False
     can_quantize: bool = False
+    can_try: bool = False
+    built_in: bool = False
     why_no_chat: str = ""
     fault: EnvironmentFault | None = None
 
@@ -66,13 +70,13 @@ class Row:
         return f"{self.title} ({self.quantization})" if self.quantization else self.title
 
 
-def row_of(entry: LibraryEntry) -> Row:
+def row_of(entry: LibraryEntry, *, built_in: bool = False) -> Row:
     """The line for a library entry."""
     from app.convert import can_quantize
 
     facts = entry.facts
     if facts is None or entry.fault is not None:
-        return Row(entry.path, entry.name, str(entry.path.parent), fault=entry.fault)
+        return Row(entry.path, entry.name, str(entry.path.parent), built_in=built_in, fault=entry.fault)
     parts = f" (+{len(facts.files) - 1})" if len(facts.files) > 1 else ""
     return Row(
         path=entry.path,
@@ -85,7 +89,9 @@ def row_of(entry: LibraryEntry) -> Row:
         file_bytes=facts.file_bytes,
         context=facts.context_length or 0,
         can_chat=entry.can_chat,
-        can_quantize=entry.can_chat and can_quantize(facts),
+        # Any file of the guide stands for its checkpoint, from which every type is made.
+        can_quantize=entry.can_chat and (built_in or can_quantize(facts)),
+        built_in=built_in,
         why_no_chat=entry.why_no_chat or "",
     )
 
@@ -168,7 +174,8 @@ class RowFilter(QSortFilterProxyModel):
 
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex) -> bool:
         row = self.sourceModel().index(source_row, 0, source_parent).data(ROW_ROLE)
-        text = f"{row.title} {row.subtitle} {row.architecture} {row.quantization}".casefold()
+        mark = guide.badge_text() if row.built_in else ""
+        text = f"{row.title} {row.subtitle} {row.architecture} {row.quantization} {mark}".casefold()
         return all(word in text for word in self._words)
 
     def headerData(
@@ -183,7 +190,10 @@ class RowFilter(QSortFilterProxyModel):
     def lessThan(
         self, left: QModelIndex | QPersistentModelIndex, right: QModelIndex | QPersistentModelIndex
     ) -> bool:
-        return bool(left.data(SORT_ROLE) < right.data(SORT_ROLE))
+        (left_rank, *left_key), (right_rank, *right_key) = left.data(SORT_ROLE), right.data(SORT_ROLE)
+        if left_rank != right_rank:  # the same whichever way the column is sorted
+            return bool((left_rank < right_rank) == (self.sortOrder() is Qt.SortOrder.AscendingOrder))
+        return bool(left_key < right_key)
 
 
 def row_at(index: QModelIndex | QPersistentModelIndex) -> Row | None:
@@ -216,6 +226,8 @@ def _text(row: Row, column: Column) -> str:
         return row.title
     if row.fault is not None or column is Column.ACTIONS:
         return ""
+    if row.can_try and column is not Column.QUANTIZATION:
+        return ""  # not made yet, so nobody has measured it
     if column is Column.QUANTIZATION:
         return row.quantization
     if column is Column.PARAMETERS:
@@ -228,6 +240,12 @@ def _text(row: Row, column: Column) -> str:
 def _tip(row: Row, column: Column) -> str | None:
     if row.fault is not None:
         return plain_tip(f"{row.path}\n{row.fault.message}\n{row.fault.hint}".strip())
+    if column is Column.MODEL and row.built_in:
+        return plain_tip(
+            f"{row.title}: {guide.badge_text()}\n{guide.explanation()}\n{'' if row.can_try else row.path}".strip()
+        )
+    if row.can_try:
+        return None
     if column is Column.MODEL:
         return plain_tip(f"{row.title}\n{row.path}")
     if column is Column.QUANTIZATION:
@@ -249,8 +267,8 @@ def _sort_key(row: Row, column: Column) -> tuple[Any, ...]:
         Column.SIZE: row.file_bytes,
         Column.CONTEXT: row.context,
     }.get(column, 0)
-    # What cannot be used comes last in the order one reads in.
-    return (row.fault is not None, first, *by_name)
+    # Behind the person's models what cannot be used, and behind that what belongs to Nibble.
+    return (2 * row.built_in + (row.fault is not None or row.can_try), first, *by_name)
 
 
 def _spoken(row: Row, column: Column) -> str:
@@ -258,7 +276,10 @@ def _spoken(row: Row, column: Column) -> str:
         return _text(row, column)
     if row.fault is not None:
         return f"{row.title}: {row.fault}"
-    return ", ".join([row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)])
+    words = [row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)]
+    if row.built_in:
+        words[1:1] = [guide.badge_text(), row.subtitle if row.can_try else ""]
+    return ", ".join(filter(None, words))
 
 
 def _alignment(column: Column) -> Qt.AlignmentFlag:
