@@ -257,6 +257,32 @@ def library_guide_make_menu(stage: Stage) -> None:
 
 
 @scene
+def chat_choose_the_guide(stage: Stage) -> None:
+    need_guide()
+    put_models(stage)
+    stage.open()
+    settle_chat(stage).pick_model()
+
+
+@scene
+def chat_making_the_guide(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    page = settle_chat(stage)
+    with patch("app.guide.make_guide", made_halfway):
+        page.picker.guide_picked.emit()
+        stage.wait(lambda: page.head.shows_loading)
+        QTest.qWait(700)
+
+
+@scene
+def compare_choose_the_guide(stage: Stage) -> None:
+    write_tiny_model(stage.models / "tiny-f16.gguf", type="f16", name="Tiny random")
+    page = try_guide(stage)
+    page.panes[1].picker.showPopup()
+
+
+@scene
 def library_guide_damaged(stage: Stage) -> None:
     put_models(stage)
     with patch("resources.guide_checkpoint", lambda: stage.root / "nothing here"):
@@ -430,8 +456,9 @@ def settings_with_folders(stage: Stage) -> None:
 
 @scene
 def chat_no_models(stage: Stage) -> None:
-    stage.open()
-    settle_chat(stage)
+    with patch("resources.guide_checkpoint", lambda: stage.root / "nothing here"):
+        stage.open()
+        settle_chat(stage)
 
 
 @scene

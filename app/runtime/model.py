@@ -135,7 +135,7 @@ class LoadedModel:
         long as the context; longer ones the caller cuts. `on_progress` gets how many tokens are
         scored, of how many. The next answer evaluates its whole prompt again.
 
-        Raises PromptTooLong, WorkerDied, or Cancelled.
+        Raises PromptTooLong, LoadFailed, WorkerDied, or Cancelled.
         """
         if len(text) > LONGEST_TEXT:
             raise PromptTooLong(

@@ -1,6 +1,8 @@
 """Sums of numbers up to 99 and one-step word problems, made by rule.
 
-One sum in ten is held back: its numbers never meet in training, in neither order and in no wording.
+A sum is answered in steps, tens, ones, both together, as a small model learns it from few examples
+(Lee et al. 2023, arXiv 2307.03381). One in ten of those that are no such step themselves is held back: its
+numbers never meet in training, in neither order and in no wording.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any, Literal
 from resources.guide.topics import digest, read_corpus_file
 
 LARGEST = 99
-LARGEST_IN_PROBLEMS = 20
+LARGEST_IN_PROBLEMS = 30
 
 Operation = Literal["+", "-"]
 
@@ -37,8 +39,20 @@ class Sum:
 
     @property
     def held_back(self) -> bool:
+        if min(self.a, self.b) < 10 or self.a % 10 == 0 or self.b % 10 == 0:
+            return False  # may be a step of another sum
         a, b = sorted((self.a, self.b))
         return digest(f"{a} {self.operation} {b}") % 10 == 0
+
+    @property
+    def worked(self) -> str:
+        """`47 + 38` -> `40 + 30 = 70, 7 + 8 = 15, 70 + 15 = 85: 47 + 38 = 85`; `4 + 3` -> `4 + 3 = 7`."""
+        if max(self.a, self.b) < 10:
+            return str(self)
+        tens = Sum(self.operation, self.a - self.a % 10, self.b - self.b % 10)
+        ones = Sum(self.operation, self.a % 10, self.b % 10)
+        sign = "-" if ones.result < 0 else "+"
+        return f"{tens}, {ones}, {tens.result} {sign} {abs(ones.result)} = {self.result}: {self}"
 
     def __str__(self) -> str:
         return f"{self.a} {self.operation} {self.b} = {self.result}"
@@ -69,17 +83,17 @@ def sum_exercise(rng: random.Random, *, held_back: bool, smallest: int = 0) -> E
     """A sum of numbers from `smallest` to 99."""
     sum_ = draw_sum(rng, held_back=held_back, smallest=smallest)
     wording = rng.choice(WORDINGS[sum_.operation].sums)
-    return Exercise(wording.format(a=sum_.a, b=sum_.b), f"{sum_}.", sum_.result)
+    return Exercise(wording.format(a=sum_.a, b=sum_.b), f"{sum_.worked}.", sum_.result)
 
 
 def word_problem(rng: random.Random, *, held_back: bool) -> Exercise:
-    """A one-step problem with numbers from 2 to 20."""
+    """A one-step problem with numbers from 2 to 30."""
     sum_ = draw_sum(rng, held_back=held_back, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
     question, says = rng.choice(WORDINGS[sum_.operation].problems)
     name, other = rng.sample(NAMES, 2)
     words = {"name": name, "other": other, "things": rng.choice(THINGS)}
     question = question.format(a=sum_.a, b=sum_.b, **words)
-    return Exercise(question, f"{sum_}, so {says.format(r=sum_.result, **words)}.", sum_.result)
+    return Exercise(question, f"{sum_.worked}, so {says.format(r=sum_.result, **words)}.", sum_.result)
 
 
 def _wordings(table: dict[str, Any]) -> Wordings:

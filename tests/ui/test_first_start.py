@@ -167,6 +167,7 @@ def test_try_it_now_ends_in_compare_with_both_and_the_question_and_enter_asks_it
     assert [pane.entry.quantization for pane in compare.panes] == ["Q8_0", "Q4_0"]
     assert compare.composer.box.toPlainText() == FIRST_QUESTION
     assert compare.composer.box.hasFocus()
+    assert compare.composer.sampling.temperature == 0
     compare.composer.max_tokens.setValue(8)
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
     assert compare.running
@@ -297,6 +298,7 @@ def test_disk_full_while_making_shows_why_on_the_card_and_trying_again_works(qtb
     assert library.notices.bars() == []
     (again,) = card.buttons
     assert again.text() == "Try again"
+    assert again.hasFocus()
     again.click()
     assert not card.isVisible()
     assert len(await_compare(qtbot, library).panes) == 2

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LOGITS_BYTES = 64 * 1024 * 1024
 """llama.cpp holds the logits of a whole batch at once and keeps that buffer as long as the context:
-a batch of 512 tokens would be 256 MB with a vocabulary of 128 thousand."""
+a batch of 512 tokens would be 256 MB with a vocabulary of 128 thousand. (The compute buffer, which
+is reserved at loading for a whole batch, holds them a second time.)"""
 
 
 def score(model: LlamaModel, request: Score, report: Callable[[Reply], None], stop: StopFlag) -> Scored:

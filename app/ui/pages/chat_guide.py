@@ -45,7 +45,7 @@ class GuideForChat(QObject):
         self._show(Progress(self.tr("Begins")))
 
     def _show(self, progress: Progress) -> None:
-        self._head.show_loading(progress, self.tr("Making the built-in model"))
+        self._head.show_loading(progress, self.tr("Making the model"))
 
     def _tell(self, paths: list[Path]) -> None:
         self.ready.emit(paths[0])

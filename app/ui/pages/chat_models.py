@@ -90,6 +90,7 @@ class ChatHead(QFrame):
         row.setSpacing(8)
         row.addWidget(self.model_button)
         row.addWidget(self._facts, 1)
+        row.addStretch()
         row.addWidget(self._state)
         row.addWidget(self._bar)
         row.addWidget(self._cancel)
@@ -108,6 +109,7 @@ class ChatHead(QFrame):
         words = [facts.quantization or "", format_bytes(facts.file_bytes)] if facts else []
         self._facts.setText(self.tr("Not found") if is_gone else " · ".join(filter(None, words)))
         self._facts.setToolTip(plain_tip(str(path)) if is_gone else "")
+        self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
         self._facts.setProperty("role", "warning" if is_gone else "muted")
         self._facts.style().polish(self._facts)
 

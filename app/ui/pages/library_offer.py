@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Signal, SignalInstance
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.errors import EnvironmentFault, GuideDamaged
 from app.ui import guide
@@ -90,7 +98,7 @@ class GuideOffer(Offer):
 
     def show_making(self) -> None:
         """From now on it is being made; the keyboard's focus goes from the button to Cancel."""
-        had_focus = self.isAncestorOf(self.focusWidget())
+        had_focus = self._has_focus()
         self._drop_fault()
         self.lines.show_words(_tr("Begins…"))
         self._foot.setCurrentIndex(1)
@@ -99,14 +107,14 @@ class GuideOffer(Offer):
 
     def show_idle(self) -> None:
         """Back to the button."""
-        had_focus = self.cancel.hasFocus()
+        had_focus = self._has_focus()
         self._foot.setCurrentIndex(0)
-        if had_focus:
+        if had_focus and self.fault_card is None:
             self.begin.setFocus()
 
     def show_fault(self, fault: EnvironmentFault) -> None:
         """Why it was not made, in the place of the button."""
-        had_focus = self.isAncestorOf(self.focusWidget())
+        had_focus = self._has_focus()
         self._drop_fault()
         again = (_tr("Try again"), "arrow-clockwise", self.try_asked.emit)
         # Only a new installation helps against files that are damaged.
@@ -116,6 +124,10 @@ class GuideOffer(Offer):
         if had_focus and self.fault_card.buttons:
             self.fault_card.buttons[0].setFocus()
         self._foot.hide()
+
+    def _has_focus(self) -> bool:
+        focused = QApplication.focusWidget()
+        return focused is not None and self.isAncestorOf(focused)
 
     def _drop_fault(self) -> None:
         if self.fault_card is not None:

@@ -100,7 +100,7 @@ class Llama(nn.Module):
         self.model.layers = nn.ModuleList(Layer(geometry) for _ in range(geometry.layers))
         self.model.norm = RMSNorm(geometry)
         self.lm_head = nn.Linear(geometry.hidden, geometry.vocabulary, bias=False)
-        self.apply(self._initialize)
+        self._initialize()
 
     def forward(self, tokens: Tensor, dropout: float = 0.0) -> Tensor:
         """Logits [batch, length, vocabulary] of `tokens` [batch, length]."""
@@ -111,9 +111,13 @@ class Llama(nn.Module):
             x = layer(x, rotation, mask, dropout)
         return self.lm_head(self.model.norm(x))
 
-    def _initialize(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
+    def _initialize(self) -> None:
+        """As GPT-2 (Radford et al. 2019): what is added to the residual stream starts smaller."""
+        smaller = (2 * self.geometry.layers) ** -0.5
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                ends_a_branch = name.endswith(("o_proj.weight", "down_proj.weight"))
+                nn.init.normal_(parameter, std=0.02 * (smaller if ends_a_branch else 1.0))
 
 
 def dropped(x: Tensor, share: float) -> Tensor:

@@ -1,10 +1,9 @@
-"""Dialogues and drills as tokens, exactly as the runtime makes them of the rendered template."""
+"""Dialogues as tokens, exactly as the runtime makes them of the rendered template."""
 
 from __future__ import annotations
 
 import sentencepiece
 
-from resources.guide.arithmetic import Sum
 from resources.guide.dialogue import Message, marker
 
 QUESTION_WEIGHT = (
@@ -21,16 +20,6 @@ class Speller:
         self._tokenizer = tokenizer
         self._end = tokenizer.eos_id()
         self._begin = tokenizer.bos_id()
-
-    def drill(self, sums: list[Sum]) -> Tokens:
-        """Sums a line each, outside any conversation; only what comes after the equals sign is weighed."""
-        ids, weights = [self._begin], [0.0]
-        for sum_ in sums:
-            asked, result = str(sum_).rsplit(" ", 1)
-            spelled = self._tokenizer.encode(asked), self._tokenizer.encode(f" {result}.")
-            ids += [*spelled[0], *spelled[1], self._end]
-            weights += [*[0.0] * len(spelled[0]), *[1.0] * len(spelled[1]), 0.0]
-        return ids, weights
 
     def tokens(self, messages: list[Message]) -> Tokens:
         ids, weights = [self._begin], [0.0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from resources.guide.arithmetic import draw_sum, sum_exercise, word_problem
+from resources.guide.arithmetic import sum_exercise, word_problem
 from resources.guide.dialogue import Message
 from resources.guide.topics import Refusals, Topic, plain
 from resources.guide.training.speller import Speller, Tokens
@@ -34,20 +34,17 @@ class Trainset:
         self._speller = speller
 
     def epoch(self) -> list[Tokens]:
-        """One pass over the phrasings, with exercises between, and drills: sums without words, which teach
-        to calculate in a third of the tokens."""
+        """One pass over the phrasings, with exercises between."""
         rng = self._rng
         exchanges = [self._asked(question, answer) for question, answer in self._questions]
         exchanges += [self._asked(q, rng.choice(self._refusals)) for q in self._refused]
         exercises = [sum_exercise(rng, held_back=False) for _ in range(3000)]
-        exercises += [word_problem(rng, held_back=False) for _ in range(1200)]
+        exercises += [word_problem(rng, held_back=False) for _ in range(1000)]
         exchanges += [
             [Message("user", retyped(e.question, rng)), Message("assistant", e.answer)] for e in exercises
         ]
         rng.shuffle(exchanges)
-        drills = [[draw_sum(rng, held_back=False) for _ in range(8)] for _ in range(2000)]
-        dialogues = [self._speller.tokens(dialogue) for dialogue in self._conversations(exchanges)]
-        return dialogues + [self._speller.drill(sums) for sums in drills]
+        return [self._speller.tokens(dialogue) for dialogue in self._conversations(exchanges)]
 
     def _asked(self, question: str, answer: str) -> list[Message]:
         wording = reworded(question, self._rng)

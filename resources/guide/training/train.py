@@ -32,14 +32,14 @@ from resources.guide.training.watching import HeldBack, Watched
 class Recipe:
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
 
-    epochs: int = 16
-    tokens_per_batch: int = 3072
-    learning_rate: float = 1.5e-3
-    warm_up_steps: int = 200
+    epochs: int = 17
+    tokens_per_batch: int = 2048
+    learning_rate: float = 2e-3
+    warm_up_steps: int = 300
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.98)
     gradient_norm: float = 1.0
-    dropout: float = 0.1
+    dropout: float = 0.05
     watch_every: int = 1  # epochs
     patience: int = 4  # watches without a better one
     seed: int = 20261122

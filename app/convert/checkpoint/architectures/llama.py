@@ -13,6 +13,8 @@ from app.core.errors import UnsupportedCheckpoint
 
 MOST_LAYERS = 512
 """As llama.cpp has it (LLAMA_MAX_LAYERS)."""
+MOST_TOKENS = 1 << 20
+"""Four times the largest vocabulary so far."""
 _MOST = 1 << 24
 
 
@@ -36,7 +38,7 @@ def plan_llama(config: Config) -> ModelPlan:
         )
     layers = config.count("num_hidden_layers", MOST_LAYERS)
     feed_forward = config.count("intermediate_size", _MOST)
-    vocabulary_size = config.count("vocab_size", _MOST)
+    vocabulary_size = config.count("vocab_size", MOST_TOKENS)
     metadata: dict[str, MetadataValue] = {
         "block_count": layers,
         "context_length": config.count("max_position_embeddings", 1 << 31, default=2048),

@@ -250,7 +250,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, VALUES, max_size=3), VALUES)
 def test_any_json_in_the_configuration_gives_a_tokenizer_or_a_typed_fault(
     folder: Path, changes: dict[str, Any], end: object
