@@ -6,14 +6,53 @@ knows nothing of GGUF: what llama.cpp makes of a converted file can be held agai
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.helpers.tiny_checkpoint import TinyLlama, Weights
+from tests.helpers.tiny_checkpoint import TinyLlama, Weights, from_stored
 
 Numbers = NDArray[np.float64]
+
+
+def read_checkpoint(folder: Path) -> tuple[TinyLlama, dict[str, Weights]]:
+    """A Llama of one file in BF16."""
+    config = json.loads((folder / "config.json").read_text())
+    content = (folder / "model.safetensors").read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header.pop("__metadata__", None)
+    assert {entry["dtype"] for entry in header.values()} == {"BF16"}
+    weights = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        stored = np.frombuffer(content[8 + length + start : 8 + length + end], "<u2")
+        weights[name] = from_stored(stored, "BF16").reshape(entry["shape"])
+    llama = TinyLlama(
+        hidden=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        kv_heads=config["num_key_value_heads"],
+        head_length=config["head_dim"],
+        feed_forward=config["intermediate_size"],
+        context=config["max_position_embeddings"],
+        vocabulary=config["vocab_size"],
+        tied=config["tie_word_embeddings"],
+        rope_theta=config["rope_theta"],
+        epsilon=config["rms_norm_eps"],
+    )
+    return llama, weights
+
+
+def log_probabilities(llama: TinyLlama, weights: dict[str, Weights], tokens: Sequence[int]) -> list[float]:
+    """Of each token but the first, given all before it."""
+    rows = logits(llama, weights, tokens[:-1])
+    shares = rows - np.logaddexp.reduce(rows, axis=-1, keepdims=True)
+    return [float(row[token]) for row, token in zip(shares, tokens[1:], strict=True)]
 
 
 def logits(llama: TinyLlama, weights: dict[str, Weights], tokens: Sequence[int]) -> Numbers:

@@ -1,16 +1,25 @@
-"""Tiny models on disk and, where a module shares one, in a worker. Nothing here loads llama.cpp in this process."""
+"""Models on disk, tiny ones and the guide, and, where a module shares one, in a worker.
+
+Nothing here loads llama.cpp in this process.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gguf
 import psutil
 import pytest
 
+import resources
+from app.chat import ChatEngine, ConversationStore
+from app.core.jobs import CancelToken, JobControl
+from app.guide import make_guide
 from app.runtime import LoadedModel, LoadSettings
+from app.storage import DataFolder
 from tests.helpers.tiny_gguf import CHATML, tiny_vocabulary, write_tiny_model
 
 CONTEXT = 512
@@ -77,10 +86,46 @@ def heavy(models: Path) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The guide of this repository in a quantization, made once: `guide("Q4_K_M")`. Not to be changed.
+
+    For what random weights would prove too little. The first costs half a second of a core, each
+    further one half a second to two.
+    """
+    if not resources.guide_checkpoint().exists():
+        pytest.skip("the guide's checkpoint is not in this repository yet")
+    data = DataFolder(tmp_path_factory.mktemp("guide"))
+
+    @functools.cache
+    def made(quantization: str) -> Path:
+        return make_guide(data, [quantization], JobControl(CancelToken(), lambda event: None))[0]
+
+    return made
+
+
 @pytest.fixture(scope="module")
 def model(tiny: Path) -> Iterator[LoadedModel]:
     with LoadedModel.load(tiny, LoadSettings(context_length=CONTEXT, threads=1)) as loaded:
         yield loaded
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "nibble.db"
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[ConversationStore]:
+    with ConversationStore(database) as store:
+        yield store
+
+
+@pytest.fixture
+def engine(database: Path) -> Iterator[ChatEngine]:
+    engine = ChatEngine(database)
+    yield engine
+    engine.close()
 
 
 def favour(token: str, weight: float, path: Path) -> Path:

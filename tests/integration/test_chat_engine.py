@@ -16,59 +16,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.chat import RANDOM_SEED, AnswerDelta, ChatEngine, ConversationStore, Message, MessageState
+from app.chat import RANDOM_SEED, AnswerDelta, ChatEngine, ConversationStore, MessageState
 from app.chat import engine as engine_module
 from app.core.errors import Cancelled, DiskFull, FileGone, PromptTooLong, TooLittleMemory, WorkerDied
-from app.core.jobs import Emitted, Job, JobState, Progress
+from app.core.jobs import Job, JobState, Progress
 from app.hardware import Memory
-from app.runtime import ChatMessage, Sampling
-from tests.helpers.command_line import KILLED
-from tests.helpers.reference import chatml, tokenize
+from app.runtime import Sampling
+from tests.helpers.conversations import GREEDY, answer, last_message, new_conversation
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
-GREEDY = Sampling(temperature=0, max_tokens=40)
 ENDLESS = Sampling(temperature=0)
 AT_ONCE_S = 2.0
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "nibble.db"
-
-
-@pytest.fixture
-def store(database: Path) -> Iterator[ConversationStore]:
-    with ConversationStore(database) as store:
-        yield store
-
-
-@pytest.fixture
-def engine(database: Path) -> Iterator[ChatEngine]:
-    engine = ChatEngine(database)
-    yield engine
-    engine.close()
-
-
-def new_conversation(
-    store: ConversationStore, model: Path, *prompts: str, sampling: Sampling = GREEDY, system: str = ""
-) -> int:
-    conversation = store.create(model, sampling, system)
-    for prompt in prompts:
-        store.add_prompt(conversation.id, prompt)
-    return conversation.id
-
-
-def answer(engine: ChatEngine, conversation: int, on_delta=lambda delta: None) -> Message | None:
-    def listen(event: object) -> None:
-        if isinstance(event, Emitted) and isinstance(event.value, AnswerDelta):
-            on_delta(event.value)
-
-    return Job("answer", lambda control: engine.answer(conversation, control), listen).start().result(60)
-
-
-def last_message(database: Path, conversation: int) -> Message:
-    with ConversationStore(database) as store:
-        return store.messages(conversation)[-1]
 
 
 def test_answer_is_in_the_database_before_it_is_shown(
@@ -92,34 +50,6 @@ def test_answer_is_in_the_database_before_it_is_shown(
     assert message.statistics is not None
     assert (message.statistics.tokens, message.statistics.finish_reason) == (40, "length")
     assert (message.model_name, message.quantization) == ("Tiny random", "F16")
-
-
-def test_stopped_answer_keeps_its_text_and_the_next_prompt_is_answered(
-    engine: ChatEngine, store: ConversationStore, database: Path, heavy: Path
-) -> None:
-    conversation = new_conversation(store, heavy, "hello", sampling=ENDLESS)
-    shown: list[str] = []
-    stopped_at = 0.0
-
-    def listen(event: object) -> None:
-        nonlocal stopped_at
-        if isinstance(event, Emitted) and isinstance(event.value, AnswerDelta):
-            shown.append(event.value.text)
-            if event.value.tokens >= 5 and not stopped_at:
-                stopped_at = time.monotonic()
-                job.cancel()
-
-    job = Job("answer", lambda control: engine.answer(conversation, control), listen)
-    message = job.start().result(60)
-
-    assert time.monotonic() - stopped_at < AT_ONCE_S
-    assert message == last_message(database, conversation)
-    assert (message.text, message.state) == ("".join(shown), MessageState.STOPPED)
-    store.add_prompt(conversation, "Go on.")
-    store.change_sampling(conversation, GREEDY)
-    following = answer(engine, conversation)
-    assert following is not None
-    assert following.state is MessageState.COMPLETE
 
 
 def test_answer_stopped_before_its_first_word_leaves_the_prompt_alone(
@@ -151,33 +81,6 @@ def test_answer_stopped_while_its_model_loads_is_cancelled_and_can_be_asked_for_
     assert [message.role for message in store.messages(conversation)] == ["user"]
     assert engine.loaded_path is None
     assert answer(engine, conversation) is not None
-
-
-def test_worker_killed_during_an_answer_leaves_its_text_cut_off_and_a_second_try_works(
-    engine: ChatEngine, store: ConversationStore, database: Path, heavy: Path
-) -> None:
-    conversation = new_conversation(store, heavy, "hello", sampling=ENDLESS)
-    shown: list[str] = []
-
-    def on_delta(delta: AnswerDelta) -> None:
-        shown.append(delta.text)
-        if delta.tokens >= 5 and engine.worker_pid is not None:
-            psutil.Process(engine.worker_pid).kill()
-
-    with pytest.raises(WorkerDied, match=KILLED):
-        answer(engine, conversation, on_delta)
-    message = last_message(database, conversation)
-    assert (message.text, message.state) == ("".join(shown), MessageState.CUT_OFF)
-    assert engine.loaded_path is None
-
-    store.change_sampling(conversation, GREEDY)
-    again = answer(engine, conversation)
-    assert again is not None
-    assert (again.state, again.text.startswith(message.text[:4])) == (MessageState.COMPLETE, True)
-    assert [kept.state for kept in store.messages(conversation)][1:] == [
-        MessageState.CUT_OFF,
-        MessageState.COMPLETE,
-    ]
 
 
 APPLICATION = """
@@ -217,35 +120,6 @@ def test_application_killed_during_an_answer_loses_nothing_it_has_shown(
     assert message.state is MessageState.CUT_OFF
     assert store.messages(conversation)[0].text == "hello"
     assert psutil.wait_procs(workers, timeout=10)[1] == []
-
-
-def test_prompts_in_a_row_and_the_system_prompt_reach_the_model_as_turns(
-    engine: ChatEngine, store: ConversationStore, tiny: Path
-) -> None:
-    conversation = new_conversation(store, tiny, "hello", "Are you there?", system="Be brief.")
-    message = answer(engine, conversation)
-    wanted = [ChatMessage("system", "Be brief."), ChatMessage("user", "hello\n\nAre you there?")]
-    assert message is not None
-    assert message.statistics is not None
-    assert message.statistics.prompt_tokens == len(tokenize(tiny, chatml(wanted))[0])
-
-
-def test_second_turn_evaluates_only_what_is_new(
-    engine: ChatEngine, store: ConversationStore, tiny: Path
-) -> None:
-    conversation = new_conversation(store, tiny, "hello " * 40)
-    first = answer(engine, conversation)
-    store.add_prompt(conversation, "And then?")
-    second = answer(engine, conversation)
-    assert first is not None
-    assert second is not None
-    assert first.statistics is not None
-    assert second.statistics is not None
-    rest = chatml(
-        [ChatMessage("user", ""), ChatMessage("assistant", ""), ChatMessage("user", "And then?")]
-    ).removeprefix(chatml([ChatMessage("user", "")]))
-    ((_, *new),) = tokenize(tiny, rest)
-    assert second.statistics.evaluated_tokens == len(new) + 1  # and the last word, which was only shown
 
 
 def test_two_conversations_in_turn_do_not_mix(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tests.helpers.reference import chatml, complete, tokenize
 from tests.helpers.tiny_gguf import write_tiny_model
 
 CONTEXT = 512
-BARD = Path(__file__).resolve().parents[3] / "shared" / "models" / "bard" / "bard-bf16.gguf"
 UNTRIMMED = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 """The whole distribution, as the model gives it."""
 
@@ -38,13 +37,11 @@ def test_greedy_answer_is_what_llama_cpp_gives_for_the_same_prompt(model: Loaded
     assert answer.statistics.tokens == len(reference.tokens) + 1  # it does not evaluate its last one
 
 
-def test_greedy_answer_of_a_trained_model_is_what_llama_cpp_gives() -> None:
-    if not BARD.exists():
-        pytest.skip("no ../shared here")
-    question = "Good morrow! How fares the weather?"
-    reference = complete(BARD, f"<|user|>\n{question}<|end|><|assistant|>", 60)
-    with LoadedModel.load(BARD, LoadSettings(context_length=1024, threads=1)) as bard:
-        answer = ask(bard, question, greedy(60))
+def test_greedy_answer_of_a_trained_model_is_what_llama_cpp_gives(guide: Callable[[str], Path]) -> None:
+    question = "What is a KV cache?"
+    reference = complete(guide("BF16"), f"<|user|>{question}<|end|><|assistant|>", 60)
+    with LoadedModel.load(guide("BF16"), LoadSettings(context_length=1024, threads=1)) as trained:
+        answer = ask(trained, question, greedy(60))
     assert answer.text == reference.text
     assert answer.statistics.prompt_tokens == len(reference.prompt_tokens)
     assert len(answer.text.split()) > 5

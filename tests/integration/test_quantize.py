@@ -21,7 +21,7 @@ import pytest
 from gguf.quants import dequantize
 from gguf.quants import quantize as reference_quantize
 
-from app.convert import QUANTIZATIONS, quantize
+from app.convert import quantize
 from app.core.errors import (
     Cancelled,
     DamagedGguf,
@@ -36,8 +36,7 @@ from app.core.errors import (
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
 from app.library import scan
-from app.runtime import LoadedModel, LoadSettings, start_worker
-from app.runtime.protocol import Quantize, Quantized
+from app.runtime import LoadedModel, LoadSettings
 from tests.helpers.answers import ask, greedy
 from tests.helpers.command_line import KILLED, nibble, obey_permissions, start_nibble
 from tests.helpers.raw_gguf import STRING, llama_header
@@ -154,22 +153,6 @@ def test_quantization_has_the_bytes_llama_quantize_writes(
     for name, tensor in ours.items():
         assert tensor.tensor_type == reference[name].tensor_type
         assert tensor.data.tobytes() == reference[name].data.tobytes(), name
-
-
-def test_every_type_is_written_as_named_or_refused_as_listed(tiny: Path, tmp_path: Path) -> None:
-    with start_worker() as worker:
-        for kind in QUANTIZATIONS:
-            target = tmp_path / f"{kind.name}.gguf"
-            request = Quantize(
-                source=os.fsencode(tiny), target=os.fsencode(target), file_type=kind.file_type, threads=1
-            )
-            if kind.needs_importance_matrix:
-                with pytest.raises(QuantizeFailed, match="importance matrix"):
-                    worker.call_for(request)
-                continue
-            assert isinstance(worker.call_for(request), Quantized), kind
-            assert read_facts(target).quantization == kind.name
-            target.unlink()
 
 
 def test_quantization_of_a_split_model_is_one_whole_file(out: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,7 +32,6 @@ AT_ONCE_S = 2.0
 """The goal is 200 ms; the rest is for a machine that is busy with other things."""
 LLAMA_PERPLEXITY = Path.home() / ".cache" / "nibble-reference" / "bin" / "llama-perplexity"
 ROOT = Path(__file__).resolve().parents[2]
-TRAINED = ROOT.parent / "shared" / "models"
 TEXT = (
     "Hello world! The wind was on the water, and you with it; is that the other world? ÄÖ 漢字 🦙\n"
     "She said: 'I was there, in the house at the end of the street.' And there it ended.\n\n"
@@ -125,9 +124,10 @@ def windows(path: Path, length: int, count: int) -> tuple[str, list[str]]:
 
     It cuts every `length` tokens, puts the start token in place of the first token of each window
     and tokenizes the whole once. So between two windows stands a word of one token, and words that
-    would not end with the window are left out.
+    would not end with the window are left out. Words come with the space before them; the guide's
+    tokenizer adds none.
     """
-    words = (ROOT / "LICENSE").read_text(encoding="utf-8").split() * 3
+    words = [f" {word}" for word in (ROOT / "LICENSE").read_text(encoding="utf-8").split()] * 3
     sizes = dict(zip(words, (len(tokens) - 1 for tokens in tokenize(path, *words)), strict=True))
     left = iter(words)
     cut: list[str] = []
@@ -138,9 +138,9 @@ def windows(path: Path, length: int, count: int) -> tuple[str, list[str]]:
             word = next(word for word in left if sizes[word] <= room)
             window.append(word)
             room -= sizes[word]
-        cut.append(" ".join(window))
+        cut.append("".join(window))
     between = next(word for word in words if sizes[word] == 1)
-    return f" {between} ".join(cut), cut
+    return between.join(cut), cut
 
 
 def llama_perplexity(path: Path, text: str, length: int, folder: Path) -> float:
@@ -155,23 +155,15 @@ def llama_perplexity(path: Path, text: str, length: int, folder: Path) -> float:
     raise AssertionError(done.stdout + done.stderr)
 
 
+@pytest.mark.skipif(not LLAMA_PERPLEXITY.exists(), reason="llama-perplexity is not built")
 @pytest.mark.parametrize(
-    ("name", "length", "count"),
-    [
-        ("stories260K/stories260K-f32.gguf", 128, 8),
-        ("stories260K/stories260K-f16.gguf", 512, 4),
-        ("bard/bard-bf16.gguf", 256, 6),
-        ("bard/bard-bf16.gguf", 1024, 2),  # more than a batch
-    ],
+    ("kind", "length", "count"),
+    [("BF16", 128, 8), ("F16", 512, 4), ("Q8_0", 256, 6), ("BF16", 1024, 2)],  # the last: more than a batch
 )
 def test_perplexity_is_what_llama_perplexity_finds_in_the_same_windows(
-    name: str, length: int, count: int, tmp_path: Path
+    guide: Callable[[str], Path], kind: str, length: int, count: int, tmp_path: Path
 ) -> None:
-    path = TRAINED / name
-    if not path.exists():
-        pytest.skip("no ../shared here")
-    if not LLAMA_PERPLEXITY.exists():
-        pytest.skip("llama-perplexity is not built")
+    path = guide(kind)
     text, cut = windows(path, length, count)
     with LoadedModel.load(path, LoadSettings(context_length=length, threads=1)) as model:
         scores = [model.score(window) for window in cut]

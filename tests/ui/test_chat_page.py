@@ -488,7 +488,8 @@ def test_random_seed_is_another_one_for_every_answer_and_a_chosen_one_stays(chat
     assert third == 1234
 
 
-def test_without_models_the_page_leads_to_the_library(open_nibble, qtbot):
+def test_without_models_the_page_leads_to_the_library(open_nibble, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr("resources.guide_checkpoint", lambda: tmp_path / "not even the built-in one")
     window = open_nibble()
     page = page_of(window)
     settle(qtbot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sentencepiece
 
 from resources.guide.dialogue import Message, marker
@@ -21,7 +23,7 @@ class Speller:
         self._end = tokenizer.eos_id()
         self._begin = tokenizer.bos_id()
 
-    def tokens(self, messages: list[Message]) -> Tokens:
+    def tokens(self, messages: Sequence[Message]) -> Tokens:
         ids, weights = [self._begin], [0.0]
         for role, content in messages:
             spelled = [*self._tokenizer.encode(content), self._end]

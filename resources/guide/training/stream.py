@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from resources.guide.arithmetic import sum_exercise, word_problem
+from resources.guide.arithmetic import Exercise, sum_exercise, word_problem
 from resources.guide.dialogue import Message
 from resources.guide.topics import Refusals, Topic, plain
 from resources.guide.training.speller import Speller, Tokens
@@ -20,6 +21,18 @@ SYSTEM_PROMPTS = (
 )
 
 
+WHOLE_ANSWERS = 0.3
+BEGINNING = 16  # tokens
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """`may_be_cut`: the answer is known by heart once it has begun, so often its beginning will do."""
+
+    messages: tuple[Message, ...]
+    may_be_cut: bool
+
+
 class Trainset:
     """An endless stream of dialogues; every epoch asks each trained phrasing once, in a fresh wording."""
 
@@ -28,37 +41,47 @@ class Trainset:
         self._questions = [(question, topic.answer) for topic in topics for question in topic.trained]
         self._refused = refusals.trained
         self._refusals = refusals.answers
-        self._held_back = {plain(q) for topic in topics for q in topic.held_back} | {
-            plain(q) for q in refusals.held_back
-        }
+        held_back = [*(q for topic in topics for q in topic.held_back), *refusals.held_back]
+        self._held_back = {plain(question) for question in held_back}
         self._speller = speller
 
     def epoch(self) -> list[Tokens]:
         """One pass over the phrasings, with exercises between."""
         rng = self._rng
         exchanges = [self._asked(question, answer) for question, answer in self._questions]
-        exchanges += [self._asked(q, rng.choice(self._refusals)) for q in self._refused]
-        exercises = [sum_exercise(rng, held_back=False) for _ in range(3000)]
-        exercises += [word_problem(rng, held_back=False) for _ in range(1000)]
-        exchanges += [
-            [Message("user", retyped(e.question, rng)), Message("assistant", e.answer)] for e in exercises
-        ]
+        exchanges += [self._asked(question, rng.choice(self._refusals)) for question in self._refused]
+        exchanges += [self._exercised(sum_exercise(rng, held_back=False)) for _ in range(2000)]
+        exchanges += [self._exercised(word_problem(rng, held_back=False)) for _ in range(600)]
         rng.shuffle(exchanges)
-        return [self._speller.tokens(dialogue) for dialogue in self._conversations(exchanges)]
+        return [self._spelled(dialogue) for dialogue in self._conversations(exchanges)]
 
-    def _asked(self, question: str, answer: str) -> list[Message]:
+    def _asked(self, question: str, answer: str) -> Dialogue:
         wording = reworded(question, self._rng)
         if plain(wording) in self._held_back:
             wording = question
-        return [Message("user", wording), Message("assistant", answer)]
+        return Dialogue((Message("user", wording), Message("assistant", answer)), may_be_cut=True)
 
-    def _conversations(self, exchanges: list[list[Message]]) -> Iterator[list[Message]]:
+    def _exercised(self, exercise: Exercise) -> Dialogue:
+        question = Message("user", retyped(exercise.question, self._rng))
+        return Dialogue((question, Message("assistant", exercise.answer)), may_be_cut=False)
+
+    def _conversations(self, exchanges: list[Dialogue]) -> Iterator[Dialogue]:
         """Most exchanges alone; one in six with others, one in twenty under a system prompt."""
         remaining = iter(exchanges)
-        for exchange in remaining:
+        for dialogue in remaining:
             if self._rng.random() < 0.07:
                 for _ in range(self._rng.randint(1, 3)):
-                    exchange = exchange + next(remaining, [])
+                    following = next(remaining, Dialogue((), may_be_cut=False))
+                    dialogue = Dialogue(dialogue.messages + following.messages, may_be_cut=False)
             if self._rng.random() < 0.05:
-                exchange = [Message("system", self._rng.choice(SYSTEM_PROMPTS)), *exchange]
-            yield exchange
+                prompt = Message("system", self._rng.choice(SYSTEM_PROMPTS))
+                dialogue = Dialogue((prompt, *dialogue.messages), dialogue.may_be_cut)
+            yield dialogue
+
+    def _spelled(self, dialogue: Dialogue) -> Tokens:
+        """What tells one answer from another is learnt as often as ever, in half the tokens."""
+        ids, weights = self._speller.tokens(dialogue.messages)
+        if not dialogue.may_be_cut or self._rng.random() < WHOLE_ANSWERS:
+            return ids, weights
+        end = weights.index(1.0) + BEGINNING
+        return ids[:end], weights[:end]

@@ -13,8 +13,6 @@ from app.gguf import ModelFacts, read_facts
 from tests.helpers.raw_gguf import FLOAT32, INT32, STRING, UINT16, UINT32, RawGguf, llama_header
 from tests.helpers.tiny_gguf import CHATML, tiny_vocabulary, write_tiny_model
 
-SHARED_MODELS = Path(__file__).resolve().parents[4] / "shared" / "models"
-
 
 def facts_of(path: Path, raw: RawGguf) -> ModelFacts:
     path.write_bytes(raw.to_bytes())
@@ -185,14 +183,3 @@ def test_read_facts_with_part_of_another_model_raises_damaged(tmp_path: Path) ->
 def test_read_facts_of_single_file_named_like_a_part_is_a_model_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "whole-00001-of-00002.gguf"
     assert facts_of(path, llama_header()).files == (path,)
-
-
-def test_read_facts_of_bard_agrees_with_its_checkpoint() -> None:
-    path = SHARED_MODELS / "bard" / "bard-bf16.gguf"
-    if not path.exists():
-        pytest.skip("no ../shared here")
-    facts = read_facts(path)
-    # model.safetensors holds the same weights, 2 bytes each, behind a small header.
-    checkpoint_bytes = path.with_name("model.safetensors").stat().st_size
-    assert 0 <= checkpoint_bytes - 2 * facts.parameters < 16_384
-    assert (facts.architecture, facts.quantization, facts.layers) == ("llama", "BF16", 8)
