@@ -1,4 +1,4 @@
-"""The endless stream of dialogues to train on. Holds back what `topics` and `arithmetic` hold back."""
+"""The dialogues to train on. Holds back what `topics` and `arithmetic` hold back."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Dialogue:
 
 
 class Trainset:
-    """An endless stream of dialogues; every epoch asks each trained phrasing once, in a fresh wording."""
+    """Epochs of dialogues: each asks every trained phrasing once, in a fresh wording."""
 
-    def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller, seed: int) -> None:
-        self._rng = random.Random(seed)
+    def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller) -> None:
+        self._rng = random.Random()
         self._questions = [(question, topic.answer) for topic in topics for question in topic.trained]
         self._refused = refusals.trained
         self._refusals = refusals.answers
@@ -45,15 +45,15 @@ class Trainset:
         self._held_back = {plain(question) for question in held_back}
         self._speller = speller
 
-    def epoch(self) -> list[Tokens]:
-        """One pass over the phrasings, with exercises between."""
-        rng = self._rng
+    def epoch(self, seed: int, *, whole: bool) -> list[Tokens]:
+        """One pass over the phrasings, with exercises between; `whole`: no answer is cut."""
+        rng = self._rng = random.Random(seed)
         exchanges = [self._asked(question, answer) for question, answer in self._questions]
         exchanges += [self._asked(question, rng.choice(self._refusals)) for question in self._refused]
         exchanges += [self._exercised(sum_exercise(rng, held_back=False)) for _ in range(2000)]
         exchanges += [self._exercised(word_problem(rng, held_back=False)) for _ in range(600)]
         rng.shuffle(exchanges)
-        return [self._spelled(dialogue) for dialogue in self._conversations(exchanges)]
+        return [self._spelled(dialogue, whole) for dialogue in self._conversations(exchanges)]
 
     def _asked(self, question: str, answer: str) -> Dialogue:
         wording = reworded(question, self._rng)
@@ -78,10 +78,10 @@ class Trainset:
                 dialogue = Dialogue((prompt, *dialogue.messages), dialogue.may_be_cut)
             yield dialogue
 
-    def _spelled(self, dialogue: Dialogue) -> Tokens:
+    def _spelled(self, dialogue: Dialogue, whole: bool) -> Tokens:
         """What tells one answer from another is learnt as often as ever, in half the tokens."""
         ids, weights = self._speller.tokens(dialogue.messages)
-        if not dialogue.may_be_cut or self._rng.random() < WHOLE_ANSWERS:
+        if whole or not dialogue.may_be_cut or self._rng.random() < WHOLE_ANSWERS:
             return ids, weights
         end = weights.index(1.0) + BEGINNING
         return ids[:end], weights[:end]

@@ -1,7 +1,8 @@
 """Trains the guide: `python -m resources.guide.training.train OUT_DIR`.
 
 Two hours at most on two processor cores. Writes a Hugging Face checkpoint, the loss curve and what was
-watched on the way. Same seeds, same versions, same number of threads: same course.
+watched on the way. Same seeds, same versions, same number of threads: same course. When it is
+stopped, the same command goes on from the last whole epoch.
 """
 
 from __future__ import annotations
@@ -27,12 +28,18 @@ from resources.guide.training.stream import Trainset
 from resources.guide.training.tokenizer import VOCABULARY, train_tokenizer
 from resources.guide.training.watching import HeldBack, Watched
 
+RESUME = "resume.pt"
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
+    """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth.
 
-    epochs: int = 26
+    In the first `by_heart` epochs every answer is trained whole, later mostly its beginning.
+    """
+
+    epochs: int = 40
+    by_heart: int = 12
     tokens_per_batch: int = 2048
     learning_rate: float = 2e-3
     warm_up_steps: int = 300
@@ -40,8 +47,8 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.98)
     gradient_norm: float = 1.0
     dropout: float = 0.05
-    watch_every: int = 1  # epochs
-    patience: int = 4  # watches without a better one
+    watch_every: int = 4  # epochs
+    patience: int = 3  # watches without a better one
     seed: int = 20261122
 
 
@@ -55,38 +62,80 @@ def train(target: Path, recipe: Recipe, geometry: Geometry) -> None:
     topics, refusals = read_topics(), read_refusals()
     train_tokenizer(topics, refusals, target / "tokenizer.model", recipe.seed)
     speller = Speller(sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model")))
-    trainset = Trainset(topics, refusals, speller, recipe.seed)
     held_back = HeldBack(topics, refusals, speller, recipe.seed)
-    model = Llama(geometry)
-    model.compile(dynamic=True)  # needs a C++ compiler; a third faster
-    course = Course(target / "loss.csv")
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
-
-    rng = random.Random(recipe.seed)
-    epochs = [batches(trainset.epoch(), recipe.tokens_per_batch, rng)]
-    steps = recipe.epochs * len(epochs[0])
-    optimizer = _optimizer(model, recipe)
-    step, best, worse = 0, -1.0, 0
-    for epoch in range(1, recipe.epochs + 1):
-        losses = []
-        for batch in epochs.pop():
-            losses.append(_step(model, optimizer, batch, recipe, _learning_rate(step, steps, recipe)))
-            step += 1
-        watched = (
-            held_back.watch(model) if epoch % recipe.watch_every == 0 or epoch == recipe.epochs else None
-        )
-        course.write(epoch, step, sum(losses) / len(losses), watched)
-        if watched is not None:
-            score = (watched.phrasings + watched.sums + watched.refusals) / 3
-            if score > best:
-                best, worse = score, 0
-                write_checkpoint(model, target)
-            elif (worse := worse + 1) == recipe.patience:
-                return
-        epochs.append(batches(trainset.epoch(), recipe.tokens_per_batch, rng))
+    run = Run(target, recipe, Llama(geometry), Trainset(topics, refusals, speller))
+    run.resume()
+    while run.epoch < recipe.epochs and run.worse < recipe.patience:
+        began = time.monotonic()
+        loss = run.train_epoch()
+        due = run.epoch % recipe.watch_every == 0 or run.epoch == recipe.epochs
+        watched = run.watch(held_back) if due else None
+        run.record(loss, watched, (time.monotonic() - began) / 60)
 
 
-def _step(
+class Run:
+    """One run, an epoch at a time. Every epoch has seeds of its own, so its state is weights and numbers."""
+
+    def __init__(self, target: Path, recipe: Recipe, model: Llama, trainset: Trainset) -> None:
+        self.epoch = self.worse = 0
+        self._steps, self._best, self._minutes = 0, -1.0, 0.0
+        self._target, self._recipe, self._model, self._trainset = target, recipe, model, trainset
+        self._optimizer = _optimizer(model, recipe)
+        model.compile(dynamic=True)  # needs a C++ compiler; a third faster
+
+    def train_epoch(self) -> float:
+        """Returns the mean loss, in nats per token."""
+        seed = self._recipe.seed + self.epoch
+        torch.manual_seed(seed)
+        whole = self.epoch < self._recipe.by_heart
+        dialogues = self._trainset.epoch(seed, whole=whole)
+        losses: list[float] = []
+        for batch in (made := batches(dialogues, self._recipe.tokens_per_batch, random.Random(seed))):
+            done = (self.epoch + len(losses) / len(made)) / self._recipe.epochs
+            rate = _learning_rate(self._steps, done, self._recipe)
+            losses.append(_descend(self._model, self._optimizer, batch, self._recipe, rate))
+            self._steps += 1
+        self.epoch += 1
+        return sum(losses) / len(losses)
+
+    def watch(self, held_back: HeldBack) -> Watched:
+        """Writes the checkpoint when it is the best so far."""
+        watched = held_back.watch(self._model)
+        score = (watched.phrasings + watched.sums + watched.refusals) / 3
+        if score > self._best:
+            self._best, self.worse = score, 0
+            write_checkpoint(self._model, self._target)
+        else:
+            self.worse += 1
+        return watched
+
+    def record(self, loss: float, watched: Watched | None, minutes: float) -> None:
+        """A line of the loss curve, and all that is needed to go on from here."""
+        self._minutes += minutes
+        seen = [f"{value:.4f}" for value in asdict(watched).values()] if watched else []
+        line = [self.epoch, self._steps, f"{self._minutes:.1f}", f"{loss:.4f}", *seen]
+        with (self._target / "loss.csv").open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if self.epoch == 1:
+                writer.writerow(["epoch", "step", "minutes", "train_loss", *Watched.__dataclass_fields__])
+            writer.writerow(line)
+        print(*line, flush=True)
+        numbers = [self.epoch, self.worse, self._steps, self._best, self._minutes]
+        state = (self._model.state_dict(), self._optimizer.state_dict(), numbers)
+        torch.save(state, self._target / "resume.new")
+        (self._target / "resume.new").replace(self._target / RESUME)
+
+    def resume(self) -> None:
+        """Goes on where `record` was called last, if it was."""
+        if not (self._target / RESUME).exists():
+            return
+        model, optimizer, numbers = torch.load(self._target / RESUME, weights_only=True)
+        self._model.load_state_dict(model)
+        self._optimizer.load_state_dict(optimizer)
+        self.epoch, self.worse, self._steps, self._best, self._minutes = numbers
+
+
+def _descend(
     model: Llama, optimizer: torch.optim.Optimizer, batch: Batch, recipe: Recipe, learning_rate: float
 ) -> float:
     """One step down the weighted loss, in nats per token; returns that loss."""
@@ -115,34 +164,13 @@ def _optimizer(model: Llama, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
 
-def _learning_rate(step: int, steps: int, recipe: Recipe) -> float:
-    if step < recipe.warm_up_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warm_up_steps
-    done = (step - recipe.warm_up_steps) / max(1, steps - recipe.warm_up_steps)
-    return recipe.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * min(1.0, done))) / 2)
-
-
-class Course:
-    """The loss curve, a line per epoch, on disk as it grows."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._began = path, time.monotonic()
-        columns = ["epoch", "step", "minutes", "train_loss", *Watched.__dataclass_fields__]
-        with path.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(columns)
-
-    def write(self, epoch: int, step: int, loss: float, watched: Watched | None) -> None:
-        minutes = (time.monotonic() - self._began) / 60
-        seen = [f"{value:.4f}" for value in asdict(watched).values()] if watched else []
-        line = [epoch, step, f"{minutes:.1f}", f"{loss:.4f}", *seen]
-        with self._path.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(line)
-        print(*line, flush=True)
+def _learning_rate(step: int, done: float, recipe: Recipe) -> float:
+    """`done`: the share of the run, 0 to 1."""
+    cosine = recipe.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+    return cosine * min(1.0, (step + 1) / recipe.warm_up_steps)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path, metavar="OUT_DIR")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
-    arguments = parser.parse_args()
-    train(arguments.target, Recipe(epochs=arguments.epochs), Geometry(VOCABULARY))
+    train(parser.parse_args().target, Recipe(), Geometry(VOCABULARY))

@@ -21,6 +21,8 @@ from resources.guide.training.batches import Batch, batches, padded
 from resources.guide.training.model import Llama
 from resources.guide.training.speller import Speller
 
+REFUSALS = 60  # enough to watch; each counts as often as there are wordings
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -51,7 +53,7 @@ class HeldBack:
         # Right in any of its wordings: a row of wordings for each question.
         self.refusals = [
             padded([speller.tokens([Message("user", q), Message("assistant", a)]) for a in refusals.answers])
-            for q in refusals.held_back
+            for q in refusals.held_back[:REFUSALS]
         ]
 
     def watch(self, model: Llama) -> Watched:
