@@ -1,8 +1,8 @@
 """Sums of numbers up to 99 and one-step word problems, made by rule.
 
 A sum is answered in steps, tens, ones, both together, as a small model learns it from few examples
-(Lee et al. 2023, arXiv 2307.03381). One in ten of those that are no such step themselves is held back: its
-numbers never meet in training, in neither order and in no wording.
+(Lee et al. 2023, arXiv 2307.03381). One in ten of those that are no such step themselves is held back, half to
+watch and half for the exam: its numbers never meet in training, in neither order and in no wording.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from resources.guide.topics import digest, read_corpus_file
+from resources.guide.topics import Part, digest, read_corpus_file
 
 LARGEST = 99
 LARGEST_IN_PROBLEMS = 30
@@ -38,11 +38,12 @@ class Sum:
         return self.a + self.b if self.operation == "+" else self.a - self.b
 
     @property
-    def held_back(self) -> bool:
+    def part(self) -> Part:
         if min(self.a, self.b) < 10 or self.a % 10 == 0 or self.b % 10 == 0:
-            return False  # may be a step of another sum
+            return "trained"  # may be a step of another sum
         a, b = sorted((self.a, self.b))
-        return digest(f"{a} {self.operation} {b}") % 10 == 0
+        drawn = digest(f"{a} {self.operation} {b}") % 20
+        return "examined" if drawn == 0 else "watched" if drawn == 1 else "trained"
 
     @property
     def worked(self) -> str:
@@ -66,7 +67,7 @@ class Exercise:
 
 
 def draw_sum(
-    rng: random.Random, *, held_back: bool, smallest: int = 0, largest: int = LARGEST, negative: float = 0.1
+    rng: random.Random, *, part: Part, smallest: int = 0, largest: int = LARGEST, negative: float = 0.1
 ) -> Sum:
     """Numbers from `smallest` to `largest`; a difference is below zero `negative` of the time."""
     while True:
@@ -75,20 +76,20 @@ def draw_sum(
         if operation == "-" and (a < b) != (rng.random() < negative):
             a, b = b, a
         drawn = Sum(operation, a, b)
-        if drawn.held_back == held_back:
+        if drawn.part == part:
             return drawn
 
 
-def sum_exercise(rng: random.Random, *, held_back: bool, smallest: int = 0) -> Exercise:
+def sum_exercise(rng: random.Random, *, part: Part, smallest: int = 0) -> Exercise:
     """A sum of numbers from `smallest` to 99."""
-    sum_ = draw_sum(rng, held_back=held_back, smallest=smallest)
+    sum_ = draw_sum(rng, part=part, smallest=smallest)
     wording = rng.choice(WORDINGS[sum_.operation].sums)
     return Exercise(wording.format(a=sum_.a, b=sum_.b), f"{sum_.worked}.", sum_.result)
 
 
-def word_problem(rng: random.Random, *, held_back: bool) -> Exercise:
+def word_problem(rng: random.Random, *, part: Part) -> Exercise:
     """A one-step problem with numbers from 2 to 30."""
-    sum_ = draw_sum(rng, held_back=held_back, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
+    sum_ = draw_sum(rng, part=part, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
     question, says = rng.choice(WORDINGS[sum_.operation].problems)
     name, other = rng.sample(NAMES, 2)
     words = {"name": name, "other": other, "things": rng.choice(THINGS)}

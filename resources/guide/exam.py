@@ -34,13 +34,13 @@ class Exam:
 
 def held_back_exam() -> Exam:
     topics, refusals, rng = read_topics(), read_refusals(), random.Random(SEED)
-    sums = [sum_exercise(rng, held_back=True, smallest=10) for _ in range(SUMS)]
-    problems = [word_problem(rng, held_back=True) for _ in range(PROBLEMS)]
+    sums = [sum_exercise(rng, part="examined", smallest=10) for _ in range(SUMS)]
+    problems = [word_problem(rng, part="examined") for _ in range(PROBLEMS)]
     sections = {
-        "phrasings": tuple(_asked(q, topic.facts) for topic in topics for q in topic.held_back),
+        "phrasings": tuple(_asked(q, topic.facts) for topic in topics for q in topic.split.examined),
         "sums": tuple(_calculated(exercise) for exercise in sums),
         "problems": tuple(_calculated(exercise) for exercise in problems),
-        "refusals": tuple(_asked(q, refusals.facts) for q in refusals.held_back),
+        "refusals": tuple(_asked(q, refusals.facts) for q in refusals.split.examined),
     }
     return Exam(sections, tuple(_conversations(topics, refusals)))
 
@@ -60,6 +60,6 @@ def _calculated(exercise: Exercise) -> Question:
 
 
 def _conversations(topics: list[Topic], refusals: Refusals) -> list[str]:
-    pairs = [(q, topic.answer) for topic in topics for q in topic.held_back]
-    pairs += [(q, refusals.answers[0]) for q in refusals.held_back]
+    pairs = [(q, topic.answer) for topic in topics for q in topic.split.examined]
+    pairs += [(q, refusals.answers[0]) for q in refusals.split.examined]
     return [rendered([Message("user", q), Message("assistant", a)]) for q, a in pairs]

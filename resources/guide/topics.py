@@ -1,7 +1,8 @@
 """What the guide learns: topics with many phrasings, and refusals for everything else.
 
-What is never trained on is chosen by a hash of the text, so it stays held back whatever is added
-to the corpus, and on every machine.
+What is never trained on is chosen by a hash of the text, the same on every machine. Half of it is
+watched while the model trains, to stop and to choose by; the other half is the exam, which nothing
+is chosen by.
 """
 
 from __future__ import annotations
@@ -11,13 +12,25 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 FOLDER = Path(__file__).parent / "corpus"
 TOPIC_FILES = ("nibble", "quantization", "running", "talk")
 
 Facts = tuple[tuple[str, ...], ...]
+Part = Literal["trained", "watched", "examined"]
+
+
+class Split(NamedTuple):
+    trained: tuple[str, ...]
+    watched: tuple[str, ...]
+    examined: tuple[str, ...]
+
+    @property
+    def held_back(self) -> tuple[str, ...]:
+        return self.watched + self.examined
 
 
 @dataclass(frozen=True)
@@ -31,15 +44,10 @@ class Topic:
     facts: Facts
     phrasings: tuple[str, ...]
 
-    @property
-    def held_back(self) -> tuple[str, ...]:
-        """One phrasing in six, never trained on; two of twelve."""
-        return _lowest_hashes(self.phrasings, len(self.phrasings) // 6)
-
-    @property
-    def trained(self) -> tuple[str, ...]:
-        held_back = set(self.held_back)
-        return tuple(phrasing for phrasing in self.phrasings if phrasing not in held_back)
+    @cached_property
+    def split(self) -> Split:
+        """One phrasing in six is held back: two of twelve."""
+        return _split(self.phrasings, len(self.phrasings) // 6)
 
 
 @dataclass(frozen=True)
@@ -50,14 +58,10 @@ class Refusals:
     facts: Facts
     questions: tuple[str, ...]
 
-    @property
-    def held_back(self) -> tuple[str, ...]:
-        return _lowest_hashes(self.questions, len(self.questions) // 7)
-
-    @property
-    def trained(self) -> tuple[str, ...]:
-        held_back = set(self.held_back)
-        return tuple(question for question in self.questions if question not in held_back)
+    @cached_property
+    def split(self) -> Split:
+        """One question in seven is held back."""
+        return _split(self.questions, len(self.questions) // 7)
 
 
 def read_topics() -> list[Topic]:
@@ -77,6 +81,12 @@ def read_topics() -> list[Topic]:
 def read_refusals() -> Refusals:
     content = read_corpus_file("refusals")
     return Refusals(tuple(content["answers"]), _facts(content["facts"]), distinct(content["questions"]))
+
+
+def all_held_back(topics: Iterable[Topic], refusals: Refusals) -> set[str]:
+    """Every question never trained on, `plain`."""
+    questions = [question for topic in topics for question in topic.split.held_back]
+    return {plain(question) for question in [*questions, *refusals.split.held_back]}
 
 
 def has_facts(answer: str, facts: Facts) -> bool:
@@ -102,8 +112,11 @@ def digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _lowest_hashes(texts: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return tuple(sorted(texts, key=lambda text: digest(plain(text)))[:count])
+def _split(texts: tuple[str, ...], held_back: int) -> Split:
+    ordered = sorted(texts, key=lambda text: digest(plain(text)))
+    chosen = set(ordered[:held_back])
+    trained = tuple(text for text in texts if text not in chosen)
+    return Split(trained, watched=tuple(ordered[1:held_back:2]), examined=tuple(ordered[:held_back:2]))
 
 
 def _facts(lists: list[list[str]]) -> Facts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from resources.guide.arithmetic import Exercise, sum_exercise, word_problem
 from resources.guide.dialogue import Message
-from resources.guide.topics import Refusals, Topic, plain
+from resources.guide.topics import Refusals, Topic, all_held_back
 from resources.guide.training.speller import Speller, Tokens
 from resources.guide.training.wording import retyped, reworded
 
@@ -38,11 +38,10 @@ class Trainset:
 
     def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller) -> None:
         self._rng = random.Random()
-        self._questions = [(question, topic.answer) for topic in topics for question in topic.trained]
-        self._refused = refusals.trained
+        self._questions = [(question, topic.answer) for topic in topics for question in topic.split.trained]
+        self._refused = refusals.split.trained
         self._refusals = refusals.answers
-        held_back = [*(q for topic in topics for q in topic.held_back), *refusals.held_back]
-        self._held_back = {plain(question) for question in held_back}
+        self._held_back = all_held_back(topics, refusals)
         self._speller = speller
 
     def epoch(self, seed: int, *, whole: bool) -> list[Tokens]:
@@ -50,15 +49,13 @@ class Trainset:
         rng = self._rng = random.Random(seed)
         exchanges = [self._asked(question, answer) for question, answer in self._questions]
         exchanges += [self._asked(question, rng.choice(self._refusals)) for question in self._refused]
-        exchanges += [self._exercised(sum_exercise(rng, held_back=False)) for _ in range(2000)]
-        exchanges += [self._exercised(word_problem(rng, held_back=False)) for _ in range(600)]
+        exchanges += [self._exercised(sum_exercise(rng, part="trained")) for _ in range(2000)]
+        exchanges += [self._exercised(word_problem(rng, part="trained")) for _ in range(600)]
         rng.shuffle(exchanges)
         return [self._spelled(dialogue, whole) for dialogue in self._conversations(exchanges)]
 
     def _asked(self, question: str, answer: str) -> Dialogue:
-        wording = reworded(question, self._rng)
-        if plain(wording) in self._held_back:
-            wording = question
+        wording = reworded(question, self._rng, self._held_back)
         return Dialogue((Message("user", wording), Message("assistant", answer)), may_be_cut=True)
 
     def _exercised(self, exercise: Exercise) -> Dialogue:

@@ -13,7 +13,7 @@ import sentencepiece
 
 from resources.guide.arithmetic import sum_exercise, word_problem
 from resources.guide.dialogue import BEGIN, END, marker
-from resources.guide.topics import Refusals, Topic
+from resources.guide.topics import Refusals, Topic, all_held_back
 from resources.guide.training.wording import reworded
 
 VOCABULARY = 2048
@@ -50,13 +50,14 @@ def train_tokenizer(topics: list[Topic], refusals: Refusals, target: Path, seed:
 def _sentences(topics: list[Topic], refusals: Refusals, rng: random.Random) -> list[str]:
     """Trained text only. Questions twice as people type them, answers as often as they are said."""
     sentences = []
+    held_back = all_held_back(topics, refusals)
     for topic in topics:
         sentences += [topic.answer] * 4
-        for phrasing in topic.trained:
-            sentences += [phrasing, reworded(phrasing, rng)]
-    sentences += [reworded(question, rng) for question in refusals.trained]
+        for phrasing in topic.split.trained:
+            sentences += [phrasing, reworded(phrasing, rng, held_back)]
+    sentences += [reworded(question, rng, held_back) for question in refusals.split.trained]
     sentences += list(refusals.answers) * 20
     for _ in range(500):
-        for exercise in (sum_exercise(rng, held_back=False), word_problem(rng, held_back=False)):
+        for exercise in (sum_exercise(rng, part="trained"), word_problem(rng, part="trained")):
             sentences += [exercise.question, exercise.answer]
     return sentences

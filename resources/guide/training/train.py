@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import math
 import random
 import time
@@ -19,14 +20,14 @@ import sentencepiece
 import torch
 from torch.nn import functional as F
 
-from resources.guide.topics import read_refusals, read_topics
+from resources.guide.topics import FOLDER, read_refusals, read_topics
 from resources.guide.training.batches import Batch, batches
 from resources.guide.training.checkpoint import write_checkpoint
 from resources.guide.training.model import Geometry, Llama
 from resources.guide.training.speller import Speller
 from resources.guide.training.stream import Trainset
 from resources.guide.training.tokenizer import VOCABULARY, train_tokenizer
-from resources.guide.training.watching import HeldBack, Watched
+from resources.guide.training.watching import Watched, Watchlist
 
 RESUME = "resume.pt"
 
@@ -38,7 +39,7 @@ class Recipe:
     In the first `by_heart` epochs every answer is trained whole, later mostly its beginning.
     """
 
-    epochs: int = 40
+    epochs: int = 44
     by_heart: int = 12
     tokens_per_batch: int = 2048
     learning_rate: float = 2e-3
@@ -62,14 +63,14 @@ def train(target: Path, recipe: Recipe, geometry: Geometry) -> None:
     topics, refusals = read_topics(), read_refusals()
     train_tokenizer(topics, refusals, target / "tokenizer.model", recipe.seed)
     speller = Speller(sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model")))
-    held_back = HeldBack(topics, refusals, speller, recipe.seed)
+    watchlist = Watchlist(topics, refusals, speller, recipe.seed)
     run = Run(target, recipe, Llama(geometry), Trainset(topics, refusals, speller))
     run.resume()
     while run.epoch < recipe.epochs and run.worse < recipe.patience:
         began = time.monotonic()
         loss = run.train_epoch()
         due = run.epoch % recipe.watch_every == 0 or run.epoch == recipe.epochs
-        watched = run.watch(held_back) if due else None
+        watched = run.watch(watchlist) if due else None
         run.record(loss, watched, (time.monotonic() - began) / 60)
 
 
@@ -79,7 +80,9 @@ class Run:
     def __init__(self, target: Path, recipe: Recipe, model: Llama, trainset: Trainset) -> None:
         self.epoch = self.worse = 0
         self._steps, self._best, self._minutes = 0, -1.0, 0.0
+        self._course = [["epoch", "step", "minutes", "train_loss", *Watched.__dataclass_fields__]]
         self._target, self._recipe, self._model, self._trainset = target, recipe, model, trainset
+        self._identity = f"{recipe} {model.geometry} {_corpus_digest()}"
         self._optimizer = _optimizer(model, recipe)
         model.compile(dynamic=True)  # needs a C++ compiler; a third faster
 
@@ -98,9 +101,9 @@ class Run:
         self.epoch += 1
         return sum(losses) / len(losses)
 
-    def watch(self, held_back: HeldBack) -> Watched:
+    def watch(self, watchlist: Watchlist) -> Watched:
         """Writes the checkpoint when it is the best so far."""
-        watched = held_back.watch(self._model)
+        watched = watchlist.watch(self._model)
         score = (watched.phrasings + watched.sums + watched.refusals) / 3
         if score > self._best:
             self._best, self.worse = score, 0
@@ -113,15 +116,18 @@ class Run:
         """A line of the loss curve, and all that is needed to go on from here."""
         self._minutes += minutes
         seen = [f"{value:.4f}" for value in asdict(watched).values()] if watched else []
-        line = [self.epoch, self._steps, f"{self._minutes:.1f}", f"{loss:.4f}", *seen]
-        with (self._target / "loss.csv").open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if self.epoch == 1:
-                writer.writerow(["epoch", "step", "minutes", "train_loss", *Watched.__dataclass_fields__])
-            writer.writerow(line)
+        line = [str(self.epoch), str(self._steps), f"{self._minutes:.1f}", f"{loss:.4f}", *seen]
         print(*line, flush=True)
-        numbers = [self.epoch, self.worse, self._steps, self._best, self._minutes]
-        state = (self._model.state_dict(), self._optimizer.state_dict(), numbers)
+        self._course.append(line)
+        with (self._target / "loss.csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(self._course)
+        state = {
+            "identity": self._identity,
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "numbers": (self.epoch, self.worse, self._steps, self._best, self._minutes),
+            "course": self._course,
+        }
         torch.save(state, self._target / "resume.new")
         (self._target / "resume.new").replace(self._target / RESUME)
 
@@ -129,10 +135,15 @@ class Run:
         """Goes on where `record` was called last, if it was."""
         if not (self._target / RESUME).exists():
             return
-        model, optimizer, numbers = torch.load(self._target / RESUME, weights_only=True)
-        self._model.load_state_dict(model)
-        self._optimizer.load_state_dict(optimizer)
-        self.epoch, self.worse, self._steps, self._best, self._minutes = numbers
+        state = torch.load(self._target / RESUME, weights_only=True)
+        if state["identity"] != self._identity:
+            raise SystemExit(
+                f"{self._target} holds a run with another corpus or recipe: choose another folder."
+            )
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.worse, self._steps, self._best, self._minutes = state["numbers"]
+        self._course = state["course"]
 
 
 def _descend(
@@ -168,6 +179,11 @@ def _learning_rate(step: int, done: float, recipe: Recipe) -> float:
     """`done`: the share of the run, 0 to 1."""
     cosine = recipe.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
     return cosine * min(1.0, (step + 1) / recipe.warm_up_steps)
+
+
+def _corpus_digest() -> str:
+    contents = [path.read_bytes() for path in sorted(FOLDER.glob("*.toml"))]
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How well the model does on what it never saw, while it trains.
+"""How well the model does on what it never saw, while it trains: to stop and to choose by.
 
 A greedy answer equals the expected one exactly when, given the expected answer so far, each next
 token is the likeliest: one forward pass tells, nothing has to be generated. Wordings that are
@@ -35,8 +35,8 @@ class Watched:
     loss: float
 
 
-class HeldBack:
-    """What is held back, as batches: made once, looked at many times."""
+class Watchlist:
+    """What is watched, as batches: made once, looked at many times."""
 
     def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller, seed: int) -> None:
         rng = random.Random(seed)
@@ -45,15 +45,15 @@ class HeldBack:
             dialogues = [speller.tokens([Message("user", q), Message("assistant", a)]) for q, a in pairs]
             return batches(dialogues, 8192, rng)
 
-        self.phrasings = batched([(q, topic.answer) for topic in topics for q in topic.held_back])
-        sums = [sum_exercise(rng, held_back=True, smallest=10) for _ in range(300)]
+        self.phrasings = batched([(q, topic.answer) for topic in topics for q in topic.split.watched])
+        sums = [sum_exercise(rng, part="watched", smallest=10) for _ in range(300)]
         self.sums = batched([(e.question, e.answer) for e in sums])
-        problems = [word_problem(rng, held_back=True) for _ in range(150)]
+        problems = [word_problem(rng, part="watched") for _ in range(150)]
         self.problems = batched([(e.question, e.answer) for e in problems])
         # Right in any of its wordings: a row of wordings for each question.
         self.refusals = [
             padded([speller.tokens([Message("user", q), Message("assistant", a)]) for a in refusals.answers])
-            for q in refusals.held_back[:REFUSALS]
+            for q in refusals.split.watched[:REFUSALS]
         ]
 
     def watch(self, model: Llama) -> Watched:

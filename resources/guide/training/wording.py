@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import re
 import string
+from collections.abc import Set
+
+from resources.guide.topics import plain
 
 # Each line is one meaning; a wording is replaced by another of its line.
 SAME = (
@@ -61,22 +64,27 @@ CLOSINGS = (
 SMALL_WORDS = {"a", "an", "the", "do", "does", "is", "of", "to", "i", "my"}
 
 
-def reworded(question: str, rng: random.Random) -> str:
-    """`question` in another wording, case, punctuation or with slips of the finger; one in four as it is."""
+def reworded(question: str, rng: random.Random, held_back: Set[str]) -> str:
+    """`question` in another wording, case, punctuation or with slips of the finger; one in four as it is.
+
+    Never one of `held_back` (as `plain` has them), also not with something before or after it.
+    """
     if rng.random() < 0.25:
         return question
-    text = question
-    if rng.random() < 0.5:
-        text = _same_meaning(text, rng)
+    text = _same_meaning(question, rng) if rng.random() < 0.5 else question
+    if rng.random() < 0.12:
+        text = _fewer_words(text, rng)
+    if plain(text) in held_back:
+        text = question
     if rng.random() < 0.12:
         text = rng.choice(OPENINGS) + text[:1].lower() + text[1:]
     if rng.random() < 0.08:
-        text = text.rstrip("?.! ") + rng.choice(CLOSINGS) + text[len(text.rstrip("?.! ")) :]
-    if rng.random() < 0.12:
-        text = _fewer_words(text, rng)
+        words = text.rstrip("?.! ")
+        text = words + rng.choice(CLOSINGS) + text[len(words) :]
     if rng.random() < 0.2:
         text = _slip(text, rng)
-    return _case_and_end(text, rng)
+    text = _case_and_end(text, rng)
+    return question if plain(text) in held_back else text
 
 
 def retyped(question: str, rng: random.Random) -> str:
@@ -101,11 +109,7 @@ def _fewer_words(text: str, rng: random.Random) -> str:
     words = text.split()
     if len(words) < 5:
         return text
-    small = [
-        i
-        for i, word in enumerate(words)
-        if word.lower() in {"a", "an", "the", "do", "does", "is", "of", "to", "i", "my"}
-    ]
+    small = [i for i, word in enumerate(words) if word.lower() in SMALL_WORDS]
     if not small:
         return text
     del words[rng.choice(small)]

@@ -66,21 +66,27 @@ def test_facts_of_a_topic_tell_its_answer_from_those_of_others() -> None:
         for other in topics
         if other is not topic and has_facts(other.answer, topic.facts)
     ]
+    refusal = read_refusals().facts
+    confused += [("a refusal", topic.answer) for topic in topics if has_facts(topic.answer, refusal)]
     assert confused == []
 
 
 def test_each_topic_holds_phrasings_back_and_keeps_enough_to_learn_from() -> None:
     for topic in read_topics():
-        assert len(topic.held_back) >= 2
-        assert len(topic.trained) >= 8
-        assert not {plain(text) for text in topic.trained} & {plain(text) for text in topic.held_back}
+        assert len(topic.split.held_back) >= 2
+        assert len(topic.split.trained) >= 8
+        assert not {plain(text) for text in topic.split.trained} & {
+            plain(text) for text in topic.split.held_back
+        }
     refusals = read_refusals()
-    assert len(refusals.held_back) >= 200
-    assert not {plain(text) for text in refusals.trained} & {plain(text) for text in refusals.held_back}
+    assert len(refusals.split.held_back) >= 200
+    assert not {plain(text) for text in refusals.split.trained} & {
+        plain(text) for text in refusals.split.held_back
+    }
 
 
 def test_one_question_is_not_held_back_here_and_trained_there() -> None:
     topics = read_topics()
-    held_back = {plain(text) for topic in topics for text in topic.held_back}
-    trained = {plain(text) for topic in topics for text in topic.trained}
+    held_back = {plain(text) for topic in topics for text in topic.split.held_back}
+    trained = {plain(text) for topic in topics for text in topic.split.trained}
     assert held_back & trained == set()

@@ -10,7 +10,7 @@ import pytest
 
 from resources.guide.arithmetic import Sum, draw_sum, sum_exercise, word_problem
 from resources.guide.exam import held_back_exam, last_number
-from resources.guide.topics import plain, read_refusals, read_topics
+from resources.guide.topics import all_held_back, plain, read_refusals, read_topics
 
 _SUM = re.compile(r"(\d+) ([+-]) (\d+) =")
 
@@ -31,7 +31,7 @@ def test_the_last_number_of_an_answer_is_its_result(answer: str, number: int | N
 
 def test_exam_asks_for_each_topic_and_takes_its_answer_as_right() -> None:
     exam = held_back_exam()
-    answers = {question: topic.answer for topic in read_topics() for question in topic.held_back}
+    answers = {question: topic.answer for topic in read_topics() for question in topic.split.examined}
     assert {question.text for question in exam.sections["phrasings"]} == set(answers)
     assert all(question.is_right(answers[question.text]) for question in exam.sections["phrasings"])
     refusal = read_refusals().answers[0]
@@ -49,14 +49,14 @@ def test_exam_is_the_same_every_time() -> None:
 def test_a_sum_is_held_back_in_both_orders() -> None:
     rng = random.Random(1)
     for _ in range(300):
-        sum_ = draw_sum(rng, held_back=True)
-        assert Sum(sum_.operation, sum_.b, sum_.a).held_back
+        sum_ = draw_sum(rng, part="examined")
+        assert Sum(sum_.operation, sum_.b, sum_.a).part == "examined"
 
 
 def test_exercises_are_right() -> None:
     rng = random.Random(2)
     for _ in range(500):
-        for exercise in (sum_exercise(rng, held_back=False), word_problem(rng, held_back=True)):
+        for exercise in (sum_exercise(rng, part="trained"), word_problem(rng, part="examined")):
             steps = re.findall(r"(-?\d+) ([+-]) (\d+) = (-?\d+)", exercise.answer)
             assert all(int(a) + int(sign + b) == int(result) for a, sign, b, result in steps)
             a, _, b, result = steps[-1]
@@ -76,8 +76,7 @@ def test_nothing_held_back_is_trained_on(tmp_path_factory: pytest.TempPathFactor
     train_tokenizer(topics, refusals, path, seed=3)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(path))
     user, end = tokenizer.piece_to_id("<|user|>"), tokenizer.eos_id()
-    held_back = {plain(text) for topic in topics for text in topic.held_back}
-    held_back |= {plain(text) for text in refusals.held_back}
+    held_back = all_held_back(topics, refusals)
 
     questions, sums = set(), set()
     for ids, weights in Trainset(topics, refusals, Speller(tokenizer)).epoch(3, whole=False):
@@ -94,4 +93,4 @@ def test_nothing_held_back_is_trained_on(tmp_path_factory: pytest.TempPathFactor
     assert len(questions) > 7000
     assert not questions & held_back
     assert len(sums) > 1500
-    assert not any(sum_.held_back for sum_ in sums)
+    assert not any(sum_.part != "trained" for sum_ in sums)
