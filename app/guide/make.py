@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import resources
@@ -23,8 +24,8 @@ def make_guide(
     """The guide in these quantizations, in the data folder, made where they are not there yet; in the order asked for.
 
     BF16, from which the others are made, stays beside them: it is what a person can quantize. Files from the
-    checkpoint of an earlier Nibble are made again, those that were not asked for, too. A file appears when it is
-    whole; being killed leaves nothing the library would show, and several processes may do this at once.
+    checkpoint of an earlier Nibble are made again; those that were not asked for last, and where that fails they
+    stay as they are. A file appears when it is whole; being killed leaves nothing the library would show, and several processes may do this at once.
     `checkpoint`: another folder than the installation's. What is up to date needs no checkpoint.
 
     Raises GuideDamaged, DiskFull, NotAllowed, Cancelled, WrongChoice for a name that is no quantization, and what
@@ -34,9 +35,23 @@ def make_guide(
 
     maker = _Maker(data, checkpoint or resources.guide_checkpoint(), control)
     names = [quantization_named(name).name for name in quantizations]
-    for name in dict.fromkeys([*names, *maker.outdated()]):
+    for name in names:
         maker.bring_up_to_date(name)
+    for name in maker.outdated():
+        # Nobody waits for these: one that is in use (Windows) or has no room is made at its own next use.
+        with suppress(EnvironmentFault):
+            maker.bring_up_to_date(name)
     return [guide_file(data, name) for name in names]
+
+
+def guide_is_current(data: DataFolder, quantizations: Sequence[str], checkpoint: Path | None = None) -> bool:
+    """Whether `make_guide` would have nothing to make for these, each called as in `app.convert.QUANTIZATIONS`.
+
+    Reads the files' headers, a few milliseconds each, so it belongs into a job. False where one is
+    missing, cut off, not the guide or from the checkpoint of an earlier Nibble.
+    """
+    current = identity(checkpoint or resources.guide_checkpoint())
+    return all(_is_current(guide_file(data, name), current) for name in quantizations)
 
 
 class _Maker:
@@ -55,12 +70,12 @@ class _Maker:
         return [
             kind.name
             for kind in QUANTIZATIONS
-            if self._made_from(guide_file(self._data, kind.name)) not in (None, self._identity)
+            if _made_from(guide_file(self._data, kind.name)) not in (None, self._identity)
         ]
 
     def bring_up_to_date(self, quantization: str) -> None:
         target = guide_file(self._data, quantization)
-        if self._is_current(target):
+        if _is_current(target, self._identity):
             return
         self._control.cancel.raise_if_cancelled()
         try:
@@ -70,7 +85,7 @@ class _Maker:
                 self._quantize(quantization)
         except EnvironmentFault:
             # Windows denies replacing a file that is in use: another process has made and loaded it meanwhile.
-            if not self._is_current(target):
+            if not _is_current(target, self._identity):
                 raise
 
     def _convert(self, target: Path) -> None:
@@ -86,16 +101,19 @@ class _Maker:
         self.bring_up_to_date(SOURCE_QUANTIZATION)
         quantize(guide_file(self._data, SOURCE_QUANTIZATION), quantization, self._data.guide, self._control)
 
-    def _is_current(self, path: Path) -> bool:
-        made_from = self._made_from(path)
-        return made_from is not None and self._identity in (None, made_from)
 
-    def _made_from(self, path: Path) -> str | None:
-        """The identity of the checkpoint the file says it was made from; None if it is no whole file of the guide."""
-        from app.gguf import read_facts
+def _is_current(path: Path, wanted: str | None) -> bool:
+    """`wanted`: the checkpoint's identity; where it has none, whatever is whole will do."""
+    made_from = _made_from(path)
+    return made_from is not None and wanted in (None, made_from)
 
-        try:
-            found = read_facts(path).metadata.get(STAMP)
-        except EnvironmentFault:
-            return None
-        return found if isinstance(found, str) else None
+
+def _made_from(path: Path) -> str | None:
+    """The identity of the checkpoint the file says it was made from; None if it is no whole file of the guide."""
+    from app.gguf import read_facts
+
+    try:
+        found = read_facts(path).metadata.get(STAMP)
+    except EnvironmentFault:
+        return None
+    return found if isinstance(found, str) else None

@@ -1,79 +1,17 @@
-"""The built-in model in the window: making its files in a job, and the words and the badge that mark it."""
+"""The built-in model in the window: the words and the badge that mark it. How it is made: `guide_making`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from PySide6.QtCore import QCoreApplication, QObject, QRect, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLabel
 
-from app.core.jobs import Job, JobControl
-from app.storage import DataFolder
-from app.ui import jobs, theme
+from app.ui import theme
 from app.ui.parts import label
 
 BADGE_PX = 18
 GAP_PX = 8
 _PADDING_PX = 7
-
-
-def can_be_made(folder: DataFolder, quantizations: Sequence[str]) -> bool:
-    """For a job: whether any of these is missing, and nothing speaks against making it."""
-    from app.guide import guide_fault, guide_file
-
-    return not all(guide_file(folder, each).exists() for each in quantizations) and guide_fault() is None
-
-
-class GuideMaker(QObject):
-    """Makes quantizations of the guide, one call at a time; what is made already takes no time.
-
-    `made` carries their paths in the order asked for, `failed` an EnvironmentFault; `ended` comes last, whatever
-    happened.
-    """
-
-    progressed = Signal(object)
-    made = Signal(object)
-    failed = Signal(object)
-    ended = Signal()
-
-    def __init__(self, folder: DataFolder, parent: QObject) -> None:
-        super().__init__(parent)
-        self._folder = folder
-        self._job: Job[list[Path]] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._job is not None
-
-    def make(self, quantizations: Sequence[str]) -> None:
-        if self.running:
-            return
-        folder = self._folder
-
-        def work(control: JobControl) -> list[Path]:
-            from app.guide import make_guide
-
-            return make_guide(folder, quantizations, control)
-
-        self._job = jobs.run(
-            self,
-            f"Make {', '.join(quantizations)} of the built-in model",
-            work,
-            on_progress=self.progressed.emit,
-            on_done=self.made.emit,
-            on_failed=self.failed.emit,
-            on_end=self._end,
-        )
-
-    def cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-
-    def _end(self) -> None:
-        self._job = None
-        self.ended.emit()
 
 
 def name() -> str:

@@ -27,8 +27,10 @@ class Services:
         return [self.folder.models, self.folder.guide, *self.preferences.model_folders]
 
     def is_built_in(self, path: Path) -> bool:
-        """As `app.library.is_built_in` has it, for paths as a look at the library gives them: without a disk."""
-        return path.parent == self.folder.guide
+        """Whether a file that a look at the library has found is one of the guide's."""
+        from app.library import is_built_in
+
+        return is_built_in(path, self.folder)
 
     @cached_property
     def chat_engine(self) -> ChatEngine:

@@ -11,14 +11,17 @@ from app.core.errors import DamagedCheckpoint
 from app.gguf.cursor import shorten
 from app.gguf.source import LocalFile
 
-MAX_JSON_BYTES = 1 << 26
-"""The largest real ones (a tokenizer's configuration with thousands of added tokens) have some MB."""
+MAX_CONFIG_BYTES = 1_000_000
+"""config.json and generation_config.json have some kB."""
+MAX_TABLE_BYTES = 16_000_000
+"""Where there is an entry for each token or tensor: the largest real ones have 9 MB (the index of 91,000
+tensors of DeepSeek-V3). What becomes of it in Python's memory is some 25 times as much."""
 
 
-def read_json(path: Path) -> dict[str, object]:
+def read_json(path: Path, most_bytes: int = MAX_CONFIG_BYTES) -> dict[str, object]:
     """The object in a JSON file. Raises DamagedCheckpoint, and what `LocalFile` raises."""
     with LocalFile(path) as file:
-        if file.size > MAX_JSON_BYTES:
+        if file.size > most_bytes:
             raise damaged(path.name, "it is far too large")
         return parse_object(path.name, file.read_at(0, file.size))
 

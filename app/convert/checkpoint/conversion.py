@@ -44,8 +44,9 @@ def convert_checkpoint(
 
     `file_type`: BF16, F16 or F32. `told`: texts for the GGUF's metadata by key (`general.name`,
     say), which count more than what the checkpoint says of itself. The file appears under its name
-    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint; memory
-    stays below some ten times `writing.PIECE_BYTES`. Raises FileGone, NotAllowed, UnreadableFile,
+    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint. Weights
+    take some ten times `writing.PIECE_BYTES` of memory at most; tables of tensors and tokens come on
+    top, some 25 times what they take as JSON, of which a file may have `config.MAX_TABLE_BYTES`. Raises FileGone, NotAllowed, UnreadableFile,
     DamagedCheckpoint, UnsupportedCheckpoint, UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
     """
     kind = _file_type(file_type)
@@ -55,7 +56,7 @@ def convert_checkpoint(
     plan = _plan(checkpoint, Config(values))
     with open_weights(checkpoint) as weights:
         _expect_planned(plan, weights)
-        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size)
+        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
         _make_room(target.parent, _size_bytes(plan, kind), kind)
         # NumPy and gguf take a third of a second to import: only when there is something to write.
         from app.convert.checkpoint.writing import write_gguf

@@ -1,6 +1,7 @@
 """What the model is called and who made it: the keys under `general.`, as convert_hf_to_gguf.py finds them.
 
-From README.md's front matter, generation_config.json and the folder's name, by the gguf package.
+From README.md's front matter, config.json, generation_config.json and the folder's name. The gguf
+package takes names apart, and is given no file: it would read them without any limit.
 """
 
 from __future__ import annotations
@@ -10,10 +11,27 @@ from collections.abc import Mapping
 
 import gguf
 
+from app.convert.checkpoint.config import read_json
 from app.convert.checkpoint.folder import CheckpointFolder
+from app.convert.checkpoint.model_card import read_model_card
+from app.core.errors import EnvironmentFault
 
-_READ_BY_GGUF = ("README.md", "config.json", "generation_config.json")
-_MOST_BYTES = 1 << 24
+_MOST_NAME_LENGTH = 200
+_SAMPLING = {
+    "sequence": "sequence",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "min_p": "min_p",
+    "xtc_probability": "xtc_probability",
+    "xtc_threshold": "xtc_threshold",
+    "temperature": "temp",
+    "penalty_last_n": "penalty_last_n",
+    "penalty_repeat": "penalty_repeat",
+    "mirostat": "mirostat",
+    "mirostat_tau": "mirostat_tau",
+    "mirostat_eta": "mirostat_eta",
+}
+"""What gguf.Metadata calls the keys of generation_config.json."""
 
 
 def describe(
@@ -22,14 +40,7 @@ def describe(
     """Adds name, size, licence, origin and recommended sampling to `writer`; what is `told` counts more."""
     described = gguf.GGUFWriter(None, writer.arch)
     try:
-        if _may_be_read(folder):
-            # A name of its own only where the folder's says nothing: a revision in the Hub's cache.
-            name = folder.name if folder.name != folder.path.name else None
-            metadata = gguf.Metadata.load(None, folder.path, name, parameters)
-            if name is not None:
-                metadata.basename = metadata.finetune = metadata.version = None  # guessed from the revision
-            metadata.size_label = metadata.size_label or gguf.size_label(parameters, parameters, 0, 0)
-            metadata.set_gguf_meta_model(described)
+        _metadata(folder, parameters).set_gguf_meta_model(described)
     except Exception:
         # People write these files by hand, and the gguf package trusts them. Whatever is wrong with a
         # description, the model is still a model.
@@ -43,9 +54,34 @@ def describe(
         writer.add_name(folder.name)
 
 
-def _may_be_read(folder: CheckpointFolder) -> bool:
-    paths = [folder.find(name) for name in _READ_BY_GGUF]
-    return all(path.stat().st_size <= _MOST_BYTES for path in paths if path)
+def _metadata(folder: CheckpointFolder, parameters: int) -> gguf.Metadata:
+    path = folder.find("README.md")
+    card = read_model_card(path) if path else {}
+    metadata = gguf.Metadata.apply_metadata_heuristic(
+        gguf.Metadata(), card, _name_in_config(folder), folder.path, parameters
+    )
+    recommended = _object(folder, "generation_config.json")
+    for key, name in _SAMPLING.items():
+        setattr(metadata, f"sampling_{name}", recommended.get(key))
+    if folder.name != folder.path.name:
+        # A name of its own only where the folder's says nothing: a revision in the Hub's cache.
+        metadata.name = folder.name
+        metadata.basename = metadata.finetune = metadata.version = None  # guessed from the revision
+    metadata.size_label = metadata.size_label or gguf.size_label(parameters, parameters, 0, 0)
+    return metadata
+
+
+def _name_in_config(folder: CheckpointFolder) -> dict[str, str]:
+    name = _object(folder, "config.json").get("_name_or_path")
+    return {"_name_or_path": name} if isinstance(name, str) and len(name) <= _MOST_NAME_LENGTH else {}
+
+
+def _object(folder: CheckpointFolder, name: str) -> Mapping[str, object]:
+    try:
+        path = folder.find(name)
+        return read_json(path) if path else {}
+    except EnvironmentFault:
+        return {}
 
 
 def _is_sound(key: str, value: gguf.GGUFValue) -> bool:

@@ -17,7 +17,7 @@ def converted(numbers: Numbers, stored: str, wanted: str) -> Numbers:
     """`numbers` of the type `stored` as F32, F16 or BF16, rounded to nearest even.
 
     Unchanged to the bit where both are the same. Raises OverflowError where a number is too large
-    for the wanted type.
+    for the wanted type, which has infinities that it would become.
     """
     if stored == wanted:
         return numbers
@@ -46,6 +46,8 @@ def _as_f16(exact: Numbers) -> Numbers:
 def _as_bf16(exact: Numbers) -> Numbers:
     bits = exact.view("<u4")
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
+    if np.any((rounded & 0x7FFF == 0x7F80) & np.isfinite(exact)):
+        raise OverflowError
     # Rounding would carry a NaN's bits over into something else.
     return np.where(np.isnan(exact), (bits >> 16) | 0x40, rounded).astype("<u2")
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from app.convert.checkpoint.config import damaged, parse_object
+from app.convert.checkpoint.config import MAX_TABLE_BYTES, damaged, parse_object
 from app.core.errors import DamagedCheckpoint, UnsupportedCheckpoint
 from app.core.units import format_bytes
 from app.gguf.cursor import shorten
 from app.gguf.source import ByteSource
 
-MAX_HEADER_BYTES = 100_000_000
-"""The limit of the format's own reader."""
 _MAX_DIMENSIONS = 8
 _MAX_ELEMENTS = 1 << 56
 
@@ -69,7 +67,7 @@ def read_tensors(file: ByteSource) -> dict[str, StoredTensor]:
         )
     if file.size < 8:
         raise damaged(file.name, "it ends before its header")
-    if header_bytes > MAX_HEADER_BYTES:
+    if header_bytes > MAX_TABLE_BYTES:
         raise damaged(file.name, f"its header claims {format_bytes(header_bytes)}")
     if header_bytes > file.size - 8:
         raise damaged(file.name, "it ends in the middle of its header")

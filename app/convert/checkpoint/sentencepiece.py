@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from app.convert.checkpoint.config import damaged
-from app.core.errors import DamagedCheckpoint
+from app.core.errors import DamagedCheckpoint, UnsupportedCheckpoint
+from app.core.jobs import CancelToken
 
 _FLOAT = struct.Struct("<f")
 _MODEL_KINDS = {1: "Unigram", 2: "BPE", 3: "word", 4: "character"}
@@ -47,8 +48,14 @@ class SentencePieceModel:
     add_dummy_prefix: bool
 
 
-def read_sentencepiece(name: str, content: bytes) -> SentencePieceModel:
-    """The model in the content of the file called `name`. Raises DamagedCheckpoint."""
+def read_sentencepiece(
+    name: str, content: bytes, most_pieces: int, cancel: CancelToken
+) -> SentencePieceModel:
+    """The model in the content of the file called `name`.
+
+    Raises DamagedCheckpoint, Cancelled, and UnsupportedCheckpoint at the first piece beyond `most_pieces`,
+    the number that the model has embeddings for.
+    """
     if content.startswith(b"version https://git-lfs"):
         raise DamagedCheckpoint(
             f"{name} is only a Git LFS pointer to the tokenizer.",
@@ -57,13 +64,15 @@ def read_sentencepiece(name: str, content: bytes) -> SentencePieceModel:
     pieces: list[Piece] = []
     kind, add_dummy_prefix = 1, True  # the format's own defaults
     try:
-        for number, value in _fields(content):
+        for number, value in _fields(content, cancel):
             if number == 1:
-                pieces.append(_piece(_as_bytes(value)))
+                if len(pieces) == most_pieces:
+                    raise _too_many(name, most_pieces)
+                pieces.append(_piece(_as_bytes(value), cancel))
             elif number == 2:  # TrainerSpec; model_type is its field 3
-                kind = _last_number(_as_bytes(value), 3, kind)
+                kind = _last_number(_as_bytes(value), 3, kind, cancel)
             elif number == 3:  # NormalizerSpec; add_dummy_prefix is its field 3
-                add_dummy_prefix = bool(_last_number(_as_bytes(value), 3, int(add_dummy_prefix)))
+                add_dummy_prefix = bool(_last_number(_as_bytes(value), 3, int(add_dummy_prefix), cancel))
     except (ValueError, struct.error) as error:
         raise damaged(name, "it is not a whole SentencePiece model") from error
     if not pieces:
@@ -71,9 +80,16 @@ def read_sentencepiece(name: str, content: bytes) -> SentencePieceModel:
     return SentencePieceModel(tuple(pieces), _MODEL_KINDS.get(kind, str(kind)), add_dummy_prefix)
 
 
-def _piece(message: bytes) -> Piece:
+def _too_many(name: str, most_pieces: int) -> UnsupportedCheckpoint:
+    return UnsupportedCheckpoint(
+        f"{name} has more tokens than the {most_pieces} that the model has embeddings for.",
+        "The tokenizer belongs to another model; download the model's files again.",
+    )
+
+
+def _piece(message: bytes, cancel: CancelToken) -> Piece:
     text, score, type = "", 0.0, PieceType.NORMAL
-    for number, value in _fields(message):
+    for number, value in _fields(message, cancel):
         if number == 1:
             text = _as_bytes(value).decode()
         elif number == 2:
@@ -85,9 +101,9 @@ def _piece(message: bytes) -> Piece:
     return Piece(text, score, type)
 
 
-def _last_number(message: bytes, field: int, default: int) -> int:
+def _last_number(message: bytes, field: int, default: int, cancel: CancelToken) -> int:
     """The value of a numeric field; the last one counts, as the encoding has it."""
-    for number, value in _fields(message):
+    for number, value in _fields(message, cancel):
         if number == field:
             default = _as_number(value)
     return default
@@ -105,10 +121,11 @@ def _as_bytes(value: int | bytes) -> bytes:
     return value
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field of a message. Raises ValueError where it is no message."""
+def _fields(message: bytes, cancel: CancelToken) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field of a message. Raises Cancelled, and ValueError where it is no message."""
     position = 0
     while position < len(message):
+        cancel.raise_if_cancelled()
         key, position = _varint(message, position)
         match key & 7:
             case 0:

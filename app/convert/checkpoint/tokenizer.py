@@ -3,7 +3,7 @@
 What counts where files disagree is taken from llama.cpp's convert_hf_to_gguf.py; where that keeps
 less than the files say (user-defined pieces, the dummy prefix, special tokens known by their text),
 the files count. A template in a file of its own comes before the one in tokenizer_config.json, as
-in Transformers.
+in Transformers; where it cannot be taken, none is, because a model answers differently with another.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from app.convert.checkpoint.config import damaged, read_json
+from app.convert.checkpoint.config import MAX_TABLE_BYTES, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.sentencepiece import Piece, PieceType, SentencePieceModel, read_sentencepiece
 from app.core.errors import FileGone, UnsupportedCheckpoint
+from app.core.jobs import CancelToken
 from app.core.units import format_bytes
 from app.gguf.cursor import shorten
 from app.gguf.source import LocalFile
@@ -24,7 +25,10 @@ from app.gguf.source import LocalFile
 MODEL = "tokenizer.model"
 CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
-_MOST_BYTES = 1 << 27
+MOST_MODEL_BYTES = 1 << 24
+"""The largest real ones (a vocabulary of 262k) have 5 MB."""
+MOST_TEMPLATE_BYTES = 1_000_000
+"""Real ones have some kB."""
 _PADDING_SCORE = -10_000.0
 _ADDED_SCORE = -1000.0
 _SPACE = "\u2581"
@@ -47,20 +51,20 @@ class Tokenizer:
     chat_templates: Mapping[str, str]
 
 
-def read_tokenizer(folder: CheckpointFolder, config: Mapping[str, object], vocabulary_size: int) -> Tokenizer:
+def read_tokenizer(
+    folder: CheckpointFolder,
+    config: Mapping[str, object],
+    vocabulary_size: int,
+    cancel: CancelToken | None = None,
+) -> Tokenizer:
     """The tokenizer for a model with `vocabulary_size` embeddings; `config` is config.json.
 
-    Raises FileGone, DamagedCheckpoint, and UnsupportedCheckpoint for a tokenizer of another kind or
+    Raises FileGone, DamagedCheckpoint, Cancelled, and UnsupportedCheckpoint for a tokenizer of another kind or
     one with more pieces than the model has embeddings.
     """
-    model = _read_model(folder)
+    model = _read_model(folder, vocabulary_size, cancel or CancelToken())
     path = folder.find(CONFIG)
-    settings = read_json(path) if path else {}
-    if len(model.pieces) > vocabulary_size:
-        raise UnsupportedCheckpoint(
-            f"{MODEL} has {len(model.pieces)} tokens, but the model has embeddings for {vocabulary_size}.",
-            "The tokenizer belongs to another model; download the model's files again.",
-        )
+    settings = read_json(path, MAX_TABLE_BYTES) if path else {}
     pieces = [_as_gguf(piece) for piece in model.pieces]
     # Rows of the embedding beyond the tokenizer's pieces, often there to make their number even.
     pieces += [
@@ -80,7 +84,7 @@ def read_tokenizer(folder: CheckpointFolder, config: Mapping[str, object], vocab
     )
 
 
-def _read_model(folder: CheckpointFolder) -> SentencePieceModel:
+def _read_model(folder: CheckpointFolder, vocabulary_size: int, cancel: CancelToken) -> SentencePieceModel:
     path = folder.find(MODEL)
     if path is None:
         if folder.find("tokenizer.json"):
@@ -90,9 +94,9 @@ def _read_model(folder: CheckpointFolder) -> SentencePieceModel:
             )
         raise FileGone(f"{folder.path} has no {MODEL}.", "Download the model's tokenizer into that folder.")
     with LocalFile(path) as file:
-        if file.size > _MOST_BYTES:
+        if file.size > MOST_MODEL_BYTES:
             raise damaged(MODEL, f"it has {format_bytes(file.size)}")
-        model = read_sentencepiece(MODEL, file.read_at(0, file.size))
+        model = read_sentencepiece(MODEL, file.read_at(0, file.size), vocabulary_size, cancel)
     if model.kind != "BPE":
         raise UnsupportedCheckpoint(
             f"{MODEL} is a SentencePiece model of the kind {model.kind}; llama.cpp's Llama tokenizer is BPE.",
@@ -111,7 +115,7 @@ def _added_tokens(folder: CheckpointFolder, settings: Mapping[str, object]) -> l
     """Tokens that came after training, by number; a later one counts more."""
     added = []
     path = folder.find("added_tokens.json")
-    for text, number in (read_json(path) if path else {}).items():
+    for text, number in (read_json(path, MAX_TABLE_BYTES) if path else {}).items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0 or not text:
             raise damaged("added_tokens.json", f"it numbers {shorten(text)} {shorten(number)}")
         added.append((number, Piece(text, _ADDED_SCORE, PieceType.USER_DEFINED)))
@@ -178,7 +182,9 @@ def _chat_templates(folder: CheckpointFolder, settings: Mapping[str, object]) ->
     path = folder.find(TEMPLATE)
     if path is not None:
         with LocalFile(path) as file:
-            content = file.read_at(0, file.size if file.size <= _MOST_BYTES else 0)
+            if file.size > MOST_TEMPLATE_BYTES:
+                raise damaged(TEMPLATE, f"it has {format_bytes(file.size)}")
+            content = file.read_at(0, file.size)
         try:
             return {"default": content.decode()} if content else {}
         except UnicodeDecodeError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from app.convert.checkpoint.config import damaged, read_json
+from app.convert.checkpoint.config import MAX_TABLE_BYTES, damaged, read_json
 from app.convert.checkpoint.folder import PICKLES, CheckpointFolder
 from app.convert.checkpoint.safetensors import StoredTensor, read_tensors
 from app.core.errors import FileGone, UnsupportedCheckpoint
@@ -77,7 +77,7 @@ def _file_names(folder: CheckpointFolder) -> dict[str, list[str] | None]:
 
 def _read_index(folder: CheckpointFolder) -> dict[str, list[str] | None]:
     path = folder.require(INDEX, "Download it again.")
-    weight_map = read_json(path).get("weight_map")
+    weight_map = read_json(path, MAX_TABLE_BYTES).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise damaged(INDEX, "it does not say where the weights are")
     placed: dict[str, list[str] | None] = {}

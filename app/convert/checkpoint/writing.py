@@ -27,6 +27,13 @@ PIECE_BYTES = 1 << 24
 _ID_KEYS = {"unk": "unknown", "pad": "padding"}
 """Where GGUF's key has another word than tokenizer_config.json."""
 
+_LARGER = {
+    "F16": "Convert to BF16 or F32, which hold larger ones.",
+    "BF16": "Convert to F32, which holds slightly larger ones.",
+    "F32": "No GGUF that Nibble makes holds larger ones; choose another checkpoint.",
+}
+"""What to do about numbers too large for a type."""
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -144,7 +151,7 @@ def _as_wanted(piece: Numbers, transfer: Transfer) -> Numbers:
     except OverflowError as error:
         raise WrongChoice(
             f"{transfer.planned.name} holds numbers too large for {transfer.wanted}.",
-            "Convert to BF16 or F32, which hold them.",
+            _LARGER[transfer.wanted],
         ) from error
 
 

@@ -137,13 +137,13 @@ class ChatPage(ChatLayout):
     # Opening
 
     def _connect(self) -> None:
-        self.list.chosen.connect(self.guide.cancel)
         self.list.chosen.connect(self.open_conversation)
         self.list.delete_asked.connect(self.delete_conversation)
         self.head.cancel_asked.connect(self._stop)
         self.picker.picked.connect(self.choose_model)
         self.guide.ready.connect(self.choose_model)
         self.guide.ready.connect(self.known.look)
+        self.guide.changed.connect(self._show_busy)
         self.column.again_asked.connect(self.try_again)
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self._stop)
@@ -176,6 +176,7 @@ class ChatPage(ChatLayout):
         self._open(latest, latest.model_path if latest else None)
 
     def _open(self, conversation: Conversation | None, model: Path | None) -> None:
+        self.guide.cancel()  # it was chosen for the one that was open
         self.drawer.flush()
         self._drafts[self._conversation.id if self._conversation else None] = self.composer.text
         self._conversation, self._model, self._load_fault = conversation, model, None
@@ -388,7 +389,7 @@ class ChatPage(ChatLayout):
         elif answered is not None and not busy:
             why_not = self.tr("Still answering in another conversation")
         self.composer.set_state(busy, why_not)
-        if self.guide.running:
+        if self.guide.busy:
             return  # the head shows how far that is
         if self.answering.loading is None or busy:
             self.head.show_loading(None)

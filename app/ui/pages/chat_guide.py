@@ -8,16 +8,20 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.jobs import Progress
 from app.storage import DataFolder
-from app.ui.guide import GuideMaker
+from app.ui.guide_making import GuideMaker
 from app.ui.notice import NoticeArea
 from app.ui.pages.chat_known import CHAT_GUIDE
 from app.ui.pages.chat_models import ChatHead, ModelPicker
 
 
 class GuideForChat(QObject):
-    """Shows in the head how far it is; `ready` carries the file that was made."""
+    """Shows in the head how far it is; `ready` carries the file that was made for the chat that is open.
+
+    Who opens another chat must `cancel`: it is not for that one. `changed`: whether it is `busy`.
+    """
 
     ready = Signal(object)
+    changed = Signal()
 
     def __init__(
         self, folder: DataFolder, picker: ModelPicker, head: ChatHead, notices: NoticeArea, parent: QObject
@@ -28,17 +32,21 @@ class GuideForChat(QObject):
         self._maker.progressed.connect(self._show)
         self._maker.made.connect(self._tell)
         self._maker.failed.connect(notices.show_fault)
-        self._maker.ended.connect(lambda: head.show_loading(None))
-        head.cancel_asked.connect(self._maker.cancel)
-        picker.picked.connect(self._maker.cancel)  # another one was chosen meanwhile
+        self._maker.ended.connect(self.changed)
+        head.cancel_asked.connect(self.cancel)
+        picker.picked.connect(self.cancel)  # another one was chosen meanwhile
         picker.guide_picked.connect(self.make)
 
     @property
-    def running(self) -> bool:
-        return self._maker.running
+    def busy(self) -> bool:
+        """Whether the head shows how far it is."""
+        return self._maker.wanted
 
     def cancel(self) -> None:
-        self._maker.cancel()
+        if self.busy:
+            self._maker.cancel()
+            self._head.show_loading(None)
+            self.changed.emit()
 
     def make(self) -> None:
         self._maker.make([CHAT_GUIDE])
@@ -48,4 +56,5 @@ class GuideForChat(QObject):
         self._head.show_loading(progress, self.tr("Making the model"))
 
     def _tell(self, paths: list[Path]) -> None:
+        self._head.show_loading(None)
         self.ready.emit(paths[0])

@@ -16,6 +16,7 @@ from app.core.units import format_bytes
 from app.guide import GUIDE_QUANTIZATIONS, guide_file
 from app.memory import default_context_length
 from app.ui import guide, jobs
+from app.ui.guide_making import Standing, standing
 from app.ui.services import Services
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class KnownModels(QObject):
         super().__init__()
         self._services = services
         self._entries: dict[Path, LibraryEntry] = {}
-        self._job: Job[tuple[list[LibraryEntry], bool]] | None = None
-        self._can_make_guide = False
+        self._job: Job[tuple[list[LibraryEntry], Standing]] | None = None
+        self._guide = Standing(can_be_made=False)
         self._extra: Path | None = None
         self._look_again = False
         self._looked_for: set[Path] = set()
@@ -56,13 +57,14 @@ class KnownModels(QObject):
 
     @property
     def entries(self) -> Sequence[LibraryEntry]:
-        """Those one can chat with."""
-        return [entry for entry in self._entries.values() if entry.can_chat]
+        """Those one can choose to chat with; not the guide of an earlier Nibble, which is to be made again."""
+        outdated = self._guide.outdated
+        return [entry for entry in self._entries.values() if entry.can_chat and entry.path not in outdated]
 
     @property
     def choices(self) -> Sequence[Choice]:
         """As a list to choose from."""
-        return _choices(self.entries, self._services.is_built_in, self._can_make_guide)
+        return _choices(self.entries, self._services.is_built_in, self._guide.can_be_made)
 
     @property
     def likely(self) -> Path | None:
@@ -107,12 +109,13 @@ class KnownModels(QObject):
             return
         sources, data = self._services.library_folders, self._services.folder
 
-        def work(control: JobControl) -> tuple[list[LibraryEntry], bool]:
+        def work(control: JobControl) -> tuple[list[LibraryEntry], Standing]:
             from app.library import scan
 
             # In front: a file that is reached in several ways is listed by the first of them.
             first = [extra] if extra is not None and extra.is_file() else []
-            return scan([*first, *sources], control.cancel), guide.can_be_made(data, [CHAT_GUIDE])
+            entries = scan([*first, *sources], control.cancel)
+            return entries, standing(data, [CHAT_GUIDE], [entry.path for entry in entries if entry.can_chat])
 
         self._job = jobs.run(
             self,
@@ -123,8 +126,8 @@ class KnownModels(QObject):
             on_end=lambda: self._ended(extra),
         )
 
-    def _take(self, found: tuple[list[LibraryEntry], bool]) -> None:
-        entries, self._can_make_guide = found
+    def _take(self, found: tuple[list[LibraryEntry], Standing]) -> None:
+        entries, self._guide = found
         self._entries = {entry.path: entry for entry in entries}
 
     def _fail(self, fault: EnvironmentFault) -> None:

@@ -12,7 +12,8 @@ from app.compare.pairing import comparable, ladder, quantizations_of_one, sugges
 from app.core.jobs import Job, JobControl
 from app.guide import GUIDE_QUANTIZATIONS
 from app.library import LibraryEntry, scan
-from app.ui import guide, jobs
+from app.ui import jobs
+from app.ui.guide_making import standing
 from app.ui.pages.compare_picker import name_of
 from app.ui.parts import without_mnemonics
 from app.ui.services import Services
@@ -52,8 +53,10 @@ class Shelf(QObject):
 
         def work(control: JobControl) -> tuple[list[LibraryEntry], bool]:
             entries = comparable(scan(sources, control.cancel))
+            guide = standing(data, GUIDE_QUANTIZATIONS, [entry.path for entry in entries])
+            entries = [entry for entry in entries if entry.path not in guide.outdated]
             entries.sort(key=lambda entry: is_built_in(entry.path))
-            return entries, guide.can_be_made(data, GUIDE_QUANTIZATIONS)
+            return entries, guide.can_be_made
 
         self._job = jobs.run(
             self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
@@ -16,7 +16,7 @@ from app.ui.computer import ComputerStrip
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.library_body import Body
 from app.ui.pages.library_finding import find_a_model
-from app.ui.pages.library_guide import Look, has_nothing_to_list, is_pair_made, look, row_before_made
+from app.ui.pages.library_guide import Look, look, rows_to_make
 from app.ui.pages.library_header import Header
 from app.ui.pages.library_list import ModelList
 from app.ui.pages.library_making import Making, fill_make_menu
@@ -46,6 +46,7 @@ class LibraryPage(QWidget):
         self._scan_again = False
         self._found: Sequence[Row] = ()
         self._scanned = False
+        self._is_untouched = False
         self._wanted: Path | None = None
         self._compared: list[Row] = []
         self.notices = NoticeArea()
@@ -117,6 +118,12 @@ class LibraryPage(QWidget):
             on_end=self._scan_ended,
         )
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():  # else the window was only put aside
+            self.trial.forget_fault()
+            self._settle()
+
     def unfinished(self) -> list[str]:
         return [card.accessibleName() for card in self.making.cards]
 
@@ -152,6 +159,7 @@ class LibraryPage(QWidget):
         self.body.first.open_asked.connect(self._open_models_folder)
         self.trial.made.connect(self._show_trial)
         self.trial.failed.connect(self._show_trial_failed)
+        self.trial.ended.connect(self.rescan)
         self.list.compare_asked.connect(self._toggle_compared)
         self.list.make_asked.connect(self._open_make_menu)
         self.list.menu_asked.connect(self._open_row_menu)
@@ -185,10 +193,9 @@ class LibraryPage(QWidget):
 
     def _show_look(self, found: Look) -> None:
         kept = self.list.current_row()
-        self._scanned, self._found = True, found.rows
+        self._scanned, self._found, self._is_untouched = True, found.rows, found.is_untouched
         self.body.first.show_guide_fault(found.guide_fault)
-        guide = [] if is_pair_made(found.rows) else [row_before_made(self._data.guide, found.guide_fault)]
-        self._model.set_rows([*found.rows, *guide])
+        self._model.set_rows([*found.rows, *rows_to_make(found, self._data.guide)])
         present = {row.path for row in found.rows}
         self._set_compared([row for row in self._compared if row.path in present])
         wanted, self._wanted = self._wanted, None
@@ -208,7 +215,7 @@ class LibraryPage(QWidget):
 
     def _settle(self) -> None:
         """Shows the list, or the state that fits when there is nothing to list."""
-        if self._scanned and has_nothing_to_list(self._found):
+        if self._scanned and (self._is_untouched or self._is_trying()):
             self.body.show_first_start()
         elif self._filter.rowCount():
             self.body.show_list()
@@ -220,6 +227,11 @@ class LibraryPage(QWidget):
         self.trial.show_offer(first)
         self.header.show_controls(not first)  # it has buttons of its own, and nothing to filter
         self.header.show_count([] if first else [row for row in self._model.rows if not row.can_try])
+
+    def _is_trying(self) -> bool:
+        """Whether the person waits at the first start for the built-in model, or reads there why it failed."""
+        own = any(not row.built_in for row in self._found)
+        return self.body.is_first_start and self.trial.keeps_its_place and not own
 
     # The built-in model, and models from elsewhere
 
@@ -236,7 +248,6 @@ class LibraryPage(QWidget):
         else:  # who went elsewhere meanwhile is not called away from there
             words = self.tr("The built-in model is ready.")
             self.notices.show_message(Kind.GOOD, words, "", Action(self.tr("Compare"), compare))
-        self.rescan()
 
     def _show_trial_failed(self, fault: EnvironmentFault) -> None:
         if not self.body.is_first_start:  # which shows it itself

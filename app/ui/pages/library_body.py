@@ -67,8 +67,8 @@ class Body(QStackedWidget):
 
     def _show(self, state: QWidget, focused: QWidget) -> None:
         """`focused` has the keyboard's focus from now on if what was shown before had it."""
-        window = self.window()
-        had_focus = window.focusWidget() in (None, self, self.focusProxy())
+        holder = self.window().focusWidget()
+        had_focus = holder is None or holder is self or self.isAncestorOf(holder)
         self.setFocusProxy(focused)
         self.setCurrentWidget(state)
         if had_focus and self.isVisible():

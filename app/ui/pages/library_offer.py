@@ -112,6 +112,11 @@ class GuideOffer(Offer):
         if had_focus and self.fault_card is None:
             self.begin.setFocus()
 
+    def show_begin(self) -> None:
+        """As at first, whatever was said since."""
+        self._drop_fault()
+        self.show_idle()
+
     def show_fault(self, fault: EnvironmentFault) -> None:
         """Why it was not made, in the place of the button."""
         had_focus = self._has_focus()

@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.storage import DataFolder
-from app.ui.guide import GuideMaker
+from app.ui.guide_making import GuideMaker
 from app.ui.pages.library_making import MakingCard
 from app.ui.pages.library_offer import GuideOffer
 
@@ -15,11 +15,13 @@ from app.ui.pages.library_offer import GuideOffer
 class Trial(QObject):
     """Shown in the `offer` of the first start, and in `card` where there is a list instead (see `show_offer`).
 
-    `made` carries the paths and the first question to ask; `failed` a fault, which the offer shows, too.
+    `made` carries the paths and the first question to ask; `failed` a fault, which the offer shows, too. `ended`
+    comes last, whatever happened.
     """
 
     made = Signal(object, str)
     failed = Signal(object)
+    ended = Signal()
 
     def __init__(self, folder: DataFolder, offer: GuideOffer, parent: QObject) -> None:
         super().__init__(parent)
@@ -39,13 +41,23 @@ class Trial(QObject):
     def running(self) -> bool:
         return self._maker.running
 
+    @property
+    def keeps_its_place(self) -> bool:
+        """Whether the offer, if that is where the person looks, has something to say."""
+        return self.running or self._offer.fault_card is not None
+
+    def forget_fault(self) -> None:
+        """The person has seen it."""
+        if not self.running:
+            self._offer.show_begin()
+
     def show_offer(self, offered: bool) -> None:
         """Whether the person sees the offer now."""
         self._offered = offered
         self.card.setVisible(self.running and not offered)
 
     def start(self) -> None:
-        if self.running:
+        if self._maker.wanted:
             return
         from app.guide import GUIDE_QUANTIZATIONS
 
@@ -75,6 +87,7 @@ class Trial(QObject):
     def _end(self) -> None:
         self._offer.show_idle()
         self.card.hide()
+        self.ended.emit()
 
 
 def _tr(text: str) -> str:
