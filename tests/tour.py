@@ -33,7 +33,7 @@ from app.chat import ConversationStore, MessageState
 from app.convert import quantize
 from app.core.errors import DiskFull
 from app.core.jobs import Job, JobControl
-from app.guide import guide_fault
+from app.guide import guide_fault, guide_file
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, Settings, save_settings, transaction
@@ -45,6 +45,7 @@ from app.ui.pages.compare import ComparePage
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
+from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
 BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
@@ -215,6 +216,36 @@ def library_guide_alone(stage: Stage) -> None:
     try_guide(stage)
     stage.wait(lambda: not jobs.running())
     stage.library.list.setFocus()
+
+
+@scene
+def library_guide_in_part(stage: Stage) -> None:
+    need_guide()
+    stage.open()
+    page = settle_chat(stage)
+    page.picker.guide_picked.emit()
+    stage.wait(lambda: page.model is not None and not jobs.running())
+    stage.library.list.setFocus()
+
+
+@scene
+def library_guide_outdated(stage: Stage) -> None:
+    put_models(stage)
+    try_guide(stage)
+    newer = write_guide_checkpoint(stage.root / "newer")
+    with patch("resources.guide_checkpoint", lambda: newer):
+        stage.library.rescan()
+        stage.wait(lambda: not jobs.running())
+    stage.library.show_row(stage.window.services.folder.guide)
+
+
+@scene
+def library_guide_file_damaged(stage: Stage) -> None:
+    try_guide(stage)
+    file = guide_file(stage.window.services.folder, "Q8_0")
+    file.write_bytes(file.read_bytes()[:100_000])
+    stage.library.rescan()
+    stage.wait(lambda: not jobs.running())
 
 
 @scene
@@ -734,9 +765,10 @@ def made_halfway(*arguments: object) -> list[Path]:
     """In the place of `make_guide`: comes as far as a picture needs and waits there until it is cancelled."""
     control = arguments[2]
     assert isinstance(control, JobControl)
-    for done in (0, 9_300_000):
-        control.progress("Making Q8_0", done, 23_000_000, "bytes")
+    for stage, done in (("Converting to BF16", 23_000_000), ("Making Q8_0", 9_300_000)):
+        control.progress(stage, 0, 23_000_000, "bytes")
         time.sleep(0.25)
+        control.progress(stage, done, 23_000_000, "bytes")
     while True:
         control.cancel.raise_if_cancelled()
         time.sleep(0.01)

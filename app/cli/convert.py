@@ -12,10 +12,12 @@ from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
 from app.convert import Quantization, is_checkpoint, make_from_checkpoint, quantization_named, quantize
+from app.core.errors import UnknownModel
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.gguf import read_facts
 from app.guide import SOURCE_QUANTIZATION
+from app.library import means_path
 from app.storage import data_folder
 
 
@@ -38,14 +40,7 @@ def convert(
     if not names:
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
-    checkpoint = Path(os.path.expanduser(source))
-    if is_checkpoint(checkpoint):
-        paths = _from_checkpoint(checkpoint, kinds, out)
-    elif guide_meant_by(source):
-        paths = _from_guide(kinds, out)
-    else:
-        paths = _from_gguf(model_named(source).path, kinds, out)
-    outputs = [read_facts(path) for path in paths]
+    outputs = [read_facts(path) for path in _from_any(source, kinds, out)]
     if as_json:
         print_json(
             {
@@ -65,6 +60,23 @@ def convert(
         bits = f"{facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
         path = printable(str(facts.path), lines=False)
         print(f"{path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")
+
+
+def _from_any(source: str, kinds: list[Quantization], out: Path | None) -> list[Path]:
+    """A bare word is the guide's name or one in the library before it is a folder's here; `./word` is the folder."""
+    folder = Path(os.path.expanduser(source))
+    is_folder = is_checkpoint(folder)
+    if is_folder and means_path(source):
+        return _from_checkpoint(folder, kinds, out)
+    if guide_meant_by(source):
+        return _from_guide(kinds, out)
+    try:
+        model = model_named(source)
+    except UnknownModel:
+        if is_folder:
+            return _from_checkpoint(folder, kinds, out)
+        raise
+    return _from_gguf(model.path, kinds, out)
 
 
 def _from_checkpoint(checkpoint: Path, kinds: list[Quantization], out: Path | None) -> list[Path]:

@@ -12,7 +12,7 @@ from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
 from app.guide import guide_fault
-from app.library import LibraryEntry, is_built_in, library_folders, scan
+from app.library import LibraryEntry, entry_fault, is_built_in, library_folders, scan
 from app.storage import DataFolder, data_folder, load_settings
 
 
@@ -33,7 +33,7 @@ def list_models(as_json: JsonOption = False) -> None:
                 "folders": [str(folder) for folder in folders],
                 "models": [_document(entry, data) for entry in models],
                 "problems": [
-                    {"name": entry.name, "path": str(entry.path), "problem": _problem(entry, data)}
+                    {"name": entry.name, "path": str(entry.path), "problem": str(entry_fault(entry, data))}
                     for entry in problems
                 ],
                 "guide": {
@@ -49,17 +49,11 @@ def list_models(as_json: JsonOption = False) -> None:
     elif not problems:
         print(f"No models yet. Put .gguf files into {data.models}, or add a folder in the window.")
     for entry in problems:
-        print(printable(f"{entry.name}: {_problem(entry, data)}", lines=False))
+        print(printable(f"{entry.name}: {entry_fault(entry, data)}", lines=False))
     if guide_problem is not None:
         print(f"guide: {guide_problem}")
     elif not guide_made:
         print("guide: a tiny model built into Nibble, made at its first use. Try: nibble chat guide")
-
-
-def _problem(entry: LibraryEntry, data: DataFolder) -> str:
-    assert entry.fault is not None
-    built_in = is_built_in(entry.path, data)
-    return f"{entry.fault.message} It is made again at its next use." if built_in else str(entry.fault)
 
 
 def _document(entry: LibraryEntry, data: DataFolder) -> dict[str, Any]:

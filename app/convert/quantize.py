@@ -18,14 +18,18 @@ from app.core.errors import (
     from_os_error,
 )
 from app.core.jobs import JobControl
-from app.gguf import ModelFacts, read_facts
+from app.gguf import ModelFacts, TensorInfo, read_facts
 from app.runtime.client import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
 from app.storage.atomic import finished_file
 
 SOURCE_TYPES = ("F32", "F16", "BF16")
+EXPERTS_ONLY = "MXFP4_MOE"
+"""llama.cpp keeps everything but experts in Q8_0 for this type."""
 SIZE_MARGIN = 1.1
-"""Small models end above their type's typical bits per weight (large embeddings, fallback types)."""
+"""Which layers get more bits than others depends on the model."""
+_Q8_0_BITS = 8.5
+_Q6_K_BITS = 6.5625
 
 
 def can_quantize(facts: ModelFacts) -> bool:
@@ -45,7 +49,8 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
     """Makes the quantization in `folder` and returns its path, replacing an earlier one of that name.
 
     The file appears under its final name only when it is whole; `source` is only read. Progress
-    is in bytes of the source. `threads` 0: all logical processors. Raises WrongChoice, DiskFull,
+    is in bytes of the source. `threads` 0: all logical processors. Raises WrongChoice (also for
+    MXFP4_MOE of a model without experts, which would come out as Q8_0), DiskFull,
     QuantizeFailed, WorkerDied, Cancelled, and what reading the source raises.
     """
     kind = quantization_named(quantization)
@@ -57,6 +62,11 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
             f"{source.name} is already quantized ({facts.quantization}): making {kind.name} from it would lose twice.",
             "Start from the F16, BF16 or F32 file of this model.",
         )
+    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in facts.tensors):
+        raise WrongChoice(
+            f"{kind.name} makes only experts smaller, and {source.name} is no mixture of experts.",
+            "Choose Q4_0 or Q4_K_M for 4 bits.",
+        )
     target = output_path(facts.path, kind.name, folder)
     # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
     if target.exists() and any(target.samefile(file) for file in facts.files):
@@ -65,7 +75,7 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
-    require_space(folder, _expected_bytes(facts, kind), kind.name, SIZE_MARGIN)
+    require_space(folder, expected_bytes(facts, kind), kind.name, SIZE_MARGIN)
     with finished_file(target) as partial:
         try:
             partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
@@ -94,9 +104,31 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
             raise _disk_fault(partial.parent) or fault from fault
 
 
-def _expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
-    header_bytes = facts.file_bytes - facts.tensor_bytes
-    return int(facts.parameters * kind.bits_per_weight / 8) + header_bytes
+def expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
+    """Of the file; rather too many than too few. In a small model, embeddings may weigh as much as all layers."""
+    bits = sum(tensor.elements * _expected_bits(tensor, kind) for tensor in facts.tensors)
+    return int(bits / 8) + facts.file_bytes - facts.tensor_bytes
+
+
+def _expected_bits(tensor: TensorInfo, kind: Quantization) -> float:
+    """Of a weight: the type's, or what llama.cpp's quantizer (src/llama-quant.cpp) takes instead."""
+    bits = kind.bits_per_weight
+    row = tensor.shape[0]
+    if len(tensor.shape) == 1:
+        return 32.0
+    if row % 32:
+        return max(bits, 16.0)
+    if kind.name == EXPERTS_ONLY and not _is_of_experts(tensor):
+        return _Q8_0_BITS
+    if tensor.name in ("token_embd.weight", "output.weight"):
+        return max(bits, _Q8_0_BITS if row % 256 else _Q6_K_BITS)
+    if row % 256:  # for types with blocks of 256 weights: the next larger one with blocks of 32
+        return max(bits, _Q8_0_BITS if bits > 6.5 else _Q6_K_BITS)
+    return bits
+
+
+def _is_of_experts(tensor: TensorInfo) -> bool:
+    return "exps." in tensor.name  # ffn_down_exps, ffn_gate_up_exps, ffn_up_chexps
 
 
 def _require_whole(partial: Path, target: Path) -> None:

@@ -25,8 +25,9 @@ def make_guide(
 
     BF16, from which the others are made, stays beside them: it is what a person can quantize. Files from the
     checkpoint of an earlier Nibble are made again; those that were not asked for last, and where that fails they
-    stay as they are. A file appears when it is whole; being killed leaves nothing the library would show, and several processes may do this at once.
-    `checkpoint`: another folder than the installation's. What is up to date needs no checkpoint.
+    stay as they are. A file appears when it is whole; being killed leaves nothing the library would show, and
+    several processes may do this at once. `checkpoint`: another folder than the installation's. What is up to
+    date needs no checkpoint.
 
     Raises GuideDamaged, DiskFull, NotAllowed, Cancelled, WrongChoice for a name that is no quantization, and what
     `app.convert.quantize` raises.

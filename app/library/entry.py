@@ -9,6 +9,8 @@ from pathlib import Path
 from app.core.errors import EnvironmentFault
 from app.gguf import ModelFacts, read_facts
 from app.gguf.split import split_name
+from app.library.folders import is_built_in
+from app.storage import DataFolder
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ def read_entry(path: Path) -> LibraryEntry:
     except EnvironmentFault as fault:
         return unreadable(path, fault)
     return LibraryEntry(facts.path, model_name(facts.path), facts)
+
+
+def entry_fault(entry: LibraryEntry, data: DataFolder) -> EnvironmentFault | None:
+    """What is wrong with an entry, and what the person can do: with a file of the guide, nothing has to be done."""
+    fault = entry.fault
+    if fault is None or not is_built_in(entry.path, data):
+        return fault
+    return type(fault)(fault.message, "It is made again at its next use.", fault.log)
 
 
 def unreadable(path: Path, fault: EnvironmentFault) -> LibraryEntry:

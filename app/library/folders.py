@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
 
+from app.gguf.types import QUANTIZATIONS
 from app.storage import DataFolder, Settings
+
+_GUIDE_FILE = re.compile(r"guide-(?P<type>\w+)\.gguf")
+_TYPES = frozenset(QUANTIZATIONS.values())
 
 
 def library_folders(data: DataFolder, settings: Settings) -> list[Path]:
@@ -14,9 +18,10 @@ def library_folders(data: DataFolder, settings: Settings) -> list[Path]:
 
 
 def is_built_in(path: Path, data: DataFolder) -> bool:
-    """Whether the model at `path` is Nibble's own guide and not the person's.
+    """Whether `path`, as a scan of `library_folders` gives it, is a file of the guide, Nibble's own model.
 
-    A list marks it, and what deletes models refuses it: it belongs to the installation, and
-    would be made again at its next use anyway.
+    By its name alone, so that it is quick anywhere: a person's model in the guide's folder is theirs.
+    A list marks the guide's files, and says of a damaged one that it is made again (`entry_fault`).
     """
-    return os.path.realpath(path.parent) == os.path.realpath(data.guide)
+    name = _GUIDE_FILE.fullmatch(path.name)
+    return path.parent == data.guide and name is not None and name["type"] in _TYPES

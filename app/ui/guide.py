@@ -39,9 +39,14 @@ def badge() -> QLabel:
 
 
 def paint_badge_behind(painter: QPainter, line: QRect, words: str, font: QFont, colour: str = "muted") -> int:
-    """Paints the mark of the built-in model behind `words`; returns where, in `line`, they have to end."""
+    """Paints the mark of the built-in model behind `words`; returns where, in `line`, they have to end.
+
+    Where there is no room for both, the words have it: who listens or points hears of the mark, too.
+    """
     width = QFontMetrics(theme.font("caption")).horizontalAdvance(badge_text()) + 2 * _PADDING_PX
-    left = min(line.left() + QFontMetrics(font).horizontalAdvance(words) + GAP_PX, line.right() - width)
+    left = line.left() + QFontMetrics(font).horizontalAdvance(words) + GAP_PX
+    if left + width > line.right() + 1:
+        return line.right()
     _paint_badge(painter, QRect(left, line.center().y() - BADGE_PX // 2, width, BADGE_PX), colour)
     return left - GAP_PX
 

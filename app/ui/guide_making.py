@@ -152,6 +152,4 @@ def _missing(folder: DataFolder, quantizations: Sequence[str]) -> int:
     from app.guide import SOURCE_QUANTIZATION, guide_file, guide_is_current
 
     there = [kind.name for kind in QUANTIZATIONS if guide_file(folder, kind.name).exists()]
-    return sum(
-        not guide_is_current(folder, [each]) for each in {SOURCE_QUANTIZATION, *quantizations, *there}
-    )
+    return sum(not guide_is_current(folder, [each]) for each in {SOURCE_QUANTIZATION, *quantizations, *there})

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QFontMetrics,
+    QKeySequence,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -97,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 GEOMETRY_FILE = "window.geometry"
+NAV_PX = 72
 
 
 class MainWindow(QMainWindow):
@@ -201,7 +210,6 @@ class MainWindow(QMainWindow):
         rail = QWidget()
         rail.setProperty("role", "rail")
         rail.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        rail.setFixedWidth(theme.current().lengths["rail_width"])
         column = QVBoxLayout(rail)
         column.setContentsMargins(8, 16, 8, 16)
         column.setSpacing(8)
@@ -212,7 +220,17 @@ class MainWindow(QMainWindow):
             if spec.at_bottom and not any(each.at_bottom for each in ordered[: number - 1]):
                 column.addStretch()
             column.addWidget(self._make_nav(spec, number), 0, Qt.AlignmentFlag.AlignHCenter)
+        self._fit_words(rail)
         return rail
+
+    def _fit_words(self, rail: QWidget) -> None:
+        """Makes the navigation wider than drawn where a language needs it."""
+        metrics = QFontMetrics(theme.font("caption", strong=True))
+        words_px = max(metrics.horizontalAdvance(spec.title()) for spec in self._specs.values())
+        lacking_px = max(words_px + 8 - NAV_PX, 0)
+        for nav in self._buttons.buttons():
+            nav.setFixedSize(NAV_PX + lacking_px, 64)
+        rail.setFixedWidth(theme.current().lengths["rail_width"] + lacking_px)
 
     def _make_nav(self, spec: PageSpec, number: int) -> QToolButton:
         nav = QToolButton()
@@ -224,7 +242,6 @@ class MainWindow(QMainWindow):
         nav.setIcon(icons.icon(spec.glyph, "muted", checked="on_accent_soft"))
         nav.setIconSize(QSize(24, 24))
         nav.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        nav.setFixedSize(72, 64)
         nav.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         nav.setCursor(Qt.CursorShape.PointingHandCursor)
         # Not show_page: whoever walks along the navigation by arrow keys stays there.

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.convert.checkpoint import convert_checkpoint
+from app.core.errors import EnvironmentFault
 from app.core.jobs import Job
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from resources.guide.exam import Exam, Question, held_back_exam
@@ -95,26 +97,33 @@ def _answer(model: LoadedModel, question: str) -> str:
     raise AssertionError("an answer ends with a Generation")
 
 
+def _listed(model: str, wrong: Sequence[tuple[str, str]]) -> str:
+    return f"# {model}\n\n" + "".join(f"{question}\n    {answer}\n" for question, answer in wrong)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--wrong", type=Path, metavar="FILE", help="write what was answered wrongly there")
+    parser.add_argument("--wrong", type=Path, metavar="FILE", help="write wrong answers there, by model")
     arguments = parser.parse_args()
 
     exam = held_back_exam()
     evaluations: list[Evaluation] = []
-    wrong: list[tuple[str, str]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for model in arguments.models:
-            gguf = _as_gguf(model, Path(folder)) if model.is_dir() else model
-            evaluations.append(evaluate(gguf, exam, wrong))
-            print(table(evaluations[-1:]).splitlines()[-1], flush=True)
+    wrong: dict[str, list[tuple[str, str]]] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for model in arguments.models:
+                gguf = _as_gguf(model, Path(folder)) if model.is_dir() else model
+                evaluations.append(evaluate(gguf, exam, wrong.setdefault(str(model), [])))
+                print(table(evaluations[-1:]).splitlines()[-1], flush=True)
+    except EnvironmentFault as fault:
+        sys.exit(str(fault))  # to stderr, with exit code 1
     print(table(evaluations))
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(e) for e in evaluations], indent=2) + "\n")
     if arguments.wrong:
-        arguments.wrong.write_text("".join(f"{question}\n    {answer}\n" for question, answer in wrong))
+        arguments.wrong.write_text("\n".join(_listed(model, answers) for model, answers in wrong.items()))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import app.convert
 import resources
 from app.core.errors import (
     Cancelled,
+    DiskFull,
     EnvironmentFault,
     GuideDamaged,
     NotAllowed,
@@ -24,7 +25,7 @@ from app.core.errors import (
 )
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
-from app.guide import GUIDE_QUANTIZATIONS, guide_file, make_guide
+from app.guide import GUIDE_QUANTIZATIONS, guide_file, guide_is_current, make_guide
 from app.guide import checkpoint as guide_checkpoint
 from app.library import is_built_in, library_folders, scan
 from app.runtime import LoadedModel, LoadSettings
@@ -187,6 +188,77 @@ def test_files_made_in_an_earlier_way_are_made_again(
     monkeypatch.setattr(guide_checkpoint, "RECIPE", guide_checkpoint.RECIPE + 1)
     make(data, first, "Q8_0")
     assert all(content != before[name] for name, content in contents(data).items())
+
+
+@pytest.mark.parametrize("fault", [NotAllowed, DiskFull])
+def test_outdated_file_nobody_asked_for_that_cannot_be_made_again_stays_and_fails_nothing(
+    data: DataFolder,
+    first: Path,
+    second: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[EnvironmentFault],
+) -> None:
+    """In use on Windows, or too large for what is left of the disk."""
+    make(data, first, "Q4_0", "Q8_0")
+    before = contents(data)
+    made = []
+    quantize = app.convert.quantize
+
+    def denied(source: Path, kind: str, folder: Path, control: JobControl) -> Path:
+        made.append(kind)
+        if kind == "Q4_0":
+            raise fault("guide-Q4_0.gguf cannot be written.")
+        return quantize(source, kind, folder, control)
+
+    monkeypatch.setattr(app.convert, "quantize", denied)
+    (path,) = make(data, second, "Q8_0")
+    assert made == ["Q8_0", "Q4_0"]
+    after = contents(data)
+    assert (after["guide-Q4_0.gguf"], path) == (before["guide-Q4_0.gguf"], guide_file(data, "Q8_0"))
+    assert after[path.name] != before[path.name]
+    with pytest.raises(fault):
+        make(data, second, "Q4_0")
+
+
+def test_cancel_counts_while_files_nobody_asked_for_are_made_again(
+    data: DataFolder, first: Path, second: Path
+) -> None:
+    make(data, first, "Q4_0", "Q8_0")
+    with pytest.raises(Cancelled):
+        make_guide(data, ["Q8_0"], cancel_when("Making Q4_0"), second)
+    assert guide_is_current(data, ["Q8_0"], second)
+
+
+# Whether it is made
+
+
+def test_guide_is_current_when_nothing_is_left_to_make(data: DataFolder, first: Path, second: Path) -> None:
+    def current(checkpoint: Path = first) -> bool:
+        return guide_is_current(data, GUIDE_QUANTIZATIONS, checkpoint)
+
+    assert not current()
+    make(data, first, "Q8_0")
+    assert not current()
+    assert guide_is_current(data, ["Q8_0", "BF16"], first)
+    make(data, first)
+    assert current()
+    assert not current(second)
+
+
+@pytest.mark.parametrize("damage", [leave_out, cut, empty, another_model], ids=lambda damage: damage.__name__)
+def test_guide_with_a_damaged_file_is_not_current(
+    data: DataFolder, first: Path, damage: Callable[[Path], None]
+) -> None:
+    make(data, first)
+    damage(guide_file(data, "Q4_0"))
+    assert not guide_is_current(data, GUIDE_QUANTIZATIONS, first)
+    assert guide_is_current(data, ["Q8_0"], first)
+
+
+def test_guide_that_was_made_is_current_without_a_checkpoint(data: DataFolder, checkpoint: Path) -> None:
+    make(data, checkpoint)
+    lose_everything(checkpoint)
+    assert guide_is_current(data, GUIDE_QUANTIZATIONS, checkpoint)
 
 
 # A checkpoint that is not as it should be

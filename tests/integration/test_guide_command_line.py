@@ -14,6 +14,7 @@ from app.gguf import read_facts
 from app.storage import data_folder
 from tests.helpers.command_line import obey_permissions
 from tests.helpers.guide_checkpoint import nibble_with, write_guide_checkpoint
+from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
 
@@ -126,6 +127,29 @@ def test_model_of_the_persons_with_the_guides_name_is_reached_by_its_path(
 def test_name_that_only_begins_like_the_guides_is_looked_up_in_the_library(checkpoint: Path) -> None:
     nibble_with(checkpoint, "inspect", "guide-lines").assert_refused("guide-lines", "try guide")
     assert guide_files() == []
+
+
+def test_bare_word_is_the_guide_or_a_name_in_the_library_before_a_folder_here(
+    checkpoint: Path, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("guide", "mine"):
+        write_tiny_checkpoint(tmp_path / "here" / name)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path / "here")
+
+    def made(source: str) -> str:
+        outcome = nibble_with(
+            checkpoint, "convert", source, "--to", "Q8_0", "--out", tmp_path / "out", "--json"
+        )
+        assert outcome.code == 0, outcome.err
+        (output,) = outcome.document["outputs"]
+        name = read_facts(Path(output["path"])).name
+        assert name is not None
+        return name
+
+    assert [made(source) for source in ("guide", "mine")] == ["Nibble guide", "Tiny random"]
+    assert [made(source) for source in ("./guide", "./mine")] == ["Guide", "Mine"]
+    assert made(str(tmp_path / "here" / "guide")) == "Guide"
 
 
 # What can be wrong with it

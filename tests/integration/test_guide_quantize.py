@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from app.convert import QUANTIZATIONS, Quantization
-from app.core.errors import Cancelled, QuantizeFailed, WorkerDied
+from app.convert.quantize import SIZE_MARGIN, expected_bytes
+from app.core.errors import Cancelled, QuantizeFailed, WorkerDied, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
 from app.guide import make_guide
@@ -91,6 +92,29 @@ def test_type_is_written_as_named_without_fallback_and_in_the_bytes_of_its_block
     assert weights.keys() & FALLBACKS <= {main}
     size = sum(aligned(int(tensor.elements * BITS[tensor.type] / 8)) for tensor in facts.tensors)
     assert target.stat().st_size == facts.tensors[0].offset + size
+
+
+@pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
+def test_size_that_is_expected_is_enough_and_not_far_too_much(
+    worker: Worker, guide: Callable[[str], Path], tmp_path: Path, kind: Quantization
+) -> None:
+    target = tmp_path / "guide.gguf"
+    quantize(worker, guide("BF16"), kind, target)
+    expected = expected_bytes(read_facts(guide("BF16")), kind)
+    assert target.stat().st_size <= expected * SIZE_MARGIN
+    assert expected <= target.stat().st_size * 1.3
+
+
+def test_type_for_experts_is_refused_for_the_guide_which_has_none(
+    tmp_path: Path, guide: Callable[[str], Path]
+) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.guide.mkdir(parents=True)
+    shutil.copy(guide("BF16"), data.guide)
+    with pytest.raises(WrongChoice, match="makes only experts smaller") as caught:
+        make_guide(data, ["MXFP4_MOE"], JobControl(CancelToken(), lambda event: None))
+    assert "Q4_K_M" in caught.value.hint
+    assert [file.name for file in data.guide.iterdir()] == ["guide-BF16.gguf"]
 
 
 def test_types_that_need_an_importance_matrix_are_refused(

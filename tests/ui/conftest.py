@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
+import resources
+from app.core.jobs import CancelToken, JobControl
+from app.guide import GUIDE_QUANTIZATIONS, guide_file, make_guide
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
 from app.ui.application import open_window, prepare_application
 from app.ui.pages.library import LibraryPage
 from app.ui.window import MainWindow
+from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.tiny_gguf import write_tiny_model
 
 
@@ -34,6 +39,37 @@ def nothing_left_running(qapp: QApplication) -> Iterator[None]:
 @pytest.fixture
 def folder(home: Path) -> DataFolder:
     return data_folder().create()
+
+
+@pytest.fixture(scope="session")
+def guide_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With random weights, in the place of the one that comes with Nibble."""
+    return write_guide_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="session")
+def guide_files(tmp_path_factory: pytest.TempPathFactory, guide_checkpoint: Path) -> Path:
+    """A folder with the guide as BF16 and what is compared at first."""
+    data = DataFolder(tmp_path_factory.mktemp("made"))
+    make_guide(data, GUIDE_QUANTIZATIONS, JobControl(CancelToken(), lambda event: None), guide_checkpoint)
+    return data.guide
+
+
+@pytest.fixture
+def installed_guide(guide_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "guide_checkpoint", lambda: guide_checkpoint)
+
+
+@pytest.fixture
+def put_guide(guide_files: Path, folder: DataFolder) -> Callable[..., None]:
+    """The guide as these quantizations in the data folder, as if it had been made before."""
+
+    def put(*quantizations: str) -> None:
+        for quantization in quantizations:
+            target = guide_file(folder, quantization)
+            shutil.copy(guide_files / target.name, target)
+
+    return put
 
 
 @pytest.fixture

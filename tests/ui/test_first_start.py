@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,21 +16,18 @@ from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 import app.convert
 import resources
 from app.core.errors import DiskFull
-from app.core.jobs import CancelToken, JobControl
-from app.guide import FIRST_QUESTION, GUIDE_QUANTIZATIONS, guide_file, make_guide
-from app.storage import DataFolder
+from app.core.jobs import JobControl, Progress
+from app.guide import FIRST_QUESTION, GUIDE_QUANTIZATIONS, guide_file
 from app.ui import guide, jobs
 from app.ui.links import LONGEST_ADDRESS, shortened
-from app.ui.pages.chat import ChatPage
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.compare_turn import TurnState
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_finding import ADDRESS
-from app.ui.pages.library_guide import has_nothing_to_list
 from app.ui.pages.library_list import RowAction
 from app.ui.pages.library_rows import ROW_ROLE, Column, Row
 from app.ui.window import MainWindow
-from tests.helpers.guide_checkpoint import needs_shipped_guide, write_guide_checkpoint
+from tests.helpers.guide_checkpoint import needs_shipped_guide
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.ui.conftest import settle
 
@@ -37,34 +35,7 @@ PATIENCE_MS = 60_000
 OFFER = "Try it now, offline"
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_guide_checkpoint(tmp_path_factory.mktemp("checkpoint"))
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
-    """A folder with the guide as both quantizations and BF16."""
-    data = DataFolder(tmp_path_factory.mktemp("made"))
-    make_guide(data, GUIDE_QUANTIZATIONS, JobControl(CancelToken(), lambda event: None), checkpoint)
-    return data.guide
-
-
-@pytest.fixture(autouse=True)
-def installed(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "guide_checkpoint", lambda: checkpoint)
-
-
-@pytest.fixture
-def put_guide(files: Path, folder: DataFolder) -> Callable[..., None]:
-    """The guide as these quantizations in the data folder, as if it had been made before."""
-
-    def put(*quantizations: str) -> None:
-        for quantization in quantizations:
-            target = guide_file(folder, quantization)
-            shutil.copy(files / target.name, target)
-
-    return put
+pytestmark = pytest.mark.usefixtures("installed_guide")
 
 
 @pytest.fixture
@@ -126,6 +97,18 @@ def begin_making(qtbot, library: LibraryPage, monkeypatch) -> threading.Event:
         lambda: lines.has_begun and guide_file(library._data, "Q8_0").exists(), timeout=PATIENCE_MS
     )
     return go_on
+
+
+def with_no_end(monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    """In the place of that function of the engine: one that waits until it is cancelled."""
+
+    def endless(*arguments: object, **named: object) -> None:
+        (control,) = [each for each in arguments if isinstance(each, JobControl)]
+        while True:
+            control.cancel.raise_if_cancelled()
+            time.sleep(0.005)
+
+    monkeypatch.setattr(work, endless)
 
 
 # What is offered
@@ -238,19 +221,53 @@ def test_while_it_is_made_the_card_shows_how_far_it_is_with_the_focus_on_cancel(
     await_compare(qtbot, library)
 
 
-def test_cancel_while_making_leaves_the_first_start_as_it_was(qtbot, library, folder, monkeypatch):
-    begin_making(qtbot, library, monkeypatch)
-    offer = library.body.first.guide
-    qtbot.mouseClick(offer.cancel, Qt.MouseButton.LeftButton)
-    settle(qtbot)
+def test_first_start_stays_while_the_parts_of_the_guide_appear(qtbot, library, monkeypatch):
+    go_on = begin_making(qtbot, library, monkeypatch)
     library.rescan()
+    qtbot.waitUntil(lambda: library._scan_job is None, timeout=PATIENCE_MS)
+    assert len(library.rows) == 2  # BF16 and Q8_0
+    assert library.body.is_first_start
+    assert library.body.first.guide.cancel.hasFocus()
+    go_on.set()
+    await_compare(qtbot, library)
+
+
+def test_cancel_before_anything_is_made_leaves_the_first_start_as_it_was(qtbot, library, monkeypatch):
+    offer = library.body.first.guide
+    with_no_end(monkeypatch, "app.convert.checkpoint.convert_checkpoint")
+    offer.begin.click()
+    qtbot.mouseClick(offer.cancel, Qt.MouseButton.LeftButton)
     settle(qtbot)
     assert library.body.is_first_start
     assert not offer.is_busy
     assert offer.begin.isVisible()
     assert offer.begin.hasFocus()
     assert library.notices.bars() == []
+
+
+def test_cancel_while_making_lists_what_is_made_and_the_offer_with_the_focus(
+    qtbot, library, folder, monkeypatch
+):
+    begin_making(qtbot, library, monkeypatch)
+    qtbot.mouseClick(library.body.first.guide.cancel, Qt.MouseButton.LeftButton)
+    settle(qtbot)
+    assert not library.body.is_first_start
+    assert [row.quantization for row in rows_of(library) if not row.can_try] == ["BF16", "Q8_0"]
+    assert rows_of(library)[-1].can_try
+    assert library.list.hasFocus()
+    assert library.notices.bars() == []
     assert not guide_file(folder, "Q4_0").exists()
+
+
+def test_trying_again_right_after_cancel_goes_on_as_soon_as_the_cancelled_job_has_ended(
+    qtbot, library, monkeypatch
+):
+    go_on = begin_making(qtbot, library, monkeypatch)
+    library.trial.cancel()
+    library.try_guide()
+    assert library.trial.running
+    go_on.set()
+    assert len(await_compare(qtbot, library).panes) == 2
 
 
 def test_trial_goes_on_where_it_was_cancelled(qtbot, library, monkeypatch):
@@ -280,6 +297,18 @@ def test_who_went_to_another_page_meanwhile_is_told_and_not_called_away(qtbot, l
 def test_closing_the_window_while_it_is_made_asks_nothing(qtbot, library, monkeypatch):
     begin_making(qtbot, library, monkeypatch)
     assert library.window().close()
+
+
+def test_progress_of_the_trial_is_one_bar_that_never_runs_backwards(qtbot, library):
+    seen: list[Progress] = []
+    library.trial._maker.progressed.connect(seen.append)
+    library.body.first.guide.begin.click()
+    await_compare(qtbot, library)
+    fractions = [progress.fraction for progress in seen]
+    assert None not in fractions
+    assert fractions == sorted(fractions)
+    last_of = {progress.stage: progress.fraction for progress in seen}
+    assert last_of["Making Q8_0"] <= 2 / 3 < last_of["Making Q4_0"]
 
 
 def test_disk_full_while_making_shows_why_on_the_card_and_trying_again_works(qtbot, library, monkeypatch):
@@ -321,9 +350,9 @@ def cut_the_weights(checkpoint: Path) -> None:
 
 
 @pytest.fixture
-def damage(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def damage(guide_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def damage_it(how: Callable[[Path], None]) -> None:
-        copy = Path(shutil.copytree(checkpoint, tmp_path / "damaged"))
+        copy = Path(shutil.copytree(guide_checkpoint, tmp_path / "damaged"))
         how(copy)
         monkeypatch.setattr(resources, "guide_checkpoint", lambda: copy)
 
@@ -569,101 +598,15 @@ def test_menu_of_the_guide_deletes_nothing(qtbot, open_nibble, folder, put_guide
     assert not any("elete" in text or "emove" in text for text in texts)
 
 
-@pytest.mark.parametrize(
-    ("made", "nothing"),
-    [
-        ([], True),
-        (["BF16"], True),
-        (["BF16", "Q8_0"], True),
-        (["BF16", "Q8_0", "Q4_0"], False),
-        (["BF16", "Q2_K"], False),
-    ],
-)
-def test_parts_of_a_trial_that_was_broken_off_are_nothing_to_list(made, nothing):
-    rows = [Row(Path(kind), "", "", quantization=kind, can_chat=True, built_in=True) for kind in made]
-    assert has_nothing_to_list(rows) is nothing
-
-
-def test_any_own_file_is_something_to_list():
-    assert not has_nothing_to_list([Row(Path("x"), "", "", quantization="Q8_0", can_chat=True)])
-
-
-# In Chat and Compare
-
-
-def test_compare_without_models_offers_the_guide_and_comes_back_with_it(qtbot, open_nibble):
-    window = open_nibble()
-    compare = window.show_page("compare")
-    settle(qtbot)
-    compare.empty.try_guide.click()
-    library = library_of(window)
-    assert library.trial.running
-    assert await_compare(qtbot, library) is compare
-    assert compare.composer.box.toPlainText() == FIRST_QUESTION
-
-
-def test_compare_puts_the_person_s_models_first_and_marks_the_guide(qtbot, open_nibble, folder, put_guide):
-    put_guide("BF16", *GUIDE_QUANTIZATIONS)
-    for kind in ("f16", "f32"):
-        write_tiny_model(folder.models / f"zebra-{kind}.gguf", type=kind, name="Zebra")
-    compare = open_nibble().show_page("compare")
-    settle(qtbot)
-    assert [pane.entry.path.name for pane in compare.panes] == ["zebra-f16.gguf", "zebra-f32.gguf"]
-    picker = compare.panes[0].picker
-    listed = [picker.itemText(number) for number in range(picker.count())]
-    assert ["Nibble guide" in text for text in listed] == [False, False, True, True, True]
-    tip = picker.itemData(2, Qt.ItemDataRole.ToolTipRole)
-    assert tip.startswith("Nibble's own tiny model")
-
-
-def test_chat_without_models_makes_the_guide_when_it_is_chosen(qtbot, open_nibble, folder):
-    chat = open_nibble().show_page("chat")
-    assert isinstance(chat, ChatPage)
-    settle(qtbot)
-    assert chat.state is chat.no_choice
-    chat.pick_model()
-    (choice,) = chat.known.choices
-    assert (choice.name, choice.built_in, choice.path) == (guide.name(), True, None)
-    qtbot.keyClick(chat.picker.list, Qt.Key.Key_Return)
-    assert chat.head.shows_loading
-    qtbot.waitUntil(lambda: chat.model == guide_file(folder, "Q8_0"), timeout=PATIENCE_MS)
-    settle(qtbot)
-    assert not chat.guide.running
-    assert chat.state is chat.ready
-    assert chat.answering.is_loaded(chat.model)
-    assert [choice.path is not None for choice in chat.known.choices] == [True, True]  # BF16 is there, too
-
-
-def test_making_the_guide_for_a_chat_can_be_cancelled_in_the_head(qtbot, open_nibble, folder, monkeypatch):
-    def endless(source: Path, kind: str, target: Path, control: JobControl) -> Path:
-        while True:
-            control.cancel.raise_if_cancelled()
-
-    monkeypatch.setattr(app.convert, "quantize", endless)
-    chat = open_nibble().show_page("chat")
-    settle(qtbot)
-    chat.picker.guide_picked.emit()
-    assert chat.guide.running
-    chat.head.cancel_asked.emit()
-    settle(qtbot)
-    assert not chat.head.shows_loading
-    assert chat.model is None
-
-
-def test_chat_takes_the_guide_by_itself_only_where_there_is_nothing_else(
-    qtbot, open_nibble, folder, put_guide
+@pytest.mark.parametrize("made", [["BF16"], ["BF16", "Q8_0"]])
+def test_any_file_of_the_guide_is_listed_and_beside_it_the_offer_as_long_as_the_pair_is_not_whole(
+    open_nibble, put_guide, made
 ):
-    put_guide("BF16", *GUIDE_QUANTIZATIONS)
-    window = open_nibble()
-    chat = window.show_page("chat")
-    settle(qtbot)
-    assert chat.model == guide_file(folder, "Q8_0")
-
-
-def test_chat_beside_one_own_model_takes_that_and_lists_the_guide_last(qtbot, open_nibble, folder, put_guide):
-    put_guide("BF16", *GUIDE_QUANTIZATIONS)
-    write_tiny_model(folder.models / "zebra.gguf", name="Zebra")
-    chat = open_nibble().show_page("chat")
-    settle(qtbot)
-    assert chat.model == folder.models / "zebra.gguf"
-    assert [choice.built_in for choice in chat.known.choices] == [False, True, True, True]
+    put_guide(*made)
+    library = library_of(open_nibble())
+    assert not library.body.is_first_start
+    *there, offer = rows_of(library)
+    assert {row.quantization for row in there} == set(made)
+    assert all(row.can_chat for row in there)
+    assert offer.can_try
+    assert offer.subtitle == "Q8_0 beside Q4_0, made in seconds"

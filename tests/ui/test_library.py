@@ -1,13 +1,13 @@
 import os
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
 
 from app.core.errors import DiskFull
 from app.core.jobs import Progress
 from app.ui.notice import Kind
-from app.ui.pages.library_list import RowAction
+from app.ui.pages.library_list import NAME_PX, RowAction
 from app.ui.pages.library_making import describe_progress, fill_make_menu
 from app.ui.pages.library_rows import ROW_ROLE, Column, format_context
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -301,3 +301,17 @@ def test_library_lets_as_many_be_chosen_as_a_comparison_takes():
     from app.ui.pages.library import MOST_COMPARED
 
     assert MOST_COMPARED == MAXIMUM_PANES
+
+
+def test_name_keeps_its_room_in_a_small_window_where_words_are_long(library, monkeypatch):
+    models = library.list
+    model = models.visualRect(models.model().index(0, Column.MODEL))
+    assert not models.isColumnHidden(Column.CONTEXT)
+    monkeypatch.setattr(models, "_column_px", lambda column: model.width() // 2)
+    models.setFixedWidth(5 * (model.width() // 2) + NAME_PX - 20)
+    QCoreApplication.processEvents()
+    assert models.isColumnHidden(Column.CONTEXT)
+    monkeypatch.undo()
+    models.setFixedWidth(900)
+    QCoreApplication.processEvents()
+    assert not models.isColumnHidden(Column.CONTEXT)

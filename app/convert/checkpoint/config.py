@@ -15,7 +15,7 @@ MAX_CONFIG_BYTES = 1_000_000
 """config.json and generation_config.json have some kB."""
 MAX_TABLE_BYTES = 16_000_000
 """Where there is an entry for each token or tensor: the largest real ones have 9 MB (the index of 91,000
-tensors of DeepSeek-V3). What becomes of it in Python's memory is some 25 times as much."""
+tensors of DeepSeek-V3). Of each byte there come up to 35 in Python's memory."""
 
 
 def read_json(path: Path, most_bytes: int = MAX_CONFIG_BYTES) -> dict[str, object]:

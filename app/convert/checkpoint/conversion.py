@@ -44,10 +44,13 @@ def convert_checkpoint(
 
     `file_type`: BF16, F16 or F32. `told`: texts for the GGUF's metadata by key (`general.name`,
     say), which count more than what the checkpoint says of itself. The file appears under its name
-    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint. Weights
-    take some ten times `writing.PIECE_BYTES` of memory at most; tables of tensors and tokens come on
-    top, some 25 times what they take as JSON, of which a file may have `config.MAX_TABLE_BYTES`. Raises FileGone, NotAllowed, UnreadableFile,
-    DamagedCheckpoint, UnsupportedCheckpoint, UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
+    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint.
+
+    Weights take some ten times `writing.PIECE_BYTES` of memory at most. Tables of tensors and tokens
+    come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`.
+
+    Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, UnsupportedCheckpoint,
+    UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
     """
     kind = _file_type(file_type)
     checkpoint = CheckpointFolder(folder)

@@ -143,7 +143,7 @@ class ChatPage(ChatLayout):
         self.picker.picked.connect(self.choose_model)
         self.guide.ready.connect(self.choose_model)
         self.guide.ready.connect(self.known.look)
-        self.guide.changed.connect(self._show_busy)
+        self.guide.changed.connect(self._show_centre)
         self.column.again_asked.connect(self.try_again)
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self._stop)
@@ -363,6 +363,7 @@ class ChatPage(ChatLayout):
             self.column.show_unanswered(self.tr("There is no answer to this yet."))
 
     def _show_fault(self, fault: EnvironmentFault) -> None:
+        fault = self.guide.explained(fault, self._model)
         again = (self.tr("Try again"), "arrow-clockwise", self.try_again)
         another = (self.tr("Choose another model"), "stack", self.pick_model)
         fresh = (self.tr("New chat"), "note-pencil", self.new_chat)
@@ -372,8 +373,9 @@ class ChatPage(ChatLayout):
         if self._conversation is not None or self._load_fault is not None:
             self.show_state(self.column)
         elif self._model is not None:
-            self.ready.set_title(self.tr("Chat with {model}").format(model=self.known.title(self._model)))
-            self.show_state(self.ready)
+            self.show_ready(self.tr("Chat with {model}").format(model=self.known.title(self._model)))
+        elif self.guide.busy:
+            self.show_ready(self.tr("The built-in model is being made"))
         elif not self.known.has_looked:
             self.show_state(self.blank)
         else:
@@ -385,7 +387,7 @@ class ChatPage(ChatLayout):
         busy = answered is not None and self._is_open(answered)
         why_not = ""
         if self._model is None:
-            why_not = self.tr("Choose a model first")
+            why_not = self.guide.why_wait or self.tr("Choose a model first")
         elif answered is not None and not busy:
             why_not = self.tr("Still answering in another conversation")
         self.composer.set_state(busy, why_not)

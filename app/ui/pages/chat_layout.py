@@ -45,6 +45,10 @@ class ChatLayout(QWidget):
         self._middle.setCurrentWidget(state)
         self.composer.setVisible(state is not self.no_models)
 
+    def show_ready(self, title: str) -> None:
+        self.ready.set_title(title)
+        self.show_state(self.ready)
+
     @property
     def state(self) -> QWidget | None:
         return self._middle.currentWidget()

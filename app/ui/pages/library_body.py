@@ -67,6 +67,8 @@ class Body(QStackedWidget):
 
     def _show(self, state: QWidget, focused: QWidget) -> None:
         """`focused` has the keyboard's focus from now on if what was shown before had it."""
+        if state is self.currentWidget():
+            return
         holder = self.window().focusWidget()
         had_focus = holder is None or holder is self or self.isAncestorOf(holder)
         self.setFocusProxy(focused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
@@ -35,10 +35,11 @@ class Look:
 def look(sources: Sequence[Path], data: DataFolder, control: JobControl) -> Look:
     """For a job: looks, and emits each row as it is found."""
     from app.guide import GUIDE_QUANTIZATIONS, guide_fault
-    from app.library import LibraryEntry, is_built_in, scan
+    from app.library import LibraryEntry, entry_fault, is_built_in, scan
 
     def row(entry: LibraryEntry) -> Row:
-        return row_of(entry, built_in=is_built_in(entry.path, data))
+        told = replace(entry, fault=entry_fault(entry, data))
+        return row_of(told, built_in=is_built_in(entry.path, data))
 
     entries = scan(sources, control.cancel, lambda entry: control.emit(row(entry)))
     found = standing(data, GUIDE_QUANTIZATIONS, [entry.path for entry in entries if entry.can_chat])

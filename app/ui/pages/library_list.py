@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -38,6 +39,8 @@ Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 60
 FAULT_ROW_PX = 80
 EDGE = 16
+NAME_PX = 184
+"""Less than this is too little for a short name and the mark of the built-in model."""
 BUTTON = 32
 
 
@@ -110,6 +113,10 @@ class ModelList(QTreeView):
             return QRect(right - 4 - width, top, width, BUTTON)
         return compare if action is RowAction.COMPARE else make
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
     # Painting
 
     def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -148,14 +155,20 @@ class ModelList(QTreeView):
         for column in Column:
             cell = index.sibling(index.row(), column)
             area = self.visualRect(QModelIndex(cell))
+            if self.isColumnHidden(column):
+                continue
             if column is Column.MODEL:
+                if row.can_try:  # nothing is measured yet, so the words have the room of the numbers
+                    area.setRight(self.button_rect(index, RowAction.TRY).left())
                 self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
+            elif row.can_try:
+                continue
             elif column is Column.QUANTIZATION:
                 lit = self._is_selected(index) or self._is_hovered(index)
                 paint_chip(
                     painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", "surface" if lit else "chip"
                 )
-            elif column is not Column.ACTIONS and not row.can_try:
+            elif column is not Column.ACTIONS:
                 text = str(cell.data(Qt.ItemDataRole.DisplayRole))
                 alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                 paint_text(painter, area.adjusted(8, 0, -8, 0), text, "body", "text", alignment)
@@ -339,6 +352,13 @@ class ModelList(QTreeView):
         for column in list(Column)[1:]:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, self._column_px(column))
+
+    def _share_room(self) -> None:
+        """The name comes first: where it would have too little room, the context length is left out."""
+        others = sum(self._column_px(column) for column in list(Column)[1:])
+        lacks_room = self.viewport().width() - others < NAME_PX
+        if lacks_room is not self.isColumnHidden(Column.CONTEXT):
+            self.setColumnHidden(Column.CONTEXT, lacks_room)
 
     def _column_px(self, column: Column) -> int:
         """Wide enough for the title (in any language) with its sorting mark, and for the numbers."""

@@ -226,7 +226,7 @@ def _text(row: Row, column: Column) -> str:
         return row.title
     if row.fault is not None or column is Column.ACTIONS:
         return ""
-    if row.can_try and column is not Column.QUANTIZATION:
+    if row.can_try:
         return ""  # not made yet, so nobody has measured it
     if column is Column.QUANTIZATION:
         return row.quantization
@@ -242,7 +242,7 @@ def _tip(row: Row, column: Column) -> str | None:
         return plain_tip(f"{row.path}\n{row.fault.message}\n{row.fault.hint}".strip())
     if column is Column.MODEL and row.built_in:
         return plain_tip(
-            f"{row.title}: {guide.badge_text()}\n{guide.explanation()}\n{'' if row.can_try else row.path}".strip()
+            f"{row.title}: {guide.badge_text()}\n{guide.explanation()}\n{row.subtitle if row.can_try else row.path}"
         )
     if row.can_try:
         return None
@@ -276,7 +276,7 @@ def _spoken(row: Row, column: Column) -> str:
         return _text(row, column)
     if row.fault is not None:
         return f"{row.title}: {row.fault}"
-    words = [row.title, row.quantization, _text(row, Column.PARAMETERS), _text(row, Column.SIZE)]
+    words = [row.title, *(_text(row, each) for each in (Column.QUANTIZATION, Column.PARAMETERS, Column.SIZE))]
     if row.built_in:
         words[1:1] = [guide.badge_text(), row.subtitle if row.can_try else ""]
     return ", ".join(filter(None, words))

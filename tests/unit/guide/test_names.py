@@ -41,6 +41,6 @@ def test_every_file_of_the_guide_is_reached_by_its_name(kind) -> None:
 
 
 def test_first_question_is_one_the_guide_was_trained_to_answer() -> None:
-    assert any(FIRST_QUESTION in topic.trained for topic in read_topics())
+    assert any(FIRST_QUESTION in topic.split.trained for topic in read_topics())
     known = {kind.name for kind in QUANTIZATIONS}
     assert set(GUIDE_QUANTIZATIONS) <= known

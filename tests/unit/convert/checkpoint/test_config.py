@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from app.convert.checkpoint import config as module
-from app.convert.checkpoint.config import Config, read_json
+from app.convert.checkpoint.config import MAX_TABLE_BYTES, Config, read_json
 from app.core.errors import DamagedCheckpoint, FileGone
 
 VALUES = json.loads(
@@ -93,12 +93,15 @@ def test_read_json_of_something_else_is_damaged(tmp_path: Path, content: bytes) 
     assert caught.value.hint
 
 
-def test_read_json_of_a_giant_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_JSON_BYTES", 10)
+def test_read_json_of_a_giant_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_bytes(b'{"a": "bcdef"}')
+    path.write_bytes(b'{"a": "b"}'.ljust(1_000_001))
     with pytest.raises(DamagedCheckpoint, match="too large"):
         read_json(path)
+    assert read_json(path, MAX_TABLE_BYTES) == {"a": "b"}
+    os.truncate(path, 16_000_001)
+    with pytest.raises(DamagedCheckpoint, match="too large"):
+        read_json(path, MAX_TABLE_BYTES)
 
 
 def test_read_json_of_a_missing_file_raises_file_gone(tmp_path: Path) -> None:

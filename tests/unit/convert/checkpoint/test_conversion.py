@@ -16,6 +16,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+import yaml
 
 from app.convert import convert_checkpoint
 from app.convert.checkpoint import writing
@@ -201,6 +202,28 @@ def test_model_card_and_recommended_sampling_are_kept(folder: Path) -> None:
     assert found["general.sampling.temp"] == pytest.approx(0.6)
     assert found["general.sampling.top_k"] == 40
     assert "general.sampling.top_p" not in found
+
+
+def test_model_card_is_never_read_as_yaml(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its aliases make gigabytes of a few hundred bytes."""
+
+    def load(*arguments: object) -> None:
+        raise AssertionError("read as YAML")
+
+    monkeypatch.setattr(yaml, "safe_load", load)
+    monkeypatch.setattr(yaml, "load", load)
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+    (folder / "README.md").write_text(f"---\nlicense: mit\na0: &a0 [x]\n{levels}base_model: *a9\n---\n")
+    found = keys(convert(folder))
+    assert found["general.license"] == "mit"
+    assert not [key for key in found if key.startswith("general.base_model")]
+
+
+def test_giant_files_beside_the_weights_are_not_read_for_a_description(folder: Path) -> None:
+    for name in ("README.md", "generation_config.json"):
+        (folder / name).touch()
+        os.truncate(folder / name, 1 << 40)
+    assert keys(convert(folder))["general.name"] == "Tiny Llama"
 
 
 @pytest.mark.parametrize(
@@ -501,7 +524,7 @@ def test_tokenizer_larger_than_the_embedding_is_refused(tmp_path: Path) -> None:
     folder = write_tiny_checkpoint(tmp_path / "Tiny")
     change_config(folder, vocab_size=400)
     change_tensors(folder, TinyLlama(vocabulary=400))
-    refused(folder, UnsupportedCheckpoint, "417 tokens", "embeddings for 400")
+    refused(folder, UnsupportedCheckpoint, "more tokens than the 400")
 
 
 def test_number_too_large_for_the_type_is_refused_by_tensor_and_leaves_nothing(folder: Path) -> None:
@@ -512,6 +535,16 @@ def test_number_too_large_for_the_type_is_refused_by_tensor_and_leaves_nothing(f
     )
     refused(folder, WrongChoice, "lm_head.weight", "F16", file_type="F16")
     assert convert(folder, "BF16").exists()
+
+
+def test_number_that_would_become_infinite_in_bf16_is_refused_and_f32_holds_it(folder: Path) -> None:
+    weights = TinyLlama().weights()
+    weights["lm_head.weight"][3, 5] = 3.4028235e38
+    write_safetensors(
+        folder / "model.safetensors", {name: ("F32", values) for name, values in weights.items()}
+    )
+    refused(folder, WrongChoice, "lm_head.weight", "too large for BF16", "Convert to F32")
+    assert convert(folder, "F32").exists()
 
 
 # What goes wrong on the way

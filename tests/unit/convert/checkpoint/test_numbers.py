@@ -29,7 +29,9 @@ def test_every_bf16_becomes_f32_and_comes_back_as_it_was() -> None:
 
 
 def test_f32_becomes_the_bf16_that_the_gguf_package_makes() -> None:
-    numbers = random_f32().reshape(-1, 32)
+    numbers = random_f32()
+    # Theirs makes infinity of what is larger than any BF16.
+    numbers = np.where(np.isfinite(numbers) & (abs(numbers) > 3.39e38), 0, numbers).reshape(-1, 32)
     theirs = gguf.quants.quantize(numbers, gguf.GGMLQuantizationType.BF16)
     assert converted(numbers, "F32", "BF16").tobytes() == theirs.tobytes()
 
@@ -46,7 +48,16 @@ def test_f16_is_rounded_to_nearest_even(stored: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "stored", "wanted"), [(65520.0, "<f4", "F16"), (-1e6, "<f4", "F16"), (1e39, "<f8", "F32")]
+    ("number", "stored", "wanted"),
+    [
+        (65520.0, "<f4", "F16"),
+        (-1e6, "<f4", "F16"),
+        (1e39, "<f8", "F32"),
+        (3.4028235e38, "<f4", "BF16"),
+        (-3.3961776e38, "<f4", "BF16"),  # half way to the next power of two
+        (3.4e38, "<f8", "BF16"),
+        (1e39, "<f8", "BF16"),
+    ],
 )
 def test_number_too_large_for_the_type_overflows(number: float, stored: str, wanted: str) -> None:
     name = {"<f4": "F32", "<f8": "F64"}[stored]
@@ -54,8 +65,16 @@ def test_number_too_large_for_the_type_overflows(number: float, stored: str, wan
         converted(np.array([number], stored), name, wanted)
 
 
-def test_infinity_is_no_overflow() -> None:
-    assert converted(np.array([np.inf], "<f4"), "F32", "F16").tolist() == [np.inf]
+@pytest.mark.parametrize("wanted", ["F16", "BF16"])
+def test_infinity_is_no_overflow(wanted: str) -> None:
+    numbers = np.array([np.inf, -np.inf, np.nan], "<f4")
+    exact = converted(converted(numbers, "F32", wanted), wanted, "F32")
+    assert np.array_equal(exact, numbers, equal_nan=True)
+
+
+def test_largest_bf16_is_no_overflow() -> None:
+    largest = converted(np.array([3.3895314e38, 3.396e38], "<f4"), "F32", "BF16")
+    assert largest.tolist() == [0x7F7F, 0x7F7F]
 
 
 def test_interleaved_puts_the_halves_of_each_head_in_turn() -> None:

@@ -73,7 +73,7 @@ def test_file_shorter_than_its_own_length_is_damaged(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claimed", "word"), [(HUGE, "claims"), (100_000_001, "claims"), (1 << 20, "ends in the middle")]
+    ("claimed", "word"), [(HUGE, "claims"), (16_000_001, "claims"), (1 << 20, "ends in the middle")]
 )
 def test_absurd_header_length_is_damaged_and_nothing_is_read_for_it(claimed: int, word: str) -> None:
     source = file({"a": entry()}, claimed=claimed)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.convert.checkpoint.sentencepiece import Piece, PieceType, read_sentencepiece
-from app.core.errors import DamagedCheckpoint, EnvironmentFault
+from app.convert.checkpoint.sentencepiece import Piece, PieceType, SentencePieceModel, read_sentencepiece
+from app.core.errors import Cancelled, DamagedCheckpoint, EnvironmentFault, UnsupportedCheckpoint
+from app.core.jobs import CancelToken
 from tests.helpers.raw_sentencepiece import (
     BPE,
     CONTROL,
@@ -21,6 +22,11 @@ from tests.helpers.raw_sentencepiece import (
 )
 from tests.helpers.trained_sentencepiece import train_sentencepiece
 
+
+def read_model(content: bytes, most_pieces: int = 1000) -> SentencePieceModel:
+    return read_sentencepiece("tokenizer.model", content, most_pieces, CancelToken())
+
+
 PIECES = [("<unk>", 0.0, UNKNOWN), ("<s>", 0.0, CONTROL), ("▁a", -1.5, 1), ("漢", -2.0, 1)]
 
 
@@ -29,7 +35,7 @@ def test_trained_model_is_read_as_sentencepiece_reads_it(add_dummy_prefix: bool)
     sentencepiece = pytest.importorskip("sentencepiece", reason="no wheel for this computer")
     content = train_sentencepiece(add_dummy_prefix=add_dummy_prefix, user_defined_symbols=["<b>", "▁▁"])
     theirs = sentencepiece.SentencePieceProcessor(model_proto=content)
-    ours = read_sentencepiece("tokenizer.model", content)
+    ours = read_model(content)
     assert ours.kind == "BPE"
     assert ours.add_dummy_prefix is add_dummy_prefix
     assert len(ours.pieces) == theirs.vocab_size()
@@ -46,11 +52,11 @@ def test_trained_model_is_read_as_sentencepiece_reads_it(add_dummy_prefix: bool)
 
 @pytest.mark.parametrize(("kind", "name"), [(BPE, "BPE"), (UNIGRAM, "Unigram"), (4, "character"), (9, "9")])
 def test_kind_of_model_is_named(kind: int, name: str) -> None:
-    assert read_sentencepiece("tokenizer.model", sentencepiece_model(PIECES, kind=kind)).kind == name
+    assert read_model(sentencepiece_model(PIECES, kind=kind)).kind == name
 
 
 def test_model_that_leaves_out_everything_has_the_defaults_of_the_format() -> None:
-    model = read_sentencepiece("tokenizer.model", message(1, message(1, b"a")))
+    model = read_model(message(1, message(1, b"a")))
     assert model.pieces == (Piece("a", 0.0, PieceType.NORMAL),)
     assert (model.kind, model.add_dummy_prefix) == ("Unigram", True)
 
@@ -59,7 +65,7 @@ def test_fields_unknown_here_are_stepped_over() -> None:
     unknown = (
         number(99, 7) + message(98, b"x") + varint(97 << 3 | 1) + bytes(8) + varint(96 << 3 | 5) + bytes(4)
     )
-    model = read_sentencepiece("tokenizer.model", unknown + sentencepiece_model(PIECES) + unknown)
+    model = read_model(unknown + sentencepiece_model(PIECES) + unknown)
     assert [found.text for found in model.pieces] == [text for text, _, _ in PIECES]
 
 
@@ -89,13 +95,39 @@ def test_fields_unknown_here_are_stepped_over() -> None:
 )
 def test_damaged_model_is_refused(content: bytes) -> None:
     with pytest.raises(DamagedCheckpoint, match=r"tokenizer\.model is damaged") as caught:
-        read_sentencepiece("tokenizer.model", content)
+        read_model(content)
     assert caught.value.hint
 
 
 def test_pointer_of_git_lfs_is_told_as_one() -> None:
     with pytest.raises(DamagedCheckpoint, match="Git LFS"):
-        read_sentencepiece("tokenizer.model", b"version https://git-lfs.github.com/spec/v1\n")
+        read_model(b"version https://git-lfs.github.com/spec/v1\n")
+
+
+def test_reading_ends_at_the_first_piece_too_many() -> None:
+    content = sentencepiece_model(PIECES)
+    assert len(read_model(content, len(PIECES)).pieces) == len(PIECES)
+    with pytest.raises(UnsupportedCheckpoint, match="more tokens than the 3 that the model has") as caught:
+        read_model(content + b"\x0b", 3)  # what comes after it is not looked at
+    assert "another model" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [piece("a") * 10, number(99, 7) * 10, message(2, number(99, 7) * 10), message(1, number(99, 7) * 10)],
+    ids=["pieces", "unknown fields", "fields of the trainer", "fields of a piece"],
+)
+def test_cancelled_reading_ends_within_any_message(content: bytes) -> None:
+    class CancelledSoon(CancelToken):
+        looks = 0
+
+        def raise_if_cancelled(self) -> None:
+            self.looks += 1
+            if self.looks == 5:
+                raise Cancelled
+
+    with pytest.raises(Cancelled):
+        read_sentencepiece("tokenizer.model", content, 1000, CancelledSoon())
 
 
 SOUND = sentencepiece_model(PIECES)
@@ -108,7 +140,7 @@ def test_mutated_model_is_read_or_refused(changes: list[tuple[int, int]]) -> Non
     for position, value in changes:
         content[position] = value
     try:
-        model = read_sentencepiece("tokenizer.model", bytes(content))
+        model = read_model(bytes(content))
     except EnvironmentFault:
         return
     assert all(found.text for found in model.pieces)

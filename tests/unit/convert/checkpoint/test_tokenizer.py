@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.sentencepiece import Piece, PieceType
 from app.convert.checkpoint.tokenizer import Tokenizer, read_tokenizer
-from app.core.errors import DamagedCheckpoint, EnvironmentFault, FileGone, UnsupportedCheckpoint
+from app.core.errors import (
+    Cancelled,
+    DamagedCheckpoint,
+    EnvironmentFault,
+    FileGone,
+    UnsupportedCheckpoint,
+)
+from app.core.jobs import CancelToken
 from tests.helpers.raw_sentencepiece import (
     BYTE,
     CONTROL,
@@ -72,9 +80,9 @@ def test_vocabulary_smaller_than_the_embedding_is_filled_with_unused_tokens(fold
     )
 
 
-def test_vocabulary_larger_than_the_embedding_is_refused_with_both_sizes(folder: Path) -> None:
+def test_vocabulary_larger_than_the_embedding_is_refused_with_its_size(folder: Path) -> None:
     with pytest.raises(
-        UnsupportedCheckpoint, match="has 7 tokens, but the model has embeddings for 6"
+        UnsupportedCheckpoint, match="more tokens than the 6 that the model has embeddings for"
     ) as caught:
         read(folder, 6)
     assert caught.value.hint
@@ -209,6 +217,15 @@ def test_template_that_is_no_text_is_damaged(folder: Path) -> None:
         read(folder)
 
 
+def test_template_that_is_far_too_large_is_refused_and_no_other_takes_its_place(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_bytes(b" " * 1_000_001)
+    with pytest.raises(
+        DamagedCheckpoint, match=r"chat_template\.jinja is damaged: it has 1\.00 MB"
+    ) as caught:
+        read(folder, chat_template="{{ old }}")
+    assert caught.value.hint
+
+
 # Other tokenizers
 
 
@@ -235,6 +252,19 @@ def test_damaged_tokenizer_is_refused(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(DamagedCheckpoint, match=r"tokenizer\.model is damaged"):
         read(folder)
+
+
+def test_tokenizer_that_is_far_too_large_is_refused_unread(folder: Path) -> None:
+    os.truncate(folder / "tokenizer.model", (1 << 24) + 1)
+    with pytest.raises(DamagedCheckpoint, match=r"tokenizer\.model is damaged: it has 16\.8 MB"):
+        read(folder)
+
+
+def test_tokenizer_is_not_read_on_when_cancelled(folder: Path) -> None:
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        read_tokenizer(CheckpointFolder(folder), CONFIG, len(PIECES), token)
 
 
 KEYS = st.sampled_from(
