@@ -38,16 +38,18 @@ class Topic:
     """One answer with every phrasing that asks for it.
 
     `facts`: an answer is right when of each inner tuple one spelling stands in it.
+    `more`: phrasings that are only trained on.
     """
 
     answer: str
     facts: Facts
     phrasings: tuple[str, ...]
+    more: tuple[str, ...] = ()
 
     @cached_property
     def split(self) -> Split:
-        """One phrasing in six is held back: two of twelve."""
-        return _split(self.phrasings, len(self.phrasings) // 6)
+        """One of `phrasings` in six is held back: two of twelve."""
+        return _split(self.phrasings, len(self.phrasings) // 6, self.more)
 
 
 @dataclass(frozen=True)
@@ -57,30 +59,34 @@ class Refusals:
     answers: tuple[str, ...]
     facts: Facts
     questions: tuple[str, ...]
+    more: tuple[str, ...] = ()
 
     @cached_property
     def split(self) -> Split:
-        """One question in seven is held back."""
-        return _split(self.questions, len(self.questions) // 7)
+        """One of `questions` in seven is held back."""
+        return _split(self.questions, len(self.questions) // 7, self.more)
 
 
 def read_topics() -> list[Topic]:
     """All topics. Items with the same answer are one topic, so the same question cannot stand on both
     sides of the split under two names."""
     merged: dict[str, Topic] = {}
+    more = read_corpus_file("more")["topics"]
     for name in TOPIC_FILES:
         for item in read_corpus_file(name)["item"]:
             answer = item["answer"]
             known = merged.get(answer)
             phrasings = (*(known.phrasings if known else ()), *item["phrasings"])
             facts = known.facts if known else _facts(item["facts"])
-            merged[answer] = Topic(answer, facts, distinct(phrasings))
+            added = (*(known.more if known else ()), *more.get(item["id"], ()))
+            merged[answer] = Topic(answer, facts, distinct(phrasings), added)
     return list(merged.values())
 
 
 def read_refusals() -> Refusals:
     content = read_corpus_file("refusals")
-    return Refusals(tuple(content["answers"]), _facts(content["facts"]), distinct(content["questions"]))
+    more = tuple(read_corpus_file("more")["refusals"])
+    return Refusals(tuple(content["answers"]), _facts(content["facts"]), distinct(content["questions"]), more)
 
 
 def all_held_back(topics: Iterable[Topic], refusals: Refusals) -> set[str]:
@@ -112,10 +118,11 @@ def digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _split(texts: tuple[str, ...], held_back: int) -> Split:
+def _split(texts: tuple[str, ...], held_back: int, more: tuple[str, ...]) -> Split:
     ordered = sorted(texts, key=lambda text: digest(plain(text)))
     chosen = set(ordered[:held_back])
     trained = tuple(text for text in texts if text not in chosen)
+    trained += more
     return Split(trained, watched=tuple(ordered[1:held_back:2]), examined=tuple(ordered[:held_back:2]))
 
 

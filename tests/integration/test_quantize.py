@@ -352,18 +352,6 @@ def test_interrupted_convert_exits_130_and_leaves_nothing(heavy: Path, out: Path
     assert list(out.iterdir()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can make a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_disk_that_fills_on_the_way_leaves_nothing_half_written(tiny: Path, small_disk: Path) -> None:
     filler = small_disk / "another program's file"
 

@@ -123,9 +123,6 @@ def test_first_start_offers_two_ways_of_equal_weight_and_the_folder_below(librar
     assert first.guide.y() == first.elsewhere.y()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the focus is not where it should be in the whole suite; cause not found yet"
-)
 def test_first_start_begins_with_the_focus_on_the_offer_and_tab_goes_to_the_other(qtbot, library):
     first = library.body.first
     assert first.guide.begin.hasFocus()
@@ -210,9 +207,6 @@ def test_question_takes_the_place_of_what_was_typed_and_of_earlier_answers(qtbot
     assert compare.composer.box.hasFocus()
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the focus is not where it should be in the whole suite; cause not found yet"
-)
 def test_while_it_is_made_the_card_shows_how_far_it_is_with_the_focus_on_cancel(qtbot, library, monkeypatch):
     offer = library.body.first.guide
     height = offer.height()
@@ -227,9 +221,6 @@ def test_while_it_is_made_the_card_shows_how_far_it_is_with_the_focus_on_cancel(
     await_compare(qtbot, library)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the focus is not where it should be in the whole suite; cause not found yet"
-)
 def test_first_start_stays_while_the_parts_of_the_guide_appear(qtbot, library, monkeypatch):
     go_on = begin_making(qtbot, library, monkeypatch)
     library.rescan()
@@ -320,9 +311,6 @@ def test_progress_of_the_trial_is_one_bar_that_never_runs_backwards(qtbot, libra
     assert last_of["Making Q8_0"] <= 2 / 3 < last_of["Making Q4_0"]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the focus is not where it should be in the whole suite; cause not found yet"
-)
 def test_disk_full_while_making_shows_why_on_the_card_and_trying_again_works(qtbot, library, monkeypatch):
     def full(*arguments: object) -> None:
         raise DiskFull("The disk ran full.", "Free some space, then try again.", ("last words",))

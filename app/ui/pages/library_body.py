@@ -36,7 +36,6 @@ class Body(QStackedWidget):
         self._patience.setSingleShot(True)
         self._patience.setInterval(SHORT_LOOK_MS)
         self._patience.timeout.connect(self._look_takes_long)
-        self.setFocusProxy(models)
 
     @property
     def is_first_start(self) -> bool:
@@ -59,14 +58,15 @@ class Body(QStackedWidget):
 
     def show_unknown(self) -> None:
         """Nothing was found so far, and the first look is not over."""
-        self._show(self._blank if self._patience.isActive() else self._looking, self._list)
+        self._show(self._blank if self._patience.isActive() else self._looking)
 
     def _look_takes_long(self) -> None:
         if self.currentWidget() is self._blank:
-            self._show(self._looking, self._list)
+            self._show(self._looking)
 
-    def _show(self, state: QWidget, focused: QWidget) -> None:
-        """`focused` has the keyboard's focus from now on if what was shown before had it."""
+    def _show(self, state: QWidget, focused: QWidget | None = None) -> None:
+        """`focused` has the keyboard's focus from now on if what was shown before had it; without one, the body
+        itself: a hidden widget cannot have it, and it would go to the rail and stay there."""
         if state is self.currentWidget():
             return
         holder = self.window().focusWidget()
@@ -74,4 +74,4 @@ class Body(QStackedWidget):
         self.setFocusProxy(focused)
         self.setCurrentWidget(state)
         if had_focus and self.isVisible():
-            focused.setFocus()
+            (focused or self).setFocus()

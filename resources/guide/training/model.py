@@ -21,7 +21,7 @@ class Geometry:
     vocabulary: int
     hidden: int = 512
     feed_forward: int = 1024
-    layers: int = 4
+    layers: int = 3
     heads: int = 8
     kv_heads: int = 4
     context: int = 1024

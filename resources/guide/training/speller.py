@@ -22,11 +22,16 @@ class Speller:
         self._tokenizer = tokenizer
         self._end = tokenizer.eos_id()
         self._begin = tokenizer.bos_id()
+        self.unknown = tokenizer.unk_id()
+
+    def spelled(self, content: str) -> list[int]:
+        """One message without its marker, with its end."""
+        return [*self._tokenizer.encode(content), self._end]
 
     def tokens(self, messages: Sequence[Message]) -> Tokens:
         ids, weights = [self._begin], [0.0]
         for role, content in messages:
-            spelled = [*self._tokenizer.encode(content), self._end]
+            spelled = self.spelled(content)
             weight = {"system": 0.0, "user": QUESTION_WEIGHT, "assistant": 1.0}[role]
             ids += [self._tokenizer.piece_to_id(marker(role)), *spelled]
             weights += [0.0, *[weight] * len(spelled)]

@@ -79,7 +79,7 @@ def test_nothing_held_back_is_trained_on(tmp_path_factory: pytest.TempPathFactor
     held_back = all_held_back(topics, refusals)
 
     questions, sums = set(), set()
-    for ids, weights in Trainset(topics, refusals, Speller(tokenizer)).epoch(3, whole=False):
+    for ids, weights in Trainset(topics, refusals, Speller(tokenizer)).epoch(3):
         assert len(ids) == len(weights)
         starts = [i for i, token in enumerate(ids) if token == user]
         questions |= {plain(tokenizer.decode(ids[i + 1 : ids.index(end, i)])) for i in starts}

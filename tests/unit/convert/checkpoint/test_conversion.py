@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -594,18 +594,6 @@ def test_file_that_cannot_fit_is_refused_with_both_numbers(
         shutil, "disk_usage", lambda path: SimpleNamespace(total=10**9, used=0, free=1_000_000)
     )
     refused(folder, DiskFull, "BF16 of this model takes about 2.82 MB", "1.00 MB free")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
-    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can make a small disk")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_disk_that_fills_on_the_way_leaves_nothing_half_written(folder: Path, small_disk: Path) -> None:
