@@ -71,7 +71,7 @@ class Body(QStackedWidget):
             return
         holder = self.window().focusWidget()
         had_focus = holder is None or holder is self or self.isAncestorOf(holder)
-        self.setFocusProxy(focused)
+        self.setFocusProxy(focused)  # type: ignore[arg-type]  # Qt takes none, its annotation does not
         self.setCurrentWidget(state)
         if had_focus and self.isVisible():
             (focused or self).setFocus()

@@ -87,7 +87,7 @@ class Trainset:
         if not dialogue.by_heart:
             return ids, weights
         begin = weights.index(1.0)
-        for i in range(begin):
+        for i in range(begin - 2):  # what follows is the question's end and the marker of the answer
             if weights[i] > 0.0 and self._rng.random() < HIDDEN:
                 ids[i], weights[i] = self._speller.unknown, 0.0
         if self._rng.random() < WHOLE_ANSWERS:

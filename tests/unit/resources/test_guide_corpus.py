@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import resources
-from resources.guide.topics import has_facts, plain, read_refusals, read_topics
+from resources.guide.topics import all_held_back, has_facts, plain, read_refusals, read_topics
 
 CORPUS = Path(resources.__file__).parent / "guide" / "corpus"
 FILES = ("nibble", "quantization", "running", "talk")
@@ -36,10 +36,25 @@ def test_ids_are_unique(items: list[dict[str, Any]]) -> None:
 
 def test_no_phrasing_asks_for_two_answers(items: list[dict[str, Any]]) -> None:
     answers: dict[str, str] = {}
-    questions = [(phrasing, item["answer"]) for item in items for phrasing in item["phrasings"]]
-    questions += [(question, "refusal") for question in read("refusals")["questions"]]
+    more = read("more")
+    questions = [
+        (phrasing, item["answer"])
+        for item in items
+        for phrasing in (*item["phrasings"], *more["topics"].get(item["id"], ()))
+    ]
+    questions += [(question, "refusal") for question in (*read("refusals")["questions"], *more["refusals"])]
     doubled = [text for text, answer in questions if answers.setdefault(plain(text), answer) != answer]
     assert doubled == []
+
+
+def test_more_phrasings_belong_to_topics_and_none_of_them_is_held_back(items: list[dict[str, Any]]) -> None:
+    more = read("more")
+    assert more["topics"].keys() <= {item["id"] for item in items}
+    topics, refusals = read_topics(), read_refusals()
+    held_back = all_held_back(topics, refusals)
+    added = [text for texts in (*more["topics"].values(), more["refusals"]) for text in texts]
+    assert [text for text in added if plain(text) in held_back] == []
+    assert len(set(map(plain, added))) == len(added) == sum(len(kind.more) for kind in (*topics, refusals))
 
 
 def test_every_key_fact_stands_in_its_answer(items: list[dict[str, Any]]) -> None:
