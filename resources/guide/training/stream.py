@@ -21,8 +21,8 @@ SYSTEM_PROMPTS = (
     "You are a friendly assistant who knows about quantized language models.",
 )
 
-SUMS, PROBLEMS = 4000, 1200  # of each epoch
-WHOLE_ANSWERS = 0.15
+SUMS, PROBLEMS = 8000, 2000  # of each epoch
+WHOLE_ANSWERS = 0.12
 AFTER_THE_DIFFERENCE = 4  # tokens of an answer that is cut
 HIDDEN = 0.05  # of the tokens of a question
 

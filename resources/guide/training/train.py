@@ -36,7 +36,7 @@ RESUME = "resume.pt"
 class Recipe:
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
 
-    epochs: int = 16
+    epochs: int = 10
     tokens_per_batch: int = 2048
     learning_rate: float = 2e-3
     warm_up_steps: int = 300
@@ -44,8 +44,8 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.98)
     gradient_norm: float = 1.0
     dropout: float = 0.05
-    watch_every: int = 2  # epochs
-    patience: int = 3  # watches without a better one
+    watch_every: int = 1  # epochs
+    patience: int = 4  # watches without a better one
     seed: int = 20261125
 
 
@@ -65,8 +65,7 @@ def train(target: Path, recipe: Recipe, geometry: Geometry) -> None:
     while run.epoch < recipe.epochs and run.worse < recipe.patience:
         began = time.monotonic()
         loss = run.train_epoch()
-        due = run.epoch % recipe.watch_every == 0 or run.epoch == recipe.epochs
-        watched = run.watch(watchlist) if due else None
+        watched = run.watch(watchlist)
         run.record(loss, watched, (time.monotonic() - began) / 60)
 
 
@@ -107,10 +106,10 @@ class Run:
             self.worse += 1
         return watched
 
-    def record(self, loss: float, watched: Watched | None, minutes: float) -> None:
+    def record(self, loss: float, watched: Watched, minutes: float) -> None:
         """A line of the loss curve, and all that is needed to go on from here."""
         self._minutes += minutes
-        seen = [f"{value:.4f}" for value in asdict(watched).values()] if watched else []
+        seen = [f"{value:.4f}" for value in asdict(watched).values()]
         line = [str(self.epoch), str(self._steps), f"{self._minutes:.1f}", f"{loss:.4f}", *seen]
         print(*line, flush=True)
         self._course.append(line)
