@@ -41,8 +41,16 @@ class Sum:
     def part(self) -> Part:
         if min(self.a, self.b) < 10 or self.a % 10 == 0 or self.b % 10 == 0:
             return "trained"  # may be a step of another sum
+        return self._drawn("")
+
+    @property
+    def part_in_problems(self) -> Part:
+        """In word problems the small ones are held back as well: as a step they are met, told as a story not."""
+        return self._drawn("problem ") if self.part == "trained" else self.part
+
+    def _drawn(self, where: str) -> Part:
         a, b = sorted((self.a, self.b))
-        drawn = digest(f"{a} {self.operation} {b}") % 20
+        drawn = digest(f"{where}{a} {self.operation} {b}") % 20
         return "examined" if drawn == 0 else "watched" if drawn == 1 else "trained"
 
     @property
@@ -66,30 +74,29 @@ class Exercise:
     result: int
 
 
-def draw_sum(
-    rng: random.Random, *, part: Part, smallest: int = 0, largest: int = LARGEST, negative: float = 0.1
-) -> Sum:
+def draw_sum(rng: random.Random, *, smallest: int = 0, largest: int = LARGEST, negative: float = 0.1) -> Sum:
     """Numbers from `smallest` to `largest`; a difference is below zero `negative` of the time."""
-    while True:
-        operation: Operation = rng.choice(("+", "-"))
-        a, b = rng.randint(smallest, largest), rng.randint(smallest, largest)
-        if operation == "-" and (a < b) != (rng.random() < negative):
-            a, b = b, a
-        drawn = Sum(operation, a, b)
-        if drawn.part == part:
-            return drawn
+    operation: Operation = rng.choice(("+", "-"))
+    a, b = rng.randint(smallest, largest), rng.randint(smallest, largest)
+    if operation == "-" and (a < b) != (rng.random() < negative):
+        a, b = b, a
+    return Sum(operation, a, b)
 
 
 def sum_exercise(rng: random.Random, *, part: Part, smallest: int = 0) -> Exercise:
     """A sum of numbers from `smallest` to 99."""
-    sum_ = draw_sum(rng, part=part, smallest=smallest)
+    while (sum_ := draw_sum(rng, smallest=smallest)).part != part:
+        pass
     wording = rng.choice(WORDINGS[sum_.operation].sums)
     return Exercise(wording.format(a=sum_.a, b=sum_.b), f"{sum_.worked}.", sum_.result)
 
 
 def word_problem(rng: random.Random, *, part: Part) -> Exercise:
     """A one-step problem with numbers from 2 to 30."""
-    sum_ = draw_sum(rng, part=part, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
+    while (
+        sum_ := draw_sum(rng, smallest=2, largest=LARGEST_IN_PROBLEMS, negative=0)
+    ).part_in_problems != part:
+        pass
     question, says = rng.choice(WORDINGS[sum_.operation].problems)
     name, other = rng.sample(NAMES, 2)
     words = {"name": name, "other": other, "things": rng.choice(THINGS)}

@@ -90,9 +90,9 @@ def read_refusals() -> Refusals:
 
 
 def all_held_back(topics: Iterable[Topic], refusals: Refusals) -> set[str]:
-    """Every question never trained on, `plain`."""
+    """Every question never trained on, `bare`."""
     questions = [question for topic in topics for question in topic.split.held_back]
-    return {plain(question) for question in [*questions, *refusals.split.held_back]}
+    return {bare(question) for question in [*questions, *refusals.split.held_back]}
 
 
 def has_facts(answer: str, facts: Facts) -> bool:
@@ -103,6 +103,11 @@ def has_facts(answer: str, facts: Facts) -> bool:
 def plain(text: str) -> str:
     """Questions that differ only in case and punctuation are the same question."""
     return re.sub(r"[^a-z0-9+_.:/-]+", " ", text.lower()).strip(" .?!")
+
+
+def bare(text: str) -> str:
+    """Letters and digits alone: `Q4_K_M?` and `q4 k m` are too alike for one to be held back and one trained on."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:

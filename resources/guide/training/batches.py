@@ -18,6 +18,9 @@ class Batch:
     tokens: Tensor
     weights: Tensor
 
+    def on(self, device: torch.device) -> Batch:
+        return Batch(self.tokens.to(device), self.weights.to(device))
+
 
 def batches(dialogues: list[Tokens], tokens_per_batch: int, rng: random.Random) -> list[Batch]:
     """Dialogues of like length together, so that little is padded; batches in random order."""

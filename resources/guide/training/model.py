@@ -102,11 +102,15 @@ class Llama(nn.Module):
         self.lm_head = nn.Linear(geometry.hidden, geometry.vocabulary, bias=False)
         self._initialize()
 
+    @property
+    def device(self) -> torch.device:
+        return self.lm_head.weight.device
+
     def forward(self, tokens: Tensor, dropout: float = 0.0) -> Tensor:
         """Logits [batch, length, vocabulary] of `tokens` [batch, length]."""
         x = self.model.embed_tokens(tokens)
-        rotation = rotations(self.geometry, tokens.shape[1])
-        mask = torch.full((tokens.shape[1], tokens.shape[1]), -torch.inf).triu(1)
+        rotation = rotations(self.geometry, tokens.shape[1], tokens.device)
+        mask = torch.full((tokens.shape[1], tokens.shape[1]), -torch.inf, device=tokens.device).triu(1)
         for layer in self.model.layers:
             x = layer(x, rotation, mask, dropout)
         return self.lm_head(self.model.norm(x))
@@ -124,15 +128,15 @@ def dropped(x: Tensor, share: float) -> Tensor:
     """Dropout with one mask for all positions of a sequence (Gal and Ghahramani 2016): few draws."""
     if share == 0.0:
         return x
-    kept = torch.rand(x.shape[0], 1, x.shape[2]) >= share
+    kept = torch.rand(x.shape[0], 1, x.shape[2], device=x.device) >= share
     return x * (kept / (1 - share)).to(x.dtype)
 
 
-def rotations(geometry: Geometry, length: int) -> tuple[Tensor, Tensor]:
+def rotations(geometry: Geometry, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Cosines and sines [length, head length] of the rotary positions."""
-    half = torch.arange(0, geometry.head_length, 2, dtype=torch.float32)
+    half = torch.arange(0, geometry.head_length, 2, dtype=torch.float32, device=device)
     frequencies = geometry.rope_theta ** (-half / geometry.head_length)
-    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 

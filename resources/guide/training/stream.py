@@ -11,7 +11,7 @@ from resources.guide.arithmetic import Exercise, sum_exercise, word_problem
 from resources.guide.dialogue import Message
 from resources.guide.topics import Refusals, Topic, all_held_back
 from resources.guide.training.speller import Speller, Tokens
-from resources.guide.training.wording import retyped, reworded
+from resources.guide.training.wording import is_held_back, retyped, reworded
 
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
@@ -22,7 +22,7 @@ SYSTEM_PROMPTS = (
 )
 
 SUMS, PROBLEMS = 8000, 2000  # of each epoch
-WHOLE_ANSWERS = 0.12
+WHOLE_ANSWERS = 0.1
 AFTER_THE_DIFFERENCE = 4  # tokens of an answer that is cut
 HIDDEN = 0.05  # of the tokens of a question
 
@@ -40,10 +40,12 @@ class Trainset:
 
     def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller) -> None:
         self._rng = random.Random()
-        self._questions = [(question, topic.answer) for topic in topics for question in topic.split.trained]
-        self._refused = refusals.split.trained
-        self._refusals = refusals.answers
         self._held_back = all_held_back(topics, refusals)
+        self._questions = [
+            (question, topic.answer) for topic in topics for question in self._fair(topic.split.trained)
+        ]
+        self._refused = self._fair(refusals.split.trained)
+        self._refusals = refusals.answers
         self._speller = speller
         self._told_apart = told_apart(
             [speller.spelled(t.answer) for t in topics] + [speller.spelled(a) for a in refusals.answers]
@@ -58,6 +60,10 @@ class Trainset:
         exchanges += [self._exercised(word_problem(rng, part="trained")) for _ in range(PROBLEMS)]
         rng.shuffle(exchanges)
         return [self._spelled(dialogue) for dialogue in self._conversations(exchanges)]
+
+    def _fair(self, questions: Iterable[str]) -> list[str]:
+        """Those that are not too alike to a held-back one, perhaps of another topic."""
+        return [question for question in questions if not is_held_back(question, self._held_back)]
 
     def _asked(self, question: str, answer: str) -> Dialogue:
         wording = reworded(question, self._rng, self._held_back)

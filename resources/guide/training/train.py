@@ -36,7 +36,7 @@ RESUME = "resume.pt"
 class Recipe:
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
 
-    epochs: int = 10
+    epochs: int = 9
     tokens_per_batch: int = 2048
     learning_rate: float = 2e-3
     warm_up_steps: int = 300
@@ -49,7 +49,7 @@ class Recipe:
     seed: int = 20261125
 
 
-def train(target: Path, recipe: Recipe, geometry: Geometry) -> None:
+def train(target: Path, recipe: Recipe, geometry: Geometry, device: str) -> None:
     torch.manual_seed(recipe.seed)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = (
@@ -57,10 +57,11 @@ def train(target: Path, recipe: Recipe, geometry: Geometry) -> None:
     )
     target.mkdir(parents=True, exist_ok=True)
     topics, refusals = read_topics(), read_refusals()
+    require_same_run(target, f"{recipe} {geometry} {_digest_of_makers()}")
     train_tokenizer(topics, refusals, target / "tokenizer.model", recipe.seed)
     speller = Speller(sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model")))
     watchlist = Watchlist(topics, refusals, speller, recipe.seed)
-    run = Run(target, recipe, Llama(geometry), Trainset(topics, refusals, speller))
+    run = Run(target, recipe, Llama(geometry).to(device), Trainset(topics, refusals, speller))
     run.resume()
     while run.epoch < recipe.epochs and run.worse < recipe.patience:
         began = time.monotonic()
@@ -77,7 +78,6 @@ class Run:
         self._steps, self._best, self._minutes = 0, -1.0, 0.0
         self._course = [["epoch", "step", "minutes", "train_loss", *Watched.__dataclass_fields__]]
         self._target, self._recipe, self._model, self._trainset = target, recipe, model, trainset
-        self._identity = f"{recipe} {model.geometry} {_corpus_digest()}"
         self._optimizer = _optimizer(model, recipe)
         model.compile(dynamic=True)  # needs a C++ compiler; a third faster
 
@@ -116,7 +116,6 @@ class Run:
         with (self._target / "loss.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(self._course)
         state = {
-            "identity": self._identity,
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "numbers": (self.epoch, self.worse, self._steps, self._best, self._minutes),
@@ -130,10 +129,6 @@ class Run:
         if not (self._target / RESUME).exists():
             return
         state = torch.load(self._target / RESUME, weights_only=True)
-        if state["identity"] != self._identity:
-            raise SystemExit(
-                f"{self._target} holds a run with another corpus or recipe: choose another folder."
-            )
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.worse, self._steps, self._best, self._minutes = state["numbers"]
@@ -146,7 +141,8 @@ def _descend(
     """One step down the weighted loss, in nats per token; returns that loss."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
-    with torch.autocast("cpu", torch.bfloat16):
+    batch = batch.on(model.device)
+    with torch.autocast(model.device.type, torch.bfloat16):
         logits = model(batch.tokens[:, :-1], recipe.dropout)
     weights = batch.weights[:, 1:].flatten()
     losses = F.cross_entropy(logits.flatten(0, 1).float(), batch.tokens[:, 1:].flatten(), reduction="none")
@@ -175,12 +171,26 @@ def _learning_rate(step: int, done: float, recipe: Recipe) -> float:
     return cosine * min(1.0, (step + 1) / recipe.warm_up_steps)
 
 
-def _corpus_digest() -> str:
-    contents = [path.read_bytes() for path in sorted(FOLDER.glob("*.toml"))]
-    return hashlib.sha256(b"\0".join(contents)).hexdigest()
+def require_same_run(target: Path, identity: str) -> None:
+    """Leaves the folder of a run with another corpus, recipe or program as it is."""
+    mark = target / "run.txt"
+    if mark.exists() and mark.read_text() != identity:
+        raise SystemExit(
+            f"{target} holds a run with another corpus, recipe or program: choose another folder."
+        )
+    mark.write_text(identity)
+
+
+def _digest_of_makers() -> str:
+    """Changes with the corpus and with every line of what makes the guide."""
+    folder = FOLDER.parent
+    files = sorted([*folder.rglob("*.toml"), *folder.rglob("*.py")])
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path, metavar="OUT_DIR")
-    train(parser.parse_args().target, Recipe(), Geometry(VOCABULARY))
+    parser.add_argument("--device", default="cpu", help="as PyTorch calls it: cpu, cuda, mps (default: cpu)")
+    arguments = parser.parse_args()
+    train(arguments.target, Recipe(), Geometry(VOCABULARY), arguments.device)

@@ -72,7 +72,8 @@ class Watchlist:
 def to_the_letter(model: Llama, batch: Batch) -> tuple[Tensor, Tensor]:
     """For each dialogue [dialogues]: is every token of the answer the likeliest? And the losses of all
     those tokens [tokens], in nats."""
-    with torch.autocast("cpu", torch.bfloat16):
+    batch = batch.on(model.device)
+    with torch.autocast(model.device.type, torch.bfloat16):
         logits = model(batch.tokens[:, :-1]).float()
     expected = batch.tokens[:, 1:]
     answer = batch.weights[:, 1:] == 1.0

@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Set
 
-from resources.guide.topics import plain
+from resources.guide.topics import bare
 
 # Each line is one meaning; a wording is replaced by another of its line.
 SAME = (
@@ -64,17 +64,31 @@ CLOSINGS = (
 SMALL_WORDS = {"a", "an", "the", "do", "does", "is", "of", "to", "i", "my"}
 
 
+_OPENED = re.compile("(?:" + "|".join(re.escape(words.strip(" ,:")) for words in OPENINGS) + r")\b\W*")
+_CLOSED = re.compile(r"\W*\b(?:" + "|".join(re.escape(words.strip()) for words in CLOSINGS) + r")\W*$")
+
+
+def is_held_back(question: str, held_back: Set[str]) -> bool:
+    """Whether it is one of `held_back` (as `bare` has them), also with an opening before or a closing after it."""
+    text = question.lower()
+    opened = _OPENED.match(text)
+    starts = [0, opened.end()] if opened else [0]
+    closed = _CLOSED.search(text)
+    ends = [len(text), closed.start()] if closed else [len(text)]
+    return any(bare(text[start:end]) in held_back for start in starts for end in ends)
+
+
 def reworded(question: str, rng: random.Random, held_back: Set[str]) -> str:
     """`question` in another wording, case, punctuation or with slips of the finger; one in four as it is.
 
-    Never one of `held_back` (as `plain` has them), also not with something before or after it.
+    Never one that `is_held_back`, if `question` is none.
     """
     if rng.random() < 0.25:
         return question
     text = _same_meaning(question, rng) if rng.random() < 0.5 else question
     if rng.random() < 0.12:
         text = _fewer_words(text, rng)
-    if plain(text) in held_back:
+    if is_held_back(text, held_back):
         text = question
     if rng.random() < 0.12:
         text = rng.choice(OPENINGS) + text[:1].lower() + text[1:]
@@ -84,7 +98,7 @@ def reworded(question: str, rng: random.Random, held_back: Set[str]) -> str:
     if rng.random() < 0.2:
         text = _slip(text, rng)
     text = _case_and_end(text, rng)
-    return question if plain(text) in held_back else text
+    return question if is_held_back(text, held_back) else text
 
 
 def retyped(question: str, rng: random.Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 import resources
-from resources.guide.topics import all_held_back, has_facts, plain, read_refusals, read_topics
+from resources.guide.arithmetic import WORDINGS
+from resources.guide.topics import has_facts, plain, read_refusals, read_topics
 
 CORPUS = Path(resources.__file__).parent / "guide" / "corpus"
 FILES = ("nibble", "quantization", "running", "talk")
@@ -51,10 +53,21 @@ def test_more_phrasings_belong_to_topics_and_none_of_them_is_held_back(items: li
     more = read("more")
     assert more["topics"].keys() <= {item["id"] for item in items}
     topics, refusals = read_topics(), read_refusals()
-    held_back = all_held_back(topics, refusals)
+    held_back = {plain(text) for kind in (*topics, refusals) for text in kind.split.held_back}
     added = [text for texts in (*more["topics"].values(), more["refusals"]) for text in texts]
     assert [text for text in added if plain(text) in held_back] == []
     assert len(set(map(plain, added))) == len(added) == sum(len(kind.more) for kind in (*topics, refusals))
+
+
+def test_no_phrasing_is_a_sum_that_the_guide_can_do() -> None:
+    wordings = [wording.lower().rstrip("?.= ") for kind in WORDINGS.values() for wording in kind.sums]
+    number = r"\d\d?"
+    sums = re.compile(
+        "|".join(re.escape(text).replace(r"\{a\}", number).replace(r"\{b\}", number) for text in wordings)
+    )
+    topics = (*read_topics(), read_refusals())
+    questions = [question for topic in topics for question in (*topic.split.trained, *topic.split.held_back)]
+    assert [question for question in questions if sums.fullmatch(question.lower().rstrip("?.= "))] == []
 
 
 def test_every_key_fact_stands_in_its_answer(items: list[dict[str, Any]]) -> None:
