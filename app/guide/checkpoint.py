@@ -81,8 +81,8 @@ def _looks_whole(path: Path) -> bool:
             if not 0 < length <= _MOST_HEADER_BYTES:
                 return False
             header = json.loads(file.read(length))
-        ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
-        return path.stat().st_size == 8 + length + max(ends)
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        return bool(path.stat().st_size == 8 + length + max(ends))
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return False
 

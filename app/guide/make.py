@@ -39,7 +39,7 @@ def make_guide(
     for name in names:
         maker.bring_up_to_date(name)
     for name in maker.outdated():
-        # Nobody waits for these: one that is in use (Windows) or has no room is made at its own next use.
+        # Nobody asked for these: one that is in use (Windows) or has no room is made at its own next use.
         with suppress(EnvironmentFault):
             maker.bring_up_to_date(name)
     return [guide_file(data, name) for name in names]

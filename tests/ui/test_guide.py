@@ -92,6 +92,25 @@ def test_making_the_guide_for_a_chat_can_be_cancelled_in_the_head(qtbot, open_ni
     assert chat.state is chat.no_choice
 
 
+def test_cancelling_the_guide_of_a_new_chat_leaves_the_answer_in_another_one_alone(
+    qtbot, open_nibble, folder, monkeypatch
+):
+    write_tiny_model(folder.models / "endless.gguf", context=4096, layers=1, never_ends=True)
+    chat = chat_of(qtbot, open_nibble())
+    chat.send("Hello")
+    qtbot.waitUntil(lambda: bool(chat.answering.text), timeout=PATIENCE_MS)
+    answered = chat.answering.conversation
+    chat.new_chat()
+    with_no_end(monkeypatch, "app.convert.quantize")
+    chat.picker.guide_picked.emit()
+    chat.head.cancel_asked.emit()
+    assert not chat.guide.busy
+    qtbot.wait(300)
+    assert chat.answering.conversation == answered
+    chat.answering.stop()
+    settle(qtbot)
+
+
 def test_chat_takes_the_guide_by_itself_only_where_there_is_nothing_else(
     qtbot, open_nibble, folder, put_guide
 ):

@@ -17,6 +17,7 @@ from app.gguf.source import ByteSource
 
 _MAX_DIMENSIONS = 8
 _MAX_ELEMENTS = 1 << 56
+_MAX_BYTES = 1 << 63
 
 DTYPE_BITS = {
     "BOOL": 8,
@@ -107,7 +108,7 @@ def _tensor(file_name: str, name: str, entry: object, data_offset: int) -> Store
 
 def _are_counts(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(
-        isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value
+        isinstance(item, int) and not isinstance(item, bool) and 0 <= item < _MAX_BYTES for item in value
     )
 
 

@@ -15,6 +15,7 @@ from app.gguf.source import LocalFile
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _MOST_FILES = 1000
+_LONGEST_NAME = 255
 
 
 class Weights:
@@ -82,7 +83,7 @@ def _read_index(folder: CheckpointFolder) -> dict[str, list[str] | None]:
         raise damaged(INDEX, "it does not say where the weights are")
     placed: dict[str, list[str] | None] = {}
     for tensor, file_name in weight_map.items():
-        if not isinstance(file_name, str):
+        if not isinstance(file_name, str) or len(file_name) > _LONGEST_NAME or not file_name.isprintable():
             raise damaged(INDEX, f"it places {shorten(tensor)} in {shorten(file_name)}")
         if not file_name.endswith(".safetensors"):
             raise UnsupportedCheckpoint(

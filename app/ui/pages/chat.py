@@ -139,7 +139,7 @@ class ChatPage(ChatLayout):
     def _connect(self) -> None:
         self.list.chosen.connect(self.open_conversation)
         self.list.delete_asked.connect(self.delete_conversation)
-        self.head.cancel_asked.connect(self._stop)
+        self.head.cancel_asked.connect(lambda: self.guide.cancel() if self.guide.busy else self._stop())
         self.picker.picked.connect(self.choose_model)
         self.guide.ready.connect(self.choose_model)
         self.guide.ready.connect(self.known.look)
@@ -246,7 +246,7 @@ class ChatPage(ChatLayout):
         self.answering.stop()
 
     def _load_progressed(self, path: Path, progress: Progress) -> None:
-        if self.answering.conversation is None:
+        if self.answering.conversation is None and not self.guide.busy:
             self.head.show_loading(progress)
 
     def _load_failed(self, path: Path, fault: EnvironmentFault) -> None:

@@ -18,7 +18,8 @@ from app.ui.pages.chat_models import ChatHead, ModelPicker
 class GuideForChat(QObject):
     """Shows in the head how far it is; `ready` carries the file that was made for the chat that is open.
 
-    Who opens another chat must `cancel`: it is not for that one. `changed`: whether it is `busy`.
+    Who opens another chat must `cancel`: it is not for that one; so must who hears the head's Cancel while it is
+    `busy`. `changed`: whether it is.
     """
 
     ready = Signal(object)
@@ -35,7 +36,6 @@ class GuideForChat(QObject):
         self._maker.made.connect(self._tell)
         self._maker.failed.connect(notices.show_fault)
         self._maker.ended.connect(self.changed)
-        head.cancel_asked.connect(self.cancel)
         picker.picked.connect(self.cancel)  # another one was chosen meanwhile
         picker.guide_picked.connect(self.make)
 

@@ -64,6 +64,11 @@ def write_other_json(path: Path) -> None:
     path.write_bytes((13).to_bytes(8, "little") + b'{"a": "text"}')
 
 
+def write_endless_offsets(path: Path) -> None:
+    header = b'{"a": {"data_offsets": [0, 1e999]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+
+
 def test_whole_checkpoint_has_no_fault(checkpoint: Path) -> None:
     assert guide_fault(checkpoint) is None
     assert require_whole(checkpoint, control()) == identity(checkpoint)
@@ -87,7 +92,7 @@ def test_missing_file_is_a_fault_that_names_it(
 
 @pytest.mark.parametrize(
     "damage",
-    [cut, lengthen, claim_endless_header, write_no_json, write_other_json],
+    [cut, lengthen, claim_endless_header, write_no_json, write_other_json, write_endless_offsets],
     ids=lambda damage: damage.__name__,
 )
 def test_weights_of_another_size_than_their_header_says_are_a_fault(

@@ -15,17 +15,20 @@ MOST_LAYERS = 512
 """As llama.cpp has it (LLAMA_MAX_LAYERS)."""
 MOST_TOKENS = 1 << 20
 """Four times the largest vocabulary so far."""
-_MOST = 1 << 24
+_MOST_DIMENSIONS = 1 << 17
+_MOST_HEADS = 1 << 10
+_MOST_HEAD_LENGTH = 512
+"""Each several times the largest so far; together they bound what is in memory at once, a head of F32 rows."""
 
 
 def plan_llama(config: Config) -> ModelPlan:
     """Raises DamagedCheckpoint, and UnsupportedCheckpoint for a variant llama.cpp's "llama" does not compute."""
-    hidden = config.count("hidden_size", _MOST)
-    heads = config.count("num_attention_heads", _MOST)
-    kv_heads = config.count("num_key_value_heads", _MOST, default=heads)
+    hidden = config.count("hidden_size", _MOST_DIMENSIONS)
+    heads = config.count("num_attention_heads", _MOST_HEADS)
+    kv_heads = config.count("num_key_value_heads", _MOST_HEADS, default=heads)
     if not config.has("head_dim") and hidden % heads:
         raise damaged("config.json", f"{heads} heads cannot share {hidden} dimensions")
-    head_length = config.count("head_dim", _MOST, default=hidden // heads or None)
+    head_length = config.count("head_dim", _MOST_HEAD_LENGTH, default=hidden // heads or None)
     if heads % kv_heads or head_length % 2:
         raise damaged(
             "config.json", f"{heads} heads of {head_length} cannot share {kv_heads} key-value heads"
@@ -37,7 +40,7 @@ def plan_llama(config: Config) -> ModelPlan:
             "Choose another model.",
         )
     layers = config.count("num_hidden_layers", MOST_LAYERS)
-    feed_forward = config.count("intermediate_size", _MOST)
+    feed_forward = config.count("intermediate_size", _MOST_DIMENSIONS)
     vocabulary_size = config.count("vocab_size", MOST_TOKENS)
     metadata: dict[str, MetadataValue] = {
         "block_count": layers,

@@ -423,7 +423,16 @@ def test_missing_shard_is_refused_by_name(sharded: Path) -> None:
 
 @pytest.mark.parametrize(
     "index",
-    [{}, [], {"weight_map": {}}, {"weight_map": ["a"]}, {"weight_map": {"a": 7}}, {"weight_map": None}],
+    [
+        {},
+        [],
+        {"weight_map": {}},
+        {"weight_map": ["a"]},
+        {"weight_map": {"a": 7}},
+        {"weight_map": None},
+        {"weight_map": {"a": "x" * 5000 + ".safetensors"}},
+        {"weight_map": {"a": "x\x1b[2J.safetensors"}},
+    ],
 )
 def test_index_that_makes_no_sense_is_refused(sharded: Path, index: object) -> None:
     write_json(sharded / "model.safetensors.index.json", index)

@@ -114,6 +114,7 @@ def test_header_that_is_no_json_object_is_damaged(text: bytes) -> None:
         entry(offsets=[-32, 0]),
         entry(offsets=[0, 31]),
         entry(offsets=[HUGE - 32, HUGE]),
+        entry(offsets=[10**400, 10**400 + 32]),
     ],
     ids=str,
 )
