@@ -2,7 +2,7 @@
 
 A sum is answered in steps, tens, ones, both together, as a small model learns it from few examples
 (Lee et al. 2023, arXiv 2307.03381). One in ten of those that are no such step themselves is held back, half to
-watch and half for the exam: its numbers never meet in training, in neither order and in no wording.
+watch and half for the exam: its numbers never meet under that sign in training, in neither order and in no wording.
 """
 
 from __future__ import annotations

@@ -112,18 +112,22 @@ def main() -> None:
     evaluations: list[Evaluation] = []
     wrong: dict[str, list[tuple[str, str]]] = {}
     try:
+        for target in filter(None, (arguments.json, arguments.wrong)):
+            target.touch()  # better now than after minutes of questions
         with tempfile.TemporaryDirectory() as folder:
             for model in arguments.models:
                 gguf = _as_gguf(model, Path(folder)) if model.is_dir() else model
                 evaluations.append(evaluate(gguf, exam, wrong.setdefault(str(model), [])))
                 print(table(evaluations[-1:]).splitlines()[-1], flush=True)
-    except EnvironmentFault as fault:
+    except (EnvironmentFault, OSError) as fault:
         sys.exit(str(fault))  # to stderr, with exit code 1
     print(table(evaluations))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(e) for e in evaluations], indent=2) + "\n")
+        arguments.json.write_text(json.dumps([asdict(e) for e in evaluations], indent=2) + "\n", "utf-8")
     if arguments.wrong:
-        arguments.wrong.write_text("\n".join(_listed(model, answers) for model, answers in wrong.items()))
+        arguments.wrong.write_text(
+            "\n".join(_listed(model, answers) for model, answers in wrong.items()), "utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -46,9 +46,10 @@ def held_back_exam() -> Exam:
 
 
 def last_number(answer: str) -> int | None:
-    """`23 + 45 = 68.` -> 68; also below zero."""
-    numbers = re.findall(r"(?<![\d.])-?\d+", answer)
-    return int(numbers[-1]) if numbers else None
+    """`23 + 45 = 68.` -> 68; also below zero. None where the last one is no whole number written plainly."""
+    numbers = re.findall(r"-?\d[\d.,]*", answer)
+    last = numbers[-1].rstrip(".,") if numbers else ""
+    return int(last) if re.fullmatch(r"-?\d+", last) else None
 
 
 def _asked(question: str, facts: Facts) -> Question:

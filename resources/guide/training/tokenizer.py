@@ -48,7 +48,7 @@ def train_tokenizer(topics: list[Topic], refusals: Refusals, target: Path, seed:
 
 
 def _sentences(topics: list[Topic], refusals: Refusals, rng: random.Random) -> list[str]:
-    """Trained text only. Questions twice as people type them, answers as often as they are said."""
+    """Trained text only: topics twice as people type them, answers as often as they are said."""
     sentences = []
     held_back = all_held_back(topics, refusals)
     for topic in topics:

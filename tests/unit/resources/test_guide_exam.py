@@ -22,6 +22,8 @@ _SUM = re.compile(r"(\d+) ([+-]) (\d+) =")
         ("12 - 45 = -33.", -33),
         ("7 + 5 = 12, so Anna has 12 apples.", 12),
         ("I do not know that.", None),
+        ("23 + 45 = 68.5", None),
+        ("500 + 568 = 1,068", None),
         ("", None),
     ],
 )
