@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes
-from app.hardware import Accelerator, Machine, probe
+from app.hardware import Accelerator, Cpu, Machine, probe
 from app.runtime.client import start_worker
 from app.runtime.protocol import Describe, Described, Device
 
@@ -49,50 +51,20 @@ def _is_same(accelerator: Accelerator, device: Device) -> bool:
 
 
 def _document(machine: Machine, runtime: Described) -> dict[str, Any]:
-    return {
-        "cpu": {
-            "name": machine.cpu.name,
-            "physical_cores": machine.cpu.physical_cores,
-            "logical_cores": machine.cpu.logical_cores,
-            "features": list(machine.cpu.features),
-        },
-        "memory": {
-            "total_bytes": machine.memory.total_bytes,
-            "available_bytes": machine.memory.available_bytes,
-            "unified": machine.memory.unified,
-        },
-        "accelerators": [
-            {
-                "name": accelerator.name,
-                "backend": accelerator.backend,
-                "total_bytes": accelerator.total_bytes,
-                "free_bytes": accelerator.free_bytes,
-            }
-            for accelerator in machine.accelerators
-        ],
-        "runtime": {
-            "version": runtime.version,
-            "backends": list(runtime.backends),
-            "devices": [
-                {
-                    "name": device.name,
-                    "description": device.description,
-                    "backend": device.backend,
-                    "kind": device.kind,
-                    "total_bytes": device.total_bytes,
-                    "free_bytes": device.free_bytes,
-                }
-                for device in runtime.devices
-            ],
-        },
-        "notes": list(machine.notes),
-    }
+    """Also a profile of this machine, as `read_profile` takes it."""
+    document: dict[str, Any] = msgspec.to_builtins(machine)
+    told = msgspec.to_builtins(runtime)
+    return {**document, "runtime": {key: told[key] for key in ("version", "backends", "devices")}}
+
+
+def _kinds(cpu: Cpu) -> str:
+    return f"{cpu.performance_cores} fast, {cpu.efficiency_cores} frugal, " if cpu.performance_cores else ""
 
 
 def _text(machine: Machine, runtime: Described) -> str:
     memory, cpu = machine.memory, machine.cpu
     lines = [
-        f"Processor    {cpu.name}, {cpu.physical_cores} cores ({cpu.logical_cores} threads)",
+        f"Processor    {cpu.name}, {cpu.physical_cores} cores ({_kinds(cpu)}{cpu.logical_cores} threads)",
         f"             {' '.join(cpu.features)}",
         f"Memory       {format_bytes(memory.total_bytes)}, {format_bytes(memory.available_bytes)} free"
         + (" (unified: shared with the graphics)" if memory.unified else ""),

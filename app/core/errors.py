@@ -105,6 +105,10 @@ class DataFolderFault(EnvironmentFault):
     """Nibble's own data folder or database cannot be used."""
 
 
+class DamagedProfile(EnvironmentFault):
+    """A file that should describe a computer does not."""
+
+
 class GuideDamaged(EnvironmentFault):
     """The checkpoint of the built-in model is not as this Nibble brought it."""
 
@@ -131,6 +135,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         UnknownModel,
         WrongChoice,
         DataFolderFault,
+        DamagedProfile,
         GuideDamaged,
     )
 }

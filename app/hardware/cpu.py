@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from app.hardware.cores import CoreKinds, parse_perflevels, read_linux_core_kinds, read_windows_core_kinds
 from app.hardware.machine import Cpu
 
 # llama.cpp's name for an instruction set (as in its system_info line) by the names Linux and macOS have for it.
@@ -62,7 +63,16 @@ def read_cpu() -> tuple[Cpu, tuple[str, ...]]:
     if physical is None:
         notes.append("The system does not tell how many of the processor's cores are physical.")
     fallback = platform.machine() or "unknown"
-    return Cpu(name or f"{fallback} processor", physical or logical, logical, features), tuple(notes)
+    kinds = _core_kinds()
+    cpu = Cpu(
+        name or f"{fallback} processor",
+        physical or logical,
+        logical,
+        features,
+        kinds.performance if kinds else None,
+        kinds.efficiency if kinds else None,
+    )
+    return cpu, tuple(notes)
 
 
 def parse_cpuinfo(text: str) -> tuple[str, tuple[str, ...]]:
@@ -117,6 +127,14 @@ def _name_and_features() -> tuple[str, tuple[str, ...]]:
         return parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return "", ()
+
+
+def _core_kinds() -> CoreKinds | None:
+    if sys.platform == "darwin":
+        return parse_perflevels(_sysctl("hw.perflevel0.physicalcpu", "hw.perflevel1.physicalcpu"))
+    if sys.platform == "win32":
+        return read_windows_core_kinds()
+    return read_linux_core_kinds(Path("/"))
 
 
 def _sysctl(*names: str) -> str:

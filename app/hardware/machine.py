@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cpu:
-    """`features`: the instruction sets llama.cpp has code for, in its own names (`AVX2`, `NEON`)."""
+    """`features`: the instruction sets llama.cpp has code for, in its own names (`AVX2`, `NEON`).
+
+    `performance_cores`, `efficiency_cores`: the physical ones of each kind; None where all are alike or the
+    system does not tell.
+    """
 
     name: str
     physical_cores: int
     logical_cores: int
     features: tuple[str, ...] = ()
+    performance_cores: int | None = None
+    efficiency_cores: int | None = None
 
 
 @dataclass(frozen=True)
@@ -20,21 +26,28 @@ class Memory:
     """Main memory this process can have; a container's limit counts as the total.
 
     `available_bytes`: what can be had now without swapping. `unified`: the GPU uses the same memory.
+    `bandwidth_bytes_per_s`: how fast it can be read; None where nobody has measured or told it.
     """
 
     total_bytes: int
     available_bytes: int
     unified: bool = False
+    bandwidth_bytes_per_s: int | None = None
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A device besides the processor that models can run on. `backend`: `CUDA`, `Metal`, `Vulkan`."""
+    """A device besides the processor that models can run on. `backend`: `CUDA`, `Metal`, `Vulkan`.
+
+    `integrated`: it works in main memory. `bandwidth_bytes_per_s`: of its memory; None where it is not known.
+    """
 
     name: str
     backend: str
     total_bytes: int
     free_bytes: int
+    integrated: bool = False
+    bandwidth_bytes_per_s: int | None = None
 
 
 @dataclass(frozen=True)

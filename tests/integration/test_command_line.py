@@ -17,6 +17,7 @@ import pytest
 from app import __version__
 from app.convert import quantize
 from app.core.jobs import CancelToken, JobControl
+from app.hardware import probe, read_profile
 from tests.helpers.command_line import (
     COMMAND,
     KILLED,
@@ -74,6 +75,14 @@ def test_doctor_describes_the_machine_it_runs_on() -> None:
     assert document["memory"]["total_bytes"] <= psutil.virtual_memory().total
     assert 0 < document["memory"]["available_bytes"] <= document["memory"]["total_bytes"]
     assert document["runtime"]["backends"]
+
+
+def test_what_doctor_prints_is_a_profile_of_this_machine(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    profile.write_text(nibble("doctor", "--json").out)
+    machine = read_profile(profile)
+    assert machine.cpu == probe().cpu
+    assert machine.memory.total_bytes == probe().memory.total_bytes
 
 
 def test_inspect_tells_the_header_facts(tiny: Path) -> None:
