@@ -44,6 +44,12 @@ def guide_checkpoint() -> Path:
     return _root() / "guide" / "model"
 
 
+def catalogue() -> list[dict[str, Any]]:
+    """The models of the catalogue as its files have them (`app.recommend.catalogue` says what an entry holds)."""
+    names = sorted(path.name for path in (_root() / "catalogue").glob("*.toml"))
+    return [entry for name in names for entry in _toml(f"catalogue/{name}")["model"]]
+
+
 def _root() -> Path:
     return Path(str(files(__package__)))
 
