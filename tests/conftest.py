@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# Two workers that spin while they wait take each other's cores: tests with both took twice as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     # The offscreen screen is 800x800 unless told otherwise, too small for the window.
     screens = Path(__file__).with_name("helpers") / "screen.json"
