@@ -37,8 +37,8 @@ class Recipe:
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
 
     epochs: int = 9
-    tokens_per_batch: int = 2048
-    learning_rate: float = 2e-3
+    tokens_per_batch: int = 1024
+    learning_rate: float = 1e-3
     warm_up_steps: int = 300
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.98)
