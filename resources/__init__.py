@@ -50,6 +50,17 @@ def catalogue() -> list[dict[str, Any]]:
     return [entry for name in names for entry in _toml(f"catalogue/{name}")["model"]]
 
 
+def bandwidths() -> list[dict[str, Any]]:
+    """Memory bandwidths of accelerators and Apple chips (`app.hardware.bandwidth` reads them)."""
+    rows: list[dict[str, Any]] = _toml("hardware/bandwidth.toml")["device"]
+    return rows
+
+
+def published_quality() -> dict[str, list[dict[str, Any]]]:
+    """What llama.cpp has published about its quantizations (`app.recommend.quality` says what a row holds)."""
+    return _toml("quality/llamacpp.toml")
+
+
 def _root() -> Path:
     return Path(str(files(__package__)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.hardware.bandwidth import known_bandwidth
 from app.hardware.machine import Accelerator
 
 
@@ -38,7 +39,9 @@ def _read_cards(nvml: Any) -> tuple[tuple[Accelerator, ...], tuple[str, ...]]:
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
             memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-            cards.append(Accelerator(_name(nvml, handle), "CUDA", int(memory.total), int(memory.free)))
+            name, total = _name(nvml, handle), int(memory.total)
+            bandwidth = known_bandwidth(name, total)
+            cards.append(Accelerator(name, "CUDA", total, int(memory.free), bandwidth_bytes_per_s=bandwidth))
         except nvml.NVMLError as error:
             notes.append(f"NVIDIA graphics card {index + 1} does not answer: {error}.")
     return tuple(cards), tuple(notes)

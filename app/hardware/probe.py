@@ -17,4 +17,4 @@ def probe() -> Machine:
     cpu, cpu_notes = read_cpu()
     memory = read_memory()
     cards, card_notes = read_nvidia()
-    return Machine(cpu, memory, (*read_apple_gpu(memory), *cards), cpu_notes + card_notes)
+    return Machine(cpu, memory, (*read_apple_gpu(memory, cpu.name), *cards), cpu_notes + card_notes)

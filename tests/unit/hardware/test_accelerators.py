@@ -51,11 +51,13 @@ class FakeNvml:
 
 
 def test_cards_are_listed_with_their_memory():
-    nvml = FakeNvml([("NVIDIA GeForce RTX 4060", 8 * GIB, 7 * GIB), (b"Tesla P40", 24 * GIB, 24 * GIB)])
+    nvml = FakeNvml([("NVIDIA GeForce RTX 4060", 8 * GIB, 7 * GIB), (b"Some card", 24 * GIB, 24 * GIB)])
     cards, notes = read_nvidia(nvml)
     assert cards == (
-        Accelerator("NVIDIA GeForce RTX 4060", "CUDA", 8 * GIB, 7 * GIB),
-        Accelerator("Tesla P40", "CUDA", 24 * GIB, 24 * GIB),
+        Accelerator(
+            "NVIDIA GeForce RTX 4060", "CUDA", 8 * GIB, 7 * GIB, bandwidth_bytes_per_s=272_000_000_000
+        ),
+        Accelerator("Some card", "CUDA", 24 * GIB, 24 * GIB),
     )
     assert notes == ()
     assert not nvml.running
@@ -91,12 +93,12 @@ def test_one_lost_card_leaves_the_others_and_a_note():
 )
 def test_apple_gpu_may_use_its_share_of_memory(total_gib, sysctl, limit_bytes):
     memory = Memory(total_gib * GIB, 10 * GIB, unified=True)
-    gpu = describe_apple_gpu(memory, sysctl)
-    assert gpu == Accelerator("Apple GPU", "Metal", limit_bytes, 10 * GIB)
+    gpu = describe_apple_gpu(memory, sysctl, "Apple M2")
+    assert gpu == Accelerator("Apple GPU", "Metal", limit_bytes, 10 * GIB, True, 100_000_000_000)
 
 
 def test_a_computer_without_unified_memory_has_no_apple_gpu():
-    assert read_apple_gpu(Memory(8 * GIB, 4 * GIB, unified=False)) == ()
+    assert read_apple_gpu(Memory(8 * GIB, 4 * GIB, unified=False), "AMD Ryzen") == ()
 
 
 def test_probe_describes_this_computer():
