@@ -56,9 +56,10 @@ def bandwidths() -> list[dict[str, Any]]:
     return rows
 
 
-def published_quality() -> dict[str, list[dict[str, Any]]]:
+def published_quality() -> list[dict[str, Any]]:
     """What llama.cpp has published about its quantizations (`app.recommend.quality` says what a row holds)."""
-    return _toml("quality/llamacpp.toml")
+    rows: list[dict[str, Any]] = _toml("quality/llamacpp.toml")["measurement"]
+    return rows
 
 
 def _root() -> Path:

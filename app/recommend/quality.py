@@ -39,4 +39,4 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 def read_published_quality() -> tuple[Measurement, ...]:
     """All rows, in the order of the file."""
-    return msgspec.convert(resources.published_quality()["measurement"], tuple[Measurement, ...])
+    return msgspec.convert(resources.published_quality(), tuple[Measurement, ...])

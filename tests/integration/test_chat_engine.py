@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from app.core.jobs import Job, JobState, Progress
 from app.hardware import Memory
 from app.runtime import Sampling
 from tests.helpers.conversations import GREEDY, answer, last_message, new_conversation
+from tests.helpers.small_disk import mounted
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
 ENDLESS = Sampling(temperature=0)
@@ -241,13 +241,8 @@ def test_close_during_an_answer_ends_it_and_keeps_its_text(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can make a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", megabytes=2) as disk:
+        yield disk
 
 
 def test_disk_that_fills_during_an_answer_gives_a_fault_and_keeps_what_was_shown(

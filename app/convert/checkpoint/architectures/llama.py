@@ -18,7 +18,7 @@ MOST_TOKENS = 1 << 20
 _MOST_DIMENSIONS = 1 << 17
 _MOST_HEADS = 1 << 10
 _MOST_HEAD_LENGTH = 512
-"""Each several times the largest so far; together they bound what is in memory at once, a head of F32 rows."""
+"""Each at least twice the largest so far; together they bound what is in memory at once, a head of F32 rows."""
 
 
 def plan_llama(config: Config) -> ModelPlan:
