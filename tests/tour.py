@@ -402,7 +402,7 @@ def library_making(stage: Stage) -> None:
     library = stage.library
     library.making.start(stage.row(source.stem), "Q4_K_M")
     library.making.start(stage.row("tiny-f16"), "Q8_0")
-    stage.wait(lambda: not library.making.cards or library.making.cards[0].has_begun)
+    stage.wait(lambda: not library.making.cards or library.making.cards[0].lines.has_begun)
 
 
 @scene
