@@ -16,7 +16,15 @@ MOST_LAYERS = 512
 
 _MOST = 1 << 32
 
-_WINDOW_PERIODS = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "cohere2": 4, "gpt-oss": 2, "llama4": 4, "olmo2": 4}
+_WINDOW_PERIODS = {
+    "gemma2": 2,
+    "gemma3": 6,
+    "gemma3n": 5,
+    "cohere2": 4,
+    "gpt-oss": 2,
+    "llama4": 4,
+    "olmo2": 4,
+}
 """Every n-th layer sees the whole context, the others a window, where the header has no pattern."""
 
 _WINDOWS = {"gemma2": 4096, "llama4": 8192}

@@ -64,7 +64,12 @@ class Inputs:
 
     def value_rotation(self, layer: Layer) -> Tensor | None:
         lengths = {each.value_length for each in self._cached(layer)}
-        if self._geometry.latent or self._batch.kv_type == "f16" or len(lengths) != 1 or layer.value_length % 64:
+        if (
+            self._geometry.latent
+            or self._batch.kv_type == "f16"
+            or len(lengths) != 1
+            or layer.value_length % 64
+        ):
             return None
         return self._input("value rotation", 64 * 64 * F32, layer.windowed)
 

@@ -8,7 +8,9 @@ from app.memory.compute.weights import LayerWeights
 from app.memory.geometry import Geometry
 
 
-def recurrent_mix(graph: Graph, geometry: Geometry, weights: LayerWeights, normed: Tensor, rows: int) -> Tensor:
+def recurrent_mix(
+    graph: Graph, geometry: Geometry, weights: LayerWeights, normed: Tensor, rows: int
+) -> Tensor:
     """The layer's output for `normed`, [embedding, rows]."""
     wide = max(weights.rows("ssm_in"), 3 * geometry.embedding)
     projected = graph.result(wide * rows * F32, normed)

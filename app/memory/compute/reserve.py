@@ -10,6 +10,7 @@ from app.memory.compute.transformer import Transformer
 from app.memory.compute.weights import ShapedTensor, weights_of_layers
 from app.memory.geometry import Geometry
 
+
 def compute_bytes(geometry: Geometry, tensors: Iterable[ShapedTensor], batch: Batch) -> int:
     """Bytes that the results of one batch need on one device that computes all of it."""
     weights = weights_of_layers(tensors, len(geometry.layers))

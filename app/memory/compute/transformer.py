@@ -74,8 +74,12 @@ class Transformer:
         projected = self._projected("attn_q", weights, normed)
         query = self._heads("attn_q", layer, weights, projected, layer.heads * layer.key_length)
         if layer.has_cache:
-            value = self._heads("attn_v", layer, weights, self._projected("attn_v", weights, normed), layer.values)
-            key = self._heads("attn_k", layer, weights, self._projected("attn_k", weights, normed), layer.keys)
+            value = self._heads(
+                "attn_v", layer, weights, self._projected("attn_v", weights, normed), layer.values
+            )
+            key = self._heads(
+                "attn_k", layer, weights, self._projected("attn_k", weights, normed), layer.keys
+            )
             self._store(layer, key, value)
         attended = self._weighted_sum(layer, query)
         if weights.rows("attn_q") == 2 * layer.heads * layer.key_length:  # its other half is a gate
@@ -94,7 +98,9 @@ class Transformer:
         self._store(layer, key, value)
         return self._projected("attn_output", weights, self._weighted_sum(layer, query))
 
-    def _heads(self, name: str, layer: Layer, weights: LayerWeights, projected: Tensor, length: int) -> Tensor:
+    def _heads(
+        self, name: str, layer: Layer, weights: LayerWeights, projected: Tensor, length: int
+    ) -> Tensor:
         """Queries, keys or values by heads: normed where there is a norm, with their positions, and
         turned before the cache quantizes them."""
         graph = self.graph
@@ -119,7 +125,9 @@ class Transformer:
         latent = weights.length("attn_kv_a_norm")
         rotated = weights.rows("attn_kv_a_mqa") - latent
         if "attn_q_a" in weights:
-            query = self._projected("attn_q_b", weights, self._normed(self._projected("attn_q_a", weights, normed)))
+            query = self._projected(
+                "attn_q_b", weights, self._normed(self._projected("attn_q_a", weights, normed))
+            )
         else:
             query = self._projected("attn_q", weights, normed)
         query = graph.view(query)
@@ -187,7 +195,9 @@ class Transformer:
         else:
             up = self._projected(f"ffn_up{suffix}", weights, normed)
             # Twice as wide: gate and up in one matrix.
-            active = self._new(wide, up) if weights.rows(f"ffn_up{suffix}") > wide else self.graph.in_place(up)
+            active = (
+                self._new(wide, up) if weights.rows(f"ffn_up{suffix}") > wide else self.graph.in_place(up)
+            )
         return self._projected(f"ffn_down{suffix}", weights, active)
 
     def _experts(self, weights: LayerWeights, normed: Tensor) -> Tensor:
@@ -205,7 +215,9 @@ class Transformer:
             both = self._new(2 * wide * used, normed, chosen)
             active = self._new(wide * used, graph.view(both), graph.view(both))
         else:
-            gate = self._expert("ffn_gate_exps", weights, normed, chosen) if "ffn_gate_exps" in weights else None
+            gate = (
+                self._expert("ffn_gate_exps", weights, normed, chosen) if "ffn_gate_exps" in weights else None
+            )
             up = self._expert("ffn_up_exps", weights, normed, chosen)
             active = self._new(wide * used, gate, up) if gate else graph.in_place(up)
         down = self._expert("ffn_down_exps", weights, active, chosen)

@@ -1,0 +1,91 @@
+"""Dense models: every block attends and has one feed-forward part.
+
+As `load_arch_tensors` in `src/models/` of llama.cpp has them. Three of these architectures may hold
+experts in place of the one part (Mixtral is a llama).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.gguf.outline.attention import Attention
+from app.gguf.outline.dimensions import Dimensions
+from app.gguf.outline.parts import (
+    Tensors,
+    ends,
+    experts,
+    further_token,
+    gate_within_up,
+    gated,
+    in_block,
+    shared_expert,
+    whole,
+)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """`output` as in `ends`; `may_have_experts`: where the header counts some; `further_tokens`: the header
+    may count blocks that predict them; `long_rope`: factors for contexts beyond the trained length."""
+
+    attention: Attention
+    feed_forward: Callable[[int, int], Tensors] = gated
+    output: bool | None = None
+    may_have_experts: bool = False
+    further_tokens: bool = False
+    long_rope: bool = False
+
+    def __call__(self, model: Dimensions) -> Tensors:
+        if model.layers < model.blocks and not self.further_tokens:
+            raise model.none("blocks that predict further tokens are not known of it")
+        block = whole(self.attention.tensors(model), self._feed_forward(model))
+        further = further_token(model, own_embeddings=False)
+        return whole(
+            ends(model, output=self.output),
+            _long_rope(model) if self.long_rope else {},
+            *(in_block(number, block) for number in range(model.layers)),
+            *(in_block(number, block, further) for number in range(model.layers, model.blocks)),
+        )
+
+    def _feed_forward(self, model: Dimensions) -> Tensors:
+        if not self.may_have_experts or not model.count("expert_count"):
+            return self.feed_forward(model.width, model.feed_forward)
+        shared = model.count("expert_shared_feed_forward_length")
+        return whole(
+            experts(model.width, model.feed_forward, model.experts),
+            shared_expert(model.width, shared) if shared else {},
+        )
+
+
+def _long_rope(model: Dimensions) -> Tensors:
+    """Su et al. scaling ("longrope"): the header tells it by a context longer than the original one."""
+    context = model.number("context_length")
+    if context <= model.number("rope.scaling.original_context_length", context):
+        return {}
+    pairs = model.number("rope.dimension_count", model.key_length) // 2
+    return {"rope_factors_long.weight": (pairs,), "rope_factors_short.weight": (pairs,)}
+
+
+_FOUR_NORMS = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+_NORMS_AFTER = ("post_attention_norm", "post_ffw_norm")
+
+DENSE = {
+    "command-r": Dense(Attention(norms=("attn_norm",), square=True), output=False),
+    "cohere2": Dense(Attention(norms=("attn_norm",), square=True), output=False),
+    "exaone4": Dense(Attention(_NORMS_AFTER, head_norms="head", square=True), further_tokens=True),
+    "gemma2": Dense(Attention(_FOUR_NORMS), output=False),
+    "gemma3": Dense(Attention(_FOUR_NORMS, head_norms="head")),
+    "glm4": Dense(Attention(_FOUR_NORMS), gate_within_up, further_tokens=True),
+    "granite": Dense(Attention(), may_have_experts=True),
+    "llama": Dense(Attention(), may_have_experts=True),
+    "mistral3": Dense(Attention(), may_have_experts=True),
+    "olmo2": Dense(Attention(_NORMS_AFTER, head_norms="all", square=True), output=True),
+    "phi3": Dense(Attention(square=True, fused=True), gate_within_up, long_rope=True),
+    "qwen2": Dense(Attention(bias=True, square=True)),
+    "qwen3": Dense(Attention(head_norms="head")),
+    "qwen3vl": Dense(Attention(head_norms="head")),
+    "seed_oss": Dense(Attention(("attn_norm", "post_attention_norm"), bias=True)),
+    "smollm3": Dense(Attention()),
+}
+"""By the name under `general.architecture`."""
