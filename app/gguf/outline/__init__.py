@@ -1,11 +1,13 @@
 """Outline: the tensors that a model's GGUF file holds, told from its metadata alone.
 
-For models that are not on this disk: catalogue entries, or headers without their tensor list. May import
-`app.core`. Main entry: `outline`. One module per family of architectures, each with a table; a new
-architecture is one line in one of them.
+For models that are not on this disk, such as those of the catalogue. What llama.cpp's loader asks for is
+what is told (`src/models/` and the names in `src/llama-arch.cpp` of llama.cpp). May import `app.core`. Main
+entries: `outline`, and `loading_metadata` for a header that llama.cpp takes. One module per family of
+architectures, each with a table: a new architecture is one line in one of them.
 """
 
-from app.gguf.outline.outline import TensorShape, outline
+from app.gguf.outline.architectures import TensorShape, outline
 from app.gguf.outline.dimensions import NoOutline
+from app.gguf.outline.loading import loading_metadata
 
-__all__ = ["NoOutline", "TensorShape", "outline"]
+__all__ = ["NoOutline", "TensorShape", "loading_metadata", "outline"]

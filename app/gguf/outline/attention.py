@@ -17,13 +17,14 @@ class Attention:
     """One architecture's variant.
 
     `norms`: of the block's width, also those around its feed-forward part. `head_norms`: of queries and
-    keys, head by head or over all heads at once. `square`: the heads together are as long as the width.
-    `fused`: queries, keys and values in one tensor. `sinks`: a weight per head for attending to nothing.
-    `own_values`: values may have another length than keys.
+    keys, by the length of a head, of all heads at once, or one for each head. `square`: the heads together
+    are as long as the width. `fused`: queries, keys and values in one tensor. `gated`: the queries' tensor
+    has the gates of the output as well. `sinks`: a weight per head for attending to nothing. `own_values`:
+    values may have another length than keys.
     """
 
     norms: tuple[str, ...] = ("attn_norm", "ffn_norm")
-    head_norms: Literal["head", "all"] | None = None
+    head_norms: Literal["head", "all", "each"] | None = None
     bias: bool = False
     output_bias: bool = False
     square: bool = False
@@ -52,9 +53,13 @@ class Attention:
         tensors["attn_output.weight"] = (heads * value, width)
         if self.output_bias:
             tensors["attn_output.bias"] = (width,)
-        if self.head_norms:
-            lengths = (key, key) if self.head_norms == "head" else (queries, keys)
-            tensors |= {"attn_q_norm.weight": lengths[:1], "attn_k_norm.weight": lengths[1:]}
+        match self.head_norms:
+            case "head":
+                tensors |= {"attn_q_norm.weight": (key,), "attn_k_norm.weight": (key,)}
+            case "all":
+                tensors |= {"attn_q_norm.weight": (queries,), "attn_k_norm.weight": (keys,)}
+            case "each":
+                tensors |= {"attn_q_norm.weight": (key, heads), "attn_k_norm.weight": (key, kv_heads)}
         if self.sinks:
             tensors["attn_sinks.weight"] = (heads,)
         return tensors

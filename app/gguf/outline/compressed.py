@@ -14,8 +14,6 @@ _RATIOS = {0: 0, _INDEXED_RATIO: 2, 128: 1}
 
 
 def _deepseek4(model: Dimensions) -> Tensors:
-    if model.layers < model.blocks:
-        raise model.none("its blocks for further tokens come in files of their own")
     width, streams = model.width, model.number("hyper_connection.count")
     attention = _attention(model)
     ratios = _ratios(model)
@@ -50,7 +48,10 @@ def _ratios(model: Dimensions) -> tuple[int, ...]:
 def _attention(model: Dimensions) -> Tensors:
     width, heads, length = model.width, model.heads, model.key_length
     query_row = model.number("attention.q_lora_rank")
-    groups, group_row = model.number("attention.output_group_count"), model.number("attention.output_lora_rank")
+    groups, group_row = (
+        model.number("attention.output_group_count"),
+        model.number("attention.output_lora_rank"),
+    )
     return norms(width, ("attn_norm", "ffn_norm")) | {
         "attn_sinks.weight": (heads,),
         "attn_q_a.weight": (width, query_row),

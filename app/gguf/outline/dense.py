@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from app.gguf.outline.attention import Attention
 from app.gguf.outline.dimensions import Dimensions
@@ -26,19 +27,16 @@ from app.gguf.outline.parts import (
 
 @dataclass(frozen=True)
 class Dense:
-    """`output` as in `ends`; `may_have_experts`: where the header counts some; `further_tokens`: the header
-    may count blocks that predict them; `long_rope`: factors for contexts beyond the trained length."""
+    """`output` as in `ends`; `may_have_experts`: where the header counts some; `long_rope`: factors for
+    contexts beyond the trained length."""
 
     attention: Attention
     feed_forward: Callable[[int, int], Tensors] = gated
     output: bool | None = None
     may_have_experts: bool = False
-    further_tokens: bool = False
     long_rope: bool = False
 
     def __call__(self, model: Dimensions) -> Tensors:
-        if model.layers < model.blocks and not self.further_tokens:
-            raise model.none("blocks that predict further tokens are not known of it")
         block = whole(self.attention.tensors(model), self._feed_forward(model))
         further = further_token(model, own_embeddings=False)
         return whole(
@@ -59,7 +57,7 @@ class Dense:
 
 
 def _long_rope(model: Dimensions) -> Tensors:
-    """Su et al. scaling ("longrope"): the header tells it by a context longer than the original one."""
+    """LongRoPE (Ding et al. 2024), told by a context that is longer than the original one."""
     context = model.number("context_length")
     if context <= model.number("rope.scaling.original_context_length", context):
         return {}
@@ -69,14 +67,31 @@ def _long_rope(model: Dimensions) -> Tensors:
 
 _FOUR_NORMS = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
 _NORMS_AFTER = ("post_attention_norm", "post_ffw_norm")
+_GLM4_BIAS = {40: True, 61: False}
+"""By the number of layers."""
 
-DENSE = {
-    "command-r": Dense(Attention(norms=("attn_norm",), square=True), output=False),
-    "cohere2": Dense(Attention(norms=("attn_norm",), square=True), output=False),
-    "exaone4": Dense(Attention(_NORMS_AFTER, head_norms="head", square=True), further_tokens=True),
+
+def _command_r(model: Dimensions) -> Tensors:
+    """Each head has norms of its own from 64 layers on, as llama.cpp has it."""
+    head_norms: Literal["each"] | None = "each" if model.layers >= 64 else None
+    return Dense(Attention(("attn_norm",), head_norms=head_norms, square=True), output=False)(model)
+
+
+def _glm4(model: Dimensions) -> Tensors:
+    """Which sizes add to their queries, keys and values stands in no header: the 9B does, the 32B not."""
+    bias = _GLM4_BIAS.get(model.layers)
+    if bias is None:
+        raise model.none("it is not known whether this size has biases")
+    return Dense(Attention(_FOUR_NORMS, bias=bias), gate_within_up)(model)
+
+
+DENSE: dict[str, Callable[[Dimensions], Tensors]] = {
+    "cohere2": Dense(Attention(("attn_norm",), square=True), output=False),
+    "command-r": _command_r,
+    "exaone4": Dense(Attention(_NORMS_AFTER, head_norms="head", square=True)),
     "gemma2": Dense(Attention(_FOUR_NORMS), output=False),
     "gemma3": Dense(Attention(_FOUR_NORMS, head_norms="head")),
-    "glm4": Dense(Attention(_FOUR_NORMS), gate_within_up, further_tokens=True),
+    "glm4": _glm4,
     "granite": Dense(Attention(), may_have_experts=True),
     "llama": Dense(Attention(), may_have_experts=True),
     "mistral3": Dense(Attention(), may_have_experts=True),

@@ -40,12 +40,12 @@ class Dimensions:
 
     def number(self, key: str, default: int | None = None, most: int = _MOST) -> int:
         """One number above zero, the same for all blocks; `default` where the key is absent."""
-        numbers = set(self._sequence(key) if self._is_list(key) else (self._value(key, default),))
-        if len(numbers) > 1:
-            raise self.none(f"{key} differs between layers")
-        number = numbers.pop() if numbers else None
+        value = self._geometry.get(key)
+        if isinstance(value, list | tuple):
+            value = self._only_value(key)
+        number = default if value is None else value
         if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= most:
-            raise self.none(f"{key} is {number!r:.40}")
+            raise self.none(f"{key} is missing or no number from 1 to {most}")
         return number
 
     def count(self, key: str, most: int = _MOST) -> int:
@@ -58,7 +58,7 @@ class Dimensions:
         if not self._is_list(key):
             return (self.number(key),) * self.blocks
         if len(self._sequence(key)) != self.blocks:
-            raise self.none(f"{key} has {len(self._sequence(key))} values for {self.blocks} blocks")
+            raise self.none(f"{key} has not one value for each of {self.blocks} blocks")
         return self.at_least(key)
 
     def at_least(self, key: str) -> tuple[int, ...]:
@@ -98,7 +98,9 @@ class Dimensions:
 
     @property
     def experts(self) -> int:
-        return self.number("expert_count", most=MOST_EXPERTS)
+        count = self.number("expert_count", most=MOST_EXPERTS)
+        self.number("expert_used_count", most=count)
+        return count
 
     @property
     def expert_feed_forward(self) -> int:
@@ -110,9 +112,11 @@ class Dimensions:
     def none(self, reason: str) -> NoOutline:
         return NoOutline(self.architecture, reason)
 
-    def _value(self, key: str, default: int | None) -> object:
-        value = self._geometry.get(key)
-        return default if value is None else value
+    def _only_value(self, key: str) -> object:
+        values = self._sequence(key)
+        if not values or any(value != values[0] for value in values):
+            raise self.none(f"{key} differs between layers")
+        return values[0]
 
     def _is_list(self, key: str) -> bool:
         return isinstance(self._geometry.get(key), list | tuple)

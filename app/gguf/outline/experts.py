@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from app.gguf.outline.attention import Attention
 from app.gguf.outline.dimensions import Dimensions
-from app.gguf.outline.parts import Tensors, ends, experts, further_token, gated, in_block, shared_expert, whole
+from app.gguf.outline.parts import (
+    Tensors,
+    ends,
+    experts,
+    further_token,
+    gated,
+    in_block,
+    shared_expert,
+    whole,
+)
 
 FeedForward = Callable[[Dimensions, int], Tensors]
 """The feed-forward part of the block of that number."""
@@ -18,19 +27,15 @@ FeedForward = Callable[[Dimensions, int], Tensors]
 
 @dataclass(frozen=True)
 class MixtureOfExperts:
-    """`output` as in `ends`; `own_embeddings`: blocks that predict further tokens hold their own;
-    None where the architecture has no such blocks."""
+    """`output` as in `ends`."""
 
     attention: Attention
     feed_forward: FeedForward
     output: bool | None = None
-    own_embeddings: bool | None = None
 
     def __call__(self, model: Dimensions) -> Tensors:
-        if model.layers < model.blocks and self.own_embeddings is None:
-            raise model.none("blocks that predict further tokens are not known of it")
         attention = self.attention.tensors(model)
-        further = further_token(model, own_embeddings=bool(self.own_embeddings))
+        further = further_token(model, own_embeddings=True)
         return whole(
             ends(model, output=self.output),
             *(
@@ -43,6 +48,10 @@ class MixtureOfExperts:
                 for number in range(model.blocks)
             ),
         )
+
+
+_GLM4_HEAD_NORMS = {46: False, 92: True}
+"""By the number of layers."""
 
 
 def _routed(model: Dimensions, _number: int) -> Tensors:
@@ -77,7 +86,8 @@ def _after_dense_blocks(model: Dimensions, number: int) -> Tensors:
     )
 
 
-def _ernie(model: Dimensions, number: int) -> Tensors:
+def _after_dense_blocks_with_shared_length(model: Dimensions, number: int) -> Tensors:
+    """The same, where the header gives the length of the shared ones together."""
     if number < model.count("leading_dense_block_count"):
         return gated(model.width, model.feed_forward)
     shared = model.count("expert_shared_feed_forward_length")
@@ -114,20 +124,52 @@ def _indexed_after_dense_blocks(model: Dimensions, number: int) -> Tensors:
     }
 
 
-MIXTURES_OF_EXPERTS = {
-    "ernie4_5-moe": MixtureOfExperts(Attention(), _ernie),
+def _glm4(model: Dimensions) -> Tensors:
+    """Which sizes norm their queries and keys stands in no header: GLM-4.5 does, GLM-4.5-Air does not."""
+    normed = _GLM4_HEAD_NORMS.get(model.layers)
+    if normed is None:
+        raise model.none("it is not known whether this size norms its queries and keys")
+    attention = Attention(
+        ("attn_norm", "post_attention_norm"), bias=True, head_norms="head" if normed else None
+    )
+    return MixtureOfExperts(attention, _after_dense_blocks)(model)
+
+
+def _mimo2(model: Dimensions) -> Tensors:
+    """Windowed blocks have key-value heads of their own number, and sinks. The first block is dense, and
+    so are those that predict further tokens."""
+    windowed = model.flags("attention.sliding_window_pattern")
+    if windowed is None:
+        raise model.none("it is not told which layers are windowed")
+    kv_heads = model.numbers("attention.head_count_kv")
+    routed = experts(model.width, model.number("expert_feed_forward_length"), model.experts, bias=True)
+    dense = gated(model.width, model.feed_forward)
+    further = further_token(model, own_embeddings=False, norm="layer_output_norm")
+    return whole(
+        ends(model, output=True),
+        *(
+            in_block(
+                number,
+                Attention(sinks=windowed[number], own_values=True).tensors(model, kv_heads[number]),
+                routed if 0 < number < model.layers else dense,
+                further if number >= model.layers else {},
+            )
+            for number in range(model.blocks)
+        ),
+    )
+
+
+MIXTURES_OF_EXPERTS: dict[str, Callable[[Dimensions], Tensors]] = {
+    "ernie4_5-moe": MixtureOfExperts(Attention(), _after_dense_blocks_with_shared_length),
     "gpt-oss": MixtureOfExperts(
         Attention(("attn_norm", "post_attention_norm"), bias=True, output_bias=True, sinks=True),
         _routed_with_biases,
         output=True,
     ),
-    "glm4moe": MixtureOfExperts(
-        Attention(("attn_norm", "post_attention_norm"), bias=True),
-        _after_dense_blocks,
-        own_embeddings=True,
-    ),
+    "glm4moe": _glm4,
     "hunyuan-moe": MixtureOfExperts(Attention(head_norms="head"), _beside_a_shared_expert),
     "llama4": MixtureOfExperts(Attention(), _every_few_blocks),
+    "mimo2": _mimo2,
     "minimax-m2": MixtureOfExperts(Attention(head_norms="all"), _routed_with_correction, output=True),
     "minimax-m3": MixtureOfExperts(Attention(head_norms="head"), _indexed_after_dense_blocks, output=True),
     "qwen3moe": MixtureOfExperts(Attention(head_norms="head"), _routed),

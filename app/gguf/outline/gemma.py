@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.gguf.outline.attention import Attention
 from app.gguf.outline.dimensions import Dimensions
-from app.gguf.outline.parts import Tensors, ends, experts, gated, in_block, norms, whole
+from app.gguf.outline.parts import Tensors, ends, gated, in_block, norms, whole
 
 _FOUR_NORMS = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
 

@@ -49,9 +49,8 @@ def latent_attention(model: Dimensions) -> Tensors:
 
 
 def _deepseek2(model: Dimensions) -> Tensors:
+    """As V2 where the header says nothing of the router, as llama.cpp takes it."""
     attention = norms(model.width, _TWO_NORMS) | latent_attention(model)
-    if model.layers < model.blocks:
-        raise model.none("what its blocks for further tokens hold is not known here")
     corrected = model.count("expert_gating_func") == _SIGMOID
     return whole(
         ends(model),
@@ -66,7 +65,7 @@ def _sparse(model: Dimensions) -> Tensors:
     """With an indexer in each block, or in those that the header lists."""
     attention = norms(model.width, _TWO_NORMS) | latent_attention(model)
     indexed = model.flags("attention.indexer.types")
-    further = further_token(model, own_embeddings=True)
+    further = further_token(model, own_embeddings=model.architecture == "deepseek32")
     return whole(
         ends(model),
         *(

@@ -52,9 +52,7 @@ def _recurrent(model: Dimensions) -> tuple[bool, ...]:
     if listed is not None:
         return listed
     interval = model.number("full_attention_interval", _INTERVAL)
-    return tuple(
-        number < model.layers and (number + 1) % interval != 0 for number in range(model.blocks)
-    )
+    return tuple(number < model.layers and (number + 1) % interval != 0 for number in range(model.blocks))
 
 
 def _delta_rule(model: Dimensions) -> Tensors:
@@ -88,6 +86,7 @@ def _mixed(model: Dimensions) -> Tensors:
 def _kimi(model: Dimensions) -> Tensors:
     """Latent attention among delta-rule blocks, and scores for residuals across blocks."""
     width = model.width
+    model.number("attn_res.block_size")  # no size follows from it here, but llama.cpp insists on it
     attends = latent_attention(model) | {
         "attn_gate.weight": (width, model.heads * model.number("attention.value_length_mla"))
     }

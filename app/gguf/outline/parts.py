@@ -82,14 +82,16 @@ def shared_expert(width: int, length: int) -> Tensors:
     }
 
 
-def further_token(model: Dimensions, *, own_embeddings: bool) -> Tensors:
+def further_token(
+    model: Dimensions, *, own_embeddings: bool, norm: str = "nextn.shared_head_norm"
+) -> Tensors:
     """What a block adds that predicts a further token (NextN, multi-token prediction)."""
     width, row = model.width, (model.width, model.vocabulary)
     tensors: Tensors = {
         "nextn.eh_proj.weight": (2 * width, width),
         "nextn.enorm.weight": (width,),
         "nextn.hnorm.weight": (width,),
-        "nextn.shared_head_norm.weight": (width,),
+        f"{norm}.weight": (width,),
     }
     if own_embeddings:
         tensors |= {"nextn.embed_tokens.weight": row, "nextn.shared_head_head.weight": row}

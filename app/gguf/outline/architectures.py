@@ -1,4 +1,4 @@
-"""Finds the architecture's family and checks what comes out."""
+"""Finds the family of an architecture and checks what comes out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from app.gguf.outline.latent import LATENT
 from app.gguf.outline.linear_attention import LINEAR_ATTENTION
 from app.gguf.outline.parts import Tensors
 
-_MOST_TENSORS = 1 << 16
-_MOST_ELEMENTS = 1 << 50
-
 _FAMILIES: Mapping[str, Callable[[Dimensions], Tensors]] = {
     **DENSE,
     **GEMMA,
@@ -28,6 +25,24 @@ _FAMILIES: Mapping[str, Callable[[Dimensions], Tensors]] = {
     **HYBRID,
     **LINEAR_ATTENTION,
 }
+
+_PREDICT_FURTHER = frozenset(
+    {
+        "deepseek32",
+        "exaone4",
+        "glm-dsa",
+        "glm4moe",
+        "mimo2",
+        "nemotron_h_moe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+    }
+)
+"""Architectures whose last blocks may only predict further tokens (`nextn_predict_layers`)."""
+
+_MOST_ELEMENTS = 1 << 50
+"""Of one tensor; the largest real ones have 2^35."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +57,23 @@ class TensorShape:
         return prod(self.shape)
 
 
-def outline(architecture: str, geometry: Mapping[str, object], tied_embeddings: bool) -> tuple[TensorShape, ...]:
+def outline(
+    architecture: str, geometry: Mapping[str, object], tied_embeddings: bool
+) -> tuple[TensorShape, ...]:
+    """Every tensor that the GGUF file of a text model holds, at most some 25 000.
+
+    `geometry`: its metadata without the architecture's prefix, in lists or tuples where they go by layers.
+    Left out is `rope_freqs`, which no key announces (256 bytes, in Llama 3.1 and later). Raises NoOutline
+    for an architecture that is not known here, and where the geometry lacks or contradicts what its
+    tensors follow from.
+    """
     family = _FAMILIES.get(architecture)
     if family is None:
-        raise NoOutline(architecture, "Nibble does not know the architecture")
+        raise NoOutline(architecture, "the architecture is not known here")
     model = Dimensions(architecture, geometry, tied_embeddings)
+    if model.layers < model.blocks and architecture not in _PREDICT_FURTHER:
+        raise model.none("what its blocks for further tokens hold is not known here")
     tensors = family(model)
-    if len(tensors) > _MOST_TENSORS:
-        raise model.none(f"it would have {len(tensors)} tensors")
     for name, shape in tensors.items():
         if min(shape) < 1 or prod(shape) > _MOST_ELEMENTS:
             raise model.none(f"{name} would have the shape {shape}")
