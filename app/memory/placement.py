@@ -1,0 +1,92 @@
+"""Which part of a model goes to which device, as llama.cpp places it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from app.gguf import ModelFacts
+from app.gguf.header import TensorInfo
+
+PROCESSOR = 0
+"""The processor's index among a plan's devices; the accelerators follow."""
+
+_BLOCK = re.compile(r"blk\.(\d{1,4})\.")
+_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The device of each layer and of the output, by index; the token embedding stays on the processor.
+
+    `layer_count`: layers in the file, those that only predict further tokens included. `experts_on_processor`:
+    weights of experts stay in main memory whatever their layer's device.
+    """
+
+    layer_devices: tuple[int, ...]
+    output_device: int
+    device_count: int
+    experts_on_processor: bool = False
+
+    @property
+    def offloaded_layers(self) -> int:
+        return sum(device != PROCESSOR for device in self.layer_devices)
+
+    def device_of(self, tensor_name: str) -> int:
+        """Where the weights of that name are. What belongs to no layer goes with the output."""
+        if self.experts_on_processor and _EXPERTS.search(tensor_name):
+            return PROCESSOR
+        if block := _BLOCK.match(tensor_name):
+            layer = int(block[1])
+            return self.layer_devices[layer] if layer < len(self.layer_devices) else PROCESSOR
+        return self.output_device if tensor_name.startswith("output") else PROCESSOR
+
+
+def place(
+    layer_count: int, gpu_layers: int, free_bytes: Sequence[int], *, experts_on_processor: bool = False
+) -> Placement:
+    """Where llama.cpp puts `layer_count` layers when `gpu_layers` of them are offloaded, counting the
+    output as the last; below zero means all, and more than there are counts as all.
+
+    `free_bytes`: of each accelerator; several share the layers in proportion to it.
+    Source: `load_tensors` in llama.cpp's `src/llama-model.cpp`.
+    """
+    all_parts = layer_count + 1
+    offloaded = all_parts if gpu_layers < 0 else min(gpu_layers, all_parts)
+    if not free_bytes or not offloaded:
+        return Placement((PROCESSOR,) * layer_count, PROCESSOR, 1 + len(free_bytes), experts_on_processor)
+    total = sum(free_bytes) or len(free_bytes)
+    shares = [free / total for free in accumulate(free_bytes if sum(free_bytes) else [1] * len(free_bytes))]
+    first = all_parts - offloaded
+
+    def device(part: int) -> int:
+        if part < first:
+            return PROCESSOR
+        return 1 + min(bisect_right(shares, (part - first) / offloaded), len(free_bytes) - 1)
+
+    return Placement(
+        tuple(device(layer) for layer in range(layer_count)),
+        device(layer_count),
+        1 + len(free_bytes),
+        experts_on_processor,
+    )
+
+
+def weights_by_device(facts: ModelFacts, placement: Placement) -> list[int]:
+    """Bytes of weights on each device. A model without an output matrix of its own uses the token
+    embedding, of which an accelerator that computes the output gets a copy."""
+    sizes = [0] * placement.device_count
+    for tensor in facts.tensors:
+        sizes[placement.device_of(tensor.name)] += tensor.size_bytes
+    if placement.output_device != PROCESSOR and not _has(facts.tensors, "output.weight"):
+        sizes[placement.output_device] += sum(
+            tensor.size_bytes for tensor in facts.tensors if tensor.name == "token_embd.weight"
+        )
+    return sizes
+
+
+def _has(tensors: Iterable[TensorInfo], name: str) -> bool:
+    return any(tensor.name == name for tensor in tensors)

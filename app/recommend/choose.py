@@ -1,0 +1,157 @@
+"""Which quantization to take: the step that is recommended, and why, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.units import format_bytes
+from app.recommend.fit import Fit, Verdict
+from app.recommend.loss import ExpectedLoss
+from app.recommend.need import Need
+
+_WHOLE = (Verdict.FITS, Verdict.TIGHT)
+_ACCEPTABLE_DIVERGENCE = 0.12
+"""Above it the losses are clear, and somewhat slower is the better choice."""
+
+_AS_GOOD_DIVERGENCE = 0.004
+"""Below it nobody can tell, and smaller is better."""
+
+_SENSITIVE = {
+    "code": "code",
+    "math": "mathematics",
+    "multilingual": "languages other than English",
+}
+_SENSITIVE_DIVERGENCE = 0.03
+_FEW_BITS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One quantization of a model on one machine: a step of the staircase."""
+
+    quantization: str
+    file_bytes: int
+    bits_per_weight: float
+    need: Need
+    fit: Fit
+    loss: ExpectedLoss
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """`steps` from the most bits to the fewest, `best` the recommended one's index, `reason` why it is; `warning`
+    is empty where there is nothing to warn of."""
+
+    steps: tuple[Step, ...]
+    best: int
+    reason: str
+    warning: str
+
+    @property
+    def step(self) -> Step:
+        return self.steps[self.best]
+
+
+def recommend_step(
+    steps: Sequence[Step], context_length: int, parameters: int, uses: Sequence[str] = ()
+) -> Recommendation:
+    """The step to take among `steps` of one model, of which there is at least one.
+
+    The least loss among those that fit the accelerator whole, of equally good ones the smallest. What would lose
+    too much to fit is left for one that is partly, or all, in main memory.
+    """
+    ordered = tuple(sorted(steps, key=lambda step: -step.bits_per_weight))
+    best = min(range(len(ordered)), key=lambda index: _order(ordered[index]))
+    return Recommendation(
+        ordered,
+        best,
+        _reason(ordered, best, context_length),
+        _warning(ordered[best], parameters, uses),
+    )
+
+
+def _order(step: Step) -> tuple[int, float, int]:
+    """Smaller is better."""
+    verdict, divergence = step.fit.verdict, step.loss.kl_divergence
+    acceptable = divergence < _ACCEPTABLE_DIVERGENCE
+    if verdict is Verdict.TOO_BIG:
+        return 6, -step.fit.free_bytes, step.file_bytes
+    if verdict is Verdict.SLOW:
+        return 5, -step.fit.speed.middle, step.file_bytes
+    if verdict in _WHOLE and acceptable:
+        # Almost full is no worse than full, but what leaves room comes first.
+        rank = 0 if verdict is Verdict.FITS else 1
+        return rank, 0.0 if divergence < _AS_GOOD_DIVERGENCE else divergence, step.file_bytes
+    if acceptable:
+        # Not on the accelerator whole: every bit more costs speed, so as few as are still good.
+        return 2, -step.fit.speed.middle, step.file_bytes
+    return (3 if verdict in _WHOLE else 4), divergence, step.file_bytes
+
+
+def _reason(steps: Sequence[Step], best: int, context_length: int) -> str:
+    step = steps[best]
+    context = f"{context_length // 1024}k" if context_length >= 1024 else str(context_length)
+    sentences = [_sentence(step, context)]
+    better = next((other for other in reversed(steps[:best]) if _is_better(other, step)), None)
+    if better is not None:
+        sentences.append(_cost_of_more(better, step))
+    return " ".join(sentences)
+
+
+def _sentence(step: Step, context: str) -> str:
+    name, fit = step.quantization, step.fit
+    free = format_bytes(abs(fit.free_bytes))
+    match fit.verdict:
+        case Verdict.FITS | Verdict.TIGHT:
+            return f"{name} leaves {free} free at {context} context."
+        case Verdict.SPLIT:
+            layers = step.need.layers + 1
+            return f"{name} puts {fit.gpu_layers} of {layers} layers on the GPU, the rest in memory."
+        case Verdict.PROCESSOR:
+            return f"{name} runs on the processor and leaves {free} of memory free at {context} context."
+        case Verdict.SLOW:
+            return f"Even {name} writes only about {fit.speed.middle:.1f} tokens per second here."
+        case Verdict.TOO_BIG:
+            return f"Even {name} needs {free} more memory than is free."
+
+
+def _is_better(other: Step, step: Step) -> bool:
+    return other.loss.kl_divergence < step.loss.kl_divergence
+
+
+def _cost_of_more(better: Step, step: Step) -> str:
+    name, fit = better.quantization, better.fit
+    slower = step.fit.speed.middle / fit.speed.middle if fit.speed.middle else 0.0
+    match fit.verdict:
+        case Verdict.TOO_BIG:
+            return f"{name} would need {format_bytes(-fit.free_bytes)} more than is free."
+        case Verdict.TIGHT if step.fit.verdict is Verdict.FITS:
+            return f"{name} would leave only {format_bytes(fit.free_bytes)}."
+        case _ if step.fit.verdict in _WHOLE and fit.verdict not in _WHOLE:
+            pushed = better.need.layers + 1 - fit.gpu_layers
+            layers = f"{pushed} of {better.need.layers + 1} layers"
+            return f"{name} would push {layers} to the processor, about {slower:.1f} times slower."
+        case _ if slower > 1.05:
+            return f"{name} would be about {slower:.1f} times slower."
+        case _:
+            return f"{name} is {better.loss.words}, and larger."
+
+
+def _warning(step: Step, parameters: int, uses: Sequence[str]) -> str:
+    """Grows as models shrink: the same bits cost a small model more."""
+    divergence = step.loss.kl_divergence
+    if step.bits_per_weight < _FEW_BITS:
+        size = f"{parameters / 1e9:.0f} billion" if parameters >= 1e9 else f"{parameters / 1e6:.0f} million"
+        loss = f"{step.quantization} has fewer than four bits per weight: {step.loss.words} are expected"
+        if parameters < 4_000_000_000:
+            return f"{loss}, and a model of {size} parameters has little to lose. Prefer a smaller model."
+        if parameters < 15_000_000_000:
+            return (
+                f"{loss} for a model of {size} parameters. A smaller model with more bits may serve better."
+            )
+        return f"{loss}."
+    sensitive = [name for use, name in _SENSITIVE.items() if use in uses]
+    if sensitive and divergence >= _SENSITIVE_DIVERGENCE:
+        return f"Few bits cost {' and '.join(sensitive)} first: take more if they fit."
+    return ""

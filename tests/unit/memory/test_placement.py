@@ -1,0 +1,63 @@
+"""Where layers and the output go, as llama.cpp's log shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.memory.placement import PROCESSOR, place
+
+
+@pytest.mark.parametrize(
+    ("gpu_layers", "layers", "output"),
+    [
+        (0, [0, 0, 0, 0, 0, 0, 0, 0], 0),
+        (1, [0, 0, 0, 0, 0, 0, 0, 0], 1),
+        (4, [0, 0, 0, 0, 0, 1, 1, 1], 1),  # tried with an RPC device: layers 5 to 7 and the output
+        (8, [0, 1, 1, 1, 1, 1, 1, 1], 1),
+        (9, [1, 1, 1, 1, 1, 1, 1, 1], 1),
+        (-1, [1, 1, 1, 1, 1, 1, 1, 1], 1),
+        (1000, [1, 1, 1, 1, 1, 1, 1, 1], 1),
+    ],
+)
+def test_the_last_layers_are_offloaded_and_the_output_first_of_all(
+    gpu_layers: int, layers: list[int], output: int
+) -> None:
+    placement = place(8, gpu_layers, [1000])
+    assert list(placement.layer_devices) == layers
+    assert placement.output_device == output
+
+
+def test_without_an_accelerator_everything_stays() -> None:
+    placement = place(8, -1, [])
+    assert set(placement.layer_devices) == {PROCESSOR}
+    assert placement.output_device == PROCESSOR
+
+
+def test_two_cards_share_the_layers_by_what_is_free_on_each() -> None:
+    # 32 layers and the output, three quarters of them on the larger card.
+    placement = place(32, -1, [18_000, 6_000])
+    assert placement.layer_devices.count(1) == 25
+    assert placement.layer_devices.count(2) == 7
+    assert placement.output_device == 2
+
+
+def test_cards_that_say_nothing_share_evenly() -> None:
+    placement = place(31, -1, [0, 0])
+    assert placement.layer_devices.count(1) == 16
+    assert placement.layer_devices.count(2) == 15
+
+
+def test_experts_may_stay_in_main_memory_while_their_layers_go() -> None:
+    placement = place(4, -1, [1000], experts_on_processor=True)
+    assert placement.device_of("blk.2.attn_q.weight") == 1
+    assert placement.device_of("blk.2.ffn_gate_exps.weight") == PROCESSOR
+    assert placement.device_of("blk.2.ffn_gate_shexp.weight") == 1
+    assert placement.device_of("token_embd.weight") == PROCESSOR
+    assert placement.device_of("output.weight") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["blk.99999.attn_q.weight", "blk.77.attn_q.weight", "blk.x", "", "rope_freqs.weight"]
+)
+def test_names_of_no_layer_stay(name: str) -> None:
+    assert place(4, -1, [1000]).device_of(name) == PROCESSOR

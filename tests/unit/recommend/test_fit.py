@@ -1,0 +1,168 @@
+"""Verdicts and recommendations on hand-made sizes, where the arithmetic can be done in the head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.recommend.budget import Budget
+from app.recommend.choose import Step, recommend_step
+from app.recommend.fit import Fit, Verdict, fit
+from app.recommend.loss import expected_loss
+from app.recommend.need import Need
+
+GB = 1_000_000_000
+
+CARD = Budget(8 * GB, 24 * GB, 300e9, 60e9, is_shared=False)
+NO_CARD = Budget(0, 12 * GB, 200e9, 60e9, is_shared=False)
+MAC = Budget(11 * GB, 12 * GB, 120e9, 120e9, is_shared=True)
+
+
+def need(layer_gb: float, *, kv_gb: float = 0.5, output_gb: float = 0.5) -> Need:
+    """32 layers, an embedding as large as the output, and 0.25 GB of working space."""
+    layer = int(layer_gb * GB)
+    output = int(output_gb * GB)
+    return Need(
+        layers=32,
+        weights_bytes=32 * layer + 2 * output,
+        layer_bytes=layer,
+        output_bytes=output,
+        embedding_bytes=output,
+        kv_bytes=int(kv_gb * GB),
+        compute_bytes=GB // 4,
+        read_bytes=32 * layer + output,
+        is_guess=False,
+    )
+
+
+def test_all_that_fits_goes_to_the_card_with_its_cache() -> None:
+    placed = fit(need(0.125), CARD)
+    assert placed.verdict is Verdict.FITS
+    assert placed.gpu_layers == 33
+    # 32 x 0.125 + 0.5 output + 0.5 cache + 0.25 working space; the embedding stays in main memory
+    assert placed.accelerator_bytes == int(5.25 * GB)
+    assert placed.memory_bytes == GB // 2
+    assert placed.free_bytes == int(2.75 * GB)
+
+
+def test_what_leaves_hardly_anything_is_tight() -> None:
+    assert fit(need(0.206), CARD).verdict is Verdict.TIGHT
+
+
+def test_what_does_not_fit_is_split_by_whole_layers() -> None:
+    placed = fit(need(0.5, kv_gb=0.0), CARD)
+    assert placed.verdict is Verdict.SPLIT
+    # 8 - 0.25 - 0.5 GB leave room for 14 layers, and the output is one more.
+    assert placed.gpu_layers == 15
+    assert placed.memory_bytes == 18 * GB // 2 + GB // 2
+    assert placed.accelerator_bytes <= CARD.accelerator_bytes
+
+
+def test_a_split_never_takes_more_than_there_is() -> None:
+    for size in range(1, 200):
+        placed = fit(need(size / 100), CARD)
+        if placed.verdict is Verdict.TOO_BIG:
+            break
+        assert placed.accelerator_bytes <= CARD.accelerator_bytes
+        assert placed.memory_bytes <= CARD.memory_bytes
+    else:
+        pytest.fail("nothing was too big")
+
+
+def test_without_a_card_the_processor_has_it() -> None:
+    placed = fit(need(0.125), NO_CARD)
+    assert placed.verdict is Verdict.PROCESSOR
+    assert placed.gpu_layers == 0
+    assert placed.accelerator_bytes == 0
+    assert placed.memory_bytes == int(5.75 * GB)
+
+
+def test_slower_than_reading_is_slow() -> None:
+    assert fit(need(0.3), replace(NO_CARD, memory_bytes_per_s=20e9)).verdict is Verdict.SLOW
+
+
+def test_too_big_says_how_much_is_missing() -> None:
+    placed = fit(need(1.0), NO_CARD)
+    assert placed.verdict is Verdict.TOO_BIG
+    assert placed.free_bytes == 12 * GB - int(33.75 * GB)
+
+
+def test_unified_memory_is_not_counted_twice() -> None:
+    # 10.75 GB would go to the GPU and 2 GB of embedding beside it: more than the 12 GB there are.
+    assert fit(need(0.25, output_gb=2.0), MAC).verdict is not Verdict.FITS
+    assert fit(need(0.25, output_gb=0.5), MAC).verdict is Verdict.FITS
+
+
+def test_speed_is_what_is_read_over_how_fast_it_can_be() -> None:
+    placed = fit(need(0.125, kv_gb=0.0), CARD)
+    seconds = 4.5 * GB / (300e9 * 0.82) + 32 * 40e-6
+    assert placed.speed.middle == pytest.approx(1 / seconds)
+    assert placed.speed.low < placed.speed.middle < placed.speed.high
+
+
+def step(quantization: str, bits: float, placed: Fit, parameters: int = 8 * GB) -> Step:
+    return Step(
+        quantization,
+        int(parameters * bits / 8),
+        bits,
+        need(bits / 8 * parameters / 32 / GB),
+        placed,
+        expected_loss(quantization, bits, parameters),
+    )
+
+
+BITS = {"Q8_0": 8.5, "Q6_K": 6.57, "Q5_K_M": 5.7, "Q4_K_M": 4.9, "Q3_K_M": 4.0, "Q2_K": 3.17}
+
+
+def staircase(budget: Budget, parameters: int = 8 * GB) -> list[Step]:
+    return [
+        step(name, bits, fit(need(bits / 8 * parameters / 32 / GB), budget), parameters)
+        for name, bits in BITS.items()
+    ]
+
+
+def test_the_best_that_fits_with_room_is_recommended_and_the_next_one_explained() -> None:
+    chosen = recommend_step(staircase(CARD), 8192, 8 * GB)
+    assert chosen.step.quantization == "Q5_K_M"
+    assert chosen.reason.startswith("Q5_K_M leaves ")
+    assert "at 8k context." in chosen.reason
+    assert "Q6_K would" in chosen.reason
+    assert chosen.warning == ""
+
+
+def test_of_two_that_are_as_good_as_the_original_the_smaller_one() -> None:
+    wide = replace(CARD, accelerator_bytes=80 * GB)
+    bits = {"F16": 16.0, "Q8_0": 8.5, "Q4_K_M": 4.9}
+    steps = [step(name, b, fit(need(b / 32), wide)) for name, b in bits.items()]
+    assert recommend_step(steps, 4096, 8 * GB).step.quantization == "Q8_0"
+
+
+def test_rather_in_memory_than_with_heavy_losses() -> None:
+    # Of 70 B parameters only Q2_K would nearly fit a card of 24 GB.
+    large = Budget(24 * GB, 62 * GB, 900e9, 80e9, is_shared=False)
+    chosen = recommend_step(staircase(large, 70 * GB), 4096, 70 * GB)
+    assert chosen.step.quantization in ("Q4_K_M", "Q3_K_M")
+    assert chosen.step.fit.verdict in (Verdict.SPLIT, Verdict.SLOW)
+
+
+def test_few_bits_are_warned_of_and_more_so_in_small_models() -> None:
+    tight = replace(CARD, accelerator_bytes=0, memory_bytes=3 * GB)
+    small = recommend_step(staircase(tight, 3 * GB), 4096, 3 * GB)
+    assert "Prefer a smaller model" in small.warning or small.step.bits_per_weight >= 4
+    only = [each for each in staircase(CARD) if each.quantization == "Q2_K"]
+    assert "fewer than four bits" in recommend_step(only, 4096, 8 * GB).warning
+
+
+def test_code_asks_for_more_bits() -> None:
+    only = [each for each in staircase(CARD) if each.quantization == "Q4_K_M"]
+    assert "code" in recommend_step(only, 4096, 8 * GB, ["chat", "code"]).warning
+    assert recommend_step(only, 4096, 8 * GB, ["chat"]).warning == ""
+
+
+def test_a_model_that_fits_nowhere_is_told_so() -> None:
+    none = replace(NO_CARD, memory_bytes=GB)
+    chosen = recommend_step(staircase(none), 4096, 8 * GB)
+    assert chosen.step.fit.verdict is Verdict.TOO_BIG
+    assert chosen.step.quantization == "Q2_K"
+    assert "more memory than is free" in chosen.reason
