@@ -2,83 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import msgspec
+import typer
 
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
+from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes
-from app.hardware import Accelerator, Cpu, Machine, probe
-from app.runtime.client import start_worker
-from app.runtime.protocol import Describe, Described, Device
+from app.hardware import (
+    Accelerator,
+    Cpu,
+    Machine,
+    Memory,
+    ask_runtime,
+    keep_bandwidth,
+    measure_bandwidth,
+    probe,
+    with_measured_bandwidth,
+    with_runtime_devices,
+)
+from app.runtime.protocol import Described, Device
+from app.storage import data_folder
+
+LABEL_WIDTH = 13
+LINE_WIDTH = 100
+NO_ACCELERATOR = "none found: models run on the processor"
+
+MeasureOption = Annotated[
+    bool,
+    typer.Option(
+        "--measure", help="Measure how fast main memory is read (a quarter of a second on all cores)."
+    ),
+]
 
 
 @engine_command
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(as_json: JsonOption = False, measure: MeasureOption = False) -> None:
     """Describe this machine: processor, memory, accelerators and the runtime."""
     machine = probe()
-    with start_worker() as worker:
-        runtime = worker.call_for(Describe())
-    assert isinstance(runtime, Described)
-    machine = replace(machine, notes=machine.notes + notes_on_unused(machine.accelerators, runtime.devices))
+    runtime, notes = ask_runtime()
+    machine = replace(machine, notes=machine.notes + notes)
+    if runtime is not None:
+        machine = with_runtime_devices(machine, runtime.devices)
+    if measure:
+        machine = _measured(machine)
+    machine = with_measured_bandwidth(machine, data_folder().cache)
     if as_json:
-        print_json(_document(machine, runtime))
+        print_json(document_of(machine, runtime))
     else:
-        print(printable(_text(machine, runtime), lines=True))
+        print(printable(text_of(machine, runtime), lines=True))
 
 
-def notes_on_unused(accelerators: Iterable[Accelerator], devices: Iterable[Device]) -> tuple[str, ...]:
-    """One sentence for each accelerator of this machine that the runtime has no device for."""
-    usable = [device for device in devices if device.kind in ("gpu", "igpu")]
-    unused = dict.fromkeys(
-        accelerator.name
-        for accelerator in accelerators
-        if not any(_is_same(accelerator, device) for device in usable)
-    )
-    end = "." if usable else ": models run on the processor."
-    return tuple(f"The runtime in this build cannot use {name}{end}" for name in unused)
+def _measured(machine: Machine) -> Machine:
+    bytes_per_s = measure_bandwidth(machine)
+    try:
+        keep_bandwidth(bytes_per_s, machine, data_folder().create().cache)
+    except EnvironmentFault as fault:
+        machine = replace(machine, notes=(*machine.notes, f"The measurement is not kept: {fault.message}"))
+    return replace(machine, memory=replace(machine.memory, bandwidth_bytes_per_s=bytes_per_s))
 
 
-def _is_same(accelerator: Accelerator, device: Device) -> bool:
-    if accelerator.backend == "Metal":  # a Mac has one, which ggml calls by its chip's name
-        return device.backend in ("Metal", "MTL")
-    # One name may be longer: a slice of a card carries the card's name and its own size.
-    name, other = accelerator.name.casefold(), (device.description or device.name).casefold()
-    return bool(other) and (name in other or other in name)
-
-
-def _document(machine: Machine, runtime: Described) -> dict[str, Any]:
+def document_of(machine: Machine, runtime: Described | None) -> dict[str, Any]:
     """Also a profile of this machine, as `read_profile` takes it."""
     document: dict[str, Any] = msgspec.to_builtins(machine)
-    told = msgspec.to_builtins(runtime)
+    told = msgspec.to_builtins(runtime) if runtime is not None else _silent_runtime()
     return {**document, "runtime": {key: told[key] for key in ("version", "backends", "devices")}}
 
 
-def _kinds(cpu: Cpu) -> str:
-    return f"{cpu.performance_cores} fast, {cpu.efficiency_cores} frugal, " if cpu.performance_cores else ""
+def _silent_runtime() -> dict[str, Any]:
+    return {"version": version("llama-cpp-python"), "backends": [], "devices": []}
 
 
-def _text(machine: Machine, runtime: Described) -> str:
-    memory, cpu = machine.memory, machine.cpu
-    lines = [
-        f"Processor    {cpu.name}, {cpu.physical_cores} cores ({_kinds(cpu)}{cpu.logical_cores} threads)",
-        f"             {' '.join(cpu.features)}",
-        f"Memory       {format_bytes(memory.total_bytes)}, {format_bytes(memory.available_bytes)} free"
-        + (" (unified: shared with the graphics)" if memory.unified else ""),
+def text_of(machine: Machine, runtime: Described | None) -> str:
+    """`runtime`: None where it did not answer."""
+    parts = [
+        ("Processor", _cpu_lines(machine.cpu)),
+        ("Memory", [_memory_line(machine.memory)]),
+        ("Accelerators", [_accelerator_line(each) for each in machine.accelerators] or [NO_ACCELERATOR]),
+        ("Runtime", _runtime_lines(runtime)),
+        ("Notes", machine.notes),
     ]
-    for accelerator in machine.accelerators:
-        lines.append(
-            f"Accelerator  {accelerator.name} ({accelerator.backend}), {format_bytes(accelerator.total_bytes)}, "
-            f"{format_bytes(accelerator.free_bytes)} free"
+    return "\n".join(line for label, facts in parts for line in _aligned(label, facts))
+
+
+def _aligned(label: str, facts: Sequence[str]) -> Iterator[str]:
+    """Each fact on lines of its own beside the label, what is too long for one indented."""
+    for fact in facts:
+        lines = textwrap.wrap(fact, LINE_WIDTH - LABEL_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for line in lines:
+            yield f"{label:{LABEL_WIDTH}}{line}".rstrip()
+            label = ""
+
+
+def _cpu_lines(cpu: Cpu) -> list[str]:
+    kinds = f"{cpu.performance_cores} fast, {cpu.efficiency_cores} frugal, " if cpu.performance_cores else ""
+    cores = "1 core" if cpu.physical_cores == 1 else f"{cpu.physical_cores} cores"
+    threads = "1 thread" if cpu.logical_cores == 1 else f"{cpu.logical_cores} threads"
+    return [f"{cpu.name}, {cores} ({kinds}{threads})", " ".join(cpu.features)]
+
+
+def _memory_line(memory: Memory) -> str:
+    facts = [f"{format_bytes(memory.total_bytes)}, {format_bytes(memory.available_bytes)} free"]
+    if memory.unified:
+        facts.append("shared with the graphics")
+    return ", ".join([*facts, *_speed(memory.bandwidth_bytes_per_s)])
+
+
+def _accelerator_line(accelerator: Accelerator) -> str:
+    size, free = format_bytes(accelerator.total_bytes), format_bytes(accelerator.free_bytes)
+    use = accelerator.backend if accelerator.usable else "not used"
+    facts = [f"{accelerator.name} ({use})"]
+    if accelerator.integrated:
+        facts.append(
+            f"up to {size} of main memory" if not accelerator.reserved_bytes else _shares(accelerator)
         )
-    if not machine.accelerators:
-        lines.append("Accelerator  none found: models run on the processor")
-    devices = ", ".join(
-        f"{device.description or device.name} ({device.backend})" for device in runtime.devices
-    )
-    lines.append(f"Runtime      llama-cpp-python {runtime.version}: {devices}")
-    lines += [f"Note         {note}" for note in machine.notes]
-    return "\n".join(lines)
+    else:
+        facts.append(size)
+    facts.append(f"about {free} free" if accelerator.free_is_assumed else f"{free} free")
+    facts += _speed(accelerator.bandwidth_bytes_per_s)
+    return ", ".join(facts)
+
+
+def _shares(accelerator: Accelerator) -> str:
+    shared = accelerator.total_bytes - accelerator.reserved_bytes
+    return f"{format_bytes(accelerator.reserved_bytes)} and up to {format_bytes(shared)} of main memory"
+
+
+def _speed(bytes_per_s: int | None) -> list[str]:
+    return [f"read at {format_bytes(bytes_per_s)}/s"] if bytes_per_s else []
+
+
+def _runtime_lines(runtime: Described | None) -> list[str]:
+    if runtime is None:
+        return [f"llama-cpp-python {version('llama-cpp-python')}, which does not answer"]
+    return [f"llama-cpp-python {runtime.version}", *(_device_line(device) for device in runtime.devices)]
+
+
+def _device_line(device: Device) -> str:
+    return f"{device.name}: {device.description or device.backend}"

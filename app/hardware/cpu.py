@@ -140,7 +140,7 @@ def _core_kinds() -> CoreKinds | None:
 def _sysctl(*names: str) -> str:
     try:
         return subprocess.run(
-            ["/usr/sbin/sysctl", *names], capture_output=True, text=True, timeout=5, check=False
+            ["/usr/sbin/sysctl", *names], capture_output=True, text=True, timeout=1, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""

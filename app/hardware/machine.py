@@ -39,7 +39,11 @@ class Memory:
 class Accelerator:
     """A device besides the processor that models can run on. `backend`: `CUDA`, `Metal`, `Vulkan`.
 
-    `integrated`: it works in main memory. `bandwidth_bytes_per_s`: of its memory; None where it is not known.
+    `integrated`: it works in main memory, so that its bytes are the machine's and count once; all but
+    `reserved_bytes`, which the firmware sets aside for it and `Memory` does not hold.
+    `free_is_assumed`: nobody tells how much is free. `usable`: False where the runtime has no use for it.
+    `bandwidth_bytes_per_s`: of its memory; None where it is not known.
+    `pci_address`: where a driver on this computer can be asked about it again (`0000:01:00.0`); may be empty.
     """
 
     name: str
@@ -48,6 +52,15 @@ class Accelerator:
     free_bytes: int
     integrated: bool = False
     bandwidth_bytes_per_s: int | None = None
+    reserved_bytes: int = 0
+    free_is_assumed: bool = False
+    usable: bool = True
+    pci_address: str = ""
+
+    @property
+    def own_bytes(self) -> int:
+        """What it adds to the machine's main memory."""
+        return self.reserved_bytes if self.integrated else self.total_bytes
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A Machine as a JSON file, so that a profile of another computer can be used anywhere.
 
 The keys are those of `nibble doctor --json`, so its output is a profile; keys that a profile need not have are
-passed over. What is missing is filled in with the most cautious value that makes sense, with a note.
+passed over, and so is where a device sits (`pci_address`): at that place this computer has another. What is missing
+is filled in with the most cautious value that makes sense, with a note.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class _Accelerator(msgspec.Struct, frozen=True):
     free_bytes: int | None = None
     integrated: bool = False
     bandwidth_bytes_per_s: int | None = None
+    reserved_bytes: int = 0
+    free_is_assumed: bool = False
+    usable: bool = True
 
 
 class _Profile(msgspec.Struct, frozen=True):
@@ -123,6 +127,7 @@ def _accelerator(accelerator: _Accelerator, number: int, notes: list[str]) -> Ac
     _expect(accelerator.bandwidth_bytes_per_s, _MOST_BANDWIDTH, "bytes per second")
     if not accelerator.backend:
         notes.append(f"The profile does not say how {name} is used; Vulkan is assumed.")
+    _expect(accelerator.reserved_bytes, accelerator.total_bytes, f"bytes set aside for {name}", least=0)
     free = _free(name, accelerator.total_bytes, accelerator.free_bytes, notes)
     return Accelerator(
         name,
@@ -131,6 +136,9 @@ def _accelerator(accelerator: _Accelerator, number: int, notes: list[str]) -> Ac
         free,
         accelerator.integrated,
         accelerator.bandwidth_bytes_per_s,
+        accelerator.reserved_bytes,
+        accelerator.free_is_assumed or accelerator.free_bytes is None,
+        accelerator.usable,
     )
 
 

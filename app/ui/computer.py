@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
@@ -14,10 +15,9 @@ from app.ui import jobs
 from app.ui.parts import ElidedLabel, Glyph, label, plain_tip
 
 if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
-    from app.hardware import Accelerator, Cpu, Machine, Memory
+    from app.hardware import Accelerator, Cpu, LiveMachine, Machine, Memory
 
 REFRESH_MS = 1000
-PROBES_EVERY_S = 10
 SEGMENT_PX = 216
 WIDEST_SEGMENT_PX = 320
 SCARCE = 0.85
@@ -56,8 +56,11 @@ class Segment(QWidget):
         self.setToolTip(plain_tip(tip))
         self.setAccessibleName(f"{self._name.text()}: {facts}")
 
-    def show_level(self, used: float) -> None:
-        """`used`: share in use, 0 to 1."""
+    def show_level(self, used: float | None) -> None:
+        """`used`: share in use, 0 to 1; None where it is not known or does not matter."""
+        self._bar.setVisible(used is not None)
+        if used is None:
+            return
         self._bar.setValue(round(used * 1000))
         self._bar.setAccessibleName(self._name.text())
         level = "high" if used > SCARCE else ""
@@ -76,8 +79,8 @@ class ComputerStrip(QFrame):
         self._machine: Machine | None = None
         self._segments: list[Segment] = []
         self._columns = 0
+        self._live: LiveMachine | None = None
         self._busy = False
-        self._ticks = 0
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(16)
@@ -109,12 +112,18 @@ class ComputerStrip(QFrame):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._timer.stop()
+        self._let_go()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place(self._segments)
 
     def show_machine(self, machine: Machine) -> None:
+        """From now on the numbers of `machine` are kept up to date."""
+        self._let_go()
+        self._show(machine)
+
+    def _show(self, machine: Machine) -> None:
         described = self._machine
         self._machine = machine
         if described is None or _parts(described) != _parts(machine):
@@ -123,28 +132,40 @@ class ComputerStrip(QFrame):
         for segment, accelerator in zip(self._segments[2:], machine.accelerators, strict=False):
             self._show_accelerator(segment, accelerator)
 
-    def _tick(self) -> None:
-        self._ticks += 1
-        # Asking a driver wakes a sleeping laptop GPU, so cards are looked at less often than memory.
-        if self._ticks % PROBES_EVERY_S == 0:
-            self._probe()
-        else:
-            self._read_memory()
-
     def _probe(self) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        jobs.run(self, "Look at this computer", _probe, on_done=self.show_machine, on_end=self._rest)
+        self._run("Look at this computer", lambda control: _probe(), self.show_machine)
 
-    def _read_memory(self) -> None:
-        if self._busy or self._machine is None:
+    def _tick(self) -> None:
+        if self._machine is None:
             return
-        self._busy = True
-        jobs.run(self, "Read memory", _read_memory, on_done=self._show_memory, on_end=self._rest)
+        if self._live is None:
+            from app.hardware import LiveMachine
+
+            self._live = LiveMachine(self._machine)
+        live = self._live
+        self._run(
+            "Read free memory", lambda control: live.read(), lambda machine: self._refresh(live, machine)
+        )
+
+    def _refresh(self, live: LiveMachine, machine: Machine) -> None:
+        if live is self._live:  # nobody has shown another machine meanwhile
+            self._show(machine)
+
+    def _run(
+        self, name: str, work: Callable[[JobControl], Machine], on_done: Callable[[Machine], None]
+    ) -> None:
+        """One job at a time: a driver may take longer than a second."""
+        if not self._busy:
+            self._busy = True
+            jobs.run(self, name, work, on_done=on_done, on_end=self._rest)
 
     def _rest(self) -> None:
         self._busy = False
+
+    def _let_go(self) -> None:
+        if self._live is not None:
+            self._live.close()
+            self._live = None
 
     def _processor_being_read(self) -> Segment:
         segment = Segment("cpu", self.tr("This computer"), with_bar=False)
@@ -192,12 +213,18 @@ class ComputerStrip(QFrame):
         self._show_space(segment, memory.available_bytes, memory.total_bytes)
 
     def _show_accelerator(self, segment: Segment, accelerator: Accelerator) -> None:
-        self._show_space(
-            segment,
-            accelerator.free_bytes,
-            accelerator.total_bytes,
-            f"{accelerator.name}, {accelerator.backend}",
-        )
+        heading = [f"{accelerator.name}, {accelerator.backend}"]
+        if accelerator.integrated:
+            heading.append(self.tr("It works in main memory."))
+        if accelerator.usable and not accelerator.free_is_assumed:
+            self._show_space(segment, accelerator.free_bytes, accelerator.total_bytes, "\n".join(heading))
+            return
+        total = format_bytes(accelerator.total_bytes)
+        facts = total if accelerator.usable else self.tr("{total}, not used").format(total=total)
+        if accelerator.free_is_assumed:
+            heading.append(self.tr("How much of its memory is free is not told."))
+        segment.show_facts(facts, "\n".join(heading))
+        segment.show_level(None)
 
     def _show_space(self, segment: Segment, free_bytes: int, total_bytes: int, heading: str = "") -> None:
         facts = self.tr("{free} free of {total}").format(
@@ -228,13 +255,7 @@ def _short(name: str) -> str:
     return name.removeprefix("NVIDIA ").removeprefix("AMD ")
 
 
-def _probe(control: JobControl) -> Machine:
+def _probe() -> Machine:
     from app.hardware import probe
 
     return probe()
-
-
-def _read_memory(control: JobControl) -> Memory:
-    from app.hardware import read_memory
-
-    return read_memory()

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
+import psutil
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QProgressBar
 
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.ui.computer import ComputerStrip
@@ -24,6 +25,10 @@ def strip(qtbot):
     made.show()
     settle(qtbot)
     return made
+
+
+def visible_bars(strip):
+    return sum(bar.isVisibleTo(strip) for bar in strip.findChildren(QProgressBar))
 
 
 def words(strip):
@@ -50,6 +55,36 @@ def test_numbers_change_without_building_it_anew(qtbot, strip):
     strip.show_machine(replace(MACHINE, memory=Memory(32 * GB, 1 * GB)))
     assert "1.00 GB free of 32.0 GB" in words(strip)
     assert strip.findChildren(QLabel) == parts
+
+
+def test_numbers_follow_the_computer_from_second_to_second(qtbot, strip):
+    memory = Memory(32 * GB, 20 * GB)
+    graphics = Accelerator("Apple GPU", "Metal", 1 * GB, 5, integrated=True)
+    strip.show_machine(replace(MACHINE, memory=memory, accelerators=(graphics,)))
+    assert "5 B free of 1.00 GB" in words(strip)
+    qtbot.waitUntil(lambda: strip.machine.accelerators[0].free_bytes != 5, timeout=5000)
+    assert "5 B free of 1.00 GB" not in words(strip)
+    now = psutil.virtual_memory()
+    assert strip.machine.memory.total_bytes <= now.total
+    assert strip.machine.memory.available_bytes != memory.available_bytes
+    assert strip.machine.cpu == MACHINE.cpu
+
+
+def test_card_the_runtime_has_no_use_for_stays_visible(qtbot, strip):
+    card = replace(MACHINE.accelerators[0], usable=False)
+    strip.show_machine(replace(MACHINE, accelerators=(card,)))
+    assert "GeForce RTX 4060" in words(strip)
+    assert "8.00 GB, not used" in words(strip)
+    qtbot.waitUntil(lambda: visible_bars(strip) == 1)
+    strip.show_machine(MACHINE)
+    qtbot.waitUntil(lambda: visible_bars(strip) == 2)
+
+
+def test_memory_that_nobody_tells_the_use_of_is_not_made_up(strip):
+    card = replace(MACHINE.accelerators[0], free_is_assumed=True)
+    strip.show_machine(replace(MACHINE, accelerators=(card,)))
+    assert "8.00 GB" in words(strip)
+    assert not [text for text in words(strip) if "free of 8.00 GB" in text]
 
 
 def test_it_rests_while_it_cannot_be_seen(qtbot, strip):

@@ -1,51 +1,100 @@
-"""Which graphics the runtime leaves idle."""
+"""What doctor prints: lines to read, and a document that is a profile."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from app.cli.doctor import notes_on_unused
-from app.hardware import Accelerator
-from app.runtime.protocol import Device
+from app.cli.doctor import LINE_WIDTH, document_of, text_of
+from app.hardware import Accelerator, Cpu, Machine, Memory, read_profile
+from app.runtime.protocol import Described, Device
+
+GB = 10**9
+RUNTIME = Described(
+    version="0.3.36",
+    system_info="",
+    backends=("CUDA", "CPU"),
+    devices=(
+        Device(
+            name="CUDA0",
+            description="NVIDIA GeForce RTX 4060",
+            backend="CUDA",
+            kind="gpu",
+            total_bytes=8 * GB,
+            free_bytes=7 * GB,
+        ),
+        Device(
+            name="CPU",
+            description="AMD Ryzen 7 8700G",
+            backend="CPU",
+            kind="cpu",
+            total_bytes=32 * GB,
+            free_bytes=20 * GB,
+        ),
+    ),
+)
+CARD = Accelerator("NVIDIA GeForce RTX 4060", "CUDA", 8 * GB, 7 * GB, bandwidth_bytes_per_s=272 * GB)
+INTEGRATED = Accelerator(
+    "AMD Radeon 780M",
+    "Vulkan",
+    18 * GB,
+    17 * GB,
+    integrated=True,
+    reserved_bytes=2 * GB,
+    usable=False,
+)
+MACHINE = Machine(
+    Cpu("AMD Ryzen 7 8700G", 8, 16, ("AVX2", "AVX512")),
+    Memory(32 * GB, 20 * GB, bandwidth_bytes_per_s=61 * GB),
+    (CARD, INTEGRATED),
+    ("A note that is long enough to need a second line, " * 3 + "as some do.",),
+)
 
 
-def device(description: str, backend: str, kind: str = "gpu") -> Device:
-    return Device(
-        name=f"{backend}0", description=description, backend=backend, kind=kind, total_bytes=8, free_bytes=7
-    )
-
-
-CARD = Accelerator("NVIDIA GeForce RTX 4060", "CUDA", 8, 7)
-SECOND = Accelerator("NVIDIA H200", "CUDA", 8, 7)
-APPLE = Accelerator("Apple GPU", "Metal", 8, 7)
-CPU = device("AMD Ryzen with NVIDIA H200 in its name", "CPU", "cpu")
+def test_text_says_each_thing_on_a_line_beside_its_label() -> None:
+    text = text_of(MACHINE, RUNTIME)
+    lines = text.splitlines()
+    assert "Processor    AMD Ryzen 7 8700G, 8 cores (16 threads)" in lines
+    assert "Memory       32.0 GB, 20.0 GB free, read at 61.0 GB/s" in lines
+    assert "Accelerators NVIDIA GeForce RTX 4060 (CUDA), 8.00 GB, 7.00 GB free, read at 272 GB/s" in lines
+    shared = "2.00 GB and up to 16.0 GB of main memory, 17.0 GB free"
+    assert f"             AMD Radeon 780M (not used), {shared}" in lines
+    assert "             CUDA0: NVIDIA GeForce RTX 4060" in lines
+    assert all(len(line) <= LINE_WIDTH for line in lines)
+    assert all(line[12] == " " and line[:13].strip() in {"", *line.split()[:1]} for line in lines)
+    assert len([line for line in lines if "note" in line.casefold()]) > 1
 
 
 @pytest.mark.parametrize(
-    "devices",
+    ("accelerator", "words"),
     [
-        (CPU, device("NVIDIA GeForce RTX 4060", "CUDA")),
-        (device("NVIDIA GeForce RTX 4060", "Vulkan"), CPU),
+        (
+            Accelerator("Apple GPU", "Metal", 48 * GB, 40 * GB, integrated=True),
+            "up to 48.0 GB of main memory",
+        ),
+        (Accelerator("Arc", "Vulkan", 16 * GB, 14 * GB, free_is_assumed=True), "about 14.0 GB free"),
     ],
 )
-def test_card_the_runtime_lists_by_any_backend_needs_no_note(devices: tuple[Device, ...]) -> None:
-    assert notes_on_unused((CARD,), devices) == ()
+def test_text_tells_shared_and_assumed_memory(accelerator: Accelerator, words: str) -> None:
+    assert words in text_of(Machine(MACHINE.cpu, MACHINE.memory, (accelerator,)), RUNTIME)
 
 
-def test_slice_of_a_card_and_the_graphics_of_a_mac_are_known_by_another_name() -> None:
-    assert notes_on_unused((SECOND,), (device("NVIDIA H200 MIG 1g.18gb", "CUDA"),)) == ()
-    assert notes_on_unused((APPLE,), (device("Apple M2 Pro", "MTL"),)) == ()
+def test_computer_without_graphics_whose_runtime_is_silent_is_described_all_the_same() -> None:
+    machine = Machine(Cpu("Unknown processor", 1, 1), Memory(2 * GB, GB), notes=("The runtime is silent.",))
+    text = text_of(machine, None)
+    assert "1 core (1 thread)" in text
+    assert "models run on the processor" in text
+    assert "does not answer" in text
+    runtime = document_of(machine, None)["runtime"]
+    assert runtime["version"]
+    assert (runtime["backends"], runtime["devices"]) == ([], [])
 
 
-def test_accelerators_a_runtime_for_the_processor_cannot_use_are_named_once() -> None:
-    assert notes_on_unused((CARD, SECOND, SECOND), (CPU, device("", "BLAS", "accel"))) == (
-        "The runtime in this build cannot use NVIDIA GeForce RTX 4060: models run on the processor.",
-        "The runtime in this build cannot use NVIDIA H200: models run on the processor.",
-    )
-    assert notes_on_unused((), (CPU,)) == ()
-
-
-def test_one_card_of_two_is_named_without_the_word_that_nothing_is_used() -> None:
-    assert notes_on_unused((CARD, SECOND), (device(CARD.name, "CUDA"),)) == (
-        "The runtime in this build cannot use NVIDIA H200.",
-    )
+def test_document_is_a_profile_of_the_machine(tmp_path: Path) -> None:
+    document = document_of(MACHINE, RUNTIME)
+    assert document["runtime"]["backends"] == ("CUDA", "CPU")
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(document))
+    assert read_profile(path) == MACHINE

@@ -25,7 +25,10 @@ def test_profile_that_was_written_describes_the_same_computer(tmp_path: Path) ->
     machine = Machine(
         Cpu("Apple M3", 8, 8, ("NEON",), 4, 4),
         Memory(16 * GIB, 9 * GIB, unified=True, bandwidth_bytes_per_s=100_000_000_000),
-        (Accelerator("Apple M3", "Metal", 11 * GIB, 9 * GIB, integrated=True),),
+        (
+            Accelerator("Apple M3", "Metal", 11 * GIB, 9 * GIB, integrated=True, reserved_bytes=GIB),
+            Accelerator("Card", "CUDA", 8 * GIB, 7 * GIB, free_is_assumed=True, usable=False),
+        ),
         ("A note.",),
     )
     assert read(tmp_path, profile_of(machine)) == machine
@@ -45,13 +48,21 @@ def test_keys_a_profile_need_not_have_are_passed_over(tmp_path: Path) -> None:
     assert read(tmp_path, {**content, "runtime": {"version": "9", "devices": [1, None]}}) == plain
 
 
+def test_place_of_a_card_in_another_computer_is_passed_over(tmp_path: Path) -> None:
+    card = {"name": "RTX", "total_bytes": 8 * GIB, "pci_address": "0000:01:00.0"}
+    machine = read(tmp_path, {"memory": {"total_bytes": 10 * GIB}, "accelerators": [card]})
+    assert machine.accelerators[0].pci_address == ""
+
+
 def test_what_is_missing_is_assumed_and_said(tmp_path: Path) -> None:
     machine = read(
         tmp_path, {"memory": {"total_bytes": 10 * GIB}, "accelerators": [{"total_bytes": 8 * GIB}]}
     )
     assert machine.memory == Memory(10 * GIB, 9 * GIB)
     assert machine.cpu == Cpu("Unknown processor", 4, 4)
-    assert machine.accelerators == (Accelerator("Graphics card 1", "Vulkan", 8 * GIB, 8 * GIB * 9 // 10),)
+    assert machine.accelerators == (
+        Accelerator("Graphics card 1", "Vulkan", 8 * GIB, 8 * GIB * 9 // 10, free_is_assumed=True),
+    )
     for word in ("cores", "processor", "main memory", "Graphics card 1"):
         assert any(word in note for note in machine.notes), word
 
@@ -85,6 +96,7 @@ def test_more_free_than_there_is_is_clamped_and_said(tmp_path: Path) -> None:
         {"memory": {"total_bytes": GIB}, "accelerators": {"name": "RTX"}},
         {"memory": {"total_bytes": GIB}, "accelerators": [{"name": "RTX 4090"}]},
         {"memory": {"total_bytes": GIB}, "accelerators": [{"total_bytes": 1 << 60}]},
+        {"memory": {"total_bytes": GIB}, "accelerators": [{"total_bytes": GIB, "reserved_bytes": 2 * GIB}]},
         b" " * (1 << 20) + b"{}",
     ],
     ids=lambda content: str(content)[:60],
