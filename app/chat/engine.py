@@ -110,11 +110,11 @@ class ChatEngine:
         stage = f"Loading {path.stem}"
         control.progress(stage)
         facts = read_facts(path)
-        context_length = default_context_length(facts)
-        require_memory([(facts, context_length)], read_memory().available_bytes)
+        settings = LoadSettings(context_length=default_context_length(facts))
+        require_memory([(facts, settings)], read_memory().available_bytes)
         model = LoadedModel.load(
             facts.path,
-            LoadSettings(context_length=context_length),
+            settings,
             control.cancel,
             lambda fraction: control.progress(
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"

@@ -54,12 +54,12 @@ def chat(
 
 
 def _load(facts: ModelFacts, control: JobControl) -> LoadedModel:
-    context_length = default_context_length(facts)
-    require_memory([(facts, context_length)], read_memory().available_bytes)
+    settings = LoadSettings(context_length=default_context_length(facts))
+    require_memory([(facts, settings)], read_memory().available_bytes)
     stage = f"Loading {facts.path.stem}"
     return LoadedModel.load(
         facts.path,
-        LoadSettings(context_length=context_length),
+        settings,
         control.cancel,
         lambda fraction: control.progress(stage, fraction, 1.0),
     )

@@ -13,8 +13,10 @@ from app.cli.chat import chat
 from app.cli.compare import compare
 from app.cli.convert import convert
 from app.cli.doctor import doctor
+from app.cli.estimate import estimate_memory
 from app.cli.inspect import inspect
 from app.cli.list import list_models
+from app.cli.recommend import recommend
 
 commands = typer.Typer(
     name="nibble",
@@ -27,6 +29,8 @@ commands = typer.Typer(
 
 commands.command("doctor")(doctor)
 commands.command("inspect")(inspect)
+commands.command("estimate")(estimate_memory)
+commands.command("recommend")(recommend)
 commands.command("list")(list_models)
 commands.command("convert")(convert)
 commands.command("chat")(chat)

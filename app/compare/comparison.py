@@ -174,7 +174,7 @@ class Comparison:
 
     def _require_memory(self, indexes: Collection[int]) -> None:
         """Makes sure that what is not loaded yet fits together."""
-        missing: list[tuple[ModelFacts, int]] = []
+        missing: list[tuple[ModelFacts, LoadSettings]] = []
         for pane in (self._panes[index] for index in indexes):
             if pane.is_loaded:
                 continue
@@ -184,8 +184,11 @@ class Comparison:
             except EnvironmentFault:
                 pane.facts = None  # reported as this pane's failure when it is loaded
                 continue
-            missing.append((pane.facts, default_context_length(pane.facts)))
+            missing.append((pane.facts, self._settings(pane.facts)))
         require_memory(missing, read_memory().available_bytes)
+
+    def _settings(self, facts: ModelFacts) -> LoadSettings:
+        return LoadSettings(context_length=default_context_length(facts), threads=self._threads)
 
     def _run(
         self, indexes: Collection[int], sampling: Sampling, control: JobControl
@@ -259,7 +262,7 @@ class Comparison:
             pane.facts = read_facts(pane.path)
         pane.model = LoadedModel.load(
             pane.facts.path,
-            LoadSettings(context_length=default_context_length(pane.facts), threads=self._threads),
+            self._settings(pane.facts),
             cancel,
             lambda fraction: control.emit(PaneLoading(index, fraction)),
         )

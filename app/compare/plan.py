@@ -10,6 +10,7 @@ import psutil
 from app.gguf import ModelFacts
 from app.hardware import read_memory
 from app.memory import MemoryEstimate, default_context_length, estimate
+from app.runtime import LoadSettings
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ComparisonPlan:
 
     @property
     def needed_bytes(self) -> int:
-        return sum(each.total_bytes for each in self.estimates)
+        return sum(each.in_use_bytes for each in self.estimates)
 
     @property
     def fits(self) -> bool:
@@ -41,7 +42,9 @@ def plan_comparison(models: Sequence[ModelFacts]) -> ComparisonPlan:
     memory = read_memory()
     at_once, threads = plan_threads(len(models), count_cores())
     return ComparisonPlan(
-        tuple(estimate(facts, default_context_length(facts)) for facts in models),
+        tuple(
+            estimate(facts, LoadSettings(context_length=default_context_length(facts))) for facts in models
+        ),
         memory.available_bytes,
         memory.total_bytes,
         at_once,

@@ -19,6 +19,7 @@ from app.core.errors import (
 )
 from app.core.jobs import JobControl
 from app.gguf import ModelFacts, TensorInfo, read_facts
+from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
 from app.runtime.client import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
 from app.storage.atomic import finished_file
@@ -26,10 +27,8 @@ from app.storage.atomic import finished_file
 SOURCE_TYPES = ("F32", "F16", "BF16")
 EXPERTS_ONLY = "MXFP4_MOE"
 """llama.cpp keeps everything but experts in Q8_0 for this type."""
-SIZE_MARGIN = 1.1
-"""Which layers get more bits than others depends on the model."""
-_Q8_0_BITS = 8.5
-_Q6_K_BITS = 6.5625
+_ADDED_KEYS_BYTES = 128
+"""llama.cpp writes the version of the mixture into the header."""
 
 
 def can_quantize(facts: ModelFacts) -> bool:
@@ -75,7 +74,7 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
-    require_space(folder, expected_bytes(facts, kind), kind.name, SIZE_MARGIN)
+    require_space(folder, expected_bytes(facts, kind), kind.name)
     with finished_file(target) as partial:
         try:
             partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
@@ -105,26 +104,13 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
 
 
 def expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
-    """Of the file; rather too many than too few. In a small model, embeddings may weigh as much as all layers."""
-    bits = sum(tensor.elements * _expected_bits(tensor, kind) for tensor in facts.tensors)
-    return int(bits / 8) + facts.file_bytes - facts.tensor_bytes
-
-
-def _expected_bits(tensor: TensorInfo, kind: Quantization) -> float:
-    """Of a weight: the type's, or what llama.cpp's quantizer (src/llama-quant.cpp) takes instead."""
-    bits = kind.bits_per_weight
-    row = tensor.shape[0]
-    if len(tensor.shape) == 1:
-        return 32.0
-    if row % 32:
-        return max(bits, 16.0)
-    if kind.name == EXPERTS_ONLY and not _is_of_experts(tensor):
-        return _Q8_0_BITS
-    if tensor.name in ("token_embd.weight", "output.weight"):
-        return max(bits, _Q8_0_BITS if row % 256 else _Q6_K_BITS)
-    if row % 256:  # for types with blocks of 256 weights: the next larger one with blocks of 32
-        return max(bits, _Q8_0_BITS if bits > 6.5 else _Q6_K_BITS)
-    return bits
+    """Of the file that will be made; of a model that llama.cpp's mixtures are not told for, the source's own."""
+    header_bytes = min((tensor.offset for tensor in facts.tensors), default=0) + _ADDED_KEYS_BYTES
+    try:
+        traits = read_traits(facts.metadata)
+        return predict_file_bytes(facts.tensors, traits, kind.name, header_bytes=header_bytes)
+    except NoPrediction:
+        return facts.file_bytes
 
 
 def _is_of_experts(tensor: TensorInfo) -> bool:

@@ -9,10 +9,10 @@ from app.core.errors import DiskFull
 from app.core.units import format_bytes
 
 
-def require_space(folder: Path, expected_bytes: int, what: str, margin: float = 1.0) -> None:
-    """Raises DiskFull unless `folder`'s disk has `margin` times as much free as `what` will take."""
+def require_space(folder: Path, expected_bytes: int, what: str) -> None:
+    """Raises DiskFull unless `folder`'s disk has as much free as `what` will take."""
     free = shutil.disk_usage(folder).free
-    if free < expected_bytes * margin:
+    if free < expected_bytes:
         raise DiskFull(
             f"{what} of this model takes about {format_bytes(expected_bytes)}; "
             f"{folder} has {format_bytes(free)} free.",

@@ -1,10 +1,26 @@
-"""The memory formula: what a model with its context will take.
+"""The memory formula: what a model with its context takes on each device, before anything is loaded.
 
-A first, plain version: weights, KV cache and a flat allowance for everything else. May import
-`app.core` and `app.gguf`. Main entries: `estimate`, `require_memory`.
+May import `app.core`, `app.gguf` and the protocol of `app.runtime`. Main entries: `estimate`,
+`require_memory`. Weights are the tensors' own bytes; `geometry` and `kv_cache` have the KV cache layer
+by layer, `compute` lays out the graph of a batch as ggml's allocator does, `placement` puts layers on devices.
 """
 
-from app.memory.estimate import MemoryEstimate, default_context_length, estimate
+from app.memory.estimate import (
+    AcceleratorSpace,
+    DeviceMemory,
+    MemoryEstimate,
+    default_context_length,
+    estimate,
+    exact_estimate,
+)
 from app.memory.fit import require_memory
 
-__all__ = ["MemoryEstimate", "default_context_length", "estimate", "require_memory"]
+__all__ = [
+    "AcceleratorSpace",
+    "DeviceMemory",
+    "MemoryEstimate",
+    "default_context_length",
+    "estimate",
+    "exact_estimate",
+    "require_memory",
+]

@@ -1,22 +1,34 @@
-"""MemoryEstimate = weights + KV cache + working space."""
+"""MemoryEstimate: what a model takes on each device, by the formula."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from app.gguf import ModelFacts
+from app.gguf.cursor import shorten
+from app.memory.compute import Batch, compute_bytes, largest_batch
+from app.memory.geometry import MOST_LAYERS, Geometry, read_geometry
+from app.memory.kv_cache import layer_cache, padded, row_bytes
+from app.memory.overhead import WORKER_BYTES
+from app.memory.placement import PROCESSOR, Placement, place, weights_by_device
+from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
+from app.runtime.protocol import BufferSize, DryRunResult, LoadSettings
 
-WORKING_SPACE_BYTES = 300_000_000
-"""Compute and output buffers at a micro-batch of 512, and the worker process itself."""
+Basis = Literal["formula", "guess", "dry run"]
 
 PREFERRED_CONTEXT_LENGTH = 4096
-F16_BYTES = 2
+_F32_BYTES = 4
+_GUESSED_COMPUTE_BYTES = 600_000_000
+"""For an architecture whose graph is not known: what a model of 8 B parameters needs without flash attention."""
 
 
 @dataclass(frozen=True)
-class MemoryEstimate:
-    """Bytes in use once the model is loaded with its context."""
+class DeviceMemory:
+    """Bytes on one device. `kv_bytes` with the recurrent state, `compute_bytes` with the output buffer."""
 
+    name: str
     weights_bytes: int
     kv_bytes: int
     compute_bytes: int
@@ -26,20 +38,173 @@ class MemoryEstimate:
         return self.weights_bytes + self.kv_bytes + self.compute_bytes
 
 
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes in use once the model is loaded with its context, the processor's first.
+
+    `context_length`, `gpu_layers` as they would really be, which may be less than was asked for. `basis`: "guess"
+    where the architecture's cache or graph is not known here; `notes` say what was changed or guessed.
+    """
+
+    devices: tuple[DeviceMemory, ...]
+    context_length: int
+    gpu_layers: int
+    basis: Basis = "formula"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weights_bytes(self) -> int:
+        return sum(device.weights_bytes for device in self.devices)
+
+    @property
+    def kv_bytes(self) -> int:
+        return sum(device.kv_bytes for device in self.devices)
+
+    @property
+    def compute_bytes(self) -> int:
+        return sum(device.compute_bytes for device in self.devices)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+    @property
+    def working_bytes(self) -> int:
+        """The compute and output buffers and the worker process itself."""
+        return self.compute_bytes + WORKER_BYTES
+
+    @property
+    def in_use_bytes(self) -> int:
+        """What the system will show as used once the model is loaded."""
+        return self.total_bytes + WORKER_BYTES
+
+
+@dataclass(frozen=True)
+class AcceleratorSpace:
+    """An accelerator that layers may go to, and what is free there."""
+
+    name: str
+    free_bytes: int
+
+
 def default_context_length(facts: ModelFacts) -> int:
     """4,096 tokens, or what the model was trained for if that is less."""
     return min(facts.context_length or PREFERRED_CONTEXT_LENGTH, PREFERRED_CONTEXT_LENGTH)
 
 
-def estimate(facts: ModelFacts, context_length: int) -> MemoryEstimate:
-    """What loading `facts` with an F16 KV cache of `context_length` tokens takes.
+def estimate(
+    facts: ModelFacts, settings: LoadSettings, accelerators: Sequence[AcceleratorSpace] = ()
+) -> MemoryEstimate:
+    """What loading `facts` with `settings` takes, exact where the architecture is known here.
 
-    KV bytes = layers x context x KV heads x (key length + value length) x 2, as in Ainslie et
-    al., "GQA" (2023). Where the header lacks a number the cache counts as nothing.
+    Weights are the tensors' own bytes, cache and working space as `layer_cache` and `compute_bytes`
+    have them; of an architecture that is not known, the plain formula and a guess.
     """
-    per_token = (facts.kv_heads or 0) * ((facts.key_length or 0) + (facts.value_length or 0)) * F16_BYTES
-    return MemoryEstimate(
-        weights_bytes=facts.tensor_bytes,
-        kv_bytes=(facts.layers or 0) * context_length * per_token,
-        compute_bytes=WORKING_SPACE_BYTES,
+    geometry = read_geometry(facts.metadata, facts.vocabulary_size)
+    layer_count = _layer_count(facts, geometry)
+    placement = place(layer_count, settings.gpu_layers, [each.free_bytes for each in accelerators])
+    names = ("CPU", *(each.name for each in accelerators))
+    running = len(geometry.layers) if geometry else layer_count
+    weights = weights_by_device(facts, placement, running)
+    if geometry is None:
+        kv, compute = _guessed(facts, settings, placement)
+        notes: tuple[str, ...] = (_guess_note(facts),)
+    else:
+        kv = _caches(geometry, settings, placement)
+        compute = _working_space(geometry, facts, settings, placement)
+        notes = ()
+    devices = tuple(
+        DeviceMemory(*each) for each in zip(names, weights, kv, compute, strict=True) if any(each[1:])
     )
+    most = layer_count + 1
+    if accelerators and settings.gpu_layers > most:
+        notes += (f"The model has {most} layers with its output; {settings.gpu_layers} cannot be offloaded.",)
+    offloaded = placement.offloaded_layers + (placement.output_device != PROCESSOR)
+    basis: Basis = "guess" if geometry is None else "formula"
+    return MemoryEstimate(devices, padded(settings.context_length), offloaded, basis, notes)
+
+
+def exact_estimate(asked: DryRunResult) -> MemoryEstimate:
+    """What the runtime said in a dry run, weights and cache on the processor where it did not tell devices."""
+    kv = asked.buffers.kv_cache_bytes + _sum(asked.buffers.recurrent_state)
+    compute = _sum(asked.buffers.compute) + _sum(asked.buffers.output)
+    devices = (DeviceMemory("CPU", asked.weights_bytes, kv, compute),)
+    offloaded = sum(device != "CPU" for device in asked.buffers.layer_devices)
+    return MemoryEstimate(devices, asked.context_length, offloaded, "dry run")
+
+
+def _sum(buffers: Iterable[BufferSize]) -> int:
+    return sum(buffer.size_bytes or 0 for buffer in buffers)
+
+
+def _layer_count(facts: ModelFacts, geometry: Geometry | None) -> int:
+    return min(facts.layers or 0, MOST_LAYERS) or (len(geometry.layers) if geometry else 0)
+
+
+def _caches(geometry: Geometry, settings: LoadSettings, placement: Placement) -> list[int]:
+    sizes = [0] * placement.device_count
+    for layer, device in zip(geometry.layers, placement.layer_devices, strict=False):
+        cache = layer_cache(
+            geometry,
+            layer,
+            context=settings.context_length,
+            kv_type=settings.kv_type,
+            ubatch=settings.ubatch,
+            sequences=settings.sequences,
+            flash_attention=settings.flash_attention != "off",
+        )
+        sizes[device] += cache.kv_bytes + cache.state_bytes
+    return sizes
+
+
+def _working_space(
+    geometry: Geometry, facts: ModelFacts, settings: LoadSettings, placement: Placement
+) -> list[int]:
+    """Compute buffers, and the output buffer in main memory.
+
+    What accelerators compute is laid out as if the processor did it; with layers on both, weights that
+    stay in main memory are copied to the first accelerator for long prompts, one tensor at a time.
+    """
+    batch = _batch(geometry, settings)
+    whole = compute_bytes(geometry, facts.tensors, batch)
+    output = geometry.vocabulary * settings.sequences * _F32_BYTES
+    sizes = [0] * placement.device_count
+    used = sorted({*placement.layer_devices, placement.output_device})
+    if used == [PROCESSOR]:
+        return [whole + output, *sizes[1:]]
+    stream = geometry.embedding * batch.tokens * _F32_BYTES
+    masks = (batch.cells + (batch.window_cells if geometry.window else 0)) * batch.tokens * 2
+    for device in used:
+        sizes[device] = max(whole - stream, 0)
+    sizes[PROCESSOR] = (whole if PROCESSOR in used else 2 * stream + masks) + output
+    if PROCESSOR in used:
+        sizes[used[1]] += max(
+            (t.size_bytes for t in facts.tensors if placement.device_of(t.name) == PROCESSOR), default=0
+        )
+    return sizes
+
+
+def _batch(geometry: Geometry, settings: LoadSettings) -> Batch:
+    most = max(settings.ubatch, BATCH_TOKENS)
+    return largest_batch(
+        geometry,
+        context=settings.context_length,
+        ubatch=settings.ubatch,
+        outputs=max(outputs_at_once(geometry.vocabulary, most), settings.sequences),
+        flash_attention=settings.flash_attention != "off",
+        kv_type=settings.kv_type,
+        sequences=settings.sequences,
+    )
+
+
+def _guessed(facts: ModelFacts, settings: LoadSettings, placement: Placement) -> tuple[list[int], list[int]]:
+    """Every layer with a whole cache, on the processor: an upper bound for most."""
+    lengths = (facts.kv_heads or 0) * ((facts.key_length or 0) + (facts.value_length or 0))
+    kv = row_bytes(lengths, settings.kv_type) * padded(settings.context_length)
+    sizes = [0] * placement.device_count
+    return [kv * (facts.layers or 0), *sizes[1:]], [_GUESSED_COMPUTE_BYTES, *sizes[1:]]
+
+
+def _guess_note(facts: ModelFacts) -> str:
+    what = f"The architecture {shorten(facts.architecture)}" if facts.architecture else "This architecture"
+    return f"{what} is not known to the memory formula: cache and working space are a guess."

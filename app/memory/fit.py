@@ -8,18 +8,19 @@ from app.core.errors import TooLittleMemory
 from app.core.units import format_bytes
 from app.gguf import ModelFacts
 from app.memory.estimate import estimate
+from app.runtime.protocol import LoadSettings
 
 
-def require_memory(models: Sequence[tuple[ModelFacts, int]], available_bytes: int) -> None:
-    """Raises TooLittleMemory when `models`, each with its context length, do not fit together."""
-    needed = sum(estimate(facts, context_length).total_bytes for facts, context_length in models)
+def require_memory(models: Sequence[tuple[ModelFacts, LoadSettings]], available_bytes: int) -> None:
+    """Raises TooLittleMemory when `models`, each in a worker of its own, do not fit together."""
+    needed = sum(estimate(facts, settings).in_use_bytes for facts, settings in models)
     if needed <= available_bytes:
         return
     if len(models) == 1:
-        facts, context_length = models[0]
+        facts, settings = models[0]
         raise TooLittleMemory(
             f"{facts.path.stem} needs about {format_bytes(needed)} of memory with a context of "
-            f"{context_length} tokens; {format_bytes(available_bytes)} are free.",
+            f"{settings.context_length} tokens; {format_bytes(available_bytes)} are free.",
             "Choose a smaller quantization, or close other programs.",
         )
     raise TooLittleMemory(

@@ -28,13 +28,24 @@ def padded(tokens: int) -> int:
     return -(-tokens // CELL_PADDING) * CELL_PADDING
 
 
-def cells(geometry: Geometry, context: int, ubatch: int, *, windowed: bool, whole_window: bool) -> int:
-    """How many tokens a layer has room for. A windowed layer needs the window and one micro-batch;
-    with `whole_window` it keeps all (llama.cpp's `swa_full`)."""
-    whole = padded(context)
+def cells(
+    geometry: Geometry,
+    context: int,
+    ubatch: int,
+    *,
+    windowed: bool,
+    whole_window: bool,
+    sequences: int = 1,
+) -> int:
+    """How many tokens of each of `sequences`, which share `context`, a layer has room for.
+
+    A windowed layer needs the window and one micro-batch; with `whole_window` it keeps all (llama.cpp's
+    `swa_full`).
+    """
+    whole = padded(padded(context) // sequences)
     if not windowed or whole_window:
         return whole
-    return min(whole, padded(geometry.window + ubatch))
+    return min(whole, padded(geometry.window + min(ubatch, context)))
 
 
 def layer_cache(
@@ -48,24 +59,35 @@ def layer_cache(
     flash_attention: bool,
     whole_window: bool = False,
 ) -> CacheBytes:
-    """Bytes of one layer for `sequences` of `context` tokens each.
+    """Bytes of one layer for `sequences` that share `context` tokens.
 
     Per cell: KV heads x (key length + value length), as in Ainslie et al., "GQA" (2023); of latent
     attention one row of keys, from which the values are computed (DeepSeek-AI, "DeepSeek-V2", 2024).
-    Without flash attention llama.cpp stores values transposed, all layers as wide as the widest.
+    Without flash attention llama.cpp stores values transposed, all layers as wide as the widest, and
+    does not quantize them.
     """
     state = geometry.state_space
     state_bytes = 0
     if layer.recurrent and state:
         state_bytes = (state.convolution + state.state) * _F32_BYTES * sequences
-    if not layer.has_cache or not layer.keys or (layer.recurrent and geometry.architecture != "falcon-h1"):
+    if not layer.has_cache:
         return CacheBytes(0, state_bytes)
+    value_type = kv_type if flash_attention else "f16"
     values = 0 if geometry.latent else layer.values
     if values and not flash_attention:
         values = max(other.values for other in geometry.layers)
-    rows = cells(geometry, context, ubatch, windowed=layer.windowed, whole_window=whole_window) * sequences
-    row = row_bytes(layer.keys, kv_type) + row_bytes(values, kv_type)
-    row += row_bytes(geometry.indexer_keys, kv_type)
+    row = row_bytes(layer.keys, kv_type) + row_bytes(values, value_type)
+    if geometry.indexer and layer.indexed:
+        row += row_bytes(geometry.indexer.key_length, kv_type)
+        row += row_bytes(geometry.indexer.value_length, value_type)
+    rows = sequences * cells(
+        geometry,
+        context,
+        ubatch,
+        windowed=layer.windowed,
+        whole_window=whole_window,
+        sequences=sequences,
+    )
     return CacheBytes(rows * row, state_bytes)
 
 

@@ -26,7 +26,7 @@ class Budget:
 def budget_of(machine: Machine, *, credited_bytes: int = 0, credited_accelerator_bytes: int = 0) -> Budget:
     """What is free on `machine`, with what a model that is to be unloaded gives back."""
     memory = machine.memory
-    used = _used_together(machine.accelerators)
+    used = used_together(machine.accelerators)
     shared = memory.unified or any(each.integrated for each in used)
     free = sum(max(each.free_bytes - backend_overhead(each.backend), 0) for each in used)
     in_memory = memory.available_bytes + credited_bytes - WORKER_BYTES
@@ -42,7 +42,8 @@ def budget_of(machine: Machine, *, credited_bytes: int = 0, credited_accelerator
     )
 
 
-def _used_together(accelerators: tuple[Accelerator, ...]) -> tuple[Accelerator, ...]:
+def used_together(accelerators: tuple[Accelerator, ...]) -> tuple[Accelerator, ...]:
     """llama.cpp leaves integrated graphics alone where there is a card, and shares layers among cards."""
-    cards = tuple(each for each in accelerators if not each.integrated)
-    return cards or accelerators[:1]
+    usable = tuple(each for each in accelerators if each.usable)
+    cards = tuple(each for each in usable if not each.integrated)
+    return cards or usable[:1]

@@ -49,10 +49,10 @@ def fit(need: Need, budget: Budget, correction: float = 1.0) -> Fit:
     """The best place for `need`: all of it on the accelerators, else as many layers as fit, else none."""
     whole = need.layers * need.layer_bytes + need.output_bytes + need.kv_bytes + need.compute_bytes
     free = budget.accelerator_bytes - whole
-    if budget.accelerator_bytes and free >= 0 and need.embedding_bytes <= budget.memory_bytes:
-        if not budget.is_shared or whole + need.embedding_bytes <= budget.memory_bytes:
-            verdict = Verdict.FITS if free >= MARGIN_BYTES else Verdict.TIGHT
-            return _placed(need, budget, need.layers + 1, verdict, free, correction)
+    in_memory = need.embedding_bytes + (whole if budget.is_shared else 0)
+    if budget.accelerator_bytes and free >= 0 and in_memory <= budget.memory_bytes:
+        verdict = Verdict.FITS if free >= MARGIN_BYTES else Verdict.TIGHT
+        return _placed(need, budget, need.layers + 1, verdict, free, correction)
     layers = _layers_that_fit(need, budget)
     in_memory = _memory_bytes(need, layers) + (_accelerator_bytes(need, layers) if budget.is_shared else 0)
     free = budget.memory_bytes - in_memory

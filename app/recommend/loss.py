@@ -67,7 +67,7 @@ def expected_loss(quantization: str, bits_per_weight: float, parameters: int) ->
 def _scale(parameters: int, divergence: float) -> float:
     if parameters <= 0 or divergence < _WORDS[0][0]:  # eight bits cost nobody anything
         return 1.0
-    return min(max((_REFERENCE_PARAMETERS / parameters) ** _SIZE_EXPONENT, 0.5), 3.0)
+    return float(min(max((_REFERENCE_PARAMETERS / parameters) ** _SIZE_EXPONENT, 0.5), 3.0))
 
 
 def _in_words(divergence: float) -> str:

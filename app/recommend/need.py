@@ -70,7 +70,7 @@ def _share_of_experts(facts: ModelFacts) -> float:
     """How many of all experts see a token, 0 to 1."""
     count = facts.metadata.get(f"{facts.architecture}.expert_count")
     used = facts.metadata.get(f"{facts.architecture}.expert_used_count")
-    used = max(used, default=0) if isinstance(used, tuple) else used  # type: ignore[type-var]
+    used = max(used, default=0) if isinstance(used, tuple) else used
     if not isinstance(count, int) or not isinstance(used, int) or not 0 < used <= count:
         return 1.0
     return used / count

@@ -163,7 +163,7 @@ class Worker:
             raise death
         if isinstance(reply, Failed):
             kind = FAULTS.get(reply.kind, EnvironmentFault)
-            raise kind(reply.message, reply.hint, self.log)
+            raise kind(reply.message, reply.hint, reply.log or self.log)
         if isinstance(reply, Crashed):
             raise WorkerCrash(reply.report)
         if isinstance(reply, Stopped):

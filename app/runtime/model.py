@@ -77,7 +77,7 @@ class LoadedModel:
     ) -> LoadedModel:
         """Starts a worker and loads `path` into it; `on_progress` gets the fraction read.
 
-        Raises LoadFailed, UnknownArchitecture, WorkerDied, or Cancelled.
+        Raises LoadFailed, UnknownArchitecture, FileGone, WrongChoice, WorkerDied, or Cancelled.
         """
         worker = start_worker()
         try:

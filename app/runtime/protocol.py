@@ -8,7 +8,7 @@ answers each request with any number of intermediate replies and exactly one of 
 from __future__ import annotations
 
 import struct
-from typing import IO, TypeVar
+from typing import IO, Literal, TypeVar
 
 import msgspec
 
@@ -29,15 +29,26 @@ class ChatMessage(msgspec.Struct, frozen=True):
     content: str
 
 
+KvType = Literal["f16", "q8_0", "q4_0"]
+FlashAttention = Literal["auto", "on", "off"]
+
+
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core.
 
-    `gpu_layers` -1: all that fit; without an accelerator it has no effect.
+    `gpu_layers` counts the output as the last layer; -1 is all, and so is any number above what the
+    model has; without an accelerator it has no effect. `kv_type`: how the KV cache stores keys and
+    values; all but "f16" need flash attention, which "auto" uses where the devices can. `ubatch`: most
+    tokens evaluated at once. `sequences` share the context: each has an equal part of it.
     """
 
     context_length: int = 4096
     threads: int = 0
     gpu_layers: int = -1
+    kv_type: KvType = "f16"
+    ubatch: int = 512
+    flash_attention: FlashAttention = "auto"
+    sequences: int = 1
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +71,16 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 class Load(_Message, frozen=True):
     """`path` as `os.fsencode` gives it: not every file name is Unicode."""
+
+    path: bytes
+    settings: LoadSettings
+
+
+class DryRun(_Message, frozen=True):
+    """What would `Load` allocate? `path` may be that of a ghost: a header with a hole for tensor data.
+
+    A Cancel ends the worker.
+    """
 
     path: bytes
     settings: LoadSettings
@@ -104,15 +125,69 @@ class LoadProgress(_Message, frozen=True):
     fraction: float
 
 
+class BufferSize(msgspec.Struct, frozen=True):
+    """What is in buffers of one of ggml's types, which `buffer` names: "CPU", "CUDA0", "CUDA_Host".
+
+    `size_bytes` None: the runtime did not say.
+    """
+
+    buffer: str
+    size_bytes: int | None
+
+
+class MemoryBuffers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runtime's log says about its memory.
+
+    The log gives MiB with two decimals, so each size is within 5,243 bytes (2^20 / 200) of the truth, a sum
+    of n of them within n times that, and a KV cache beyond 16 GiB within a part in ten million, as it is
+    computed in single precision; no portable function of llama.cpp gives the bytes.
+
+    `weights`: "CPU_Mapped" is the span of the file that is mapped, of which "CPU_REPACK" or "AMX" may
+    hold a second copy. `kv_cache_bytes` is the whole KV cache, summed over its parts (sliding window,
+    indexer) where there are several. `recurrent_state`, which is any that does not grow with the context,
+    and `output` (logits) are allocated once. `compute` holds the activations of the largest batch.
+    `layer_devices`: the device of each layer, in order, the output last. `flash_attention`: whether used.
+    """
+
+    weights: tuple[BufferSize, ...]
+    kv_cache: tuple[BufferSize, ...]
+    kv_cache_bytes: int
+    recurrent_state: tuple[BufferSize, ...]
+    output: tuple[BufferSize, ...]
+    compute: tuple[BufferSize, ...]
+    layer_devices: tuple[str, ...]
+    flash_attention: bool
+
+
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What was loaded. `memory_bytes`: of the worker after loading, each weight counted once."""
+    """What was loaded. `context_length`: of one sequence. `memory_bytes`: of the worker after loading,
+    each weight counted once; `buffers`: what the runtime says it allocated."""
 
     context_length: int
     memory_bytes: int
+    buffers: MemoryBuffers
 
 
 class Loaded(_Message, frozen=True):
     model: ModelDescription
+
+
+class DryRunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load would allocate.
+
+    `weights_bytes`: of all tensors in the file, exact; those that only predict further tokens are not
+    loaded. In `buffers`, sizes of `weights` are None, and of `kv_cache` where one is spread over several
+    devices; the rest is as in a load. `context_length` in tokens, all sequences together, as llama.cpp
+    rounds it.
+    """
+
+    weights_bytes: int
+    context_length: int
+    buffers: MemoryBuffers
+
+
+class DryRunDone(_Message, frozen=True):
+    result: DryRunResult
 
 
 class PromptProgress(_Message, frozen=True):
@@ -210,11 +285,13 @@ class Described(_Message, frozen=True):
 
 
 class Failed(_Message, frozen=True):
-    """An EnvironmentFault of class `kind` (see `app.core.errors.FAULTS`)."""
+    """An EnvironmentFault of class `kind` (see `app.core.errors.FAULTS`), with the log's last lines: what
+    the worker wrote to stderr may arrive later than this."""
 
     kind: str
     message: str
     hint: str
+    log: tuple[str, ...] = ()
 
 
 class Crashed(_Message, frozen=True):
@@ -227,10 +304,11 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | Generate | Score | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
+    | DryRunDone
     | PromptProgress
     | Piece
     | Generated
@@ -243,7 +321,7 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
+FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
 
 _LENGTH = struct.Struct("<I")
 _encoder = msgspec.msgpack.Encoder()

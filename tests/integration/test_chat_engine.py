@@ -201,8 +201,8 @@ def test_model_that_does_not_fit_into_memory_is_refused_before_it_is_loaded(
     engine: ChatEngine, store: ConversationStore, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversation = new_conversation(store, tiny, "hello")
-    monkeypatch.setattr(engine_module, "read_memory", lambda: Memory(8_000_000_000, 100_000_000, False))
-    with pytest.raises(TooLittleMemory, match=r"100 MB are free"):
+    monkeypatch.setattr(engine_module, "read_memory", lambda: Memory(8_000_000_000, 50_000_000, False))
+    with pytest.raises(TooLittleMemory, match=r"50.0 MB are free"):
         answer(engine, conversation)
     assert psutil.Process().children() == []
     monkeypatch.undo()

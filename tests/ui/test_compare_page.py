@@ -173,7 +173,7 @@ def test_presets_offer_the_pair(page, qtbot):
 
 
 def test_too_little_memory_is_told_before_and_when_asked_and_keeps_the_prompt(page, monkeypatch, qtbot):
-    little = Memory(16_000_000_000, 300_000_000)
+    little = Memory(16_000_000_000, 100_000_000)
     for module in (plan_module, comparison_module):
         monkeypatch.setattr(module, "read_memory", lambda: little)
     page.planner.work_out([pane.entry for pane in page.panes])

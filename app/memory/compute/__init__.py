@@ -1,10 +1,10 @@
 """The compute buffer: what llama.cpp reserves for the results of one batch.
 
 The graph of a batch is laid out as ggml's allocator does it, without running anything. May import `app.gguf` and
-`app.memory.geometry`. Main entry: `compute_bytes`.
+`app.memory.geometry`. Main entries: `largest_batch`, `compute_bytes`.
 """
 
-from app.memory.compute.batch import Batch
+from app.memory.compute.batch import Batch, largest_batch
 from app.memory.compute.reserve import compute_bytes
 
-__all__ = ["Batch", "compute_bytes"]
+__all__ = ["Batch", "compute_bytes", "largest_batch"]

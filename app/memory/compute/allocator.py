@@ -1,9 +1,10 @@
-"""How much memory a compute graph needs: ggml's graph allocator, in the small.
+"""How much memory a compute graph needs: ggml's graph and its allocator, in the small.
 
-Tensors of a graph get their places in the order in which they are computed; a place is free again when the
-last tensor that reads it is done, and the smallest free place that is large enough is taken. What is needed is
-the highest end of any place. Source: `ggml-alloc.c` of llama.cpp (allocation order, best fit, results that
-take the place of an operand).
+A result is computed after all that it is computed from, operand by operand, when it is asked for or needed.
+Results get their places in that order; a place is free again when the last result that reads it is done, and
+the smallest free place that is large enough is taken. What is needed is the highest end of any place.
+Source: `ggml_build_forward_expand` in `ggml.c` of llama.cpp, and `ggml-alloc.c` (order of allocation, best
+fit, results that take the place of an operand).
 """
 
 from __future__ import annotations
@@ -16,98 +17,98 @@ ALIGNMENT = 64
 
 
 class Tensor:
-    """One result or input. `reuses`: operands in whose place the result may be written.
+    """One result, or what is `given` from outside. `reuses`: operands in whose place it may be written."""
 
-    A view has no place of its own, it is part of another tensor's.
-    """
+    __slots__ = ("given", "offset", "readers", "reuses", "scheduled", "size", "sources", "view_of")
 
-    __slots__ = ("children", "is_view", "offset", "reuses", "root", "size", "sources", "views")
-
-    def __init__(self, size: int, sources: Sequence[Tensor], reuses: Sequence[Tensor], root: Tensor | None):
-        self.size = -(-size // ALIGNMENT) * ALIGNMENT
-        self.sources = tuple(sources)
-        self.reuses = tuple(reuses)
-        self.root = root or self
-        self.is_view = root is not None
-        self.children = 0
-        self.views = 0
+    def __init__(
+        self,
+        size: int,
+        sources: tuple[Tensor, ...] = (),
+        reuses: tuple[Tensor, ...] = (),
+        *,
+        given: bool = False,
+    ) -> None:
+        self.size = max(-(-size // ALIGNMENT) * ALIGNMENT, 0)
+        self.sources = sources
+        self.reuses = reuses
+        self.given = given
+        self.scheduled = False
+        self.readers = 0
         self.offset = -1
+        self.view_of: Tensor | None = None
+
+    def view(self, size: int = 0) -> Tensor:
+        """`size` bytes of it, or all, in another shape. No result is ever written into the place of a view."""
+        view = Tensor(size or self.size)
+        view.view_of = self.view_of or self
+        return view
+
+
+def result(size: int, *sources: Tensor, reuses: Sequence[Tensor] = ()) -> Tensor:
+    whole = tuple([source.view_of or source for source in sources])  # faster than from a generator
+    return Tensor(size, whole, tuple([each for each in reuses if not each.view_of]) if reuses else ())
+
+
+def in_place(operand: Tensor, *sources: Tensor) -> Tensor:
+    """A result of `operand`'s shape, written over it where nothing else reads it."""
+    return result(operand.size, operand, *sources, reuses=(operand,))
 
 
 class Graph:
-    """Tensors in the order in which they are computed. Sizes in bytes."""
+    """What is to be computed, in order. Sizes in bytes."""
 
     def __init__(self) -> None:
         self._inputs: list[Tensor] = []
-        self._nodes: list[Tensor] = []
+        self._results: list[Tensor] = []
 
-    def input(self, size: int) -> Tensor:
-        """Given from outside: its place is taken before anything is computed."""
-        tensor = Tensor(size, (), (), None)
-        self._inputs.append(tensor)
-        return tensor
+    def compute(self, tensor: Tensor) -> None:
+        """Puts `tensor` next in the order, after what it needs and is not in it yet."""
+        pending = [tensor.view_of or tensor]
+        while pending:
+            needed = pending[-1]
+            for source in needed.sources:
+                if not source.scheduled:
+                    pending.append(source)
+                    break
+            else:
+                pending.pop()
+                if not needed.scheduled:
+                    needed.scheduled = True
+                    self._append(needed)
 
-    def result(self, size: int, *sources: Tensor, reuses: Sequence[Tensor] = ()) -> Tensor:
-        tensor = Tensor(size, sources, reuses, None)
-        self._nodes.append(tensor)
-        return tensor
+    def keep(self, tensor: Tensor) -> None:
+        """Never frees its place."""
+        (tensor.view_of or tensor).readers += 1
 
-    def in_place(self, operand: Tensor, *sources: Tensor) -> Tensor:
-        """A result of `operand`'s shape, written over it where nothing else reads it."""
-        return self.result(operand.size, operand, *sources, reuses=(operand,))
-
-    def view(self, tensor: Tensor, size: int = 0) -> Tensor:
-        """`size` bytes of `tensor`, or all."""
-        view = Tensor(size or tensor.size, (tensor,), (), tensor.root)
-        self._nodes.append(view)
-        return view
-
-    def store(self, *sources: Tensor) -> None:
-        """Writes into memory outside of the graph, such as the KV cache."""
-        self.result(0, *sources)
+    def _append(self, tensor: Tensor) -> None:
+        (self._inputs if tensor.given else self._results).append(tensor)
+        for source in tensor.sources:
+            source.readers += 1
 
     def peak_bytes(self) -> int:
-        """The size of the buffer in which the graph can be computed."""
-        for node in self._nodes:
-            node.root.views += node.is_view
-            for source in node.sources:
-                source.children += 1
+        """The size of the buffer in which the graph can be computed. To be asked once."""
         places = _Places()
-        for tensor in self._inputs:
+        for tensor in self._inputs:  # before anything is computed
             tensor.offset = places.take(tensor.size)
-        for node in self._nodes:
-            if not node.is_view and not _take_over(node, places) and node.size:
-                node.offset = places.take(node.size)
-            for source in node.sources:
-                source.children -= 1
-                if not source.children and not source.views:
-                    _release(source, places)
+        for result in self._results:
+            if result.size and not _take_over(result, places):
+                result.offset = places.take(result.size)
+            for source in result.sources:
+                source.readers -= 1
+                if not source.readers and source.offset >= 0:
+                    places.give_back(source.offset, source.size)
+                    source.offset = -1
         return places.end
 
 
-def _take_over(node: Tensor, places: _Places) -> bool:
-    """Puts `node` into the place of an operand that nothing else needs, if there is one. Never into
-    a view: ggml means to, and finds that a view owns no place."""
-    for operand in node.reuses:
-        if operand.is_view or operand.offset < 0 or operand.children != 1 or operand.views:
-            continue
-        node.offset = operand.offset
-        if operand.size > node.size:
-            places.give_back(operand.offset + node.size, operand.size - node.size)
-        operand.offset = -1
-        return True
+def _take_over(result: Tensor, places: _Places) -> bool:
+    """Puts `result` into the place of an operand that nothing else reads, if there is one."""
+    for operand in result.reuses:
+        if operand.offset >= 0 and operand.readers == 1 and operand.size == result.size:
+            result.offset, operand.offset = operand.offset, -1
+            return True
     return False
-
-
-def _release(source: Tensor, places: _Places) -> None:
-    root = source.root
-    if source.is_view:
-        root.views -= 1
-        if root.views or root.children:
-            return
-    if root.offset >= 0:
-        places.give_back(root.offset, root.size)
-        root.offset = -1
 
 
 class _Places:

@@ -1,18 +1,19 @@
-"""Layers with a recurrent state: state spaces, linear attention, short convolutions."""
+"""Layers with a recurrent state."""
 
 from __future__ import annotations
 
-from app.memory.compute.allocator import Graph, Tensor
-from app.memory.compute.inputs import F32
+from app.memory.compute.allocator import Tensor
+from app.memory.compute.builder import Builder
+from app.memory.compute.delta_net import delta_net
+from app.memory.compute.short_convolution import short_convolution
+from app.memory.compute.state_space import state_space
 from app.memory.compute.weights import LayerWeights
-from app.memory.geometry import Geometry
 
 
-def recurrent_mix(
-    graph: Graph, geometry: Geometry, weights: LayerWeights, normed: Tensor, rows: int
-) -> Tensor:
+def recurrence(build: Builder, weights: LayerWeights, normed: Tensor) -> Tensor:
     """The layer's output for `normed`, [embedding, rows]."""
-    wide = max(weights.rows("ssm_in"), 3 * geometry.embedding)
-    projected = graph.result(wide * rows * F32, normed)
-    mixed = graph.result(wide * rows * F32, projected)
-    return graph.result(geometry.embedding * rows * F32, mixed)
+    if "shortconv.in_proj" in weights:
+        return short_convolution(build, weights, normed)
+    if "ssm_in" in weights:
+        return state_space(build, weights, normed)
+    return delta_net(build, weights, normed)

@@ -40,11 +40,25 @@ class LayerWeights:
 
     @property
     def feed_forward(self) -> bool:
-        return any(name.startswith("ffn_up") or name.startswith("ffn_gate_up") for name in self._shapes)
+        return any(name.startswith(("ffn_up", "ffn_gate_up")) for name in self._shapes)
 
-    def key(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """Equal for layers that compute alike."""
-        return tuple(sorted(self._shapes.items()))
+    @property
+    def has_second_norm(self) -> bool:
+        """Whether what goes into the feed-forward layer is normed. "post_attention_norm" is that norm in some
+        architectures, and in those with a norm after the feed-forward layer it is that of attention's result."""
+        if "ffn_norm" in self._shapes:
+            return True
+        return "post_attention_norm" in self._shapes and "post_ffw_norm" not in self._shapes
+
+    @property
+    def is_parallel(self) -> bool:
+        """One norm for attention and the feed-forward layer, which are computed side by side."""
+        return (
+            "attn_norm" in self._shapes
+            and "attn_output" in self._shapes
+            and self.feed_forward
+            and not self._shapes.keys() & {"ffn_norm", "post_attention_norm", "post_ffw_norm"}
+        )
 
 
 def weights_of_layers(tensors: Iterable[ShapedTensor], layers: int) -> tuple[LayerWeights, ...]:

@@ -16,7 +16,7 @@ import llama_cpp
 
 from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Generated, GenerationStatistics, Piece, PromptProgress, Reply
-from app.runtime.worker.loading import BATCH_TOKENS, LlamaModel
+from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.sampling import Sampler, make_sampler
 from app.runtime.worker.templates import render_prompt
 from app.runtime.worker.text_stream import TextStream
@@ -111,8 +111,8 @@ class _Answer:
         reused = _reuse_cache(self._model, tokens)
         self._report(PromptProgress(done=reused, total=len(tokens), reused=reused))
         try:
-            for start in range(reused, len(tokens), BATCH_TOKENS):
-                batch = tokens[start : start + BATCH_TOKENS]
+            for start in range(reused, len(tokens), self._model.batch_tokens):
+                batch = tokens[start : start + self._model.batch_tokens]
                 self._decode_batch((ctypes.c_int32 * len(batch))(*batch), len(batch))
                 self._model.cached_tokens += batch
                 self._evaluated_tokens += len(batch)

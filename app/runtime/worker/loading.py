@@ -16,19 +16,18 @@ from app.core.errors import Cancelled, EnvironmentFault, FileGone, LoadFailed, U
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
 from app.runtime.worker.buffers import BufferLog
-from app.runtime.worker.log import listening, recent_lines
+from app.runtime.worker.log import listening
+from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from app.runtime.worker.main import StopFlag
 
-BATCH_TOKENS = 512
-"""Prompt tokens per llama_decode: llama.cpp's own micro-batch, so cancel is looked at as often."""
-
 
 class LlamaModel:
     """A model with its context, and which tokens its KV cache holds.
 
+    `context_length`: of the one sequence that is used. `batch_tokens`: most tokens of one llama_decode.
     `conversation` is the last one as text with the tokens that spell it. After an answer the cache
     holds all of them or, where the last was shown but not evaluated, all but one.
     """
@@ -39,19 +38,30 @@ class LlamaModel:
         self.context = context
         self.memory = llama_cpp.llama_get_memory(context)
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
-        self.context_length = int(llama_cpp.llama_n_ctx(context))
+        self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
+        self.batch_tokens = int(llama_cpp.llama_n_batch(context))
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
         self.cached_tokens: list[int] = []
         self.conversation: tuple[str, list[int]] | None = None
 
     def forget_beyond(self, position: int) -> int:
         """Drops the cache from `position` on and returns where it ends now. Recurrent models cannot
-        drop a part: their cache is emptied."""
-        if not llama_cpp.llama_memory_seq_rm(self.memory, 0, position, -1):
+        drop a part, and layers with a sliding window may have lost what the next token would see:
+        their cache is emptied."""
+        kept = self._has_window_before(position)
+        if not kept or not llama_cpp.llama_memory_seq_rm(self.memory, 0, position, -1):
             llama_cpp.llama_memory_clear(self.memory, True)
             position = 0
         del self.cached_tokens[position:]
         return position
+
+    def _has_window_before(self, position: int) -> bool:
+        """Windowed layers keep little more than their window, from the oldest token they still have."""
+        window = llama_cpp.llama_model_n_swa(self._model)
+        if not window or position >= len(self.cached_tokens):
+            return True
+        oldest = llama_cpp.llama_memory_seq_pos_min(self.memory, 0)
+        return bool(oldest <= max(0, position - window))
 
     def memory_in_use(self) -> int:
         """Bytes of this process in memory, each weight counted once (see `BufferLog`)."""
@@ -65,34 +75,34 @@ class LlamaModel:
 def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tuple[LlamaModel, Loaded]:
     """Loads the weights, makes the context and runs it once, so that the first answer is not slower.
 
-    Raises Cancelled, UnknownArchitecture, LoadFailed, FileGone.
+    Raises Cancelled, UnknownArchitecture, LoadFailed, FileGone, WrongChoice.
     """
-    if not os.path.exists(request.path):
-        raise FileGone(
-            f"{encodable(os.fsdecode(request.path))} is not there any more.",
-            "Refresh the library or pick the file again.",
-        )
-    buffers = BufferLog()
-    with listening(buffers.read):
+    require_file(request.path)
+    require_possible(request.settings)
+    log = BufferLog()
+    with listening(log.read):
         model = _load_weights(request, report, stop)
-    context = _make_context(model, request.settings, stop)
-    if not _can_generate(model, context):
-        llama_cpp.llama_free(context)
-        llama_cpp.llama_model_free(model)
-        raise LoadFailed(
-            "This model does not write text: it is made for embeddings, translation or another use.",
-            "Choose a chat model.",
-        )
-    loaded = LlamaModel(model, context, buffers.repacked_bytes)
-    _warm_up(loaded)
+        context = make_context(model, request.settings, stop)
+        loaded = LlamaModel(model, context, log.repacked_bytes)
+        _warm_up(loaded)
     if stop.is_set():
         loaded.free()
         raise Cancelled
     description = ModelDescription(
         context_length=loaded.context_length,
         memory_bytes=loaded.memory_in_use(),
+        buffers=log.buffers(),
     )
     return loaded, Loaded(model=description)
+
+
+def require_file(path: bytes) -> None:
+    """Raises FileGone."""
+    if not os.path.exists(path):
+        raise FileGone(
+            f"{encodable(os.fsdecode(path))} is not there any more.",
+            "Refresh the library or pick the file again.",
+        )
 
 
 def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> object:
@@ -107,36 +117,47 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
             report(LoadProgress(fraction=fraction))
         return not stop.is_set()
 
-    parameters = llama_cpp.llama_model_default_params()
-    parameters.n_gpu_layers = request.settings.gpu_layers
+    parameters = model_parameters(request.settings)
     parameters.progress_callback = on_progress
-    model = llama_cpp.llama_model_load_from_file(request.path, parameters)
+    try:
+        model = open_model(request.path, parameters)
+    except EnvironmentFault as fault:
+        if stop.is_set():
+            raise Cancelled from fault
+        raise
     if stop.is_set():
-        if model:
-            llama_cpp.llama_model_free(model)
+        llama_cpp.llama_model_free(model)
         raise Cancelled
-    if not model:
-        raise _load_fault(recent_lines())
     return model
 
 
-def _make_context(model: object, settings: LoadSettings, stop: StopFlag) -> object:
-    threads = settings.threads or psutil.cpu_count(logical=False) or 1
-    parameters = llama_cpp.llama_context_default_params()
-    parameters.n_ctx = settings.context_length
-    parameters.n_batch = BATCH_TOKENS
-    parameters.n_ubatch = BATCH_TOKENS
-    parameters.n_threads = threads
-    parameters.n_threads_batch = threads
-    parameters.no_perf = True
-    parameters.abort_callback = abort_callback()
-    parameters.abort_callback_data = ctypes.cast(stop.buffer, ctypes.c_void_p)
-    context = llama_cpp.llama_init_from_model(model, parameters)
+def open_model(path: bytes, parameters: llama_cpp.llama_model_params) -> object:
+    """Raises UnknownArchitecture or LoadFailed."""
+    log: list[str] = []
+    with listening(log.append):
+        model = llama_cpp.llama_model_load_from_file(path, parameters)
+    if not model:
+        raise _load_fault("".join(log))
+    return model
+
+
+def make_context(model: object, settings: LoadSettings, stop: StopFlag) -> object:
+    """A context that can write text; frees `model` where there is none to be had.
+
+    Raises LoadFailed.
+    """
+    log: list[str] = []
+    with listening(log.append):
+        context = llama_cpp.llama_init_from_model(model, context_parameters(settings, model, stop))
     if not context:
         llama_cpp.llama_model_free(model)
+        raise _context_fault(settings, "".join(log))
+    if not _can_generate(model, context):
+        llama_cpp.llama_free(context)
+        llama_cpp.llama_model_free(model)
         raise LoadFailed(
-            f"llama.cpp could not make a context of {settings.context_length} tokens.",
-            "Close other programs, or choose a smaller model.",
+            "This model does not write text: it is made for embeddings, translation or another use.",
+            "Choose a chat model.",
         )
     return context
 
@@ -148,17 +169,6 @@ def _can_generate(model: object, context: object) -> bool:
         and not llama_cpp.llama_model_has_encoder(model)
         and not llama_cpp.llama_model_is_diffusion(model)
     )
-
-
-def abort_callback() -> object:
-    """llama.cpp asks this after every node of the compute graph whether to give up.
-
-    It is the C library's `strlen` on the stop flag's string: a Python callback there would cost
-    some microseconds a node, several per cent of a small model's speed. The declared result is
-    bool, which is the low byte of strlen's result on every platform's calling convention.
-    """
-    library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
-    return ctypes.cast(library.strlen, llama_cpp.ggml_abort_callback)
 
 
 def _warm_up(loaded: LlamaModel) -> None:
@@ -176,17 +186,30 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
     )
 
 
-def _load_fault(log: tuple[str, ...]) -> EnvironmentFault:
+def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
+    if re.search(r"cache type \S+ with block size|quantized V cache was requested", log):
+        return LoadFailed(
+            f"This model cannot be run with a KV cache in {settings.kv_type}.",
+            "Choose f16 for the KV cache.",
+        )
+    reasons = re.findall(r"failed to initialize the context: (.+)", log)
+    reason = f" ({reasons[-1].strip()})" if reasons else ""
+    return LoadFailed(
+        f"llama.cpp could not make a context of {settings.context_length} tokens{reason}.",
+        "Close other programs, or choose a smaller model.",
+    )
+
+
+def _load_fault(log: str) -> EnvironmentFault:
     """What llama.cpp's last words mean for the person."""
-    text = "\n".join(log)
-    if fault := unknown_architecture(text):
+    if fault := unknown_architecture(log):
         return fault
-    if re.search(r"unable to allocate|failed to allocate|out of memory", text):
+    if re.search(r"unable to allocate|failed to allocate|out of memory", log):
         return LoadFailed(
             "llama.cpp could not get the memory this model needs.",
             "Choose a smaller quantization, or close other programs.",
         )
-    reasons = re.findall(r"error loading model: (.+)", text)
+    reasons = re.findall(r"error loading model: (.+)", log)
     reason = f" ({reasons[-1].strip()})" if reasons else ""
     return LoadFailed(
         f"llama.cpp cannot load this model{reason}.",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import llama_cpp
 
+_DEBUG = 1  # enum ggml_log_level
+
 _recent: deque[str] = deque(maxlen=60)
 _listeners: list[Callable[[str], None]] = []
 
@@ -18,6 +20,8 @@ def _on_log(level: int, text: bytes | None, user_data: object) -> None:
     line = (text or b"").decode("utf-8", "replace")
     for listener in _listeners:
         listener(line)
+    if level == _DEBUG:
+        return  # a line for each input of each layer, nine times a load: they would push out all others
     if line.strip(" .\n"):
         _recent.append(line.rstrip("\n"))
     sys.stderr.write(line)

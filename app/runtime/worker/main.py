@@ -19,6 +19,7 @@ from app.runtime.protocol import (
     Cancel,
     Crashed,
     Describe,
+    DryRun,
     Failed,
     Generate,
     Load,
@@ -37,7 +38,7 @@ class StopFlag:
     """Set from the input thread, read from Python and, as a C string, from inside llama.cpp.
 
     The string is empty while work goes on and one character long when it must stop, so that
-    `strlen` on it tells. See `loading.abort_callback` for why.
+    `strlen` on it tells. See `parameters.abort_callback` for why.
     """
 
     def __init__(self) -> None:
@@ -86,10 +87,16 @@ def run_worker() -> int:
         except Cancelled:
             reply = Stopped()
         except EnvironmentFault as fault:
-            reply = Failed(kind=type(fault).__name__, message=fault.message, hint=fault.hint)
+            reply = _failed(fault)
         except Exception:  # the one place where a bug in the worker becomes a message
             reply = Crashed(report=traceback.format_exc())
         write_message(output, reply)
+
+
+def _failed(fault: EnvironmentFault) -> Failed:
+    from app.runtime.worker.log import recent_lines
+
+    return Failed(kind=type(fault).__name__, message=fault.message, hint=fault.hint, log=recent_lines())
 
 
 class Session:
@@ -105,6 +112,10 @@ class Session:
     def handle(self, request: Request, arrived_at: float) -> Reply:
         if isinstance(request, Load):
             return self._load(request)
+        if isinstance(request, DryRun):
+            from app.runtime.worker.dry_run import dry_run
+
+            return dry_run(request, self._report, self._stop)
         if isinstance(request, Generate):
             return self._generate(request, arrived_at)
         if isinstance(request, Score):

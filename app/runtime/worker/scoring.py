@@ -12,17 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import Cancelled, LoadFailed, PromptTooLong
+from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import Reply, Score, Scored, ScoreProgress
-from app.runtime.worker.loading import BATCH_TOKENS, LlamaModel
+from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.log_softmax import log_probabilities
 
 if TYPE_CHECKING:
     from app.runtime.worker.main import StopFlag
-
-LOGITS_BYTES = 64 * 1024 * 1024
-"""llama.cpp holds the logits of a whole batch at once and keeps that buffer as long as the context:
-a batch of 512 tokens would be 256 MB with a vocabulary of 128 thousand. (The compute buffer, which
-is reserved at loading for a whole batch, holds them a second time.)"""
 
 
 def score(model: LlamaModel, request: Score, report: Callable[[Reply], None], stop: StopFlag) -> Scored:
@@ -35,7 +31,7 @@ def score(model: LlamaModel, request: Score, report: Callable[[Reply], None], st
     tokens = _tokens(model, request)
     found: list[float] = []
     total = max(len(tokens) - 1, 0)  # nothing comes before the first
-    size = _batch_size(model.vocabulary.size)
+    size = outputs_at_once(model.vocabulary.size, BATCH_TOKENS)
     with _empty_cache(model):
         for start in range(0, total, size):
             batch = tokens[start : min(start + size, total)]
@@ -57,12 +53,6 @@ def _tokens(model: LlamaModel, request: Score) -> list[int]:
     if len(tokens) > room:
         raise PromptTooLong(f"This text has {len(tokens)} tokens; the context holds {room}.", hint)
     return tokens
-
-
-def _batch_size(vocabulary_size: int) -> int:
-    """Tokens per llama_decode."""
-    row_bytes = vocabulary_size * np.dtype(np.float32).itemsize
-    return max(1, min(BATCH_TOKENS, LOGITS_BYTES // row_bytes))
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class Facts(QWidget):
             "parameters": format_count(facts.parameters) if facts else "–",
             "bits": f"{facts.bits_per_weight:.2f}" if facts and facts.bits_per_weight else "–",
             "file": format_bytes(facts.file_bytes) if facts else "–",
-            "memory": format_bytes(estimate.total_bytes) if estimate else "–",
+            "memory": format_bytes(estimate.in_use_bytes) if estimate else "–",
         }
         for key, text in values.items():
             self._values[key].setText(text)

@@ -40,7 +40,7 @@ class MemoryBar(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         tokens = theme.current()
-        needed = sum(each.total_bytes for each in self._estimates)
+        needed = sum(each.in_use_bytes for each in self._estimates)
         scale = max(needed, self._available, 1)
         whole = QRectF(self.rect())
         with QPainter(self) as painter:
@@ -268,7 +268,7 @@ class Strip(QFrame):
 
 
 def _parts(estimate: MemoryEstimate) -> tuple[int, int, int]:
-    return estimate.weights_bytes, estimate.kv_bytes, estimate.compute_bytes
+    return estimate.weights_bytes, estimate.kv_bytes, estimate.working_bytes
 
 
 def _sums(estimates: Sequence[MemoryEstimate]) -> tuple[int, ...]:

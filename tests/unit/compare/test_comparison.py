@@ -106,7 +106,7 @@ def test_plan_threads_never_adds_up_to_more_than_the_cores(panes: int, cores: in
 
 def test_plan_comparison_on_two_cores_lets_four_panes_take_turns(models, monkeypatch):
     monkeypatch.setattr(plan_module, "count_cores", lambda: 2)
-    monkeypatch.setattr(plan_module, "read_memory", lambda: Memory(16_000_000_000, 1_000_000_000))
+    monkeypatch.setattr(plan_module, "read_memory", lambda: Memory(16_000_000_000, 200_000_000))
     facts = read_facts(models[0])
     pair, four = plan_comparison([facts] * 2), plan_comparison([facts] * 4)
     assert (pair.panes_at_once, pair.threads_per_pane, pair.in_turns) == (2, 1, False)
@@ -217,7 +217,7 @@ def test_close_ends_the_workers(compare):
 
 
 def test_too_little_memory_is_told_before_anything_is_loaded(compare, monkeypatch):
-    monkeypatch.setattr(comparison_module, "read_memory", lambda: Memory(16_000_000_000, 400_000_000))
+    monkeypatch.setattr(comparison_module, "read_memory", lambda: Memory(16_000_000_000, 100_000_000))
     comparison = compare()
     asking = ask(comparison)
     with pytest.raises(TooLittleMemory, match="2 models"):

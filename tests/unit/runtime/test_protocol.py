@@ -6,7 +6,8 @@ import io
 import os
 import struct
 import threading
-from typing import Any, get_args
+import types
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -30,6 +31,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**63), 2**64 - 1),
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
+    types.NoneType: st.none(),
 }
 
 
@@ -40,6 +42,10 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         fields = {field.name: values(field.type) for field in msgspec.structs.fields(kind)}
         return st.builds(kind, **fields)
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    if isinstance(kind, types.UnionType):
+        return st.one_of([values(option) for option in get_args(kind)])
     (item, *_) = get_args(kind)  # tuple[item, ...] is the only generic type on the wire
     return st.lists(values(item), max_size=3).map(tuple)
 

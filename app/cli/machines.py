@@ -1,0 +1,20 @@
+"""Which computer a command is about: this one, or one described in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.hardware import Machine, probe, read_profile
+
+MachineOption = Annotated[
+    Path | None,
+    typer.Option("--machine", help="A computer described in a file, as nibble doctor --json prints it."),
+]
+
+
+def machine_named(profile: Path | None) -> Machine:
+    """Raises what reading the profile raises."""
+    return probe() if profile is None else read_profile(profile)

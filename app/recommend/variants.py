@@ -1,0 +1,98 @@
+"""Variants: a catalogue's models in the quantizations that people take, as if their files were here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.gguf import ModelFacts
+from app.gguf.header import MetadataValue, TensorInfo
+from app.gguf.outline import NoOutline, TensorShape, loading_metadata, outline
+from app.gguf.types import TENSOR_TYPES
+from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits, tensor_types
+from app.recommend.catalogue import CatalogueModel
+
+OFFERED = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
+"""From the most bits to the fewest: the steps of the staircase. Between them there are more, with little difference."""
+
+_NATIVE = {"gpt-oss": "MXFP4_MOE"}
+"""Models that were trained in few bits are published in them, and quantizing them further gains nothing."""
+
+_TYPES = {type.name: type for type in TENSOR_TYPES.values()}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`facts` as the header of the file would tell them. `is_original`: the bits the model was published in."""
+
+    model: CatalogueModel
+    quantization: str
+    file_bytes: int
+    facts: ModelFacts
+    is_original: bool
+
+
+def variants_of(model: CatalogueModel) -> tuple[Variant, ...]:
+    """`model` in each quantization of `OFFERED` that llama.cpp makes of it; none where its tensors are not known."""
+    try:
+        shapes = outline(model.architecture, model.geometry, model.tied_embeddings)
+        metadata = loading_metadata(model.architecture, model.geometry)
+        traits = read_traits(metadata)
+    except (NoOutline, NoPrediction):
+        return ()
+    native = _NATIVE.get(model.architecture)
+    found = []
+    for quantization in (native,) if native else OFFERED:
+        try:
+            types = tensor_types(shapes, traits, quantization)
+            file_bytes = predict_file_bytes(shapes, traits, quantization)
+        except NoPrediction:
+            continue
+        facts = _facts(model, quantization, shapes, types, metadata, file_bytes)
+        found.append(Variant(model, quantization, file_bytes, facts, quantization in (native, "F16")))
+    return tuple(found)
+
+
+def _facts(
+    model: CatalogueModel,
+    quantization: str,
+    shapes: Sequence[TensorShape],
+    types: Sequence[str],
+    metadata: Mapping[str, MetadataValue],
+    file_bytes: int,
+) -> ModelFacts:
+    tensors = tuple(
+        TensorInfo(shape.name, shape.shape, type, 0, _TYPES[type].size_bytes(shape.elements), shape.elements)
+        for shape, type in zip(shapes, types, strict=True)
+    )
+    parameters = sum(tensor.elements for tensor in tensors)
+    tensor_bytes = sum(tensor.size_bytes for tensor in tensors)
+    path = Path(f"{model.id}-{quantization}.gguf")
+    return ModelFacts(
+        path=path,
+        files=(path,),
+        architecture=model.architecture,
+        name=model.name,
+        parameters=parameters,
+        quantization=quantization,
+        bits_per_weight=tensor_bytes * 8 / parameters,
+        layers=_count(model, "block_count"),
+        context_length=_count(model, "context_length"),
+        embedding_length=_count(model, "embedding_length"),
+        heads=_count(model, "attention.head_count"),
+        kv_heads=_count(model, "attention.head_count_kv"),
+        key_length=_count(model, "attention.key_length"),
+        value_length=_count(model, "attention.value_length"),
+        vocabulary_size=_count(model, "vocab_size"),
+        chat_template=None,
+        tensors=tensors,
+        tensor_bytes=tensor_bytes,
+        file_bytes=file_bytes,
+        metadata=metadata,
+    )
+
+
+def _count(model: CatalogueModel, key: str) -> int | None:
+    value = model.geometry.get(key)
+    return max((int(each) for each in value), default=0) if isinstance(value, list) else value

@@ -1,0 +1,64 @@
+"""Models answer the same however their memory is laid out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.runtime import LoadedModel, LoadSettings
+from app.runtime.protocol import KvType, PromptProgress
+from tests.helpers.answers import ask, events, greedy
+
+PROMPT = "hello world " * 180
+"""Some 1,300 tokens, more than a micro-batch has by default."""
+
+
+@pytest.fixture(scope="module")
+def answer(tiny: Path) -> str:
+    with LoadedModel.load(tiny, LoadSettings(context_length=2048, threads=1)) as model:
+        return ask(model, PROMPT, greedy(20)).text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"ubatch": 64}, {"ubatch": 1024}, {"flash_attention": "off"}, {"gpu_layers": 1}],
+    ids=str,
+)
+def test_answer_does_not_depend_on_how_memory_is_used(
+    tiny: Path, answer: str, options: dict[str, Any]
+) -> None:
+    with LoadedModel.load(tiny, LoadSettings(context_length=2048, threads=1, **options)) as model:
+        assert ask(model, PROMPT, greedy(20)).text == answer
+
+
+def test_kv_cache_of_fewer_bits_changes_what_the_model_expects_the_more_the_fewer(tiny: Path) -> None:
+    kv_types: tuple[KvType, ...] = ("f16", "q8_0", "q4_0")
+    scores = {}
+    for kv_type in kv_types:
+        settings = LoadSettings(context_length=512, threads=1, kv_type=kv_type)
+        with LoadedModel.load(tiny, settings) as model:
+            scores[kv_type] = np.array(model.score("hello world " * 30).log_probabilities)
+    changes = [np.abs(scores[kv_type] - scores["f16"]).mean() for kv_type in kv_types[1:]]
+    assert 0 < changes[0] < changes[1] / 2
+
+
+@pytest.mark.parametrize(("ubatch", "step"), [(64, 512), (512, 512), (1024, 1024)])
+def test_prompt_is_evaluated_in_batches_of_the_micro_batch_and_512_at_least(
+    tiny: Path, ubatch: int, step: int
+) -> None:
+    settings = LoadSettings(context_length=2048, threads=1, ubatch=ubatch)
+    with LoadedModel.load(tiny, settings) as model:
+        done = [event.done for event in events(model, PROMPT, greedy(1)) if isinstance(event, PromptProgress)]
+    assert done[-1] > 1024
+    assert done[:-1] == list(range(0, done[-1], step))
+
+
+def test_answer_in_a_context_of_several_sequences_ends_where_its_part_does(tiny: Path) -> None:
+    settings = LoadSettings(context_length=2048, sequences=4, threads=1)
+    with LoadedModel.load(tiny, settings) as model:
+        statistics = ask(model, "hello", greedy(0)).statistics
+    assert statistics.finish_reason == "context"
+    assert statistics.prompt_tokens + statistics.tokens <= 512 + 1
