@@ -10,12 +10,13 @@ cannot be played here (a part is missing) says so and is left out. A new scene i
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -31,10 +32,15 @@ from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
-from app.core.errors import DiskFull
+from app.core.errors import DiskFull, UnreadableFile
 from app.core.jobs import Job, JobControl
+from app.gguf.ghost import write_ghost_of
+from app.gguf.outline import loading_metadata, outline
+from app.gguf.types import QUANTIZATIONS
 from app.guide import guide_fault, guide_file
-from app.hardware import Accelerator, Cpu, Machine, Memory
+from app.hardware import Accelerator, Cpu, Machine, Memory, read_profile
+from app.memory.mixture import read_traits, tensor_types
+from app.recommend import read_catalogue
 from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, Settings, save_settings, transaction
 from app.storage.settings import Appearance
@@ -42,6 +48,7 @@ from app.ui import bugs, jobs
 from app.ui.application import open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.compare import ComparePage
+from app.ui.pages.discover import SIZES_FILE, DiscoverPage
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
@@ -318,6 +325,121 @@ def library_guide_damaged(stage: Stage) -> None:
     put_models(stage)
     with patch("resources.guide_checkpoint", lambda: stage.root / "nothing here"):
         stage.open()
+
+
+# Discover
+
+
+@scene
+def discover_list(stage: Stage) -> None:
+    discover(stage, "desktop-8gb-card").list.setFocus()
+
+
+@scene
+def discover_list_from_its_middle(stage: Stage) -> None:
+    page = discover(stage, "desktop-8gb-card")
+    page.list.show_model("llama-3.3-70b")
+    third = page.list.model().index(page.list.currentIndex().row() - 2, 0)
+    QTest.mouseMove(page.list.viewport(), page.list.visualRect(third).center())
+
+
+@scene
+def discover_on_a_mac(stage: Stage) -> None:
+    discover(stage, "mac-64gb")
+
+
+@scene
+def discover_without_a_gpu(stage: Stage) -> None:
+    discover(stage, "laptop-16gb")
+
+
+@scene
+def discover_found(stage: Stage) -> None:
+    page = discover(stage, "desktop-two-24gb-cards")
+    page.header.search.setText("qwen3 vl")
+    page.header.search.setFocus()
+
+
+@scene
+def discover_no_match(stage: Stage) -> None:
+    discover(stage, "desktop-8gb-card").header.search.setText("a model of my own")
+
+
+@scene
+def discover_working_it_out(stage: Stage) -> None:
+    stage.open()
+    with patch("app.recommend.staircase.staircases_of", worked_out_halfway):
+        page = stage.window.show_page("discover")
+        assert isinstance(page, DiscoverPage)
+        long_enough = time.monotonic() + 1.0
+        stage.wait(lambda: time.monotonic() > long_enough)
+
+
+@scene
+def discover_unreadable(stage: Stage) -> None:
+    stage.open()
+    with patch("app.hardware.probe", no_answer):
+        stage.window.show_page("discover")
+        stage.wait(lambda: not jobs.running())
+
+
+@scene
+def discover_nothing_fits(stage: Stage) -> None:
+    discover(stage, full("raspberry-pi-8gb"))
+
+
+@scene
+def discover_staircase(stage: Stage) -> None:
+    climb(stage, discover(stage, "desktop-8gb-card"), "qwen3-8b")
+
+
+@scene
+def discover_staircase_long_context(stage: Stage) -> None:
+    page = discover(stage, "desktop-8gb-card")
+    climb(stage, page, "qwen3-8b")
+    with patch("app.hardware.live.LiveMachine.read", lambda live: computer("desktop-8gb-card")):
+        page.staircase.slider.setValue(page.staircase.slider.maximum())
+        stage.wait(lambda: not jobs.running())
+    page.staircase.rows[4].button.setFocus()
+
+
+@scene
+def discover_staircase_split(stage: Stage) -> None:
+    climb(stage, discover(stage, "desktop-24gb-card"), "llama-3.3-70b")
+
+
+@scene
+def discover_staircase_on_a_mac(stage: Stage) -> None:
+    climb(stage, discover(stage, "macbook-air-16gb"), "qwen3-30b-a3b")
+
+
+@scene
+def discover_staircase_without_a_gpu(stage: Stage) -> None:
+    climb(stage, discover(stage, "laptop-16gb"), "gemma-3-12b")
+
+
+@scene
+def discover_staircase_of_one_step(stage: Stage) -> None:
+    climb(stage, discover(stage, "server-512gb"), "gpt-oss-120b")
+
+
+@scene
+def discover_staircase_too_big(stage: Stage) -> None:
+    climb(stage, discover(stage, "desktop-8gb-card"), "deepseek-v3.1")
+
+
+@scene
+def discover_staircase_in_the_library(stage: Stage) -> None:
+    for kind in ("Q8_0", "Q4_K_M"):
+        put_hollow(stage.models / f"Qwen3-4B-Instruct-2507-{kind}.gguf", "qwen3-4b-instruct-2507", kind)
+    climb(stage, discover(stage, "desktop-12gb-card"), "qwen3-4b-instruct-2507")
+
+
+@scene
+def discover_leaving_for_hugging_face(stage: Stage) -> None:
+    page = discover(stage, "desktop-8gb-card")
+    climb(stage, page, "qwen3-8b")
+    page.staircase.rows[2].button.click()
 
 
 # Library
@@ -741,6 +863,65 @@ def compare_identical(stage: Stage) -> None:
 
 
 # Props
+
+
+def computer(name: str) -> Machine:
+    return read_profile(Path(__file__).parent / "data" / "machines" / f"{name}.json")
+
+
+def full(name: str) -> Machine:
+    """With hardly any memory left free."""
+    machine = computer(name)
+    return replace(machine, memory=replace(machine.memory, available_bytes=100_000_000))
+
+
+def discover(stage: Stage, machine: Machine | str) -> DiscoverPage:
+    """The page as it is on another computer."""
+    here = computer(machine) if isinstance(machine, str) else machine
+    kept = stage.root.parent / SIZES_FILE
+    cache = DataFolder(stage.root / "home").create().cache / SIZES_FILE
+    if kept.exists():  # worked out once for all pictures
+        shutil.copy(kept, cache)
+    stage.open()
+    with (
+        patch("app.hardware.probe", lambda: here),
+        patch("app.hardware.live.LiveMachine.read", lambda live: here),
+    ):
+        page = stage.window.show_page("discover")
+        assert isinstance(page, DiscoverPage)
+        stage.wait(lambda: not jobs.running())
+    shutil.copy(cache, kept)
+    stage.window.activateWindow()
+    stage.wait(stage.window.isActiveWindow)
+    return page
+
+
+def climb(stage: Stage, page: DiscoverPage, model: str) -> None:
+    page.open_model(model)
+    stage.wait(lambda: not jobs.running())
+
+
+def worked_out_halfway(models: Sequence[object], control: JobControl, kept: Path) -> tuple[object, ...]:
+    """In the place of `staircases_of`: comes as far as a picture needs and waits there until it is cancelled."""
+    control.progress("", 70, len(models), "models")
+    while True:
+        control.cancel.raise_if_cancelled()
+        time.sleep(0.01)
+
+
+def no_answer() -> Machine:
+    raise UnreadableFile("The system does not tell how much memory there is.", "Start Nibble again.")
+
+
+def put_hollow(path: Path, id: str, quantization: str) -> None:
+    """A file of a model of the catalogue, with a hole for its weights."""
+    model = next(each for each in read_catalogue() if each.id == id)
+    shapes = outline(model.architecture, model.geometry, model.tied_embeddings)
+    numbers = {name: number for number, name in QUANTIZATIONS.items()}
+    metadata = loading_metadata(model.architecture, model.geometry)
+    metadata["general.file_type"] = numbers[quantization]
+    types = tensor_types(shapes, read_traits(metadata), quantization)
+    write_ghost_of(path, metadata, zip(shapes, types, strict=True))
 
 
 def need_guide() -> None:

@@ -16,7 +16,7 @@ from app.core.errors import Cancelled
 from app.core.jobs import JobControl
 from app.gguf import ModelFacts, read_facts
 from app.hardware import read_memory
-from app.memory import default_context_length, require_memory
+from app.memory import default_context_length, remember_load, require_memory, worker_bytes
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import Piece, PromptProgress
 
@@ -111,7 +111,7 @@ class ChatEngine:
         control.progress(stage)
         facts = read_facts(path)
         settings = LoadSettings(context_length=default_context_length(facts))
-        require_memory([(facts, settings)], read_memory().available_bytes)
+        require_memory([(facts, settings)], read_memory().available_bytes, worker_bytes(self._database))
         model = LoadedModel.load(
             facts.path,
             settings,
@@ -121,6 +121,7 @@ class ChatEngine:
             ),
         )
         loaded = self._loaded = _Loaded(path, stamp, facts, model)
+        remember_load(self._database, facts, settings, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
             raise Cancelled

@@ -17,9 +17,10 @@ from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import ModelFacts
 from app.hardware import read_memory
-from app.memory import default_context_length, require_memory
+from app.memory import default_context_length, remember_load, require_memory, worker_bytes
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import Piece
+from app.storage import data_folder
 
 
 @engine_command
@@ -55,14 +56,17 @@ def chat(
 
 def _load(facts: ModelFacts, control: JobControl) -> LoadedModel:
     settings = LoadSettings(context_length=default_context_length(facts))
-    require_memory([(facts, settings)], read_memory().available_bytes)
+    database = data_folder().create().database
+    require_memory([(facts, settings)], read_memory().available_bytes, worker_bytes(database))
     stage = f"Loading {facts.path.stem}"
-    return LoadedModel.load(
+    loaded = LoadedModel.load(
         facts.path,
         settings,
         control.cancel,
         lambda fraction: control.progress(stage, fraction, 1.0),
     )
+    remember_load(database, facts, settings, loaded.description)
+    return loaded
 
 
 def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Sampling) -> None:

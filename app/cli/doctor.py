@@ -27,6 +27,7 @@ from app.hardware import (
     with_measured_bandwidth,
     with_runtime_devices,
 )
+from app.memory import PastLoads, past_loads
 from app.runtime.protocol import Described, Device
 from app.storage import data_folder
 
@@ -53,10 +54,11 @@ def doctor(as_json: JsonOption = False, measure: MeasureOption = False) -> None:
     if measure:
         machine = _measured(machine)
     machine = with_measured_bandwidth(machine, data_folder().cache)
+    loads = past_loads(data_folder().database)
     if as_json:
-        print_json(document_of(machine, runtime))
+        print_json({**document_of(machine, runtime), "predictions": msgspec.to_builtins(loads)})
     else:
-        print(printable(text_of(machine, runtime), lines=True))
+        print(printable(text_of(machine, runtime, loads), lines=True))
 
 
 def _measured(machine: Machine) -> Machine:
@@ -79,13 +81,14 @@ def _silent_runtime() -> dict[str, Any]:
     return {"version": version("llama-cpp-python"), "backends": [], "devices": []}
 
 
-def text_of(machine: Machine, runtime: Described | None) -> str:
+def text_of(machine: Machine, runtime: Described | None, loads: PastLoads) -> str:
     """`runtime`: None where it did not answer."""
     parts = [
         ("Processor", _cpu_lines(machine.cpu)),
         ("Memory", [_memory_line(machine.memory)]),
         ("Accelerators", [_accelerator_line(each) for each in machine.accelerators] or [NO_ACCELERATOR]),
         ("Runtime", _runtime_lines(runtime)),
+        ("Predictions", [_predictions_line(loads)]),
         ("Notes", machine.notes),
     ]
     return "\n".join(line for label, facts in parts for line in _aligned(label, facts))
@@ -105,6 +108,16 @@ def _cpu_lines(cpu: Cpu) -> list[str]:
     cores = "1 core" if cpu.physical_cores == 1 else f"{cpu.physical_cores} cores"
     threads = "1 thread" if cpu.logical_cores == 1 else f"{cpu.logical_cores} threads"
     return [f"{cpu.name}, {cores} ({kinds}{threads})", " ".join(cpu.features)]
+
+
+def _predictions_line(loads: PastLoads) -> str:
+    if not loads.count:
+        return "no model loaded yet to compare them with"
+    times = "1 load" if loads.count == 1 else f"{loads.count} loads"
+    return (
+        f"{times}, memory in use predicted with a median error of {loads.median_error:.1%}, "
+        f"worst {loads.worst_error:.1%}"
+    )
 
 
 def _memory_line(memory: Memory) -> str:

@@ -14,13 +14,18 @@ from app.memory.estimate import (
     exact_estimate,
 )
 from app.memory.fit import require_memory
+from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
 
 __all__ = [
     "AcceleratorSpace",
     "DeviceMemory",
     "MemoryEstimate",
+    "PastLoads",
     "default_context_length",
     "estimate",
     "exact_estimate",
+    "past_loads",
+    "remember_load",
     "require_memory",
+    "worker_bytes",
 ]

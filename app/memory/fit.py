@@ -8,12 +8,17 @@ from app.core.errors import TooLittleMemory
 from app.core.units import format_bytes
 from app.gguf import ModelFacts
 from app.memory.estimate import estimate
+from app.memory.overhead import WORKER_BYTES
 from app.runtime.protocol import LoadSettings
 
 
-def require_memory(models: Sequence[tuple[ModelFacts, LoadSettings]], available_bytes: int) -> None:
+def require_memory(
+    models: Sequence[tuple[ModelFacts, LoadSettings]],
+    available_bytes: int,
+    worker_bytes: int = WORKER_BYTES,
+) -> None:
     """Raises TooLittleMemory when `models`, each in a worker of its own, do not fit together."""
-    needed = sum(estimate(facts, settings).in_use_bytes for facts, settings in models)
+    needed = sum(estimate(facts, settings).total_bytes + worker_bytes for facts, settings in models)
     if needed <= available_bytes:
         return
     if len(models) == 1:

@@ -59,7 +59,32 @@ def conversations_and_messages(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (conversations_and_messages,)
+def loads_of_models(connection: sqlite3.Connection) -> None:
+    # What a load was predicted to take, with its process, and what it took.
+    connection.execute(
+        """
+        CREATE TABLE loads (
+            id INTEGER PRIMARY KEY,
+            loaded_at REAL NOT NULL,
+            model TEXT NOT NULL,
+            quantization TEXT,
+            context_length INTEGER NOT NULL,
+            predicted_bytes INTEGER NOT NULL,
+            predicted_kv_bytes INTEGER NOT NULL,
+            predicted_compute_bytes INTEGER NOT NULL,
+            real_bytes INTEGER NOT NULL,
+            real_kv_bytes INTEGER NOT NULL,
+            real_compute_bytes INTEGER NOT NULL,
+            real_worker_bytes INTEGER NOT NULL
+        ) STRICT
+        """
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    conversations_and_messages,
+    loads_of_models,
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -43,6 +43,12 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("MainWindow", text)
 
 
+def _discover(services: Services) -> QWidget:
+    from app.ui.pages.discover import DiscoverPage
+
+    return DiscoverPage(services)
+
+
 def _library(services: Services) -> QWidget:
     from app.ui.pages.library import LibraryPage
 
@@ -69,13 +75,15 @@ def _settings(services: Services) -> QWidget:
 
 @dataclass(frozen=True)
 class PageSpec:
-    """A page: `title` gives its translated name; `build` imports and makes it, late for a fast start."""
+    """A page: `title` gives its translated name; `build` imports and makes it, late for a fast start. The window
+    opens on the one `at_start`, or else on the first."""
 
     key: str
     title: Callable[[], str]
     glyph: str
     build: Callable[[Services], QWidget]
     at_bottom: bool = False
+    at_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,15 @@ class Route:
 
 
 PAGES: tuple[PageSpec, ...] = (
-    PageSpec("library", lambda: _tr("Library"), "stack", _library),
+    PageSpec("discover", lambda: _tr("Discover"), "compass", _discover),
+    PageSpec("library", lambda: _tr("Library"), "stack", _library, at_start=True),
     PageSpec("chat", lambda: _tr("Chat"), "chat-circle", _chat),
     PageSpec("compare", lambda: _tr("Compare"), "scales", _compare),
     PageSpec("settings", lambda: _tr("Settings"), "gear-six", _settings, at_bottom=True),
 )
 
 ROUTES: tuple[Route, ...] = (
+    Route("discover", "chat_requested", "chat", "open_model"),
     Route("library", "chat_requested", "chat", "open_model"),
     Route("chat", "library_requested", "library", "rescan"),
     Route("library", "compare_requested", "compare", "compare_models"),
@@ -132,7 +142,8 @@ class MainWindow(QMainWindow):
         bugs.reporter().reported.connect(self.notices.show_bug)
         services.preferences.failed.connect(self.notices.show_fault)
         self._restore_geometry()
-        self.show_page(next(iter(self._specs)))
+        first = next(iter(self._specs))
+        self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
 
     def show_page(self, key: str) -> QWidget:
         """Brings the page to the front with the keyboard's focus, making it if need be; returns it."""

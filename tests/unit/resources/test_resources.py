@@ -19,6 +19,8 @@ TEXT_ON_GROUND = [
     ("on_accent", "accent_hover"),
     ("on_accent_soft", "accent_soft"),
     ("good", "surface"),
+    ("good", "hover"),
+    ("good", "accent_soft"),
     ("good", "good_soft"),
     ("warning", "surface"),
     ("warning", "hover"),
@@ -27,6 +29,7 @@ TEXT_ON_GROUND = [
     ("danger", "surface"),
     ("danger", "danger_soft"),
     ("danger", "hover"),
+    ("danger", "accent_soft"),
 ]
 PARTS_ON_GROUND = [
     ("control", "surface"),
@@ -34,6 +37,7 @@ PARTS_ON_GROUND = [
     ("accent", "window"),
     ("accent", "track"),
     ("accent", "rail"),
+    *((part, "track") for part in ("part_weights", "part_context", "part_working", "danger")),
 ]
 
 

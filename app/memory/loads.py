@@ -1,0 +1,100 @@
+"""How good the predictions have been on this machine, and what they learn from that.
+
+After every load, what was predicted and what came of it are a row in the database.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from app.core.errors import EnvironmentFault
+from app.gguf import ModelFacts
+from app.memory.estimate import estimate
+from app.memory.overhead import WORKER_BYTES
+from app.runtime.protocol import BufferSize, LoadSettings, ModelDescription
+from app.storage.database import open_database, transaction
+
+_RECENT = 20
+_FEWEST = 3
+"""Loads from which to learn; one may have been odd."""
+_MOST_OVERHEAD_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class PastLoads:
+    """`worst_error`, `median_error`: relative, of all memory in use; 0.013 is 1.3 %."""
+
+    count: int
+    median_error: float
+    worst_error: float
+
+
+def remember_load(
+    database: Path, facts: ModelFacts, settings: LoadSettings, description: ModelDescription
+) -> None:
+    """Writes down what was predicted for a load and what it really took. A database that cannot be
+    written costs the lesson and not the load."""
+    told = estimate(facts, settings)
+    predicted = told.total_bytes + worker_bytes(database)
+    buffers = description.buffers
+    real_kv = buffers.kv_cache_bytes + _sum(buffers.recurrent_state)
+    real_compute = _sum(buffers.compute) + _sum(buffers.output)
+    row = (
+        time.time(),
+        facts.path.name,
+        facts.quantization,
+        told.context_length,
+        predicted,
+        told.kv_bytes,
+        told.compute_bytes,
+        # Right after loading the process has written to next to nothing of its working space.
+        description.memory_bytes + real_compute,
+        real_kv,
+        real_compute,
+        description.memory_bytes - told.weights_bytes - real_kv,
+    )
+    with suppress(EnvironmentFault), closing(open_database(database)) as connection, transaction(connection):
+        connection.execute(
+            "INSERT INTO loads (loaded_at, model, quantization, context_length, predicted_bytes,"
+            " predicted_kv_bytes, predicted_compute_bytes, real_bytes, real_kv_bytes, real_compute_bytes,"
+            f" real_worker_bytes) VALUES ({', '.join('?' * len(row))})",
+            row,
+        )
+
+
+def past_loads(database: Path) -> PastLoads:
+    """All loads that are written down; none where there is no database."""
+    errors = [abs(predicted - real) / real for predicted, real, _ in _rows(database) if real > 0]
+    if not errors:
+        return PastLoads(0, 0.0, 0.0)
+    return PastLoads(len(errors), median(errors), max(errors))
+
+
+def worker_bytes(database: Path) -> int:
+    """What a worker process takes besides its model: as in the last loads on this machine, or `WORKER_BYTES`."""
+    found = [worker for _, _, worker in _rows(database)][-_RECENT:]
+    if len(found) < _FEWEST:
+        return WORKER_BYTES
+    return min(max(int(median(found)), 0), _MOST_OVERHEAD_BYTES)
+
+
+def _rows(database: Path) -> list[tuple[int, int, int]]:
+    """Predicted and real bytes in all, and those of the worker itself, by time."""
+    if not database.exists():
+        return []
+    try:
+        with closing(open_database(database)) as connection:
+            found = connection.execute(
+                "SELECT predicted_bytes, real_bytes, real_worker_bytes FROM loads ORDER BY id"
+            ).fetchall()
+    except EnvironmentFault:
+        return []
+    return [tuple(row) for row in found]
+
+
+def _sum(buffers: tuple[BufferSize, ...]) -> int:
+    return sum(buffer.size_bytes or 0 for buffer in buffers)
