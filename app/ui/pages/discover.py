@@ -1,0 +1,243 @@
+"""The Discover page: which models suit this computer, in which quantization, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Job, JobControl
+from app.ui import jobs, links
+from app.ui.computer import ComputerStrip
+from app.ui.notice import NoticeArea
+from app.ui.pages.discover_header import Header
+from app.ui.pages.discover_here import Here, look_here
+from app.ui.pages.discover_list import ModelList
+from app.ui.pages.discover_offers import Listing, Offers
+from app.ui.pages.discover_rows import RowFilter, RowModel, rows_of
+from app.ui.pages.discover_staircase import StaircaseView
+from app.ui.pages.discover_states import Body, NothingFits
+from app.ui.services import Services
+
+FOLLOW_MS = 1000
+SIZES_FILE = "sizes.msgpack"
+
+
+class DiscoverPage(QWidget):
+    """`chat_requested` carries a model file's path."""
+
+    chat_requested = Signal(object)
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._listing: Listing | None = None
+        self._here: Here = {}
+        self._look_job: Job[Here] | None = None
+        self.notices = NoticeArea()
+        self.header = Header()
+        self.computer = ComputerStrip()
+        self.offers = Offers(services.folder.cache / SIZES_FILE, self)
+        self._model = RowModel(self)
+        self._filter = RowFilter(self._model, self)
+        self.list = ModelList(self._filter)
+        self.body = Body(self.list)
+        self.staircase = StaircaseView()
+        self.nothing_fits = NothingFits()
+        self._follow = QTimer(self)
+        self._follow.setInterval(FOLLOW_MS)
+        self._follow.timeout.connect(lambda: self.offers.follow(self.computer.machine))
+        self._lay_out()
+        self._connect()
+
+    @property
+    def listing(self) -> Listing | None:
+        """What is listed, whatever the search hides; None until the first look is over."""
+        return self._listing
+
+    # What the window asks for
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._follow.start()
+        if self._listing is None:
+            self._begin()
+        else:
+            self._look_here()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._follow.stop()
+
+    def open_model(self, model_id: str) -> None:
+        """Shows the staircase of a model."""
+        budget = self.offers.budget
+        if budget is None:
+            return
+        choice = self.offers.choice(model_id, self.offers.context)
+        self.list.show_model(model_id)
+        self._stack.setCurrentWidget(self.staircase)
+        self.staircase.set_files(self._files_of(model_id))
+        longest = self.offers.longest_context(model_id)
+        self.staircase.open(choice, budget, self.offers.context, longest)
+        self.offers.prepare(model_id)
+        self._focus(self.staircase)
+
+    def close_model(self) -> None:
+        """Back to the list, where it was."""
+        self.staircase.close_model()
+        self._stack.setCurrentWidget(self._front)
+        self._focus(self.body)
+
+    # Building
+
+    def _lay_out(self) -> None:
+        front = QVBoxLayout()
+        front.setContentsMargins(0, 0, 0, 0)
+        front.setSpacing(16)
+        for part in (self.header, self.computer, self.nothing_fits):
+            front.addWidget(part)
+        front.addWidget(self.body, 1)
+        self._front = QWidget()
+        self._front.setLayout(front)
+        self._front.setFocusProxy(self.body)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._front)
+        self._stack.addWidget(self.staircase)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(16)
+        column.addWidget(self.notices)
+        column.addWidget(self._stack, 1)
+        self.setFocusProxy(self.body)
+
+    def _connect(self) -> None:
+        for wish, fulfil in (
+            (self.header.search.textChanged, self._filter.set_words),
+            (self.header.use_chosen, self._filter.set_use),
+            (self.header.order_chosen, self._filter.set_order),
+        ):
+            wish.connect(fulfil)
+            wish.connect(self._begin_at_top)
+        self.header.context_chosen.connect(self._set_context)
+        self.header.list_asked.connect(self._go_to_list)
+        self.list.opened.connect(self.open_model)
+        self.body.clear_asked.connect(self.header.clear)
+        self.body.retry_asked.connect(self._begin)
+        self.offers.progressed.connect(self.body.show_progress)
+        self.offers.listed.connect(self._show)
+        self.offers.failed.connect(self._show_fault)
+        self.staircase.closed.connect(self.close_model)
+        self.staircase.context_chosen.connect(self._set_context)
+        self.staircase.chat_asked.connect(self.chat_requested)
+        self.staircase.page_asked.connect(self._ask_to_open)
+        QShortcut(
+            QKeySequence(QKeySequence.StandardKey.Find),
+            self,
+            self._go_to_search,
+            context=Qt.ShortcutContext.WidgetWithChildrenShortcut,
+        )
+
+    # The list
+
+    def _begin(self) -> None:
+        self.computer.show()
+        self.body.begin_look()
+        self.offers.begin()
+
+    def _show(self, listing: Listing) -> None:
+        is_first = self._listing is None
+        self._listing = listing
+        self._show_rows()
+        self.header.show_count(len(listing.choices))
+        self.nothing_fits.show_for(listing)
+        self._move_bars()
+        if is_first:
+            self._begin_at_top()
+            self._look_here()
+
+    def _show_fault(self, fault: EnvironmentFault) -> None:
+        self.computer.hide()  # it cannot look, either
+        self.body.show_fault(fault)
+
+    def _show_rows(self) -> None:
+        if self._listing is not None:
+            self._model.set_rows(rows_of(self._listing, frozenset(self._here)))
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._listing is None:
+            return
+        if self._filter.rowCount():
+            self.body.show_list()
+        else:
+            self.body.show_no_match()
+
+    def _begin_at_top(self) -> None:
+        """What was asked for is there, whatever was chosen before."""
+        self._settle()
+        self.list.setCurrentIndex(self._filter.index(0, 0))
+        self.list.scrollToTop()
+
+    def _set_context(self, context: int) -> None:
+        self.offers.set_context(context)
+        self.header.show_context(context)
+        self._move_bars()
+
+    def _go_to_list(self) -> None:
+        if self.body.shows_list:
+            self.list.setFocus()
+
+    def _go_to_search(self) -> None:
+        if self._stack.currentWidget() is self.staircase:
+            self.close_model()
+        self.header.search.setFocus()
+        self.header.search.selectAll()
+
+    # The staircase
+
+    def _move_bars(self) -> None:
+        model_id, budget = self.staircase.model_id, self.offers.budget
+        if model_id and budget is not None:
+            self.staircase.show_choice(self.offers.choice(model_id, self.offers.context), budget)
+
+    def _ask_to_open(self, repository: str) -> None:
+        links.ask_to_open(
+            self.notices,
+            f"https://huggingface.co/{repository}",
+            self.tr("Open the files of this model on Hugging Face in your browser?"),
+        )
+
+    def _focus(self, part: QWidget) -> None:
+        self.setFocusProxy(part)
+        if self.isVisible():
+            part.setFocus()
+
+    # The library
+
+    def _look_here(self) -> None:
+        if self._look_job is not None:
+            return
+        folders, models = self._services.library_folders, self.offers.models
+
+        def work(control: JobControl) -> Here:
+            return look_here(folders, models, control)
+
+        self._look_job = jobs.run(
+            self, "Look for models of the catalogue", work, on_done=self._show_here, on_end=self._looked
+        )
+
+    def _show_here(self, here: Here) -> None:
+        if here != self._here:
+            self._here = here
+            self._show_rows()
+            self.staircase.set_files(self._files_of(self.staircase.model_id))
+
+    def _looked(self) -> None:
+        self._look_job = None
+
+    def _files_of(self, model_id: str) -> dict[str, Path]:
+        return {quantization: path for (id_, quantization), path in self._here.items() if id_ == model_id}

@@ -1,0 +1,107 @@
+"""The top of Discover: the search, and what the list is made for and sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+
+from app.ui.pages.discover_rows import Order
+from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, context_name, use_names
+from app.ui.parts import label
+
+
+class Header(QWidget):
+    """`context_chosen` carries tokens, `use_chosen` a use of the catalogue or nothing, `order_chosen` an Order;
+    `list_asked`: the keyboard is to go on in the list."""
+
+    context_chosen = Signal(int)
+    use_chosen = Signal(str)
+    order_chosen = Signal(object)
+    list_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.search = QLineEdit()
+        self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(120)
+        self.search.setMaximumWidth(320)
+        self.search.installEventFilter(self)
+        self.show_count(0)
+        self.use = _choices(
+            self.tr("Good for"),
+            [(self.tr("Any use"), ""), *((name, use) for use, name in use_names().items())],
+        )
+        self.use.activated.connect(lambda: self.use_chosen.emit(self.use.currentData()))
+        self.context = _choices(
+            self.tr("Context"), ((context_name(context), context) for context in CONTEXTS)
+        )
+        self.context.setToolTip(
+            self.tr("How long a conversation may get, in tokens (1k = 1024); more takes more memory")
+        )
+        self.show_context(USUAL_CONTEXT)
+        self.context.activated.connect(lambda: self.context_chosen.emit(self.context.currentData()))
+        self.order = _choices(
+            self.tr("Sort by"),
+            (
+                (self.tr("Best for you"), Order.BEST),
+                (self.tr("Name"), Order.NAME),
+                (self.tr("Smallest file"), Order.SIZE),
+                (self.tr("Fastest"), Order.SPEED),
+                (self.tr("Newest"), Order.AGE),
+            ),
+        )
+        self.order.activated.connect(lambda: self.order_chosen.emit(self.order.currentData()))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(label(self.tr("Discover"), "title"))
+        row.addSpacing(8)
+        row.addWidget(self.search, 1)
+        row.addStretch()
+        row.addWidget(self.use)
+        row.addSpacing(8)
+        row.addWidget(label(self.tr("Context"), "muted"))
+        row.addWidget(self.context)
+        row.addSpacing(8)
+        row.addWidget(label(self.tr("Sort"), "muted"))
+        row.addWidget(self.order)
+
+    def show_count(self, models: int) -> None:
+        """How many there are to search."""
+        words = self.tr("Search {n} models").format(n=models) if models else self.tr("Search models")
+        self.search.setPlaceholderText(words)
+        self.search.setAccessibleName(words)
+
+    def show_context(self, context: int) -> None:
+        self.context.setCurrentIndex(self.context.findData(context))
+
+    def clear(self) -> None:
+        """Neither words nor a use."""
+        self.search.clear()
+        self.use.setCurrentIndex(0)
+        self.use_chosen.emit("")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.list_asked.emit()
+                return True
+            if event.key() == Qt.Key.Key_Escape and self.search.text():
+                self.search.clear()
+                return True
+        return super().eventFilter(watched, event)
+
+
+def _choices(name: str, choices: Iterable[tuple[str, object]]) -> QComboBox:
+    made = QComboBox()
+    made.setAccessibleName(name)
+    made.setToolTip(name)
+    for text, value in choices:
+        made.addItem(text, value)
+    made.setMinimumWidth(64)  # a long word is shortened before the page gets wider than the window
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    return made

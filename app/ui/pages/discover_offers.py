@@ -1,0 +1,247 @@
+"""What of the catalogue suits this computer, worked out in jobs: the latest wish wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.core.errors import EnvironmentFault
+from app.core.jobs import Job, JobControl
+from app.ui import jobs
+from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, contexts_of
+
+if TYPE_CHECKING:  # the engine takes 200 ms to import, so it is left to the job
+    from app.hardware import Machine
+    from app.recommend.budget import Budget
+    from app.recommend.catalogue import CatalogueModel
+    from app.recommend.ranking import Choice
+    from app.recommend.staircase import Staircase
+
+NOTICEABLE_BYTES = 300_000_000
+"""What has to become free or be taken before the list is worked out anew: else it would never be still."""
+
+PAUSE_MS = 100
+"""Lists are not worked out beside bars that a person is moving."""
+
+BREATH_S = 0.002
+"""Between two models that nobody waits for, so that the window stays smooth."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All models for one budget and context in tokens, best first."""
+
+    budget: Budget
+    context: int
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class _FirstLook:
+    machine: Machine
+    staircases: tuple[Staircase, ...]
+    listing: Listing
+
+
+class Offers(QObject):
+    """`progressed` carries how far the first look is, `listed` a Listing, `failed` the fault for which there is none.
+
+    What was worked out is kept in the file `kept`, for the next start.
+    """
+
+    progressed = Signal(object)
+    listed = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, kept: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self._kept = kept
+        self._machine: Machine | None = None
+        self._budget: Budget | None = None
+        self._context = USUAL_CONTEXT
+        self._staircases: dict[str, Staircase] = {}
+        self._job: Job | None = None
+        self._is_outdated = False
+        self._is_explained = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self._list)
+
+    @property
+    def context(self) -> int:
+        return self._context
+
+    @property
+    def budget(self) -> Budget | None:
+        return self._budget
+
+    @property
+    def models(self) -> list[CatalogueModel]:
+        return [staircase.model for staircase in self._staircases.values()]
+
+    def begin(self) -> None:
+        """The first look, unless it is over or under way."""
+        if self._staircases or self._job is not None:
+            return
+        context, kept = self._context, self._kept
+        self._is_explained = False
+
+        def work(control: JobControl) -> _FirstLook:
+            return _look(context, kept, control)
+
+        self._job = jobs.run(
+            self,
+            "Find out what suits this computer",
+            work,
+            on_progress=self.progressed.emit,
+            on_done=self._begun,
+            on_failed=self._fail,
+            on_cancelled=self._explained,
+            on_end=self._ended,
+        )
+
+    def set_context(self, context: int) -> None:
+        """In tokens; a list for it follows as soon as it stands for a moment."""
+        if context != self._context:
+            self._context = context
+            self._pause.start()
+
+    def follow(self, machine: Machine | None) -> None:
+        """A list follows where `machine` has noticeably more or less room than the last one was made for."""
+        if machine is None or machine is self._machine or not self._staircases:
+            return
+        from app.recommend.budget import budget_of
+
+        self._machine = machine
+        budget = budget_of(machine)
+        if self._budget is None or _is_noticeable(self._budget, budget):
+            self._budget = budget
+            self._list()
+
+    def longest_context(self, model_id: str) -> int:
+        return self._staircases[model_id].longest_context
+
+    def choice(self, model_id: str, context: int) -> Choice:
+        """The staircase of a model: well below a millisecond where its context is prepared, else below twenty."""
+        assert self._budget is not None
+        staircase = self._staircases[model_id]
+        return staircase.choice(self._budget, staircase.settings(context))
+
+    def prepare(self, model_id: str) -> None:
+        """For moving through all contexts of a model; takes a tenth of a second at most."""
+        staircase = self._staircases[model_id]
+
+        def work(control: JobControl) -> None:
+            for context in contexts_of(staircase.longest_context):
+                control.cancel.raise_if_cancelled()
+                staircase.prepare(staircase.settings(context))
+
+        jobs.run(self, f"Prepare the staircase of {model_id}", work)
+
+    def _prepare_all(self) -> None:
+        """The other contexts of all models, while nothing else is to be done; for this start and the next."""
+        staircases, kept = tuple(self._staircases.values()), self._kept
+
+        def work(control: JobControl) -> None:
+            _prepare(staircases, kept, lambda: self._job is None, control)
+
+        jobs.run(self, "Prepare for other contexts", work)
+
+    def _list(self) -> None:
+        if not self._staircases or self._budget is None:
+            return
+        if self._job is not None:
+            self._is_outdated = True
+            self._job.cancel()
+            return
+        staircases, budget, context = tuple(self._staircases.values()), self._budget, self._context
+
+        def work(control: JobControl) -> Listing:
+            return _listing(staircases, budget, context, control)
+
+        self._job = jobs.run(
+            self, "List what suits this computer", work, on_done=self.listed.emit, on_end=self._ended
+        )
+
+    def _begun(self, found: _FirstLook) -> None:
+        self._machine, self._budget = found.machine, found.listing.budget
+        self._staircases = {staircase.model.id: staircase for staircase in found.staircases}
+        self.listed.emit(found.listing)
+        self._is_outdated = found.listing.context != self._context
+        self._prepare_all()
+
+    def _fail(self, fault: EnvironmentFault) -> None:
+        self._is_explained = True
+        self.failed.emit(fault)
+
+    def _explained(self) -> None:
+        self._is_explained = True
+
+    def _ended(self) -> None:
+        self._job = None
+        if not self._staircases:
+            if not self._is_explained:  # a bug, of which the window's notice tells
+                self.failed.emit(EnvironmentFault(self.tr("Nibble could not look at this computer.")))
+        elif self._is_outdated:
+            self._is_outdated = False
+            self._list()
+
+
+def _look(context: int, kept: Path, control: JobControl) -> _FirstLook:
+    from app.hardware import probe
+    from app.recommend.budget import budget_of
+    from app.recommend.catalogue import read_catalogue
+    from app.recommend.staircase import staircases_of
+
+    machine = probe()
+    staircases = staircases_of(read_catalogue(), control, kept)
+    return _FirstLook(machine, staircases, _listing(staircases, budget_of(machine), context, control))
+
+
+def _listing(staircases: tuple[Staircase, ...], budget: Budget, context: int, control: JobControl) -> Listing:
+    from app.recommend.ranking import rank
+
+    choices = []
+    for staircase in staircases:
+        control.cancel.raise_if_cancelled()
+        choices.append(staircase.choice(budget, staircase.settings(context)))
+    # Of what is too big first what is nearest to having room; else the largest of all would stand there.
+    ranked = sorted(rank(choices), key=lambda choice: max(-choice.recommendation.step.fit.free_bytes, 0))
+    return Listing(budget, context, tuple(ranked))
+
+
+def _prepare(
+    staircases: tuple[Staircase, ...], kept: Path, is_idle: Callable[[], bool], control: JobControl
+) -> None:
+    from app.recommend.staircase import keep_staircases
+
+    has_learnt = False
+    for context in CONTEXTS:
+        for staircase in staircases:
+            while not is_idle():
+                control.cancel.raise_if_cancelled()
+                time.sleep(10 * BREATH_S)
+            control.cancel.raise_if_cancelled()
+            if not staircase.is_ready(settings := staircase.settings(context)):
+                staircase.prepare(settings)
+                has_learnt = True
+                time.sleep(BREATH_S)
+    if has_learnt:
+        with suppress(EnvironmentFault):  # then it is worked out again at the next start
+            keep_staircases(staircases, kept)
+
+
+def _is_noticeable(one: Budget, other: Budget) -> bool:
+    return (
+        one.is_shared != other.is_shared
+        or bool(one.accelerator_bytes) != bool(other.accelerator_bytes)
+        or abs(one.accelerator_bytes - other.accelerator_bytes) > NOTICEABLE_BYTES
+        or abs(one.memory_bytes - other.memory_bytes) > NOTICEABLE_BYTES
+    )

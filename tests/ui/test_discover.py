@@ -1,0 +1,552 @@
+"""The Discover page on the real catalogue, for machines that are described in files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
+
+import app.hardware
+from app.core.errors import UnreadableFile
+from app.gguf.ghost import write_ghost_of
+from app.gguf.outline import loading_metadata, outline
+from app.gguf.types import QUANTIZATIONS
+from app.hardware import Machine, read_profile
+from app.hardware.live import LiveMachine
+from app.library import scan
+from app.memory.mixture import read_traits, tensor_types
+from app.recommend.budget import budget_of
+from app.recommend.catalogue import CatalogueModel, read_catalogue
+from app.recommend.fit import Verdict
+from app.recommend.ranking import recommend_model
+from app.recommend.staircase import keep_staircases, staircases_of
+from app.runtime.protocol import LoadSettings
+from app.ui import jobs
+from app.ui.pages import discover_words as words
+from app.ui.pages.discover import SIZES_FILE, DiscoverPage
+from app.ui.pages.discover_bar import zones_of
+from app.ui.pages.discover_here import files_of
+from app.ui.pages.discover_rows import CAPTION_ROLE, ROW_ROLE, Column, Row
+from tests.ui.conftest import settle
+
+MACHINES = Path(__file__).parents[1] / "data" / "machines"
+GB = 10**9
+
+
+def machine(name: str) -> Machine:
+    return read_profile(MACHINES / f"{name}.json")
+
+
+def catalogue_model(id: str) -> CatalogueModel:
+    return next(each for each in read_catalogue() if each.id == id)
+
+
+@pytest.fixture(scope="session")
+def kept_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a Nibble that was started before has left; worked out once for all tests."""
+    staircases = staircases_of(read_catalogue())
+    for staircase in staircases:
+        for context in words.CONTEXTS:
+            staircase.prepare(staircase.settings(context))
+    kept = tmp_path_factory.mktemp("kept") / SIZES_FILE
+    keep_staircases(staircases, kept)
+    return kept
+
+
+@pytest.fixture
+def put_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], None]:
+    """Another computer in the place of this one; may be changed while the window is open."""
+
+    def put(machine: Machine) -> None:
+        monkeypatch.setattr(app.hardware, "probe", lambda: machine)
+        monkeypatch.setattr(LiveMachine, "read", lambda self: machine)
+
+    return put
+
+
+@pytest.fixture
+def open_page(qtbot, open_nibble, put_machine, folder, kept_sizes: Path) -> Callable[..., DiscoverPage]:
+    """The page on a computer, with the list made."""
+    shutil.copy(kept_sizes, folder.cache)
+
+    def open_it(computer: Machine | str = "desktop-8gb-card") -> DiscoverPage:
+        put_machine(machine(computer) if isinstance(computer, str) else computer)
+        window = open_nibble()
+        page = window.show_page("discover")
+        assert isinstance(page, DiscoverPage)
+        settle(qtbot)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
+        page.setFocus()
+        return page
+
+    return open_it
+
+
+def shown(page: DiscoverPage) -> list[Row]:
+    """From top to bottom."""
+    model = page.list.model()
+    return [model.index(number, 0).data(ROW_ROLE) for number in range(model.rowCount())]
+
+
+def cells(page: DiscoverPage, id: str) -> list[str]:
+    """Both lines of each cell of a model's row."""
+    model = page.list.model()
+    number = next(number for number, row in enumerate(shown(page)) if row.model.id == id)
+    indexes = [model.index(number, column) for column in Column]
+    return [f"{index.data()}|{index.data(CAPTION_ROLE)}" for index in indexes]
+
+
+def visible_words(widget) -> str:
+    return " ".join(label.text() for label in widget.findChildren(QLabel) if label.isVisible())
+
+
+def choose(combo, value: object) -> None:
+    combo.setCurrentIndex(combo.findData(value))
+    combo.activated.emit(combo.currentIndex())
+
+
+def await_list(qtbot, page: DiscoverPage, context: int) -> None:
+    qtbot.waitUntil(lambda: page.listing.context == context)
+    settle(qtbot)
+
+
+# The list
+
+
+def test_all_models_are_listed_with_what_suits_the_computer(open_page):
+    page = open_page("desktop-8gb-card")
+    assert len(shown(page)) == len(read_catalogue())
+    choice = recommend_model(
+        catalogue_model("qwen3-8b"), budget_of(machine("desktop-8gb-card")), LoadSettings(context_length=8192)
+    )
+    step = choice.recommendation.step
+    name, best, in_use, speed, verdict = cells(page, "qwen3-8b")
+    assert name.startswith("Qwen3 8B|Qwen · 8.2 B · 2025-04 · ")
+    assert best == f"{step.quantization}|{step.file_bytes / 1e9:.2f} GB"
+    assert in_use.startswith(f"{step.fit.accelerator_bytes / 1e9:.1f} of ")
+    assert in_use.endswith(" GB|GPU")
+    assert speed.endswith(" tok/s|estimated")
+    assert verdict == f"Fits the GPU|{step.fit.free_bytes / 1e6:.0f} MB left free"
+
+
+def test_the_first_start_works_all_out_and_keeps_it_for_the_next(qtbot, open_nibble, folder):
+    page = open_nibble().show_page("discover")
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=60_000)
+    assert len(shown(page)) == len(read_catalogue())
+    assert page.body.shows_list
+    again = staircases_of(read_catalogue(), kept=folder.cache / SIZES_FILE)
+    assert all(each.is_ready(each.settings(context)) for each in again for context in words.CONTEXTS)
+
+
+def test_what_runs_well_comes_first(open_page):
+    verdicts = [row.step.fit.verdict for row in shown(open_page("desktop-12gb-card"))]
+    assert verdicts[0] in (Verdict.FITS, Verdict.TIGHT)
+    assert verdicts[-1] is Verdict.TOO_BIG
+
+
+def test_tooltips_give_bytes(open_page):
+    page = open_page()
+    row = shown(page)[0]
+    tips = [
+        page.list.model().index(0, column).data(Qt.ItemDataRole.ToolTipRole)
+        for column in (Column.BEST, Column.IN_USE)
+    ]
+    assert f"{row.step.file_bytes:,} bytes" in tips[0]
+    assert f"{row.step.fit.accelerator_bytes:,}" in tips[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("qwen3 8b", {"qwen3-8b", "qwen3-vl-8b", "deepseek-r1-0528-qwen3-8b"}),
+        ("ibm granite-3.3", {"granite-3.3-2b", "granite-3.3-8b"}),
+        ("TinyLlama", {"tinyllama-1.1b"}),
+    ],
+)
+def test_search_finds_names_families_and_makers(qtbot, open_page, text, ids):
+    page = open_page()
+    qtbot.keyClicks(page.header.search, text)
+    assert {row.model.id for row in shown(page)} == ids
+    assert page.list.current_row() == shown(page)[0]
+
+
+def test_models_can_be_filtered_by_what_they_are_good_for(open_page):
+    page = open_page()
+    choose(page.header.use, "vision")
+    expected = {model.id for model in read_catalogue() if "vision" in model.uses}
+    assert {row.model.id for row in shown(page)} == expected
+
+
+def test_an_empty_search_says_what_to_do_and_offers_it(qtbot, open_page):
+    page = open_page()
+    choose(page.header.use, "audio")
+    qtbot.keyClicks(page.header.search, "llama 405b")
+    assert page.body.no_match.isVisible()
+    assert "fewer words" in visible_words(page.body)
+    (clear,) = page.body.no_match.findChildren(QPushButton)
+    clear.click()
+    assert page.header.search.text() == ""
+    assert len(shown(page)) == len(read_catalogue())
+
+
+def test_the_order_can_be_chosen(open_page):
+    page = open_page()
+    orders = {
+        "name": lambda row: row.model.name.casefold(),
+        "size": lambda row: row.step.file_bytes,
+        "speed": lambda row: (row.step.fit.free_bytes < 0, -row.step.fit.speed.middle),
+        "age": lambda row: [-int(part) for part in f"{row.model.released}-0".split("-")[:2]],
+        "best": lambda row: row.place,
+    }
+    for number in range(page.header.order.count()):
+        order = page.header.order.itemData(number)
+        choose(page.header.order, order)
+        keys = [orders[order.value](row) for row in shown(page)]
+        assert keys == sorted(keys)
+
+
+def test_another_context_gives_another_list(qtbot, open_page):
+    page = open_page("desktop-8gb-card")
+    before = {row.model.id: row.step.need.kv_bytes for row in shown(page)}
+    choose(page.header.context, 32_768)
+    await_list(qtbot, page, 32_768)
+    after = {row.model.id: row.step.need.kv_bytes for row in shown(page)}
+    assert after["llama-3.1-8b"] == 4 * before["llama-3.1-8b"]
+    assert after["gemma-2-2b"] == before["gemma-2-2b"]  # it was trained for 8k
+
+
+def test_the_last_of_several_contexts_counts(qtbot, open_page):
+    page = open_page()
+    for context in (131_072, 2048, 16_384):
+        choose(page.header.context, context)
+    await_list(qtbot, page, 16_384)
+    row = next(row for row in shown(page) if row.model.id == "llama-3.1-8b")
+    assert row.step.need.kv_bytes == 32 * 2 * 8 * 128 * 2 * 16_384
+
+
+def test_memory_that_becomes_free_makes_another_list(qtbot, open_page, put_machine):
+    little = machine("laptop-16gb")
+    page = open_page(replace(little, memory=replace(little.memory, available_bytes=3 * GB)))
+    assert next(row for row in shown(page) if row.model.id == "qwen3-14b").step.fit.free_bytes < 0
+    put_machine(replace(little, memory=replace(little.memory, available_bytes=14 * GB)))
+    qtbot.waitUntil(
+        lambda: next(row for row in shown(page) if row.model.id == "qwen3-14b").step.fit.free_bytes > 0,
+        timeout=5000,
+    )
+
+
+def test_a_little_memory_more_or_less_leaves_the_list_alone(qtbot, open_page):
+    page = open_page("laptop-16gb")
+    here = machine("laptop-16gb")
+    before = page.offers.budget
+    free = here.memory.available_bytes - GB // 10
+    page.offers.follow(replace(here, memory=replace(here.memory, available_bytes=free)))
+    settle(qtbot)
+    assert page.offers.budget == before
+
+
+def test_where_nothing_fits_it_says_so(open_page):
+    here = machine("raspberry-pi-8gb")
+    page = open_page(replace(here, memory=replace(here.memory, available_bytes=GB // 10)))
+    assert page.nothing_fits.isVisible()
+    assert "None of these models fits" in visible_words(page.nothing_fits)
+    assert {row.step.fit.verdict for row in shown(page)} == {Verdict.TOO_BIG}
+    missing = [-row.step.fit.free_bytes for row in shown(page)]
+    assert missing == sorted(missing)  # what comes nearest to having room is first
+    assert cells(page, "smollm2-135m")[Column.SPEED] == "–|"
+    page.open_model("smollm2-135m")
+    assert "Too big for this computer" in visible_words(page.staircase.reason)
+    assert not any(row.is_best for row in page.staircase.rows)
+
+
+def test_where_something_fits_it_says_nothing_of_the_kind(open_page):
+    assert not open_page("raspberry-pi-8gb").nothing_fits.isVisible()
+
+
+def test_a_computer_that_cannot_be_read_is_told_and_can_be_tried_again(
+    qtbot, open_nibble, folder, kept_sizes, monkeypatch
+):
+    shutil.copy(kept_sizes, folder.cache)
+
+    def unreadable() -> Machine:
+        raise UnreadableFile("The system does not tell how much memory there is.", "Start Nibble again.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.hardware, "probe", unreadable)
+        page = open_nibble().show_page("discover")
+        settle(qtbot)
+    assert page.body.fault.isVisible()
+    assert "does not tell how much memory" in visible_words(page.body)
+    (again,) = page.body.fault.findChildren(QPushButton)
+    again.click()
+    settle(qtbot)
+    assert page.body.shows_list
+
+
+# The staircase
+
+
+def test_a_click_opens_the_staircase_with_all_quantizations(qtbot, open_page):
+    page = open_page("desktop-8gb-card")
+    open_by_click(qtbot, page, "qwen3-8b")
+    expected = recommend_model(
+        catalogue_model("qwen3-8b"), budget_of(machine("desktop-8gb-card")), LoadSettings(context_length=8192)
+    )
+    assert tuple(row.step for row in page.staircase.rows) == expected.recommendation.steps
+    assert page.staircase.rows[0].step.quantization == "F16"
+    assert page.staircase.rows[-1].step.quantization == "Q2_K"
+    (best,) = [row for row in page.staircase.rows if row.is_best]
+    assert best.step == expected.recommendation.step
+    assert best.accessibleName().startswith("Recommended: ")
+    assert expected.recommendation.reason in visible_words(page.staircase.reason)
+
+
+def test_the_staircase_is_all_keyboard(qtbot, open_page):
+    page = open_page()
+    page.list.setFocus()
+    qtbot.keyClick(page.list, Qt.Key.Key_Down)
+    chosen = page.list.current_row().model.id
+    assert chosen == shown(page)[1].model.id
+    qtbot.keyClick(page.list, Qt.Key.Key_Return)
+    settle(qtbot)
+    assert page.staircase.model_id == chosen
+    assert page.staircase.slider.hasFocus()
+    before = page.staircase.slider.shown
+    qtbot.keyClick(page.staircase.slider, Qt.Key.Key_Right)
+    assert page.staircase.slider.shown != before
+    settle(qtbot)
+    qtbot.keyClick(page.staircase.slider, Qt.Key.Key_Escape)
+    assert page.list.isVisible()
+    assert page.list.hasFocus()
+    assert page.list.current_row().model.id == chosen
+
+
+def test_down_leads_from_the_search_into_the_list(qtbot, open_page):
+    page = open_page()
+    qtbot.keyClick(page, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert page.header.search.hasFocus()
+    qtbot.keyClicks(page.header.search, "gemma")
+    qtbot.keyClick(page.header.search, Qt.Key.Key_Down)
+    assert page.list.hasFocus()
+    assert "gemma" in page.list.current_row().model.id
+
+
+def test_moving_the_context_moves_every_bar_at_once(qtbot, open_page):
+    page = open_page("desktop-8gb-card")
+    open_by_click(qtbot, page, "llama-3.1-8b")
+    settle(qtbot)
+    page.staircase.slider.setValue(4)
+    # No job in between: each figure has changed when the slider's move returns.
+    for row in page.staircase.rows:
+        assert row.step.need.kv_bytes == 32 * 2 * 8 * 128 * 2 * 32_768
+    expected = recommend_model(
+        catalogue_model("llama-3.1-8b"),
+        budget_of(machine("desktop-8gb-card")),
+        LoadSettings(context_length=32_768),
+    )
+    assert tuple(row.step for row in page.staircase.rows) == expected.recommendation.steps
+    await_list(qtbot, page, 32_768)
+    assert page.header.context.currentData() == 32_768
+    page.close_model()
+    assert cells(page, "llama-3.1-8b")[1].startswith(expected.recommendation.step.quantization)
+
+
+def test_the_context_ends_where_the_model_does(qtbot, open_page):
+    page = open_page()
+    choose(page.header.context, 131_072)
+    settle(qtbot)
+    open_by_click(qtbot, page, "gemma-2-2b")
+    assert page.staircase.slider.maximum() == 2  # 2k, 4k, 8k
+    assert page.staircase.slider.shown == "8k"
+    assert page.staircase.slider.accessibleName() == "Context: 8k tokens"
+
+
+def test_a_warning_stands_with_the_recommendation(qtbot, open_page):
+    page = open_page("laptop-16gb")
+    here = machine("laptop-16gb")
+    page.offers.follow(replace(here, memory=replace(here.memory, available_bytes=3 * GB)))
+    settle(qtbot)
+    low = next(row for row in shown(page) if row.recommendation.warning and row.step.fit.free_bytes >= 0)
+    page.open_model(low.model.id)
+    assert low.recommendation.warning in visible_words(page.staircase.reason)
+
+
+def test_every_step_can_be_reached_and_has_a_name(qtbot, open_page):
+    page = open_page()
+    open_by_click(qtbot, page, "qwen3-8b")
+    for control in page.staircase.findChildren(QAbstractButton):
+        if control.isVisible():
+            assert control.accessibleName() or control.text()
+            assert control.toolTip()
+            assert control.focusPolicy() & Qt.FocusPolicy.TabFocus
+    for row in page.staircase.rows:
+        assert row.step.quantization in row.accessibleName()
+        assert row.step.quantization in row.button.accessibleName()
+
+
+# Onwards from a step
+
+
+def test_hugging_face_opens_only_when_asked_twice(qtbot, open_page, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "app.ui.links.QDesktopServices.openUrl", lambda url: opened.append(url.toString()) or True
+    )
+    page = open_page()
+    open_by_click(qtbot, page, "qwen3-8b")
+    page.staircase.rows[0].button.click()
+    assert opened == []
+    (bar,) = page.notices.bars()
+    address = f"https://huggingface.co/{catalogue_model('qwen3-8b').gguf[0]}"
+    assert bar.hint == address
+    bar.findChildren(QPushButton)[0].click()
+    assert opened == [address]
+
+
+def test_a_model_of_the_library_is_chatted_with(qtbot, open_page, folder):
+    path = put_ghost(folder.models / "SmolLM2-135M-Instruct-Q4_K_M.gguf", "smollm2-135m", "Q4_K_M")
+    page = open_page()
+    open_by_click(qtbot, page, "smollm2-135m")
+    qtbot.waitUntil(lambda: chats(page) == ["Q4_K_M"])
+    (button,) = [row.button for row in page.staircase.rows if row.button.text() == "Chat"]
+    with qtbot.waitSignal(page.chat_requested) as asked:
+        button.click()
+    assert asked.args == [path]
+    chat = page.window().show_page("chat")
+    settle(qtbot)
+    assert chat.model == path
+
+
+def test_a_file_that_arrives_is_seen_when_the_page_is_shown_again(qtbot, open_page, folder):
+    page = open_page()
+    window = page.window()
+    window.show_page("settings")
+    put_ghost(folder.models / "SmolLM2-135M-Instruct-Q8_0.gguf", "smollm2-135m", "Q8_0")
+    window.show_page("discover")
+    settle(qtbot)
+    page.open_model("smollm2-135m")
+    qtbot.waitUntil(lambda: chats(page) == ["Q8_0"])
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "found"),
+    [
+        ("SmolLM2-135M-Instruct-Q4_K_M.gguf", "", True),
+        ("smollm2-135m-instruct.q4_k_m.gguf", "", True),
+        ("model.gguf", "SmolLM2 135M Instruct", True),
+        ("SmolLM2-135M-Instruct-uncensored-Q4_K_M.gguf", "", False),
+        ("my-finetune.gguf", "My finetune", False),
+    ],
+)
+def test_a_file_belongs_to_the_model_of_its_name(tmp_path, file, name, found):
+    put_ghost(tmp_path / file, "smollm2-135m", "Q4_K_M", name)
+    here = files_of(read_catalogue(), scan([tmp_path]))
+    assert here == ({("smollm2-135m", "Q4_K_M"): tmp_path / file} if found else {})
+
+
+def test_a_file_of_the_name_but_of_other_sizes_is_another_model(tmp_path):
+    put_ghost(tmp_path / "SmolLM2-135M-Instruct-Q8_0.gguf", "smollm2-360m", "Q8_0")
+    assert files_of(read_catalogue(), scan([tmp_path])) == {}
+
+
+def test_bf16_are_the_originals_bits_as_f16_are(tmp_path):
+    path = put_ghost(tmp_path / "SmolLM2-135M-Instruct-BF16.gguf", "smollm2-135m", "BF16")
+    assert files_of(read_catalogue(), scan([tmp_path])) == {("smollm2-135m", "F16"): path}
+
+
+# Words, and the start
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_has_a_symbol_and_a_word(verdict):
+    look = words.verdict_look(verdict)
+    assert look.glyph
+    assert look.words
+    assert words.verdict_meaning(verdict)
+    assert verdict in words.VERDICTS
+
+
+def test_no_two_verdicts_share_a_symbol():
+    assert len({words.verdict_look(each).glyph for each in Verdict}) == len(Verdict)
+
+
+def test_every_use_of_the_catalogue_has_a_name():
+    assert {use for model in read_catalogue() for use in model.uses} <= words.use_names().keys()
+
+
+@pytest.mark.parametrize(
+    ("longest", "contexts"),
+    [
+        (0, words.CONTEXTS),
+        (1024, (2048,)),
+        (2048, (2048,)),
+        (32_768, (2048, 4096, 8192, 16_384, 32_768)),
+        (40_960, (2048, 4096, 8192, 16_384, 32_768, 65_536)),
+        (1 << 20, words.CONTEXTS),
+    ],
+)
+def test_contexts_end_with_the_one_that_means_all_the_model_takes(longest, contexts):
+    assert words.contexts_of(longest) == contexts
+
+
+@pytest.mark.parametrize(
+    ("name", "zones"), [("desktop-8gb-card", 2), ("mac-64gb", 1), ("laptop-16gb", 1), ("server-512gb", 1)]
+)
+def test_bars_have_a_zone_for_each_memory(name, zones):
+    found = zones_of(budget_of(machine(name)))
+    assert len(found) == zones
+    assert sum(zone.share for zone in found) == pytest.approx(1)
+
+
+def test_the_window_opens_without_the_catalogue(home):
+    code = (
+        "import sys\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "from app.storage import data_folder\n"
+        "from app.ui.application import open_window, prepare_application\n"
+        "application = QApplication(['nibble'])\n"
+        "prepare_application(application)\n"
+        "window = open_window(application, data_folder())\n"
+        "window.show()\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('app.recommend', 'app.ui.pages.discover'))))\n"
+        "window.leave()\n"
+        "from app.ui import jobs\n"
+        "jobs.cancel_all(10)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def chats(page: DiscoverPage) -> list[str]:
+    """The quantizations that can be chatted with."""
+    return [row.step.quantization for row in page.staircase.rows if row.button.text() == "Chat"]
+
+
+def open_by_click(qtbot, page: DiscoverPage, id: str) -> None:
+    page.list.show_model(id)
+    place = page.list.visualRect(page.list.currentIndex()).center()
+    qtbot.mouseClick(page.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert page.staircase.model_id == id
+
+
+def put_ghost(path: Path, id: str, quantization: str, name: str = "") -> Path:
+    """A file of a model as its header would be, with a hole for the weights."""
+    model = catalogue_model(id)
+    shapes = outline(model.architecture, model.geometry, model.tied_embeddings)
+    metadata = loading_metadata(model.architecture, model.geometry)
+    numbers = {known: number for number, known in QUANTIZATIONS.items()}
+    metadata["general.file_type"] = numbers[quantization]
+    if name:
+        metadata["general.name"] = name
+    types = tensor_types(shapes, read_traits(metadata), quantization)
+    write_ghost_of(path, metadata, zip(shapes, types, strict=True))
+    return path
