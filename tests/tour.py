@@ -41,6 +41,7 @@ from app.guide import guide_fault, guide_file
 from app.hardware import Accelerator, Cpu, Machine, Memory, read_profile
 from app.memory.mixture import read_traits, tensor_types
 from app.recommend import read_catalogue
+from app.recommend.kept_sizes import SIZES_FILE
 from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, Settings, save_settings, transaction
 from app.storage.settings import Appearance
@@ -48,7 +49,7 @@ from app.ui import bugs, jobs
 from app.ui.application import open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.compare import ComparePage
-from app.ui.pages.discover import SIZES_FILE, DiscoverPage
+from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.machines import MachineOption, machine_named
-from app.cli.running import JsonOption, engine_command, print_json
+from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
-from app.core.errors import UnknownModel
+from app.core.errors import EnvironmentFault, UnknownModel
+from app.core.jobs import JobControl
 from app.core.units import format_bytes
-from app.recommend.budget import budget_of
+from app.recommend.budget import Budget, budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.choose import Recommendation, Step
-from app.recommend.ranking import Choice, choices_for
+from app.recommend.kept_sizes import kept_file
+from app.recommend.ranking import Choice, rank
+from app.recommend.staircase import keep_staircases, staircases_of
 from app.runtime.protocol import LoadSettings
+from app.storage import data_folder
 
 _SHOWN = 20
 
@@ -33,16 +38,31 @@ def recommend(
     budget = budget_of(machine_named(machine))
     settings = LoadSettings(context_length=context)
     if model is None:
-        found = choices_for(read_catalogue(), budget, settings)
+        found = _all(budget, settings)
         steps = [(choice, choice.recommendation.best) for choice in found]
     else:
-        (choice,) = choices_for([_named(model)], budget, settings)
+        (staircase,) = staircases_of([_named(model)])
+        choice = staircase.choice(budget, staircase.settings(context))
         order = range(len(choice.recommendation.steps))
         steps = [(choice, index) for index in sorted(order, key=lambda i: i != choice.recommendation.best)]
     if as_json:
         print_json({"context_tokens": context, "choices": [_document(*each) for each in steps]})
     else:
         print(printable(_text(steps if model else steps[:_SHOWN], single=model is not None), lines=True))
+
+
+def _all(budget: Budget, settings: LoadSettings) -> tuple[Choice, ...]:
+    """The whole catalogue; seconds the first time, then from what was kept."""
+    kept = kept_file(data_folder().create())
+
+    def work(control: JobControl) -> tuple[Choice, ...]:
+        staircases = staircases_of(read_catalogue(), control, kept)
+        found = rank(each.choice(budget, settings) for each in staircases)
+        with suppress(EnvironmentFault):
+            keep_staircases(staircases, kept)
+        return found
+
+    return run_job("look at the catalogue", work)
 
 
 def _named(words: str) -> CatalogueModel:

@@ -17,6 +17,9 @@ _ACCEPTABLE_DIVERGENCE = 0.12
 _AS_GOOD_DIVERGENCE = 0.004
 """Below it nobody can tell, and smaller is better."""
 
+_SMALL_DIVERGENCE = 0.05
+"""Below it the losses are small: what Q4_K_M costs a model of 8 B parameters."""
+
 _SENSITIVE = {
     "code": "code",
     "math": "mathematics",
@@ -76,17 +79,17 @@ def _order(step: Step) -> tuple[int, float, int]:
     verdict, divergence = step.fit.verdict, step.loss.kl_divergence
     acceptable = divergence < _ACCEPTABLE_DIVERGENCE
     if verdict is Verdict.TOO_BIG:
-        return 6, -step.fit.free_bytes, step.file_bytes
+        return 7, -step.fit.free_bytes, step.file_bytes
     if verdict is Verdict.SLOW:
-        return 5, -step.fit.speed.middle, step.file_bytes
+        return 6, -step.fit.speed.middle, step.file_bytes
     if verdict in _WHOLE and acceptable:
         # Almost full is no worse than full, but what leaves room comes first.
         rank = 0 if verdict is Verdict.FITS else 1
         return rank, 0.0 if divergence < _AS_GOOD_DIVERGENCE else divergence, step.file_bytes
     if acceptable:
         # Not on the accelerator whole: every bit more costs speed, so as few as are still good.
-        return 2, -step.fit.speed.middle, step.file_bytes
-    return (3 if verdict in _WHOLE else 4), divergence, step.file_bytes
+        return (2 if divergence < _SMALL_DIVERGENCE else 3), -step.fit.speed.middle, step.file_bytes
+    return (4 if verdict in _WHOLE else 5), divergence, step.file_bytes
 
 
 def _reason(steps: Sequence[Step], best: int, context_length: int) -> str:

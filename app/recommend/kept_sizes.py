@@ -13,6 +13,7 @@ import app
 from app.recommend.catalogue import CatalogueModel
 from app.recommend.sizes import Size, Sizes, Space
 from app.runtime.protocol import LoadSettings
+from app.storage import DataFolder
 from app.storage.atomic import write_atomically
 
 _ROOMS = ("gguf", "memory", "recommend")
@@ -31,6 +32,13 @@ class _Entry:
 class _Kept:
     maker: str
     entries: dict[str, _Entry]
+
+
+SIZES_FILE = "sizes.msgpack"
+
+
+def kept_file(data: DataFolder) -> Path:
+    return data.cache / SIZES_FILE
 
 
 class KeptSizes:

@@ -40,6 +40,10 @@ class ExpectedLoss:
     is_scaled: bool
 
 
+ORIGINAL_LOSS = ExpectedLoss(0.0, 0.0, "the original's own bits", "published so", False)
+"""Of a model in the bits that it was published in."""
+
+
 def expected_loss(quantization: str, bits_per_weight: float, parameters: int) -> ExpectedLoss:
     """What `quantization` costs a model of so many parameters, as far as it is published.
 

@@ -9,8 +9,8 @@ from app.gguf import ModelFacts
 from app.memory import estimate
 from app.runtime.protocol import LoadSettings
 
-_BLOCK = "blk."
-_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_exps")
+BLOCK = "blk."
+EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_exps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,16 @@ def need_of(facts: ModelFacts, settings: LoadSettings) -> Need:
     whole = estimate(facts, settings)
     in_layers = experts = embedding = output = 0
     for tensor in facts.tensors:
-        if tensor.name.startswith(_BLOCK):
+        if tensor.name.startswith(BLOCK):
             in_layers += tensor.size_bytes
-            if _EXPERTS.search(tensor.name):
+            if EXPERTS.search(tensor.name):
                 experts += tensor.size_bytes
         elif tensor.name == "token_embd.weight":
             embedding = tensor.size_bytes
         elif tensor.name == "output.weight":
             output = tensor.size_bytes
     layers = max(facts.layers or 1, 1)
-    idle = experts - int(experts * _share_of_experts(facts))
+    idle = experts - int(experts * share_of_experts(facts))
     return Need(
         layers=layers,
         weights_bytes=whole.weights_bytes,
@@ -66,7 +66,7 @@ def need_of(facts: ModelFacts, settings: LoadSettings) -> Need:
     )
 
 
-def _share_of_experts(facts: ModelFacts) -> float:
+def share_of_experts(facts: ModelFacts) -> float:
     """How many of all experts see a token, 0 to 1."""
     count = facts.metadata.get(f"{facts.architecture}.expert_count")
     used = facts.metadata.get(f"{facts.architecture}.expert_used_count")

@@ -22,9 +22,14 @@ from app.memory.geometry import read_geometry
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits, tensor_types
 from app.memory.mixture.file_size import ALIGNMENT, aligned
 from app.recommend.catalogue import CatalogueModel
-from app.recommend.need import _BLOCK, _EXPERTS, Need, _share_of_experts, need_of
-from app.recommend.variants import _NATIVE, OFFERED
+from app.recommend.need import BLOCK, EXPERTS, Need, need_of, share_of_experts
 from app.runtime.protocol import LoadSettings
+
+OFFERED = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
+"""From the most bits to the fewest: the steps of the staircase. Between them there are more, with little difference."""
+
+NATIVE = {"gpt-oss": "MXFP4_MOE"}
+"""Models that were trained in few bits are published in them, and quantizing them further gains nothing."""
 
 _TYPES = {type.name: type for type in TENSOR_TYPES.values()}
 _ANY_TYPE = "F16"
@@ -118,7 +123,7 @@ def _quantizations(model: CatalogueModel) -> tuple[Size, ...]:
     shapes = _shapes(model)
     facts = _facts(model, shapes)
     traits = read_traits(facts.metadata)
-    native = _NATIVE.get(model.architecture)
+    native = NATIVE.get(model.architecture)
     tally = _Tally(facts)
     found = []
     header_bytes = None
@@ -141,7 +146,7 @@ class _Tally:
 
     def __init__(self, facts: ModelFacts) -> None:
         self._layers = max(facts.layers or 1, 1)
-        self._share = _share_of_experts(facts)
+        self._share = share_of_experts(facts)
         self._elements = [tensor.elements for tensor in facts.tensors]
         self._places = [_place(tensor.name) for tensor in facts.tensors]
         geometry = read_geometry(facts.metadata, facts.vocabulary_size)
@@ -184,6 +189,6 @@ def _block_number(tensor_name: str) -> int:
 
 
 def _place(tensor_name: str) -> str:
-    if tensor_name.startswith(_BLOCK):
-        return "experts" if _EXPERTS.search(tensor_name) else "layers"
+    if tensor_name.startswith(BLOCK):
+        return "experts" if EXPERTS.search(tensor_name) else "layers"
     return {"token_embd.weight": "embedding", "output.weight": "output"}.get(tensor_name, "rest")

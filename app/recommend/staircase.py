@@ -2,7 +2,7 @@
 
 A list that follows a change at once cannot start from tensors each time. What neither machine nor context changes is
 kept (`sizes`), also from one start of the program to the next (`kept_sizes`); a new context costs some milliseconds, a
-new machine a few divisions. What comes out is what `recommend_model` says.
+new machine a few divisions.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from app.recommend.catalogue import CatalogueModel
 from app.recommend.choose import Step, recommend_step
 from app.recommend.fit import Fit, fit
 from app.recommend.kept_sizes import KeptSizes, keep_sizes
-from app.recommend.loss import ExpectedLoss, expected_loss
+from app.recommend.loss import ORIGINAL_LOSS, ExpectedLoss, expected_loss
 from app.recommend.need import Need
-from app.recommend.ranking import _ORIGINAL, Choice
+from app.recommend.ranking import Choice
 from app.recommend.sizes import Size, Sizes, geometry_key, sizes_of
 from app.runtime.protocol import LoadSettings
 
@@ -120,5 +120,5 @@ def parts_of(need: Need, placed: Fit) -> tuple[Parts, Parts]:
 
 def _loss(size: Size, parameters: int) -> ExpectedLoss:
     if size.is_original:
-        return _ORIGINAL
+        return ORIGINAL_LOSS
     return expected_loss(size.quantization, size.bits_per_weight, parameters)

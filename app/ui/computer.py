@@ -34,7 +34,6 @@ class Segment(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
-        self._bar.setVisible(with_bar)
         words = QVBoxLayout()
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(4)
@@ -50,6 +49,7 @@ class Segment(QWidget):
         column.addStretch()
         row.addLayout(column)
         row.addLayout(words, 1)
+        self._bar.setVisible(with_bar)  # before it has a parent it would be a window of its own
 
     def show_facts(self, facts: str, tip: str) -> None:
         self._facts.setText(facts)

@@ -25,15 +25,16 @@ from app.memory.mixture import read_traits, tensor_types
 from app.recommend.budget import budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
-from app.recommend.ranking import recommend_model
+from app.recommend.kept_sizes import SIZES_FILE
 from app.recommend.staircase import keep_staircases, staircases_of
 from app.runtime.protocol import LoadSettings
 from app.ui import jobs
 from app.ui.pages import discover_words as words
-from app.ui.pages.discover import SIZES_FILE, DiscoverPage
+from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.discover_bar import zones_of
 from app.ui.pages.discover_here import files_of
 from app.ui.pages.discover_rows import CAPTION_ROLE, ROW_ROLE, Column, Row
+from tests.helpers.plain_recommendation import recommend_model
 from tests.ui.conftest import settle
 
 MACHINES = Path(__file__).parents[1] / "data" / "machines"

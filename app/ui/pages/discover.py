@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
+from app.recommend.kept_sizes import kept_file
 from app.ui import jobs, links
 from app.ui.computer import ComputerStrip
 from app.ui.notice import NoticeArea
@@ -23,7 +24,6 @@ from app.ui.pages.discover_states import Body, NothingFits
 from app.ui.services import Services
 
 FOLLOW_MS = 1000
-SIZES_FILE = "sizes.msgpack"
 
 
 class DiscoverPage(QWidget):
@@ -40,7 +40,7 @@ class DiscoverPage(QWidget):
         self.notices = NoticeArea()
         self.header = Header()
         self.computer = ComputerStrip()
-        self.offers = Offers(services.folder.cache / SIZES_FILE, self)
+        self.offers = Offers(kept_file(services.folder), self)
         self._model = RowModel(self)
         self._filter = RowFilter(self._model, self)
         self.list = ModelList(self._filter)

@@ -12,9 +12,9 @@ from app.recommend.budget import budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.choose import Step
 from app.recommend.fit import Verdict
-from app.recommend.ranking import Choice, choices_for, rank, recommend_model
-from app.recommend.variants import variants_of
+from app.recommend.ranking import Choice, rank
 from app.runtime.protocol import LoadSettings
+from tests.helpers.plain_recommendation import choices_for, recommend_model, variants_of
 
 GB = 1_000_000_000
 MACHINES = Path(__file__).parents[2] / "data" / "machines"

@@ -13,9 +13,10 @@ from app.hardware import read_profile
 from app.recommend.budget import Budget, budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
-from app.recommend.ranking import choices_for, rank, recommend_model
+from app.recommend.ranking import rank
 from app.recommend.staircase import Staircase, keep_staircases, parts_of, staircases_of
 from app.runtime.protocol import LoadSettings
+from tests.helpers.plain_recommendation import choices_for, recommend_model
 
 MACHINES = Path(__file__).parents[2] / "data" / "machines"
 KINDS = (

@@ -1,4 +1,4 @@
-"""Variants: a catalogue's models in the quantizations that people take, as if their files were here."""
+"""The plain way to a recommendation: each variant as if its file were here, nothing kept, nothing shared."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from app.gguf.header import MetadataValue, TensorInfo
 from app.gguf.outline import NoOutline, TensorShape, loading_metadata, outline
 from app.gguf.types import TENSOR_TYPES
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits, tensor_types
+from app.recommend.budget import Budget
 from app.recommend.catalogue import CatalogueModel
-
-OFFERED = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
-"""From the most bits to the fewest: the steps of the staircase. Between them there are more, with little difference."""
-
-_NATIVE = {"gpt-oss": "MXFP4_MOE"}
-"""Models that were trained in few bits are published in them, and quantizing them further gains nothing."""
+from app.recommend.choose import Step, recommend_step
+from app.recommend.fit import fit
+from app.recommend.loss import ORIGINAL_LOSS, expected_loss
+from app.recommend.need import need_of
+from app.recommend.ranking import Choice, rank
+from app.recommend.sizes import NATIVE, OFFERED
+from app.runtime.protocol import LoadSettings
 
 _TYPES = {type.name: type for type in TENSOR_TYPES.values()}
 
@@ -41,7 +43,7 @@ def variants_of(model: CatalogueModel) -> tuple[Variant, ...]:
         traits = read_traits(metadata)
     except (NoOutline, NoPrediction):
         return ()
-    native = _NATIVE.get(model.architecture)
+    native = NATIVE.get(model.architecture)
     found = []
     for quantization in (native,) if native else OFFERED:
         try:
@@ -96,3 +98,35 @@ def _facts(
 def _count(model: CatalogueModel, key: str) -> int | None:
     value = model.geometry.get(key)
     return max((int(each) for each in value), default=0) if isinstance(value, list) else value
+
+
+def recommend_model(
+    model: CatalogueModel, budget: Budget, settings: LoadSettings, correction: float = 1.0
+) -> Choice | None:
+    """The staircase of `model`; None where its tensors are not known."""
+    variants = variants_of(model)
+    if not variants:
+        return None
+    steps = [_step(variant, budget, settings, correction) for variant in variants]
+    chosen = recommend_step(steps, settings.context_length, model.parameters, model.uses)
+    return Choice(model, chosen)
+
+
+def _step(variant: Variant, budget: Budget, settings: LoadSettings, correction: float) -> Step:
+    facts = variant.facts
+    need = need_of(facts, settings)
+    bits = facts.bits_per_weight or 0.0
+    loss = (
+        ORIGINAL_LOSS
+        if variant.is_original
+        else expected_loss(variant.quantization, bits, variant.model.parameters)
+    )
+    return Step(variant.quantization, variant.file_bytes, bits, need, fit(need, budget, correction), loss)
+
+
+def choices_for(
+    models: Sequence[CatalogueModel], budget: Budget, settings: LoadSettings, correction: float = 1.0
+) -> tuple[Choice, ...]:
+    """All of `models` that can be told about, in order."""
+    found = (recommend_model(model, budget, settings, correction) for model in models)
+    return rank(choice for choice in found if choice is not None)
