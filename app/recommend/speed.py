@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 ACCELERATOR_EFFICIENCY = 0.82
 """Of an accelerator's memory bandwidth that llama.cpp reaches when it writes, and `LAYER_S`, the time a layer takes
-besides: fitted to 389 runs that people published for llmfit (github.com/AlexsJones/llmfit, data/community): Q4_K_M
-models of 1 to 34 B parameters on a Radeon RX 7900 XT, RTX 2080, 3060, 5070, GTX 1050 Ti and Apple M4 Pro."""
+besides: set by hand from runs that people published for llmfit (github.com/AlexsJones/llmfit, data/community). Of the
+138 that fit into memory whole, medians lie within 14 % on five of seven devices; old cards and mixtures of experts are
+slower than told."""
 
 LAYER_S = 40e-6
 
@@ -15,7 +16,7 @@ PROCESSOR_EFFICIENCY = 0.7
 """Of main memory's bandwidth, with as many threads as cores: what llama-bench shows on desktops, less on few cores."""
 
 SPREAD = 0.2
-"""The real speed lies within this of the estimate for four of five of those runs."""
+"""A guess: dense models on recent cards mostly lie within it."""
 
 UNKNOWN_ACCELERATOR_BYTES_PER_S = 200_000_000_000
 UNKNOWN_MEMORY_BYTES_PER_S = 40_000_000_000
