@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 import typer
 
 from app.cli.machines import MachineOption, machine_named
@@ -15,7 +16,6 @@ from app.core.units import format_bytes
 from app.gguf import ModelFacts
 from app.hardware import Machine
 from app.memory import (
-    AcceleratorSpace,
     DeviceMemory,
     MemoryEstimate,
     default_context_length,
@@ -50,7 +50,6 @@ def estimate_memory(
     facts = model_named(model).facts
     assert facts is not None
     here = machine_named(machine)
-    spaces = [AcceleratorSpace(each.name, each.free_bytes) for each in used_together(here.accelerators)]
     settings = LoadSettings(
         context_length=context or default_context_length(facts),
         kv_type=kv,
@@ -58,20 +57,10 @@ def estimate_memory(
         flash_attention="auto" if flash_attention else "off",
         gpu_layers=-1 if gpu_layers is None else gpu_layers,
     )
-    budget = budget_of(here)
-    need = need_of(facts, settings)
-    placed = fit(need, budget)
     if gpu_layers is None:
-        settings = LoadSettings(
-            context_length=settings.context_length,
-            kv_type=kv,
-            ubatch=ubatch,
-            flash_attention=settings.flash_attention,
-            gpu_layers=placed.gpu_layers,
-        )
-    told = estimate(facts, settings, spaces)
-    if exact:
-        told = _asked(facts, settings)
+        placed = fit(need_of(facts, settings), budget_of(here))
+        settings = msgspec.structs.replace(settings, gpu_layers=placed.gpu_layers)
+    told = _asked(facts, settings) if exact else estimate(facts, settings, used_together(here.accelerators))
     document = _document(facts, told, here)
     if as_json:
         print_json(document)

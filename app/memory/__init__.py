@@ -6,7 +6,6 @@ by layer, `compute` lays out the graph of a batch as ggml's allocator does, `pla
 """
 
 from app.memory.estimate import (
-    AcceleratorSpace,
     DeviceMemory,
     MemoryEstimate,
     default_context_length,
@@ -17,7 +16,6 @@ from app.memory.fit import require_memory
 from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
 
 __all__ = [
-    "AcceleratorSpace",
     "DeviceMemory",
     "MemoryEstimate",
     "PastLoads",

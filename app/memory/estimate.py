@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from app.gguf import ModelFacts
 from app.gguf.cursor import shorten
+from app.hardware import Accelerator
 from app.memory.compute import Batch, compute_bytes, largest_batch
 from app.memory.geometry import MOST_LAYERS, Geometry, read_geometry
 from app.memory.kv_cache import layer_cache, padded, row_bytes
 from app.memory.overhead import WORKER_BYTES
 from app.memory.placement import PROCESSOR, Placement, place, weights_by_device
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
-from app.runtime.protocol import BufferSize, DryRunResult, LoadSettings
+from app.runtime.protocol import DryRunResult, LoadSettings
 
 Basis = Literal["formula", "guess", "dry run"]
 
@@ -79,21 +80,13 @@ class MemoryEstimate:
         return self.total_bytes + WORKER_BYTES
 
 
-@dataclass(frozen=True)
-class AcceleratorSpace:
-    """An accelerator that layers may go to, and what is free there."""
-
-    name: str
-    free_bytes: int
-
-
 def default_context_length(facts: ModelFacts) -> int:
     """4,096 tokens, or what the model was trained for if that is less."""
     return min(facts.context_length or PREFERRED_CONTEXT_LENGTH, PREFERRED_CONTEXT_LENGTH)
 
 
 def estimate(
-    facts: ModelFacts, settings: LoadSettings, accelerators: Sequence[AcceleratorSpace] = ()
+    facts: ModelFacts, settings: LoadSettings, accelerators: Sequence[Accelerator] = ()
 ) -> MemoryEstimate:
     """What loading `facts` with `settings` takes, exact where the architecture is known here.
 
@@ -126,15 +119,10 @@ def estimate(
 
 def exact_estimate(asked: DryRunResult) -> MemoryEstimate:
     """What the runtime said in a dry run, weights and cache on the processor where it did not tell devices."""
-    kv = asked.buffers.kv_cache_bytes + _sum(asked.buffers.recurrent_state)
-    compute = _sum(asked.buffers.compute) + _sum(asked.buffers.output)
-    devices = (DeviceMemory("CPU", asked.weights_bytes, kv, compute),)
-    offloaded = sum(device != "CPU" for device in asked.buffers.layer_devices)
+    buffers = asked.buffers
+    devices = (DeviceMemory("CPU", asked.weights_bytes, buffers.cache_bytes, buffers.working_bytes),)
+    offloaded = sum(device != "CPU" for device in buffers.layer_devices)
     return MemoryEstimate(devices, asked.context_length, offloaded, "dry run")
-
-
-def _sum(buffers: Iterable[BufferSize]) -> int:
-    return sum(buffer.size_bytes or 0 for buffer in buffers)
 
 
 def _layer_count(facts: ModelFacts, geometry: Geometry | None) -> int:

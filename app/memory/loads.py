@@ -15,7 +15,7 @@ from app.core.errors import EnvironmentFault
 from app.gguf import ModelFacts
 from app.memory.estimate import estimate
 from app.memory.overhead import WORKER_BYTES
-from app.runtime.protocol import BufferSize, LoadSettings, ModelDescription
+from app.runtime.protocol import LoadSettings, ModelDescription
 from app.storage.database import open_database, transaction
 
 _RECENT = 20
@@ -41,8 +41,6 @@ def remember_load(
     told = estimate(facts, settings)
     predicted = told.total_bytes + worker_bytes(database)
     buffers = description.buffers
-    real_kv = buffers.kv_cache_bytes + _sum(buffers.recurrent_state)
-    real_compute = _sum(buffers.compute) + _sum(buffers.output)
     row = (
         time.time(),
         facts.path.name,
@@ -52,10 +50,10 @@ def remember_load(
         told.kv_bytes,
         told.compute_bytes,
         # Right after loading the process has written to next to nothing of its working space.
-        description.memory_bytes + real_compute,
-        real_kv,
-        real_compute,
-        description.memory_bytes - told.weights_bytes - real_kv,
+        description.memory_bytes + buffers.working_bytes,
+        buffers.cache_bytes,
+        buffers.working_bytes,
+        description.memory_bytes - told.weights_bytes - buffers.cache_bytes,
     )
     with suppress(EnvironmentFault), closing(open_database(database)) as connection, transaction(connection):
         connection.execute(
@@ -76,25 +74,22 @@ def past_loads(database: Path) -> PastLoads:
 
 def worker_bytes(database: Path) -> int:
     """What a worker process takes besides its model: as in the last loads on this machine, or `WORKER_BYTES`."""
-    found = [worker for _, _, worker in _rows(database)][-_RECENT:]
+    found = [worker for _, _, worker in _rows(database, _RECENT)]
     if len(found) < _FEWEST:
         return WORKER_BYTES
     return min(max(int(median(found)), 0), _MOST_OVERHEAD_BYTES)
 
 
-def _rows(database: Path) -> list[tuple[int, int, int]]:
-    """Predicted and real bytes in all, and those of the worker itself, by time."""
+def _rows(database: Path, most: int = -1) -> list[tuple[int, int, int]]:
+    """Predicted and real bytes in all, and those of the worker itself, the latest first; all of them below zero."""
     if not database.exists():
         return []
     try:
         with closing(open_database(database)) as connection:
             found = connection.execute(
-                "SELECT predicted_bytes, real_bytes, real_worker_bytes FROM loads ORDER BY id"
+                "SELECT predicted_bytes, real_bytes, real_worker_bytes FROM loads ORDER BY id DESC LIMIT ?",
+                (most,),
             ).fetchall()
     except EnvironmentFault:
         return []
     return [tuple(row) for row in found]
-
-
-def _sum(buffers: tuple[BufferSize, ...]) -> int:
-    return sum(buffer.size_bytes or 0 for buffer in buffers)

@@ -75,16 +75,19 @@ def place(
     )
 
 
+def is_loaded(tensor_name: str, running_layers: int) -> bool:
+    """Layers after those that run only predict further tokens, and llama.cpp leaves them in the file."""
+    block = _BLOCK.match(tensor_name)
+    return block is None or int(block[1]) < running_layers
+
+
 def weights_by_device(facts: ModelFacts, placement: Placement, running_layers: int) -> list[int]:
-    """Bytes of weights on each device. Layers after the `running_layers` only predict further tokens
-    and are not loaded. A model without an output matrix of its own uses the token
+    """Bytes of weights on each device. A model without an output matrix of its own uses the token
     embedding, of which an accelerator that computes the output gets a copy."""
     sizes = [0] * placement.device_count
     for tensor in facts.tensors:
-        block = _BLOCK.match(tensor.name)
-        if block and int(block[1]) >= running_layers:
-            continue
-        sizes[placement.device_of(tensor.name)] += tensor.size_bytes
+        if is_loaded(tensor.name, running_layers):
+            sizes[placement.device_of(tensor.name)] += tensor.size_bytes
     if placement.output_device != PROCESSOR and not _has(facts.tensors, "output.weight"):
         sizes[placement.output_device] += sum(
             tensor.size_bytes for tensor in facts.tensors if tensor.name == "token_embd.weight"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from app.gguf import ModelFacts
 from app.memory import estimate
+from app.memory.geometry import read_geometry
+from app.memory.placement import is_loaded
 from app.runtime.protocol import LoadSettings
 
-BLOCK = "blk."
-EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_exps")
+_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_exps")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """Bytes, with everything on one device.
 
-    `layers` counts those with weights; layers are taken for equally large, which a list of thousands needs and a
+    `layers` counts those that run; layers are taken for equally large, which a list of thousands needs and a
     single plan does not (`app.memory.estimate` places each tensor). `output_bytes`: the output matrix, or the
     token embedding that stands for it. `read_bytes`: weights that work on every token, of a mixture the share of
     its experts that do. `is_guess`: the architecture's cache or graph is not known.
@@ -41,32 +43,53 @@ class Need:
 def need_of(facts: ModelFacts, settings: LoadSettings) -> Need:
     """What `facts` takes with the context, cache type and batch of `settings`."""
     whole = estimate(facts, settings)
-    in_layers = experts = embedding = output = 0
-    for tensor in facts.tensors:
-        if tensor.name.startswith(BLOCK):
-            in_layers += tensor.size_bytes
-            if EXPERTS.search(tensor.name):
-                experts += tensor.size_bytes
-        elif tensor.name == "token_embd.weight":
-            embedding = tensor.size_bytes
-        elif tensor.name == "output.weight":
-            output = tensor.size_bytes
-    layers = max(facts.layers or 1, 1)
-    idle = experts - int(experts * share_of_experts(facts))
-    return Need(
-        layers=layers,
-        weights_bytes=whole.weights_bytes,
-        layer_bytes=in_layers // layers,
-        output_bytes=output or embedding,
-        embedding_bytes=embedding,
+    return replace(
+        WeightTally(facts).of([tensor.size_bytes for tensor in facts.tensors]),
         kv_bytes=whole.kv_bytes,
         compute_bytes=whole.compute_bytes,
-        read_bytes=in_layers - idle + (output or embedding),
         is_guess=whole.basis == "guess",
     )
 
 
-def share_of_experts(facts: ModelFacts) -> float:
+class WeightTally:
+    """Counts the tensors of one model that are loaded, whatever types they have."""
+
+    def __init__(self, facts: ModelFacts) -> None:
+        geometry = read_geometry(facts.metadata, facts.vocabulary_size)
+        self._layers = len(geometry.layers) if geometry else max(facts.layers or 1, 1)
+        self._share_of_experts = _share_of_experts(facts)
+        self._places = [
+            _place(tensor.name) if is_loaded(tensor.name, self._layers) else "" for tensor in facts.tensors
+        ]
+
+    def of(self, sizes: Sequence[int]) -> Need:
+        """Without a context; `sizes` in bytes, in the order of the tensors."""
+        counted = dict.fromkeys(("layers", "experts", "embedding", "output", "rest", ""), 0)
+        for place, size in zip(self._places, sizes, strict=True):
+            counted[place] += size
+        in_layers = counted["layers"] + counted["experts"]
+        idle = counted["experts"] - int(counted["experts"] * self._share_of_experts)
+        output = counted["output"] or counted["embedding"]
+        return Need(
+            layers=self._layers,
+            weights_bytes=sum(sizes) - counted[""],
+            layer_bytes=in_layers // self._layers,
+            output_bytes=output,
+            embedding_bytes=counted["embedding"],
+            kv_bytes=0,
+            compute_bytes=0,
+            read_bytes=in_layers - idle + output,
+            is_guess=False,
+        )
+
+
+def _place(tensor_name: str) -> str:
+    if tensor_name.startswith("blk."):
+        return "experts" if _EXPERTS.search(tensor_name) else "layers"
+    return {"token_embd.weight": "embedding", "output.weight": "output"}.get(tensor_name, "rest")
+
+
+def _share_of_experts(facts: ModelFacts) -> float:
     """How many of all experts see a token, 0 to 1."""
     count = facts.metadata.get(f"{facts.architecture}.expert_count")
     used = facts.metadata.get(f"{facts.architecture}.expert_used_count")

@@ -18,11 +18,10 @@ from app.gguf.facts import facts_from_headers
 from app.gguf.header import Header, TensorInfo
 from app.gguf.outline import NoOutline, TensorShape, loading_metadata, outline
 from app.gguf.types import TENSOR_TYPES
-from app.memory.geometry import read_geometry
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits, tensor_types
 from app.memory.mixture.file_size import ALIGNMENT, aligned
 from app.recommend.catalogue import CatalogueModel
-from app.recommend.need import BLOCK, EXPERTS, Need, need_of, share_of_experts
+from app.recommend.need import Need, WeightTally, need_of
 from app.runtime.protocol import LoadSettings
 
 OFFERED = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
@@ -124,7 +123,7 @@ def _quantizations(model: CatalogueModel) -> tuple[Size, ...]:
     facts = _facts(model, shapes)
     traits = read_traits(facts.metadata)
     native = NATIVE.get(model.architecture)
-    tally = _Tally(facts)
+    tally = WeightTally(facts)
     found = []
     header_bytes = None
     for quantization in (native,) if native else OFFERED:
@@ -132,63 +131,11 @@ def _quantizations(model: CatalogueModel) -> tuple[Size, ...]:
             types = tensor_types(shapes, traits, quantization)
         except NoPrediction:
             continue
-        need, tensor_bytes, data_bytes = tally.of(types)
+        sizes = [_TYPES[type].size_bytes(shape.elements) for shape, type in zip(shapes, types, strict=True)]
+        data_bytes = sum(map(aligned, sizes))
         if header_bytes is None:  # the same for all but a hundred bytes
             header_bytes = predict_file_bytes(shapes, traits, quantization) - data_bytes
-        bits = tensor_bytes * 8 / facts.parameters
+        bits = sum(sizes) * 8 / facts.parameters
         is_original = quantization in (native, "F16")
-        found.append(Size(quantization, header_bytes + data_bytes, bits, is_original, need))
+        found.append(Size(quantization, header_bytes + data_bytes, bits, is_original, tally.of(sizes)))
     return tuple(found)
-
-
-class _Tally:
-    """Counts the tensors of one model in any types, as `need_of` does."""
-
-    def __init__(self, facts: ModelFacts) -> None:
-        self._layers = max(facts.layers or 1, 1)
-        self._share = share_of_experts(facts)
-        self._elements = [tensor.elements for tensor in facts.tensors]
-        self._places = [_place(tensor.name) for tensor in facts.tensors]
-        geometry = read_geometry(facts.metadata, facts.vocabulary_size)
-        running = len(geometry.layers) if geometry else self._layers
-        self._are_loaded = [_block_number(tensor.name) < running for tensor in facts.tensors]
-
-    def of(self, types: Sequence[str]) -> tuple[Need, int, int]:
-        """Without a context; the bytes of all tensors; and those they have in a file, where each is padded."""
-        sizes = dict.fromkeys(("layers", "experts", "embedding", "output", "rest"), 0)
-        data_bytes = weights_bytes = 0
-        for place, is_loaded, elements, type in zip(
-            self._places, self._are_loaded, self._elements, types, strict=True
-        ):
-            size = _TYPES[type].size_bytes(elements)
-            data_bytes += aligned(size)
-            sizes[place] += size
-            weights_bytes += size if is_loaded else 0
-        in_layers = sizes["layers"] + sizes["experts"]
-        idle = sizes["experts"] - int(sizes["experts"] * self._share)
-        output = sizes["output"] or sizes["embedding"]
-        need = Need(
-            layers=self._layers,
-            weights_bytes=weights_bytes,
-            layer_bytes=in_layers // self._layers,
-            output_bytes=output,
-            embedding_bytes=sizes["embedding"],
-            kv_bytes=0,
-            compute_bytes=0,
-            read_bytes=in_layers - idle + output,
-            is_guess=False,
-        )
-        return need, sum(sizes.values()), data_bytes
-
-
-def _block_number(tensor_name: str) -> int:
-    """-1 for what is in no block."""
-    name, _, rest = tensor_name.partition(".")
-    number = rest.partition(".")[0]
-    return int(number) if name == "blk" and number.isdecimal() else -1
-
-
-def _place(tensor_name: str) -> str:
-    if tensor_name.startswith(BLOCK):
-        return "experts" if EXPERTS.search(tensor_name) else "layers"
-    return {"token_embd.weight": "embedding", "output.weight": "output"}.get(tensor_name, "rest")

@@ -135,6 +135,10 @@ class BufferSize(msgspec.Struct, frozen=True):
     size_bytes: int | None
 
 
+def _known_bytes(buffers: tuple[BufferSize, ...]) -> int:
+    return sum(buffer.size_bytes or 0 for buffer in buffers)
+
+
 class MemoryBuffers(msgspec.Struct, frozen=True, kw_only=True):
     """What the runtime's log says about its memory.
 
@@ -157,6 +161,16 @@ class MemoryBuffers(msgspec.Struct, frozen=True, kw_only=True):
     compute: tuple[BufferSize, ...]
     layer_devices: tuple[str, ...]
     flash_attention: bool
+
+    @property
+    def cache_bytes(self) -> int:
+        """KV cache and recurrent state."""
+        return self.kv_cache_bytes + _known_bytes(self.recurrent_state)
+
+    @property
+    def working_bytes(self) -> int:
+        """Compute and output buffers."""
+        return _known_bytes(self.compute) + _known_bytes(self.output)
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from app.ui.pages.discover_header import Header
 from app.ui.pages.discover_here import Here, look_here
 from app.ui.pages.discover_list import ModelList
 from app.ui.pages.discover_offers import Listing, Offers
-from app.ui.pages.discover_rows import RowFilter, RowModel, rows_of
+from app.ui.pages.discover_rows import RowFilter, Rows, rows_of
 from app.ui.pages.discover_staircase import StaircaseView
 from app.ui.pages.discover_states import Body, NothingFits
 from app.ui.services import Services
@@ -41,7 +41,7 @@ class DiscoverPage(QWidget):
         self.header = Header()
         self.computer = ComputerStrip()
         self.offers = Offers(kept_file(services.folder), self)
-        self._model = RowModel(self)
+        self._model = Rows(self)
         self._filter = RowFilter(self._model, self)
         self.list = ModelList(self._filter)
         self.body = Body(self.list)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui import theme
 from app.ui.pages.discover_words import gigabytes
-from app.ui.pages.library_paint import paint_text
+from app.ui.paint import paint_text
 from app.ui.parts import label
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTreeView,
     QWidget,
 )
 
@@ -17,7 +15,6 @@ from app.ui import icons, theme
 from app.ui.pages.discover_rows import (
     CAPTION_ROLE,
     Column,
-    Index,
     Row,
     RowFilter,
     alignment,
@@ -26,10 +23,11 @@ from app.ui.pages.discover_rows import (
     widest_texts,
 )
 from app.ui.pages.discover_words import VERDICTS, verdict_look
-from app.ui.pages.library_paint import paint_text, two_lines
+from app.ui.paint import paint_text, two_lines
+from app.ui.painted_list import EDGE, PaintedList
+from app.ui.table_rows import Index
 
 ROW_PX = 56
-EDGE = 16
 GLYPH_PX = 18
 PADDING = 8
 """As the style sheet gives to the titles of columns."""
@@ -41,26 +39,15 @@ NAME_PX = 184
 """Less than this is too little for most names."""
 
 
-class ModelList(QTreeView):
+class ModelList(PaintedList):
     """`opened` carries the id of the model that a person chose."""
 
     opened = Signal(str)
 
     def __init__(self, rows: RowFilter) -> None:
-        super().__init__()
-        self._hovered = QPersistentModelIndex()
-        self._pressed = ""
-        self.setModel(rows)
+        super().__init__(rows, ROW_PX)
         self.setItemDelegate(_RowHeight(self))
-        self.setAccessibleName(self.tr("Models"))
-        self.setRootIsDecorated(False)
-        self.setItemsExpandable(False)
         self.setUniformRowHeights(True)
-        self.setMouseTracking(True)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().setSingleStep(ROW_PX // 2)
         self._settle_columns()
 
     def current_row(self) -> Row | None:
@@ -88,10 +75,10 @@ class ModelList(QTreeView):
         row = row_at(index)
         if row is None:
             return
-        area = QRect(0, option.rect.top(), self.viewport().width(), option.rect.height())
+        area = self.row_area(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, area, index)
+        self.paint_ground(painter, area, index)
         for column in Column:
             if self.isColumnHidden(column):
                 continue
@@ -108,23 +95,6 @@ class ModelList(QTreeView):
         caret = QRect(area.right() - EDGE - 12, area.center().y() - 7, 14, 14)
         icons.paint(painter, caret, "caret-right", theme.current().colour("muted"))
         painter.restore()
-
-    def _paint_ground(self, painter: QPainter, area: QRect, index: Index) -> None:
-        tokens = theme.current()
-        inner = area.adjusted(4, 2, -4, -2)
-        painter.setPen(Qt.PenStyle.NoPen)
-        is_selected = self.selectionModel().isRowSelected(index.row(), QModelIndex())
-        is_hovered = self._hovered.isValid() and self._hovered.row() == index.row()
-        if is_selected or is_hovered:
-            painter.setBrush(tokens.colour("accent_soft" if is_selected else "hover"))
-            painter.drawRoundedRect(inner, 8, 8)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        if index.row() < self.model().rowCount() - 1:
-            line = QRect(area.left() + EDGE, area.bottom(), area.width() - 2 * EDGE, 1)
-            painter.fillRect(line, tokens.colour("border"))
-        if self.hasFocus() and self.currentIndex().row() == index.row():
-            painter.setPen(QPen(tokens.colour("accent"), 2))
-            painter.drawRoundedRect(inner, 8, 8)
 
     def _paint_verdict(self, painter: QPainter, upper: QRect, lower: QRect, cell: Index, row: Row) -> None:
         look = verdict_look(row.step.fit.verdict)
@@ -146,25 +116,6 @@ class ModelList(QTreeView):
 
     # Pointer and keys
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        self._hover(event.position().toPoint())
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._hover(QPoint(-1, -1))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        super().mousePressEvent(event)
-        if event.button() is Qt.MouseButton.LeftButton:
-            self._pressed = self._model_at(event.position().toPoint())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        super().mouseReleaseEvent(event)
-        pressed, self._pressed = self._pressed, ""
-        if pressed and pressed == self._model_at(event.position().toPoint()):
-            self.opened.emit(pressed)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_row()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None:
@@ -172,16 +123,12 @@ class ModelList(QTreeView):
             return
         super().keyPressEvent(event)
 
-    def _model_at(self, point: QPoint) -> str:
+    def target_at(self, point: QPoint) -> str | None:
         row = row_at(self.indexAt(point))
-        return row.model.id if row is not None else ""
+        return row.model.id if row is not None else None
 
-    def _hover(self, point: QPoint) -> None:
-        index = self.indexAt(point) if self.viewport().rect().contains(point) else QModelIndex()
-        self._hovered = QPersistentModelIndex(index)
-        shape = Qt.CursorShape.PointingHandCursor if index.isValid() else Qt.CursorShape.ArrowCursor
-        self.viewport().setCursor(shape)
-        self.viewport().update()
+    def choose(self, target: object) -> None:
+        self.opened.emit(target)
 
     # Columns
 

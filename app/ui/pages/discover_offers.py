@@ -212,9 +212,7 @@ def _listing(staircases: tuple[Staircase, ...], budget: Budget, context: int, co
     for staircase in staircases:
         control.cancel.raise_if_cancelled()
         choices.append(staircase.choice(budget, staircase.settings(context)))
-    # Of what is too big first what is nearest to having room; else the largest of all would stand there.
-    ranked = sorted(rank(choices), key=lambda choice: max(-choice.recommendation.step.fit.free_bytes, 0))
-    return Listing(budget, context, tuple(ranked))
+    return Listing(budget, context, rank(choices))
 
 
 def _prepare(

@@ -8,11 +8,8 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
-    QAbstractTableModel,
     QCoreApplication,
-    QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
 )
@@ -20,6 +17,7 @@ from PySide6.QtCore import (
 from app.core.units import format_bytes
 from app.ui.pages import discover_words as words
 from app.ui.parts import plain_tip
+from app.ui.table_rows import ROW_ROLE, Headers, Index, Readers, RowModel
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.recommend.budget import Budget
@@ -27,9 +25,6 @@ if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.recommend.choose import Recommendation, Step
     from app.ui.pages.discover_offers import Listing
 
-Index = QModelIndex | QPersistentModelIndex
-
-ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 CAPTION_ROLE = ROW_ROLE + 1
 """The second line of a cell."""
 
@@ -86,62 +81,28 @@ def row_at(index: Index) -> Row | None:
     return row if isinstance(row, Row) else None
 
 
-class RowModel(QAbstractTableModel):
+class Rows(RowModel):
+    """Rows of Discover, with what they are sorted by."""
+
     def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._rows: Sequence[Row] = ()
+        super().__init__(parent, Column, _ROLES, _HEADERS, lambda row: row.model.id)
         self._keys: dict[Order, list[Any]] = {}
 
-    @property
-    def rows(self) -> Sequence[Row]:
-        return self._rows
-
     def keys(self, order: Order) -> list[Any]:
-        """What the rows are sorted by, in their order here."""
+        """In the order of the rows."""
         if order not in self._keys:
-            self._keys[order] = [_KEYS[order](row) for row in self._rows]
+            self._keys[order] = [_KEYS[order](row) for row in self.rows]
         return self._keys[order]
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Shows exactly these; selection and scroll position stay where the models stay."""
         self._keys = {}
-        if rows and [row.model.id for row in rows] == [row.model.id for row in self._rows]:
-            self._rows = rows
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(Column) - 1))
-            return
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(Column)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        reader = _ROLES.get(role) if index.isValid() else None
-        return reader(self._rows[index.row()], Column(index.column())) if reader else None
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        column = Column(section)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return titles()[column]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _explanations().get(column)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return alignment(column) | Qt.AlignmentFlag.AlignVCenter
-        return None
+        super().set_rows(rows)
 
 
 class RowFilter(QSortFilterProxyModel):
     """Shows, in some order, the models for some use in which every word looked for occurs."""
 
-    def __init__(self, rows: RowModel, parent: QObject) -> None:
+    def __init__(self, rows: Rows, parent: QObject) -> None:
         super().__init__(parent)
         self._rows = rows
         self._words: list[str] = []
@@ -295,7 +256,13 @@ _KEYS: dict[Order, Callable[[Row], Any]] = {
     Order.AGE: lambda row: (_reversed(row.model.released), row.place),
 }
 
-_ROLES: dict[int, Callable[[Row, Column], Any]] = {
+_HEADERS: Headers = {
+    int(Qt.ItemDataRole.DisplayRole): lambda column: titles()[column],
+    int(Qt.ItemDataRole.ToolTipRole): lambda column: _explanations().get(column),
+    int(Qt.ItemDataRole.TextAlignmentRole): lambda column: alignment(column) | Qt.AlignmentFlag.AlignVCenter,
+}
+
+_ROLES: Readers = {
     int(Qt.ItemDataRole.DisplayRole): _text,
     int(Qt.ItemDataRole.ToolTipRole): _tip,
     int(Qt.ItemDataRole.AccessibleTextRole): _spoken,

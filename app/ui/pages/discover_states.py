@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
@@ -13,12 +13,12 @@ from app.core.units import format_bytes
 from app.ui.pages.discover_list import ModelList
 from app.ui.pages.discover_offers import Listing
 from app.ui.parts import Glyph, button, card, label
+from app.ui.state_stack import StateStack
 
 WORDS_PX = 420
-SHORT_LOOK_MS = 300
 
 
-class Body(QStackedWidget):
+class Body(StateStack):
     """The list, or what is shown in its place. `clear_asked`: show all models; `retry_asked`: look again."""
 
     clear_asked = Signal()
@@ -47,11 +47,7 @@ class Body(QStackedWidget):
         )
         for state in (self._blank, self._looking, self._filled, self._no_match, self._fault):
             self.addWidget(state)
-        # A look that takes less than this needs no word.
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(SHORT_LOOK_MS)
-        self._patience.timeout.connect(lambda: self._show(self._looking))
+        self.patience.timeout.connect(lambda: self.show_state(self._looking))
 
     @property
     def shows_list(self) -> bool:
@@ -66,35 +62,23 @@ class Body(QStackedWidget):
         return self._fault
 
     def begin_look(self) -> None:
-        self._show(self._blank)
-        self._patience.start()
+        self.show_state(self._blank)
+        self.patience.start()
 
     def show_progress(self, progress: Progress) -> None:
         self._looking.show_progress(progress)
 
     def show_list(self) -> None:
-        self._patience.stop()
-        self._show(self._filled, self._list)
+        self.patience.stop()
+        self.show_state(self._filled, self._list)
 
     def show_no_match(self) -> None:
-        self._show(self._no_match, self._no_match.button)
+        self.show_state(self._no_match, self._no_match.button)
 
     def show_fault(self, fault: EnvironmentFault) -> None:
-        self._patience.stop()
+        self.patience.stop()
         self._fault.words.setText(str(fault))
-        self._show(self._fault, self._fault.button)
-
-    def _show(self, state: QWidget, focused: QWidget | None = None) -> None:
-        """`focused` has the keyboard's focus from now on if what was shown before had it; without one, the body
-        itself: a hidden widget cannot have it, and it would go to the rail and stay there."""
-        if state is self.currentWidget():
-            return
-        holder = self.window().focusWidget()
-        had_focus = holder is None or holder is self or self.isAncestorOf(holder)
-        self.setFocusProxy(focused)  # type: ignore[arg-type]  # Qt takes none, its annotation does not
-        self.setCurrentWidget(state)
-        if had_focus and self.isVisible():
-            (focused or self).setFocus()
+        self.show_state(self._fault, self._fault.button)
 
 
 class NothingFits(QFrame):

@@ -17,7 +17,7 @@ from app.core.units import format_bytes
 from app.ui import icons, theme
 from app.ui.pages import discover_words as words
 from app.ui.pages.discover_bar import BAR_PX, Zone, paint_bar, paint_zone_names
-from app.ui.pages.library_paint import paint_text
+from app.ui.paint import paint_text
 from app.ui.parts import button, plain_tip
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it

@@ -21,7 +21,7 @@ from app.ui.pages.library_header import Header
 from app.ui.pages.library_list import ModelList
 from app.ui.pages.library_making import Making, fill_make_menu
 from app.ui.pages.library_parts import CompareTray, FolderChips
-from app.ui.pages.library_rows import Row, RowFilter, RowModel, row_at
+from app.ui.pages.library_rows import Row, RowFilter, library_rows, row_at
 from app.ui.pages.library_trial import Trial
 from app.ui.pages.library_watch import FolderWatch
 from app.ui.services import Services
@@ -53,7 +53,7 @@ class LibraryPage(QWidget):
         self.making = Making(self._data)
         self._watch = FolderWatch(self)
         self._watch.changed.connect(self.rescan)
-        self._model = RowModel(self)
+        self._model = library_rows(self)
         self._filter = RowFilter(self)
         self._filter.setSourceModel(self._model)
         self.header = Header()

@@ -8,37 +8,33 @@ has a key.
 from __future__ import annotations
 
 from enum import Enum
+from typing import cast
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetrics,
     QHelpEvent,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
-    QPen,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolTip,
-    QTreeView,
     QWidget,
 )
 
 from app.ui import guide, icons, theme
-from app.ui.pages.library_paint import paint_chip, paint_text, two_lines
 from app.ui.pages.library_rows import Column, Row, RowFilter, row_at
-
-Index = QModelIndex | QPersistentModelIndex
+from app.ui.paint import paint_chip, paint_text, two_lines
+from app.ui.painted_list import EDGE, PaintedList
+from app.ui.table_rows import Index
 
 ROW_PX = 60
 FAULT_ROW_PX = 80
-EDGE = 16
 NAME_PX = 184
 """Less than this is too little for a short name and the mark of the built-in model."""
 BUTTON = 32
@@ -57,7 +53,7 @@ MAIN_ACTIONS = (RowAction.CHAT, RowAction.TRY)
 """Those that a click anywhere on the row means; with their words."""
 
 
-class ModelList(QTreeView):
+class ModelList(PaintedList):
     """Emits the row a person chose something for; `menu_asked` also where on the screen."""
 
     chat_asked = Signal(object)
@@ -67,24 +63,13 @@ class ModelList(QTreeView):
     menu_asked = Signal(object, QPoint)
 
     def __init__(self, rows: RowFilter) -> None:
-        super().__init__()
+        super().__init__(rows, ROW_PX)
         self._rows = rows
-        self._hovered = QPersistentModelIndex()
         self._hovered_action: RowAction | None = None
-        self._pressed: tuple[Row, RowAction] | None = None
         self._marked: frozenset[object] = frozenset()
-        self.setModel(rows)
         self.setItemDelegate(_RowHeight(self))
-        self.setAccessibleName(self.tr("Models"))
-        self.setRootIsDecorated(False)
-        self.setItemsExpandable(False)
-        self.setMouseTracking(True)
         self.setSortingEnabled(True)
         self.sortByColumn(Column.MODEL, Qt.SortOrder.AscendingOrder)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalScrollBar().setSingleStep(ROW_PX // 2)
         self._settle_columns()
 
     def mark(self, paths: frozenset[object]) -> None:
@@ -123,33 +108,15 @@ class ModelList(QTreeView):
         row = row_at(index)
         if row is None:
             return
-        area = QRect(0, option.rect.top(), self.viewport().width(), option.rect.height())
+        area = self.row_area(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, area, index)
+        self.paint_ground(painter, area, index)
         if row.fault is not None:
             self._paint_fault(painter, area, row)
         else:
             self._paint_cells(painter, index, row)
         painter.restore()
-
-    def _paint_ground(self, painter: QPainter, area: QRect, index: Index) -> None:
-        tokens = theme.current()
-        inner = area.adjusted(4, 3, -4, -3)
-        painter.setPen(Qt.PenStyle.NoPen)
-        if self._is_selected(index):
-            painter.setBrush(tokens.colour("accent_soft"))
-            painter.drawRoundedRect(inner, 8, 8)
-        elif self._is_hovered(index):
-            painter.setBrush(tokens.colour("hover"))
-            painter.drawRoundedRect(inner, 8, 8)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        if index.row() < self.model().rowCount() - 1:
-            line = QRect(area.left() + EDGE, area.bottom(), area.width() - 2 * EDGE, 1)
-            painter.fillRect(line, tokens.colour("border"))
-        if self.hasFocus() and self.currentIndex().row() == index.row():
-            painter.setPen(QPen(tokens.colour("accent"), 2))
-            painter.drawRoundedRect(inner, 8, 8)
 
     def _paint_cells(self, painter: QPainter, index: Index, row: Row) -> None:
         for column in Column:
@@ -164,7 +131,7 @@ class ModelList(QTreeView):
             elif row.can_try:
                 continue
             elif column is Column.QUANTIZATION:
-                lit = self._is_selected(index) or self._is_hovered(index)
+                lit = self.is_selected(index) or self.is_hovered(index)
                 paint_chip(
                     painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", "surface" if lit else "chip"
                 )
@@ -199,11 +166,11 @@ class ModelList(QTreeView):
     def _paint_button(self, painter: QPainter, index: Index, row: Row, action: RowAction) -> None:
         tokens = theme.current()
         rect = self.button_rect(index, action)
-        under_pointer = self._is_hovered(index) and self._hovered_action is action
+        under_pointer = self.is_hovered(index) and self._hovered_action is action
         painter.setPen(Qt.PenStyle.NoPen)
         if action in MAIN_ACTIONS:
             # A click on the row does the same, so the button lights up with the row.
-            lit = self._is_hovered(index) and self._hovered_action in (None, action)
+            lit = self.is_hovered(index) and self._hovered_action in (None, action)
             self._paint_main_button(painter, rect, action, lit)
             return
         marked = action is RowAction.COMPARE and row.path in self._marked
@@ -226,25 +193,6 @@ class ModelList(QTreeView):
         paint_text(painter, rect.adjusted(33, 0, 0, 0), self._words(action), "body", colour, strong=True)
 
     # Pointer and keys
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        self._hover(event.position().toPoint())
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._hover(QPoint(-1, -1))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        super().mousePressEvent(event)
-        if event.button() is Qt.MouseButton.LeftButton:
-            self._pressed = self._target(event.position().toPoint())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        super().mouseReleaseEvent(event)
-        pressed, self._pressed = self._pressed, None
-        if pressed is not None and pressed == self._target(event.position().toPoint()):
-            self._do(*pressed)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_row()
@@ -283,6 +231,10 @@ class ModelList(QTreeView):
                 return self.viewport().mapToGlobal(self.button_rect(index, RowAction.MAKE).bottomRight())
         return self.viewport().mapToGlobal(QPoint(0, 0))
 
+    def choose(self, target: object) -> None:
+        row, action = cast("tuple[Row, RowAction]", target)
+        self._do(row, action)
+
     def _do(self, row: Row, action: RowAction) -> None:
         if action is RowAction.CHAT:
             self.chat_asked.emit(row)
@@ -293,7 +245,7 @@ class ModelList(QTreeView):
         else:
             self.make_asked.emit(row, self.make_menu_place(row))
 
-    def _target(self, point: QPoint) -> tuple[Row, RowAction] | None:
+    def target_at(self, point: QPoint) -> tuple[Row, RowAction] | None:
         index = self.indexAt(point)
         row = row_at(index)
         buttons = self.buttons_of(row) if row is not None else ()
@@ -308,20 +260,9 @@ class ModelList(QTreeView):
                 return action
         return None
 
-    def _hover(self, point: QPoint) -> None:
-        index = self.indexAt(point) if self.viewport().rect().contains(point) else QModelIndex()
-        self._hovered = QPersistentModelIndex(index)
-        self._hovered_action = self._action_at(index, point)
-        self.viewport().setCursor(
-            Qt.CursorShape.PointingHandCursor if self._target(point) else Qt.CursorShape.ArrowCursor
-        )
-        self.viewport().update()
-
-    def _is_selected(self, index: Index) -> bool:
-        return self.selectionModel().isRowSelected(index.row(), QModelIndex())
-
-    def _is_hovered(self, index: Index) -> bool:
-        return self._hovered.isValid() and self._hovered.row() == index.row()
+    def hover(self, point: QPoint) -> None:
+        self._hovered_action = self._action_at(self.indexAt(point), point)
+        super().hover(point)
 
     def _tip(self, action: RowAction, row: Row | None) -> str:
         if action is RowAction.CHAT:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
-    QAbstractTableModel,
     QCoreApplication,
-    QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
 )
@@ -22,11 +18,11 @@ from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes, format_count
 from app.ui import guide
 from app.ui.parts import plain_tip
+from app.ui.table_rows import ROW_ROLE, Headers, Index, Readers, RowModel
 
 if TYPE_CHECKING:  # the library is imported by the job that scans, not by the window that opens
     from app.library import LibraryEntry
 
-ROW_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = ROW_ROLE + 1
 
 
@@ -101,61 +97,8 @@ def format_context(tokens: int) -> str:
     return f"{tokens // 1024}k" if tokens >= 1024 and tokens % 1024 == 0 else f"{tokens:,}"
 
 
-class RowModel(QAbstractTableModel):
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._rows: list[Row] = []
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        return self._rows
-
-    def set_rows(self, rows: Sequence[Row]) -> None:
-        """Shows exactly these; keeps selection and scroll position when the same files stay."""
-        if [row.path for row in rows] == [row.path for row in self._rows]:
-            self._rows = list(rows)
-            if rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(Column) - 1))
-            return
-        self.beginResetModel()
-        self._rows = list(rows)
-        self.endResetModel()
-
-    def append(self, row: Row) -> None:
-        at = len(self._rows)
-        self.beginInsertRows(QModelIndex(), at, at)
-        self._rows.append(row)
-        self.endInsertRows()
-
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(Column)
-
-    def data(
-        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if not index.isValid():
-            return None
-        row = self._rows[index.row()]
-        column = Column(index.column())
-        reader = _ROLES.get(role)
-        return reader(row, column) if reader else None
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        column = Column(section)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _titles()[column]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _explanations().get(column)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
-        return None
+def library_rows(parent: QObject) -> RowModel:
+    return RowModel(parent, Column, _ROLES, _HEADERS, lambda row: row.path)
 
 
 class RowFilter(QSortFilterProxyModel):
@@ -172,7 +115,7 @@ class RowFilter(QSortFilterProxyModel):
         self._words = text.casefold().split()
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
-    def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex) -> bool:
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
         row = self.sourceModel().index(source_row, 0, source_parent).data(ROW_ROLE)
         mark = guide.badge_text() if row.built_in else ""
         text = f"{row.title} {row.subtitle} {row.architecture} {row.quantization} {mark}".casefold()
@@ -187,16 +130,14 @@ class RowFilter(QSortFilterProxyModel):
             return f"{data} {'↑' if self.sortOrder() is Qt.SortOrder.AscendingOrder else '↓'}"
         return data
 
-    def lessThan(
-        self, left: QModelIndex | QPersistentModelIndex, right: QModelIndex | QPersistentModelIndex
-    ) -> bool:
+    def lessThan(self, left: Index, right: Index) -> bool:
         (left_rank, *left_key), (right_rank, *right_key) = left.data(SORT_ROLE), right.data(SORT_ROLE)
         if left_rank != right_rank:  # the same whichever way the column is sorted
             return bool((left_rank < right_rank) == (self.sortOrder() is Qt.SortOrder.AscendingOrder))
         return bool(left_key < right_key)
 
 
-def row_at(index: QModelIndex | QPersistentModelIndex) -> Row | None:
+def row_at(index: Index) -> Row | None:
     row = index.data(ROW_ROLE) if index.isValid() else None
     return row if isinstance(row, Row) else None
 
@@ -288,7 +229,13 @@ def _alignment(column: Column) -> Qt.AlignmentFlag:
     return horizontal | Qt.AlignmentFlag.AlignVCenter
 
 
-_ROLES: dict[int, Callable[[Row, Column], Any]] = {
+_HEADERS: Headers = {
+    int(Qt.ItemDataRole.DisplayRole): lambda column: _titles()[column],
+    int(Qt.ItemDataRole.ToolTipRole): lambda column: _explanations().get(column),
+    int(Qt.ItemDataRole.TextAlignmentRole): lambda column: _alignment(column),
+}
+
+_ROLES: Readers = {
     int(Qt.ItemDataRole.DisplayRole): _text,
     int(Qt.ItemDataRole.ToolTipRole): _tip,
     int(Qt.ItemDataRole.AccessibleTextRole): _spoken,

@@ -10,7 +10,8 @@ import pytest
 
 from app.core.errors import TooLittleMemory
 from app.gguf import ModelFacts, read_facts
-from app.memory import AcceleratorSpace, default_context_length, estimate, require_memory
+from app.hardware import Accelerator
+from app.memory import default_context_length, estimate, require_memory
 from app.runtime import LoadSettings
 from tests.helpers.raw_gguf import F16, STRING, UINT32, RawGguf
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -109,7 +110,7 @@ def test_scores_without_flash_attention_are_as_large_as_context_heads_and_batch_
 
 
 def test_more_layers_than_the_model_has_count_as_all_and_a_note_says_so(llama_3_8b: ModelFacts) -> None:
-    card = [AcceleratorSpace("CUDA0", 24 * GB)]
+    card = [Accelerator("CUDA0", "CUDA", 24 * GB, 24 * GB)]
     need = estimate(llama_3_8b, loaded_with(4096, gpu_layers=99), card)
     assert need.gpu_layers == 33
     assert need.notes == ("The model has 33 layers with its output; 99 cannot be offloaded.",)
@@ -117,7 +118,7 @@ def test_more_layers_than_the_model_has_count_as_all_and_a_note_says_so(llama_3_
 
 
 def test_offloaded_layers_take_their_cache_along(llama_3_8b: ModelFacts) -> None:
-    card = [AcceleratorSpace("CUDA0", 24 * GB)]
+    card = [Accelerator("CUDA0", "CUDA", 24 * GB, 24 * GB)]
     # The output is the first to go, so 9 of 33 are eight layers.
     memory, gpu = estimate(llama_3_8b, loaded_with(4096, gpu_layers=9), card).devices
     assert gpu.name == "CUDA0"

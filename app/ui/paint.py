@@ -1,4 +1,4 @@
-"""How the list of models paints words and chips."""
+"""How painted lists and bars write words and chips."""
 
 from __future__ import annotations
 
