@@ -379,7 +379,7 @@ def discover_working_it_out(stage: Stage) -> None:
 @scene
 def discover_unreadable(stage: Stage) -> None:
     stage.open()
-    with patch("app.hardware.probe", no_answer):
+    with patch("app.hardware.probe", no_answer), patch("app.hardware.probe_usable", no_answer):
         stage.window.show_page("discover")
         stage.wait(lambda: not jobs.running())
 
@@ -886,6 +886,7 @@ def discover(stage: Stage, machine: Machine | str) -> DiscoverPage:
     stage.open()
     with (
         patch("app.hardware.probe", lambda: here),
+        patch("app.hardware.probe_usable", lambda cache: (here, None)),
         patch("app.hardware.live.LiveMachine.read", lambda live: here),
     ):
         page = stage.window.show_page("discover")
@@ -910,7 +911,7 @@ def worked_out_halfway(models: Sequence[object], control: JobControl, kept: Path
         time.sleep(0.01)
 
 
-def no_answer() -> Machine:
+def no_answer(*cache: Path) -> Machine:
     raise UnreadableFile("The system does not tell how much memory there is.", "Start Nibble again.")
 
 

@@ -20,12 +20,9 @@ from app.hardware import (
     Cpu,
     Machine,
     Memory,
-    ask_runtime,
     keep_bandwidth,
     measure_bandwidth,
-    probe,
-    with_measured_bandwidth,
-    with_runtime_devices,
+    probe_usable,
 )
 from app.memory import PastLoads, past_loads
 from app.runtime.protocol import Described, Device
@@ -46,14 +43,9 @@ MeasureOption = Annotated[
 @engine_command
 def doctor(as_json: JsonOption = False, measure: MeasureOption = False) -> None:
     """Describe this machine: processor, memory, accelerators and the runtime."""
-    machine = probe()
-    runtime, notes = ask_runtime()
-    machine = replace(machine, notes=machine.notes + notes)
-    if runtime is not None:
-        machine = with_runtime_devices(machine, runtime.devices)
+    machine, runtime = probe_usable(data_folder().cache)
     if measure:
         machine = _measured(machine)
-    machine = with_measured_bandwidth(machine, data_folder().cache)
     loads = past_loads(data_folder().database)
     if as_json:
         print_json({**document_of(machine, runtime), "predictions": msgspec.to_builtins(loads)})

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.hardware import Machine, probe, read_profile
+from app.hardware import Machine, probe_usable, read_profile
+from app.storage import data_folder
 
 MachineOption = Annotated[
     Path | None,
@@ -17,4 +18,7 @@ MachineOption = Annotated[
 
 def machine_named(profile: Path | None) -> Machine:
     """Raises what reading the profile raises."""
-    return probe() if profile is None else read_profile(profile)
+    if profile is not None:
+        return read_profile(profile)
+    machine, _ = probe_usable(data_folder().cache)
+    return machine

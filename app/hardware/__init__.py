@@ -1,8 +1,9 @@
 """What this computer is: processor, memory and accelerators.
 
 May import `app.core`, `app.storage`, `app.runtime` and `resources`. Main entries: `probe()` for the whole description,
-without a worker and within two seconds; `with_runtime_devices` for what the runtime can use of it; `LiveMachine` and
-`read_memory()` for the few numbers that change, cheap enough to read every second; `measure_bandwidth` on request.
+without a worker and within two seconds; `probe_usable` for what the runtime can use of it, from which plans start;
+`LiveMachine` and `read_memory()` for the few numbers that change, cheap enough to read every second;
+`measure_bandwidth` on request.
 Each source has a reader of its own whose parsing is a pure function; a source that fails or hangs costs a note in
 `Machine.notes`, never the probe. `read_profile` and `profile_of` for the description of another computer in a file.
 """
@@ -14,6 +15,7 @@ from app.hardware.memory_speed import keep_bandwidth, measure_bandwidth, with_me
 from app.hardware.probe import probe
 from app.hardware.profile import profile_of, read_profile
 from app.hardware.runtime_devices import ask_runtime, with_runtime_devices
+from app.hardware.usable import probe_usable, usable
 
 __all__ = [
     "Accelerator",
@@ -25,9 +27,11 @@ __all__ = [
     "keep_bandwidth",
     "measure_bandwidth",
     "probe",
+    "probe_usable",
     "profile_of",
     "read_memory",
     "read_profile",
+    "usable",
     "with_measured_bandwidth",
     "with_runtime_devices",
 ]

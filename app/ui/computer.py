@@ -69,11 +69,18 @@ class Segment(QWidget):
             self._bar.style().polish(self._bar)
 
 
-class ComputerStrip(QFrame):
-    """Fills itself with a job when first shown."""
+def _probe() -> Machine:
+    from app.hardware import probe
 
-    def __init__(self) -> None:
+    return probe()
+
+
+class ComputerStrip(QFrame):
+    """Fills itself with a job when shown, which looks at the computer with `probe`."""
+
+    def __init__(self, probe: Callable[[], Machine] = _probe) -> None:
         super().__init__()
+        self._look = probe
         self.setProperty("role", "card")
         self.setAccessibleName(self.tr("This computer"))
         self._machine: Machine | None = None
@@ -133,7 +140,7 @@ class ComputerStrip(QFrame):
             self._show_accelerator(segment, accelerator)
 
     def _probe(self) -> None:
-        self._run("Look at this computer", lambda control: _probe(), self.show_machine)
+        self._run("Look at this computer", lambda control: self._look(), self.show_machine)
 
     def _tick(self) -> None:
         if self._machine is None:
@@ -253,9 +260,3 @@ def _parts(machine: Machine) -> object:
 
 def _short(name: str) -> str:
     return name.removeprefix("NVIDIA ").removeprefix("AMD ")
-
-
-def _probe() -> Machine:
-    from app.hardware import probe
-
-    return probe()

@@ -67,6 +67,7 @@ def put_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], None]:
 
     def put(machine: Machine) -> None:
         monkeypatch.setattr(app.hardware, "probe", lambda: machine)
+        monkeypatch.setattr(app.hardware, "probe_usable", lambda cache: (machine, None))
         monkeypatch.setattr(LiveMachine, "read", lambda self: machine)
 
     return put
@@ -277,11 +278,12 @@ def test_a_computer_that_cannot_be_read_is_told_and_can_be_tried_again(
 ):
     shutil.copy(kept_sizes, folder.cache)
 
-    def unreadable() -> Machine:
+    def unreadable(*cache: Path) -> Machine:
         raise UnreadableFile("The system does not tell how much memory there is.", "Start Nibble again.")
 
     with monkeypatch.context() as patched:
         patched.setattr(app.hardware, "probe", unreadable)
+        patched.setattr(app.hardware, "probe_usable", unreadable)
         page = open_nibble().show_page("discover")
         settle(qtbot)
     assert page.body.fault.isVisible()

@@ -39,8 +39,8 @@ class DiscoverPage(QWidget):
         self._look_job: Job[Here] | None = None
         self.notices = NoticeArea()
         self.header = Header()
-        self.computer = ComputerStrip()
         self.offers = Offers(kept_file(services.folder), self)
+        self.computer = ComputerStrip(self.offers.probe)
         self._model = Rows(self)
         self._filter = RowFilter(self._model, self)
         self.list = ModelList(self._filter)
@@ -127,6 +127,7 @@ class DiscoverPage(QWidget):
         self.list.opened.connect(self.open_model)
         self.body.clear_asked.connect(self.header.clear)
         self.body.retry_asked.connect(self._begin)
+        self.offers.machine_found.connect(self.computer.show_machine)
         self.offers.progressed.connect(self.body.show_progress)
         self.offers.listed.connect(self._show)
         self.offers.failed.connect(self._show_fault)

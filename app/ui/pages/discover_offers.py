@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the engine takes 200 ms to import, so it is left to the job
     from app.recommend.catalogue import CatalogueModel
     from app.recommend.ranking import Choice
     from app.recommend.staircase import Staircase
+    from app.runtime.protocol import Described
 
 NOTICEABLE_BYTES = 300_000_000
 """What has to become free or be taken before the list is worked out anew: else it would never be still."""
@@ -45,16 +46,19 @@ class Listing:
 @dataclass(frozen=True)
 class _FirstLook:
     machine: Machine
+    runtime: Described | None
     staircases: tuple[Staircase, ...]
     listing: Listing
 
 
 class Offers(QObject):
-    """`progressed` carries how far the first look is, `listed` a Listing, `failed` the fault for which there is none.
+    """`machine_found` carries this computer as plans take it, `progressed` how far the first look is, `listed` a
+    Listing, `failed` the fault for which there is none.
 
     What was worked out is kept in the file `kept`, for the next start.
     """
 
+    machine_found = Signal(object)
     progressed = Signal(object)
     listed = Signal(object)
     failed = Signal(object)
@@ -63,6 +67,7 @@ class Offers(QObject):
         super().__init__(parent)
         self._kept = kept
         self._machine: Machine | None = None
+        self._runtime: Described | None = None
         self._budget: Budget | None = None
         self._context = USUAL_CONTEXT
         self._staircases: dict[str, Staircase] = {}
@@ -106,6 +111,12 @@ class Offers(QObject):
             on_cancelled=self._explained,
             on_end=self._ended,
         )
+
+    def probe(self) -> Machine:
+        """This computer as plans take it; for a job."""
+        from app.hardware import probe, usable
+
+        return usable(probe(), self._runtime, self._kept.parent)
 
     def set_context(self, context: int) -> None:
         """In tokens; a list for it follows as soon as it stands for a moment."""
@@ -171,8 +182,9 @@ class Offers(QObject):
         )
 
     def _begun(self, found: _FirstLook) -> None:
-        self._machine, self._budget = found.machine, found.listing.budget
+        self._machine, self._runtime, self._budget = found.machine, found.runtime, found.listing.budget
         self._staircases = {staircase.model.id: staircase for staircase in found.staircases}
+        self.machine_found.emit(found.machine)
         self.listed.emit(found.listing)
         self._is_outdated = found.listing.context != self._context
         self._prepare_all()
@@ -195,14 +207,16 @@ class Offers(QObject):
 
 
 def _look(context: int, kept: Path, control: JobControl) -> _FirstLook:
-    from app.hardware import probe
+    from app.hardware import probe_usable
     from app.recommend.budget import budget_of
     from app.recommend.catalogue import read_catalogue
     from app.recommend.staircase import staircases_of
 
-    machine = probe()
+    machine, runtime = probe_usable(kept.parent)
     staircases = staircases_of(read_catalogue(), control, kept)
-    return _FirstLook(machine, staircases, _listing(staircases, budget_of(machine), context, control))
+    return _FirstLook(
+        machine, runtime, staircases, _listing(staircases, budget_of(machine), context, control)
+    )
 
 
 def _listing(staircases: tuple[Staircase, ...], budget: Budget, context: int, control: JobControl) -> Listing:
