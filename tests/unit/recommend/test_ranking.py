@@ -12,12 +12,18 @@ from app.recommend.budget import budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.choose import Step
 from app.recommend.fit import Verdict
-from app.recommend.ranking import Choice, rank
+from app.recommend.ranking import rank
+from app.recommend.staircase import Staircase, staircases_of
 from app.runtime.protocol import LoadSettings
-from tests.helpers.plain_recommendation import choices_for, recommend_model, variants_of
+from tests.helpers.plain_recommendation import recommend_model, variants_of
 
 GB = 1_000_000_000
 MACHINES = Path(__file__).parents[2] / "data" / "machines"
+
+
+@pytest.fixture(scope="module")
+def staircases() -> tuple[Staircase, ...]:
+    return staircases_of(read_catalogue())
 
 
 def machine(name: str) -> Machine:
@@ -94,17 +100,20 @@ def test_a_model_trained_in_four_bits_is_offered_in_those_alone() -> None:
     assert variant.file_bytes == pytest.approx(12.1 * GB, rel=0.01)
 
 
-def test_every_model_of_the_catalogue_gets_a_verdict_on_every_machine() -> None:
-    models = read_catalogue()
+def test_every_model_of_the_catalogue_gets_a_verdict_on_every_machine(
+    staircases: tuple[Staircase, ...],
+) -> None:
+    assert len(staircases) == len(read_catalogue())
     for profile in sorted(MACHINES.glob("*.json")):
         budget = budget_of(read_profile(profile))
-        for choice in choices_for(models[::9], budget, LoadSettings()):
-            step = choice.recommendation.step
-            assert choice.recommendation.reason
-            assert step.fit.speed.low >= 0
-            if step.fit.verdict is not Verdict.TOO_BIG:
-                assert step.fit.accelerator_bytes <= budget.accelerator_bytes
-                assert step.fit.memory_bytes <= budget.memory_bytes
+        for each in staircases:
+            recommendation = each.choice(budget, each.settings(4096)).recommendation
+            placed = recommendation.step.fit
+            assert recommendation.reason
+            assert placed.speed.low >= 0
+            if placed.verdict is not Verdict.TOO_BIG:
+                assert placed.accelerator_bytes <= budget.accelerator_bytes
+                assert placed.memory_bytes <= budget.memory_bytes
 
 
 def test_what_a_loaded_model_will_give_back_counts_as_free() -> None:
@@ -119,15 +128,9 @@ def test_what_a_loaded_model_will_give_back_counts_as_free() -> None:
     assert with_credit.recommendation.step.fit.verdict is not Verdict.TOO_BIG
 
 
-def test_what_runs_well_comes_before_what_does_not() -> None:
-    choices = choices_for(read_catalogue()[::4], budget_of(machine("desktop-12gb-card")), LoadSettings())
+def test_what_runs_well_comes_before_what_does_not(staircases: tuple[Staircase, ...]) -> None:
+    budget = budget_of(machine("desktop-12gb-card"))
+    choices = rank(each.choice(budget, each.settings(4096)) for each in staircases)
     order = [list(Verdict).index(each.recommendation.step.fit.verdict) for each in choices]
     tight_as_fits = [0 if place == 1 else place for place in order]
     assert tight_as_fits == sorted(tight_as_fits)
-
-
-def test_five_thousand_choices_are_sorted_by_order_alone() -> None:
-    """No times in tests: that sorting computes nothing anew is what keeps it fast."""
-    some = choices_for(read_catalogue()[:5], budget_of(machine("mac-64gb")), LoadSettings())
-    many: list[Choice] = [some[index % len(some)] for index in range(5000)]
-    assert len(rank(many)) == 5000
