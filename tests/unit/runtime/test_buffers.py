@@ -11,7 +11,7 @@ from app.runtime.protocol import BufferSize, MemoryBuffers
 from app.runtime.worker.buffers import BufferLog
 
 MIB = 1024 * 1024
-LOGS = Path("/work/shared/data/load_logs.json")
+LOGS = Path(__file__).resolve().parents[4] / "shared" / "data" / "load_logs.json"
 
 # Recorded: llama.cpp loads a model of 2 layers on the processor, flash attention "auto".
 PROCESSOR = """
