@@ -697,7 +697,9 @@ def chat_file_gone(stage: Stage) -> None:
     say(stage, page, "Who goes there?", 20)
     assert page.model is not None
     page.model.unlink()
-    os.kill(page.answering.worker_pid or 0, signal.SIGKILL)
+    worker = page.answering.worker_pid or 0
+    os.kill(worker, signal.SIGKILL)
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)  # else the question may meet one that is dying
     say(stage, page, "And who else?", 20)
 
 
