@@ -101,6 +101,7 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
                     done += sizes.get(reply.tensor, 0)
         except QuantizeFailed as fault:
             raise _disk_fault(partial.parent) or fault from fault
+    control.cancel.raise_if_cancelled()  # a worker may be done before it hears of it; the file has no name yet
 
 
 def expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
