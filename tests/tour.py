@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -94,6 +95,10 @@ class Stage:
         self._window.raise_()
         self._window.activateWindow()
         self.wait(self._window.isActiveWindow)
+        return self._window
+
+    @property
+    def opened(self) -> MainWindow | None:
         return self._window
 
     @property
@@ -385,6 +390,19 @@ def discover_unreadable(stage: Stage) -> None:
 
 
 @scene
+def discover_with_a_model_in_chat(stage: Stage) -> None:
+    here = computer("laptop-16gb")
+    with (
+        patch("app.hardware.probe", lambda: here),
+        patch("app.hardware.live.LiveMachine.read", lambda live: here),
+    ):
+        page = discover(stage, here)
+        load_in_chat(stage)
+        stage.window.show_page("discover")
+        stage.wait(lambda: bool(page.computer.remark) and not jobs.running())
+
+
+@scene
 def discover_nothing_fits(stage: Stage) -> None:
     discover(stage, full("raspberry-pi-8gb"))
 
@@ -402,6 +420,17 @@ def discover_staircase_long_context(stage: Stage) -> None:
         page.staircase.slider.setValue(page.staircase.slider.maximum())
         stage.wait(lambda: not jobs.running())
     page.staircase.rows[4].button.setFocus()
+
+
+@scene
+def discover_staircase_alternatives(stage: Stage) -> None:
+    page = discover(stage, "desktop-8gb-card")
+    climb(stage, page, "qwen3-8b")
+    with patch("app.hardware.live.LiveMachine.read", lambda live: computer("desktop-8gb-card")):
+        page.staircase.slider.choose(32_768)
+        stage.wait(lambda: not jobs.running())
+    bar = page.staircase.alternatives.parentWidget().parentWidget().parentWidget().verticalScrollBar()
+    bar.setValue(bar.maximum())
 
 
 @scene
@@ -756,17 +785,53 @@ def compare_presets(stage: Stage) -> None:
 def compare_too_little_memory(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()
-    little = Memory(16_000_000_000, 400_000_000)
-    with (
-        patch("app.compare.plan.read_memory", lambda: little),
-        patch("app.compare.comparison.read_memory", lambda: little),
-    ):
-        page = settle_compare(stage)
-        page.compare_models([pane.entry.path for pane in page.panes[::-1] if pane.entry])
-        settle_compare(stage)
+    with free_memory(60_000_000):
+        page = plan_anew(stage)
         page.composer.set_prompt(PROMPT)
         page.composer.send.click()
         settle_compare(stage)
+
+
+@scene
+def compare_fits_in_turns(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    with free_memory(110_000_000):
+        plan_anew(stage)
+
+
+@scene
+def compare_answering_one_after_another(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    with free_memory(110_000_000):
+        page = plan_anew(stage)
+        page.send(PROMPT)
+        freeze(stage, page)
+
+
+@scene
+def compare_unloads_chats_model(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    load_in_chat(stage)
+    with free_memory(190_000_000):
+        plan_anew(stage)
+
+
+@scene
+def compare_waits_for_chat(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    chat = load_in_chat(stage)
+    page = settle_compare(stage)
+    chat.send("Tell me all thou knowest.")
+    stage.wait(lambda: bool(chat.answering.text))
+    with free_memory(60_000_000):
+        stage.window.show_page("compare")
+        page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
+        stage.wait(lambda: "would have to be unloaded" in page.strip.sentence)
+        page.composer.set_prompt(PROMPT)
+        page.composer.send.click()
+        stage.wait(lambda: not page.running)
 
 
 @scene
@@ -1104,6 +1169,28 @@ def settle_compare(stage: Stage) -> ComparePage:
     if not any(pane.turns for pane in page.panes):
         page.composer.temperature.setValue(0.6)  # a prompt and a chance at which the little model is eloquent
         page.composer.seed.setValue(45)
+    return page
+
+
+def free_memory(size: int) -> AbstractContextManager[object]:
+    """So much is free on this computer, whatever is loaded."""
+    return patch("app.hardware.live.read_memory", lambda: Memory(16_000_000_000, size))
+
+
+def plan_anew(stage: Stage) -> ComparePage:
+    """Compare, with the plan for what is free now."""
+    page = settle_compare(stage)
+    page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
+    return settle_compare(stage)
+
+
+def load_in_chat(stage: Stage) -> ChatPage:
+    """Opens the window with a model loaded in Chat that never ends its answers."""
+    path = write_random_model(stage.models / "loaded.gguf", parameters=80_000_000)
+    page = (stage.opened or stage.open()).show_page("chat")
+    assert isinstance(page, ChatPage)
+    page.open_model(path)
+    stage.wait(lambda: page.answering.is_loaded(path))
     return page
 
 

@@ -15,8 +15,9 @@ from app.chat.store import AnswerWriter, Conversation, ConversationStore, Messag
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
 from app.gguf import ModelFacts, read_facts
-from app.hardware import read_memory
-from app.memory import default_context_length, remember_load, require_memory, worker_bytes
+from app.hardware import Accelerator
+from app.memory import Held, Keeper, Load, default_context_length, held_by
+from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import Piece, PromptProgress
 
@@ -39,17 +40,25 @@ class _Loaded:
     path: Path
     stamp: tuple[int, int] | None
     facts: ModelFacts
+    settings: LoadSettings
     model: LoadedModel
 
 
 class ChatEngine:
-    """Holds the one model chat has loaded. Its methods run inside jobs, one at a time."""
+    """Holds the one model chat has loaded. Its methods run inside jobs, one at a time.
 
-    def __init__(self, database: Path) -> None:
+    Who else wants the memory may have it (`unload`) while nothing is being answered.
+    """
+
+    title = "Chat's model"
+
+    def __init__(self, database: Path, keeper: Keeper) -> None:
         self._database = database
+        self._keeper = keeper
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._closed = False
+        keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
         """Makes `path` the loaded model. Raises what reading and loading it raise."""
@@ -68,14 +77,37 @@ class ChatEngine:
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.facts
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            return self._stream(loaded.model, messages, conversation, writer, control)
+            message = self._stream(loaded.model, messages, conversation, writer, control)
+            if message is not None and message.statistics is not None:
+                described = loaded.model.description
+                remember_run(self._database, facts, loaded.settings, described, message.statistics)
+            return message
 
     def close(self) -> None:
         """Ends the worker for good; whatever is running fails with WorkerDied and keeps its text."""
         self._closed = True
+        self._keeper.leave(self)
         loaded = self._loaded
         if loaded is not None:
             loaded.model.close()
+
+    def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
+        """What the loaded model takes; may be asked from any thread."""
+        loaded = self._loaded
+        if loaded is None or not loaded.model.alive:
+            return None
+        models = [(loaded.facts.name or loaded.facts.path.stem, loaded.model)]
+        return held_by(self.title, models, accelerators, is_busy=self._lock.locked(), unload=self.unload)
+
+    def unload(self) -> bool:
+        """Ends the worker, to be started again by the next prompt; False, and nothing, during a load or an answer."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._drop()
+        finally:
+            self._lock.release()
+        return True
 
     @property
     def loaded_path(self) -> Path | None:
@@ -105,13 +137,13 @@ class ChatEngine:
             same = self._loaded.path == path and stamp in (self._loaded.stamp, None)
             if self._loaded.model.alive and same:
                 return self._loaded
-            self._loaded.model.close()
-            self._loaded = None
         stage = f"Loading {path.stem}"
         control.progress(stage)
         facts = read_facts(path)
         settings = LoadSettings(context_length=default_context_length(facts))
-        require_memory([(facts, settings)], read_memory().available_bytes, worker_bytes(self._database))
+        # With what the model before this one gives back: it goes only where this one fits.
+        self._keeper.make_room(self._keeper.plan(self.title, [Load(facts, settings)]))
+        self._drop()
         model = LoadedModel.load(
             facts.path,
             settings,
@@ -120,12 +152,17 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, facts, model)
-        remember_load(self._database, facts, settings, model.description)
+        loaded = self._loaded = _Loaded(path, stamp, facts, settings, model)
+        self._keeper.remember(facts, settings, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
             raise Cancelled
         return loaded
+
+    def _drop(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            loaded.model.close()
 
     def _stream(
         self,

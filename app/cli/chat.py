@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +18,10 @@ from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import ModelFacts
-from app.hardware import read_memory
-from app.memory import default_context_length, remember_load, require_memory, worker_bytes
+from app.memory import Keeper, Load, default_context_length
+from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import Piece
+from app.runtime.protocol import GenerationStatistics, Piece
 from app.storage import data_folder
 
 
@@ -40,9 +42,12 @@ def chat(
     assert facts is not None
     sampling = sampling_from(seed, temperature, max_tokens)
     opening = [ChatMessage("system", system)] if system else []
-    with run_job("load", lambda control: _load(facts, control)) as loaded:
+    settings = LoadSettings(context_length=default_context_length(facts))
+    database = data_folder().create().database
+    with run_job("load", lambda control: _load(facts, settings, database, control)) as loaded:
+        remember = partial(remember_run, database, facts, settings, loaded.description)
         if prompt is None:
-            _converse(loaded, opening, sampling)
+            _converse(loaded, opening, sampling, remember)
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
@@ -52,12 +57,12 @@ def chat(
             generation = _answer(loaded, messages, sampling, _print_piece)
             print()
             _print_statistics(generation)
+        remember(generation.statistics)
 
 
-def _load(facts: ModelFacts, control: JobControl) -> LoadedModel:
-    settings = LoadSettings(context_length=default_context_length(facts))
-    database = data_folder().create().database
-    require_memory([(facts, settings)], read_memory().available_bytes, worker_bytes(database))
+def _load(facts: ModelFacts, settings: LoadSettings, database: Path, control: JobControl) -> LoadedModel:
+    keeper = Keeper(database)
+    keeper.make_room(keeper.plan(facts.path.stem, [Load(facts, settings)]))
     stage = f"Loading {facts.path.stem}"
     loaded = LoadedModel.load(
         facts.path,
@@ -65,11 +70,16 @@ def _load(facts: ModelFacts, control: JobControl) -> LoadedModel:
         control.cancel,
         lambda fraction: control.progress(stage, fraction, 1.0),
     )
-    remember_load(database, facts, settings, loaded.description)
+    keeper.remember(facts, settings, loaded.description)
     return loaded
 
 
-def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Sampling) -> None:
+def _converse(
+    model: LoadedModel,
+    messages: list[ChatMessage],
+    sampling: Sampling,
+    remember: Callable[[GenerationStatistics], None],
+) -> None:
     interactive = sys.stdin.isatty()
     if interactive:
         print("Ctrl+C stops an answer, Ctrl+D ends the conversation.", file=sys.stderr)
@@ -107,6 +117,7 @@ def _converse(model: LoadedModel, messages: list[ChatMessage], sampling: Samplin
         print()
         messages.append(ChatMessage("assistant", generation.text))
         _print_statistics(generation)
+        remember(generation.statistics)
 
 
 def _answer(

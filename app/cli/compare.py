@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,10 +11,12 @@ from app.cli.models import chat_model_named
 from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.cli.terminal import printable
-from app.compare import Comparison, PaneAnswer, first_difference
+from app.compare import Comparison, MemoryPlanned, PaneAnswer, first_difference
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
+from app.memory import Keeper, LoadPlan, Way
+from app.storage import data_folder
 
 
 @engine_command
@@ -29,13 +32,23 @@ def compare(
     """Give one prompt to several models, with the same seed and settings."""
     entries = [chat_model_named(model) for model in models]
     sampling = sampling_from(seed, temperature, max_tokens)
-    with Comparison([entry.path for entry in entries], sampling, system) as comparison:
+    keeper = Keeper(data_folder().create().database)
+    plans: list[LoadPlan] = []
+
+    def take(event: object) -> None:
+        if isinstance(event, MemoryPlanned):
+            plans.append(event.plan)
+            if event.plan.way is Way.IN_TURNS:
+                print(event.plan.sentence, file=sys.stderr)
+
+    with Comparison([entry.path for entry in entries], sampling, keeper, system) as comparison:
 
         def work(control: JobControl) -> tuple[PaneAnswer, ...]:
             return comparison.ask(prompt, control)
 
-        answers = run_job("compare", work)
-        at_once = comparison.panes_at_once
+        answers = run_job("compare", work, take)
+        in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
+        at_once = 1 if in_turns else comparison.panes_at_once
     if as_json:
         print_json(
             {

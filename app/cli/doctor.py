@@ -25,6 +25,8 @@ from app.hardware import (
     probe_usable,
 )
 from app.memory import PastLoads, past_loads
+from app.recommend.budget import budget_of
+from app.recommend.runs import PastRuns, past_runs
 from app.runtime.protocol import Described, Device
 from app.storage import data_folder
 
@@ -46,11 +48,13 @@ def doctor(as_json: JsonOption = False, measure: MeasureOption = False) -> None:
     machine, runtime = probe_usable(data_folder().cache)
     if measure:
         machine = _measured(machine)
-    loads = past_loads(data_folder().database)
+    database = data_folder().database
+    loads, runs = past_loads(database), past_runs(database, budget_of(machine))
     if as_json:
-        print_json({**document_of(machine, runtime), "predictions": msgspec.to_builtins(loads)})
+        told = {"predictions": msgspec.to_builtins(loads), "speed_predictions": msgspec.to_builtins(runs)}
+        print_json({**document_of(machine, runtime), **told})
     else:
-        print(printable(text_of(machine, runtime, loads), lines=True))
+        print(printable(text_of(machine, runtime, loads, runs), lines=True))
 
 
 def _measured(machine: Machine) -> Machine:
@@ -73,14 +77,14 @@ def _silent_runtime() -> dict[str, Any]:
     return {"version": version("llama-cpp-python"), "backends": [], "devices": []}
 
 
-def text_of(machine: Machine, runtime: Described | None, loads: PastLoads) -> str:
+def text_of(machine: Machine, runtime: Described | None, loads: PastLoads, runs: PastRuns) -> str:
     """`runtime`: None where it did not answer."""
     parts = [
         ("Processor", _cpu_lines(machine.cpu)),
         ("Memory", [_memory_line(machine.memory)]),
         ("Accelerators", [_accelerator_line(each) for each in machine.accelerators] or [NO_ACCELERATOR]),
         ("Runtime", _runtime_lines(runtime)),
-        ("Predictions", [_predictions_line(loads)]),
+        ("Predictions", [_predictions_line(loads), _speeds_line(runs)]),
         ("Notes", machine.notes),
     ]
     return "\n".join(line for label, facts in parts for line in _aligned(label, facts))
@@ -110,6 +114,13 @@ def _predictions_line(loads: PastLoads) -> str:
         f"{times}, memory in use predicted with a median error of {loads.median_error:.1%}, "
         f"worst {loads.worst_error:.1%}"
     )
+
+
+def _speeds_line(runs: PastRuns) -> str:
+    if not runs.count:
+        return "no answer long enough yet to compare their speed with"
+    times = "1 answer" if runs.count == 1 else f"{runs.count} answers"
+    return f"{times}, speed predicted with a median error of {runs.median_error:.1%}, worst {runs.worst_error:.1%}"
 
 
 def _memory_line(memory: Memory) -> str:

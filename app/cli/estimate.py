@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 
-from app.cli.machines import MachineOption, machine_named
+from app.cli.machines import MachineOption, budget_on, machine_named
 from app.cli.models import model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
+from app.core.errors import WrongChoice
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.gguf import ModelFacts
 from app.hardware import Machine
 from app.memory import (
+    Companion,
     DeviceMemory,
     MemoryEstimate,
     default_context_length,
     estimate,
     exact_estimate,
 )
+from app.memory.companions import Companions, read_companions, with_companions
 from app.memory.dry_run import dry_run
-from app.recommend.budget import budget_of, used_together
-from app.recommend.fit import fit
+from app.memory.placement import used_together
+from app.memory.plan import told_apart
+from app.recommend.budget import Budget, budget_of
+from app.recommend.fit import fit, speed_with
 from app.recommend.need import need_of
+from app.recommend.speed import Speed
 from app.runtime.protocol import LoadSettings
 from app.storage import data_folder
 
@@ -40,32 +48,75 @@ def estimate_memory(
     gpu_layers: Annotated[
         int | None, typer.Option(help="Layers on the GPU, the output as one; as many as fit without.")
     ] = None,
+    experts_on_cpu: Annotated[
+        bool,
+        typer.Option("--experts-on-cpu", help="Weights of experts in main memory, whatever is on the GPU."),
+    ] = False,
     ubatch: Annotated[int, typer.Option(min=1, max=1 << 16, help="Most tokens evaluated at once.")] = 512,
     flash_attention: Annotated[bool, typer.Option(help="Flash attention.")] = True,
+    lora: Annotated[
+        list[Path] | None, typer.Option(help="An adapter in use with it; may be repeated.")
+    ] = None,
+    mmproj: Annotated[Path | None, typer.Option(help="What makes images or sound its input.")] = None,
+    draft: Annotated[Path | None, typer.Option(help="A small model that writes ahead for it.")] = None,
     machine: MachineOption = None,
     exact: Annotated[bool, typer.Option("--exact", help="Ask the runtime, by a dry run.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a model with its context takes in memory, and whether that fits."""
-    facts = model_named(model).facts
+    entry = model_named(model)
+    facts = entry.facts
     assert facts is not None
+    if facts.kind != "model":
+        raise WrongChoice(f"{entry.name}: {entry.why_no_chat}", "Choose a model.")
+    companions = read_companions(facts, lora or (), mmproj, draft)
     here = machine_named(machine)
+    here = replace(here, accelerators=told_apart(here.accelerators))  # bytes are told by a device's name
     settings = LoadSettings(
         context_length=context or default_context_length(facts),
         kv_type=kv,
         ubatch=ubatch,
         flash_attention="auto" if flash_attention else "off",
         gpu_layers=-1 if gpu_layers is None else gpu_layers,
+        experts_on_processor=experts_on_cpu,
     )
-    if gpu_layers is None:
-        placed = fit(need_of(facts, settings), budget_of(here))
-        settings = msgspec.structs.replace(settings, gpu_layers=placed.gpu_layers)
-    told = _asked(facts, settings) if exact else estimate(facts, settings, used_together(here.accelerators))
-    document = _document(facts, told, here)
+    need, budget = need_of(facts, settings), budget_on(here, machine)
+    if gpu_layers is None and not experts_on_cpu:
+        placed = fit(need, _left_by(companions, facts, settings, here, budget))
+        settings = msgspec.structs.replace(
+            settings, gpu_layers=placed.gpu_layers, experts_on_processor=placed.experts_in_memory
+        )
+    accelerators = used_together(here.accelerators)
+    told = _asked(facts, settings) if exact else estimate(facts, settings, accelerators)
+    told = with_companions(told, facts, settings, accelerators, companions)
+    speed = speed_with(need, budget, told.gpu_layers, experts_in_memory=settings.experts_on_processor)
+    document = _document(facts, told, settings, here, speed)
     if as_json:
         print_json(document)
     else:
-        print(printable(_text(facts, told, document["fits"], here), lines=True))
+        print(printable(_text(facts, told, document["fits"], here, speed), lines=True))
+
+
+def _left_by(
+    companions: Companions, facts: ModelFacts, settings: LoadSettings, machine: Machine, budget: Budget
+) -> Budget:
+    """What the companions leave of `budget` to the model."""
+    if not companions:
+        return budget
+    accelerators = used_together(machine.accelerators)
+    alone = estimate(facts, settings, accelerators)
+    beside = with_companions(alone, facts, settings, accelerators, companions).companions
+    devices = [device for companion in beside for device in companion.devices]
+    in_memory = sum(device.total_bytes for device in devices if device.name == "CPU")
+    elsewhere = sum(device.total_bytes for device in devices) - in_memory
+    return replace(
+        budget,
+        accelerator_bytes=max(budget.accelerator_bytes - elsewhere, 0),
+        memory_bytes=max(
+            budget.memory_bytes - in_memory - (elsewhere if budget.is_shared else 0),
+            0,
+        ),
+    )
 
 
 def _asked(facts: ModelFacts, settings: LoadSettings) -> MemoryEstimate:
@@ -86,21 +137,38 @@ def _fits(told: MemoryEstimate, machine: Machine) -> bool:
     )
 
 
-def _document(facts: ModelFacts, told: MemoryEstimate, machine: Machine) -> dict[str, Any]:
+def _document(
+    facts: ModelFacts, told: MemoryEstimate, settings: LoadSettings, machine: Machine, speed: Speed
+) -> dict[str, Any]:
     return {
         "model": facts.path.stem,
         "quantization": facts.quantization,
         "context_tokens": told.context_length,
         "gpu_layers": told.gpu_layers,
+        "experts_on_cpu": settings.experts_on_processor,
         "weights_bytes": told.weights_bytes,
         "kv_bytes": told.kv_bytes,
         "compute_bytes": told.compute_bytes,
         "total_bytes": told.total_bytes,
         "devices": [_device(device) for device in told.devices],
+        "companions": [_companion(companion) for companion in told.companions],
         "fits": _fits(told, machine),
         "available_bytes": machine.memory.available_bytes,
         "basis": told.basis,
+        "tokens_per_s": round(speed.middle, 2),
+        "tokens_per_s_range": [round(speed.low, 2), round(speed.high, 2)],
+        "speed_basis": speed.basis,
         "notes": [*told.notes, *_context_note(facts, told)],
+    }
+
+
+def _companion(companion: Companion) -> dict[str, Any]:
+    return {
+        "kind": companion.kind,
+        "file": str(companion.file),
+        "weights_bytes": companion.weights_bytes,
+        "kv_bytes": companion.kv_bytes,
+        "compute_bytes": companion.compute_bytes,
     }
 
 
@@ -119,7 +187,7 @@ def _context_note(facts: ModelFacts, told: MemoryEstimate) -> list[str]:
     return [f"The model was trained for {facts.context_length:,} tokens; answers beyond them get worse."]
 
 
-def _text(facts: ModelFacts, told: MemoryEstimate, fits: bool, machine: Machine) -> str:
+def _text(facts: ModelFacts, told: MemoryEstimate, fits: bool, machine: Machine, speed: Speed) -> str:
     rows = [
         ("Model", f"{facts.path.stem} ({facts.quantization or 'quantization unknown'})"),
         ("Context", f"{told.context_length:,} tokens"),
@@ -135,12 +203,13 @@ def _text(facts: ModelFacts, told: MemoryEstimate, fits: bool, machine: Machine)
     rows.append(("Free now", ", ".join(free)))
     rows.append(("Fits", "yes" if fits else "no"))
     rows.append(("Known from", _BASES[told.basis]))
+    rows.append(("Speed", f"about {speed.low:.3g}-{speed.high:.3g} tok/s, {speed.basis}"))
     rows += [("Note", note) for note in (*told.notes, *_context_note(facts, told))]
     return "\n".join(f"{name:<15} {value}" for name, value in rows)
 
 
 _BASES = {
     "formula": "the memory formula",
-    "guess": "a guess: this architecture is not known to the formula",
+    "guess": "a guess in part: see the notes",
     "dry run": "the runtime itself, asked without loading",
 }

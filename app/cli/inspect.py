@@ -11,6 +11,7 @@ from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
 from app.gguf import ModelFacts
+from app.memory.companions import adapter_rank, encoders
 
 
 @engine_command
@@ -33,6 +34,8 @@ def _document(facts: ModelFacts) -> dict[str, Any]:
         "files": [str(file) for file in facts.files],
         "name": facts.name,
         "kind": facts.kind,
+        "projector": facts.metadata.get("clip.projector_type") if facts.kind == "mmproj" else None,
+        "adapter_rank": adapter_rank(facts) if facts.kind == "adapter" else None,
         "architecture": facts.architecture,
         "parameters": facts.parameters,
         "quantization": facts.quantization,
@@ -55,6 +58,7 @@ def _text(facts: ModelFacts) -> str:
     bits = f"{facts.bits_per_weight:.2f}" if facts.bits_per_weight else "–"
     rows = {
         "Name": facts.name or "–",
+        "Kind": _kind(facts),
         "Architecture": facts.architecture or "–",
         "Parameters": format_count(facts.parameters),
         "Quantization": f"{facts.quantization or '–'}, {bits} bits per weight",
@@ -69,6 +73,23 @@ def _text(facts: ModelFacts) -> str:
         "File": str(facts.path),
     }
     return "\n".join(f"{name:<14}{printable(value, lines=False)}" for name, value in rows.items())
+
+
+def _kind(facts: ModelFacts) -> str:
+    match facts.kind:
+        case "mmproj":
+            projector = facts.metadata.get("clip.projector_type")
+            name = f", {projector}" if isinstance(projector, str) else ""
+            what = {"vision": "images", "audio": "sound"}
+            inputs = " and ".join(what[each] for each in encoders(facts)) or "images or sound"
+            return f"projector of {inputs} (mmproj{name})"
+        case "adapter":
+            method = facts.metadata.get("adapter.type")
+            if method != "lora":
+                return "adapter"
+            return f"adapter (LoRA), rank {_number(adapter_rank(facts))}"
+        case kind:
+            return kind
 
 
 def _number(value: int | None) -> str:

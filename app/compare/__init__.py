@@ -7,6 +7,7 @@ loaded, `Comparison` to ask; `pairing` says which models of a library belong tog
 from app.compare.comparison import (
     MAXIMUM_PANES,
     Comparison,
+    MemoryPlanned,
     PaneAnswer,
     PaneDelta,
     PaneFinished,
@@ -20,6 +21,7 @@ __all__ = [
     "MAXIMUM_PANES",
     "Comparison",
     "ComparisonPlan",
+    "MemoryPlanned",
     "PaneAnswer",
     "PaneDelta",
     "PaneFinished",

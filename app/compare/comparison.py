@@ -3,24 +3,26 @@
 Each pane is a worker of its own, and a pane that fails leaves the others alone. Panes run beside
 each other only as far as their threads do not add up to more than the cores: two full thread
 pools on two cores were seen to slow each other more than tenfold. Where there are more panes than
-cores, the rest wait their turn.
+cores, the rest wait their turn. Models that do not fit into memory together are loaded one after
+another: each leaves before the next comes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.compare.plan import count_cores, plan_threads
+from app.compare.plan import COMPARED, count_cores, load_of, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import ModelFacts, read_facts
-from app.hardware import read_memory
-from app.memory import default_context_length, require_memory
-from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, LoadSettings, Sampling
+from app.hardware import Accelerator
+from app.memory import Held, Keeper, Load, LoadPlan, Way, held_by
+from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, Sampling
 from app.runtime.protocol import Piece, PromptProgress
 
 MAXIMUM_PANES = 4
@@ -73,6 +75,13 @@ class PaneFinished:
     answer: PaneAnswer
 
 
+@dataclass(frozen=True)
+class MemoryPlanned:
+    """Emitted before anything is loaded, where anything has to be: how it goes into memory."""
+
+    plan: LoadPlan
+
+
 @dataclass
 class _Pane:
     """`messages` ends with the prompt while it has no answer. The lock: one request at a time."""
@@ -87,6 +96,11 @@ class _Pane:
     def is_loaded(self) -> bool:
         return self.model is not None and self.model.alive
 
+    def unload(self) -> None:
+        model, self.model = self.model, None
+        if model is not None:
+            model.close()
+
     def add(self, message: ChatMessage) -> None:
         # After a prompt that got no answer the two become one: many templates insist that roles alternate.
         if self.messages and self.messages[-1].role == message.role == "user":
@@ -97,10 +111,15 @@ class _Pane:
 class Comparison:
     """Two to four models that are asked together.
 
-    `ask` runs inside a job; calls for different panes may overlap. `close` ends the workers.
+    `ask` runs inside a job; calls for different panes may overlap. Who else wants the memory may have it (`unload`)
+    while nothing is being answered. `close` ends the workers.
     """
 
-    def __init__(self, paths: Sequence[Path], sampling: Sampling, system_prompt: str = "") -> None:
+    title = COMPARED
+
+    def __init__(
+        self, paths: Sequence[Path], sampling: Sampling, keeper: Keeper, system_prompt: str = ""
+    ) -> None:
         if not 2 <= len(paths) <= MAXIMUM_PANES:
             raise WrongChoice(
                 f"A comparison takes two to {MAXIMUM_PANES} models, not {len(paths)}.",
@@ -111,6 +130,11 @@ class Comparison:
         self._sampling = sampling
         self._at_once, self._threads = plan_threads(len(paths), count_cores())
         self._slots = threading.Semaphore(self._at_once)
+        self._turn = threading.Lock()
+        self._calls = 0
+        self._calls_lock = threading.Lock()
+        self._keeper = keeper
+        keeper.join(self)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -140,15 +164,17 @@ class Comparison:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
         `sampling`: for this prompt instead of the comparison's own; the models stay loaded.
-        Emits PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several threads.
+        Emits MemoryPlanned, then PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several
+        threads.
         Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
         had begun to answer. A prompt that got no answer is given again together with the next one.
         """
         indexes = range(len(self._panes)) if panes is None else sorted(panes)
-        self._require_memory(indexes)
-        for index in indexes:
-            self._panes[index].add(ChatMessage("user", prompt))
-        return self._run(indexes, sampling or self._sampling, control)
+        with self._asking():
+            in_turns = self._make_room(indexes, control)
+            for index in indexes:
+                self._panes[index].add(ChatMessage("user", prompt))
+            return self._run(indexes, sampling or self._sampling, in_turns, control)
 
     def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
         """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
@@ -160,11 +186,30 @@ class Comparison:
         for message in messages:
             pane.add(message)
 
+    def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
+        """What the loaded models take; may be asked from any thread."""
+        models = [(pane.path.stem, pane.model) for pane in self._panes]
+        return held_by(
+            self.title,
+            [(name, model) for name, model in models if model is not None and model.alive],
+            accelerators,
+            is_busy=self._calls > 0,
+            unload=self.unload,
+        )
+
+    def unload(self) -> bool:
+        """Ends the workers, to be started again by the next prompt; False, and nothing, while a pane is asked."""
+        with self._calls_lock:
+            if self._calls:
+                return False
+            for pane in self._panes:
+                pane.unload()
+        return True
+
     def close(self) -> None:
+        self._keeper.leave(self)
         for pane in self._panes:
-            if pane.model is not None:
-                pane.model.close()
-                pane.model = None
+            pane.unload()
 
     def __enter__(self) -> Comparison:
         return self
@@ -172,9 +217,19 @@ class Comparison:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _require_memory(self, indexes: Collection[int]) -> None:
-        """Makes sure that what is not loaded yet fits together."""
-        missing: list[tuple[ModelFacts, LoadSettings]] = []
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._calls_lock:
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._calls_lock:
+                self._calls -= 1
+
+    def _make_room(self, indexes: Collection[int], control: JobControl) -> bool:
+        """Makes sure that what is not loaded yet fits; whether only in turns."""
+        missing: list[Load] = []
         for pane in (self._panes[index] for index in indexes):
             if pane.is_loaded:
                 continue
@@ -184,14 +239,16 @@ class Comparison:
             except EnvironmentFault:
                 pane.facts = None  # reported as this pane's failure when it is loaded
                 continue
-            missing.append((pane.facts, self._settings(pane.facts)))
-        require_memory(missing, read_memory().available_bytes)
-
-    def _settings(self, facts: ModelFacts) -> LoadSettings:
-        return LoadSettings(context_length=default_context_length(facts), threads=self._threads)
+            missing.append(load_of(pane.facts, self._threads))
+        if not missing:
+            return False
+        plan = self._keeper.plan(self.title, missing, keeping=self)
+        control.emit(MemoryPlanned(plan))
+        self._keeper.make_room(plan)
+        return plan.way is Way.IN_TURNS
 
     def _run(
-        self, indexes: Collection[int], sampling: Sampling, control: JobControl
+        self, indexes: Collection[int], sampling: Sampling, in_turns: bool, control: JobControl
     ) -> tuple[PaneAnswer, ...]:
         # The token of this call, not of the job: a bug in one pane must be able to end the others.
         cancel = CancelToken()
@@ -202,8 +259,12 @@ class Comparison:
                 cancel.cancel()
 
         try:
-            with ThreadPoolExecutor(MAXIMUM_PANES, thread_name_prefix="pane") as pool:
-                futures = [pool.submit(self._run_pane, index, sampling, cancel, control) for index in indexes]
+            with ThreadPoolExecutor(1 if in_turns else MAXIMUM_PANES, thread_name_prefix="pane") as pool:
+                run_pane = self._run_in_turn if in_turns else self._run_pane
+                # What is loaded goes first: in turns it would have to be loaded again later.
+                order = sorted(indexes, key=lambda index: not self._panes[index].is_loaded)
+                started = {index: pool.submit(run_pane, index, sampling, cancel, control) for index in order}
+                futures = [started[index] for index in indexes]
                 for future in futures:
                     future.add_done_callback(stop_others_after_a_bug)
                 answers = tuple(future.result() for future in futures)
@@ -212,6 +273,17 @@ class Comparison:
         if control.cancel.cancelled and not any(answer.text for answer in answers):
             raise Cancelled
         return answers
+
+    def _run_in_turn(
+        self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
+    ) -> PaneAnswer:
+        with self._turn:
+            # Before this pane's lock is held: one that answers a call of its own is waited for.
+            for other in self._panes:
+                if other is not self._panes[index] and not cancel.cancelled:
+                    with other.lock:
+                        other.unload()
+            return self._run_pane(index, sampling, cancel, control)
 
     def _run_pane(
         self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
@@ -252,18 +324,18 @@ class Comparison:
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:
-        if pane.model is not None:
-            if pane.model.alive:
-                return pane.model
-            pane.model.close()
-            pane.model = None
+        if pane.model is not None and pane.model.alive:
+            return pane.model
+        pane.unload()
         control.emit(PaneLoading(index, 0.0))
         if pane.facts is None:
             pane.facts = read_facts(pane.path)
+        load = load_of(pane.facts, self._threads)
         pane.model = LoadedModel.load(
             pane.facts.path,
-            self._settings(pane.facts),
+            load.settings,
             cancel,
             lambda fraction: control.emit(PaneLoading(index, fraction)),
         )
+        self._keeper.remember(pane.facts, load.settings, pane.model.description)
         return pane.model

@@ -8,48 +8,37 @@ from dataclasses import dataclass
 import psutil
 
 from app.gguf import ModelFacts
-from app.hardware import read_memory
-from app.memory import MemoryEstimate, default_context_length, estimate
+from app.memory import Keeper, Load, LoadPlan, Way, default_context_length
 from app.runtime import LoadSettings
+
+COMPARED = "the compared models"
+"""How a sentence calls them where they are to be unloaded."""
 
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """`estimates` in the order of the panes; `available_bytes` and `total_bytes` of this computer, now."""
+    """`memory`: how the models of all panes, in their order, go into this computer's memory as it is now."""
 
-    estimates: tuple[MemoryEstimate, ...]
-    available_bytes: int
-    total_bytes: int
+    memory: LoadPlan
     panes_at_once: int
     threads_per_pane: int
 
     @property
-    def needed_bytes(self) -> int:
-        return sum(each.in_use_bytes for each in self.estimates)
-
-    @property
-    def fits(self) -> bool:
-        return self.needed_bytes <= self.available_bytes
-
-    @property
     def in_turns(self) -> bool:
         """Some panes wait until others have answered."""
-        return self.panes_at_once < len(self.estimates)
+        return self.panes_at_once < len(self.memory.loads)
 
 
-def plan_comparison(models: Sequence[ModelFacts]) -> ComparisonPlan:
-    """The plan for these models, one for each pane, on this computer as it is now."""
-    memory = read_memory()
+def plan_comparison(models: Sequence[ModelFacts], keeper: Keeper) -> ComparisonPlan:
+    """The plan for these models, one for each pane, none of which is loaded."""
     at_once, threads = plan_threads(len(models), count_cores())
-    return ComparisonPlan(
-        tuple(
-            estimate(facts, LoadSettings(context_length=default_context_length(facts))) for facts in models
-        ),
-        memory.available_bytes,
-        memory.total_bytes,
-        at_once,
-        threads,
-    )
+    memory = keeper.plan(COMPARED, [load_of(facts, threads) for facts in models])
+    return ComparisonPlan(memory, 1 if memory.way is Way.IN_TURNS else at_once, threads)
+
+
+def load_of(facts: ModelFacts, threads: int) -> Load:
+    """How a pane loads its model."""
+    return Load(facts, LoadSettings(context_length=default_context_length(facts), threads=threads))
 
 
 def plan_threads(panes: int, cores: int) -> tuple[int, int]:

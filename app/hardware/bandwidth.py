@@ -11,7 +11,8 @@ import resources
 
 class KnownDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row. `name` as drivers report it, `also` other spellings; `memory_bytes`, `gpu_cores` and `variant` tell
-    devices of one name apart; `checked`: the figure agrees with the `source` as it was read.
+    devices of one name apart; `checked`: the figure agrees with the `source` as it was read. `reached_bytes_per_s` and
+    `flops`, where they limit a device further: see the head of the table.
     """
 
     name: str
@@ -21,12 +22,14 @@ class KnownDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also: tuple[str, ...] = ()
     memory_bytes: int | None = None
     gpu_cores: int | None = None
+    reached_bytes_per_s: int | None = None
+    flops: int | None = None
     variant: str = ""
     note: str = ""
 
 
-def known_bandwidth(name: str, memory_bytes: int) -> int | None:
-    """Bytes per second of the device a driver calls `name`, None for one that the table lacks.
+def known_device(name: str, memory_bytes: int) -> KnownDevice | None:
+    """The device a driver calls `name`, None for one that the table lacks.
 
     Of several with that name the one whose memory is nearest to `memory_bytes`; where that leaves more than
     one, the slowest, so that no speed is promised that may not be there.
@@ -34,9 +37,16 @@ def known_bandwidth(name: str, memory_bytes: int) -> int | None:
     named = _by_name().get(_plain(name), ())
     nearest = min((_distance(device, memory_bytes) for device in named), default=0)
     return min(
-        (each.bandwidth_bytes_per_s for each in named if _distance(each, memory_bytes) == nearest),
+        (each for each in named if _distance(each, memory_bytes) == nearest),
+        key=lambda each: each.bandwidth_bytes_per_s,
         default=None,
     )
+
+
+def known_bandwidth(name: str, memory_bytes: int) -> int | None:
+    """Bytes per second of `known_device`."""
+    device = known_device(name, memory_bytes)
+    return device.bandwidth_bytes_per_s if device is not None else None
 
 
 @cache

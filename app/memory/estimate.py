@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from app.gguf import ModelFacts
 from app.gguf.cursor import shorten
 from app.hardware import Accelerator
-from app.memory.compute import Batch, compute_bytes, largest_batch
+from app.memory.compute import (
+    Batch,
+    backend_named,
+    compute_bytes,
+    compute_bytes_by_device,
+    largest_batch,
+)
 from app.memory.geometry import MOST_LAYERS, Geometry, read_geometry
 from app.memory.kv_cache import layer_cache, padded, row_bytes
 from app.memory.overhead import WORKER_BYTES
-from app.memory.placement import PROCESSOR, Placement, place, weights_by_device
+from app.memory.placement import PROCESSOR, Placement, is_expert, place, weights_by_device
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import DryRunResult, LoadSettings
 
@@ -40,11 +47,37 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """What a file takes that is loaded with a model into its process."""
+
+    kind: Literal["lora", "mmproj", "draft"]
+    file: Path
+    devices: tuple[DeviceMemory, ...]
+
+    @property
+    def weights_bytes(self) -> int:
+        return sum(device.weights_bytes for device in self.devices)
+
+    @property
+    def kv_bytes(self) -> int:
+        return sum(device.kv_bytes for device in self.devices)
+
+    @property
+    def compute_bytes(self) -> int:
+        return sum(device.compute_bytes for device in self.devices)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+
+@dataclass(frozen=True)
 class MemoryEstimate:
     """Bytes in use once the model is loaded with its context, the processor's first.
 
     `context_length`, `gpu_layers` as they would really be, which may be less than was asked for. `basis`: "guess"
-    where the architecture's cache or graph is not known here; `notes` say what was changed or guessed.
+    where the architecture's cache or graph is not known here; `notes` say what was changed or guessed. `companions`
+    are in `devices`, too. `worker_bytes`: of the process that holds the model.
     """
 
     devices: tuple[DeviceMemory, ...]
@@ -52,6 +85,8 @@ class MemoryEstimate:
     gpu_layers: int
     basis: Basis = "formula"
     notes: tuple[str, ...] = ()
+    worker_bytes: int = WORKER_BYTES
+    companions: tuple[Companion, ...] = ()
 
     @property
     def weights_bytes(self) -> int:
@@ -72,12 +107,12 @@ class MemoryEstimate:
     @property
     def working_bytes(self) -> int:
         """The compute and output buffers and the worker process itself."""
-        return self.compute_bytes + WORKER_BYTES
+        return self.compute_bytes + self.worker_bytes
 
     @property
     def in_use_bytes(self) -> int:
         """What the system will show as used once the model is loaded."""
-        return self.total_bytes + WORKER_BYTES
+        return self.total_bytes + self.worker_bytes
 
 
 def default_context_length(facts: ModelFacts) -> int:
@@ -95,7 +130,12 @@ def estimate(
     """
     geometry = read_geometry(facts.metadata, facts.vocabulary_size)
     layer_count = _layer_count(facts, geometry)
-    placement = place(layer_count, settings.gpu_layers, [each.free_bytes for each in accelerators])
+    placement = place(
+        layer_count,
+        settings.gpu_layers,
+        [each.free_bytes for each in accelerators],
+        experts_on_processor=settings.experts_on_processor,
+    )
     names = ("CPU", *(each.name for each in accelerators))
     running = len(geometry.layers) if geometry else layer_count
     weights = weights_by_device(facts, placement, running)
@@ -104,7 +144,7 @@ def estimate(
         notes: tuple[str, ...] = (_guess_note(facts),)
     else:
         kv = _caches(geometry, settings, placement)
-        compute = _working_space(geometry, facts, settings, placement)
+        compute = _working_space(geometry, facts, settings, placement, accelerators)
         notes = ()
     devices = tuple(
         DeviceMemory(*each) for each in zip(names, weights, kv, compute, strict=True) if any(each[1:])
@@ -112,6 +152,8 @@ def estimate(
     most = layer_count + 1
     if accelerators and settings.gpu_layers > most:
         notes += (f"The model has {most} layers with its output; {settings.gpu_layers} cannot be offloaded.",)
+    if settings.experts_on_processor and not any(is_expert(tensor.name) for tensor in facts.tensors):
+        notes += ("The model has no experts that could stay in main memory.",)
     offloaded = placement.offloaded_layers + (placement.output_device != PROCESSOR)
     basis: Basis = "guess" if geometry is None else "formula"
     return MemoryEstimate(devices, padded(settings.context_length), offloaded, basis, notes)
@@ -146,29 +188,20 @@ def _caches(geometry: Geometry, settings: LoadSettings, placement: Placement) ->
 
 
 def _working_space(
-    geometry: Geometry, facts: ModelFacts, settings: LoadSettings, placement: Placement
+    geometry: Geometry,
+    facts: ModelFacts,
+    settings: LoadSettings,
+    placement: Placement,
+    accelerators: Sequence[Accelerator],
 ) -> list[int]:
-    """Compute buffers, and the output buffer in main memory.
-
-    What accelerators compute is laid out as if the processor did it; with layers on both, weights that
-    stay in main memory are copied to the first accelerator for long prompts, one tensor at a time.
-    """
+    """Compute buffers, and the output buffer in main memory."""
     batch = _batch(geometry, settings)
-    whole = compute_bytes(geometry, facts.tensors, batch)
-    output = geometry.vocabulary * settings.sequences * _F32_BYTES
-    sizes = [0] * placement.device_count
-    used = sorted({*placement.layer_devices, placement.output_device})
-    if used == [PROCESSOR]:
-        return [whole + output, *sizes[1:]]
-    stream = geometry.embedding * batch.tokens * _F32_BYTES
-    masks = (batch.cells + (batch.window_cells if geometry.window else 0)) * batch.tokens * 2
-    for device in used:
-        sizes[device] = max(whole - stream, 0)
-    sizes[PROCESSOR] = (whole if PROCESSOR in used else 2 * stream + masks) + output
-    if PROCESSOR in used:
-        sizes[used[1]] += max(
-            (t.size_bytes for t in facts.tensors if placement.device_of(t.name) == PROCESSOR), default=0
-        )
+    if accelerators:
+        backends = [backend_named(each.backend) for each in accelerators]
+        sizes = compute_bytes_by_device(geometry, facts.tensors, batch, placement, backends)
+    else:
+        sizes = [compute_bytes(geometry, facts.tensors, batch)]
+    sizes[PROCESSOR] += geometry.vocabulary * settings.sequences * _F32_BYTES
     return sizes
 
 

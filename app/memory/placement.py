@@ -10,11 +10,14 @@ from itertools import accumulate
 
 from app.gguf import ModelFacts
 from app.gguf.header import TensorInfo
+from app.hardware import Accelerator
 
 PROCESSOR = 0
 """The processor's index among a plan's devices; the accelerators follow."""
 
 _BLOCK = re.compile(r"blk\.(\d{1,4})\.")
+_WITH_OUTPUT = ("output", "altup_")
+_WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm")
 _EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps")
 
 
@@ -35,14 +38,29 @@ class Placement:
     def offloaded_layers(self) -> int:
         return sum(device != PROCESSOR for device in self.layer_devices)
 
+    @property
+    def all_offloaded(self) -> bool:
+        """All layers and the output."""
+        return PROCESSOR not in (*self.layer_devices, self.output_device)
+
     def device_of(self, tensor_name: str) -> int:
-        """Where the weights of that name are. What belongs to no layer goes with the output."""
-        if self.experts_on_processor and _EXPERTS.search(tensor_name):
+        """Where the weights of that name are. What belongs to no layer is on the processor
+        or with the output, as llama.cpp's table of tensors has it (`src/llama-arch.cpp`)."""
+        if self.experts_on_processor and is_expert(tensor_name):
             return PROCESSOR
         if block := _BLOCK.match(tensor_name):
             layer = int(block[1])
             return self.layer_devices[layer] if layer < len(self.layer_devices) else PROCESSOR
-        return self.output_device if tensor_name.startswith("output") else PROCESSOR
+        if tensor_name.startswith(_WITH_FIRST_LAYER) and self.layer_devices:
+            return self.layer_devices[0]
+        return self.output_device if tensor_name.startswith(_WITH_OUTPUT) else PROCESSOR
+
+
+def used_together(accelerators: Sequence[Accelerator]) -> tuple[Accelerator, ...]:
+    """llama.cpp leaves integrated graphics alone where there is a card, and shares layers among cards."""
+    usable = tuple(each for each in accelerators if each.usable)
+    cards = tuple(each for each in usable if not each.integrated)
+    return cards or usable[:1]
 
 
 def place(
@@ -73,6 +91,11 @@ def place(
         1 + len(free_bytes),
         experts_on_processor,
     )
+
+
+def is_expert(tensor_name: str) -> bool:
+    """Whether it is the weights of all experts of a layer."""
+    return _EXPERTS.search(tensor_name) is not None
 
 
 def is_loaded(tensor_name: str, running_layers: int) -> bool:

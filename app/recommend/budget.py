@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from app.hardware import Accelerator, Machine
+from app.hardware.bandwidth import known_device
+from app.memory.held import Held
 from app.memory.overhead import WORKER_BYTES, backend_overhead
-from app.recommend.speed import UNKNOWN_ACCELERATOR_BYTES_PER_S, UNKNOWN_MEMORY_BYTES_PER_S
+from app.memory.placement import used_together
+from app.recommend.speed import (
+    OPERATIONS_PER_BYTE,
+    UNKNOWN_ACCELERATOR_BYTES_PER_S,
+    UNKNOWN_MEMORY_BYTES_PER_S,
+    Learned,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +23,7 @@ class Budget:
     """Bytes that a model may take and how fast they are read.
 
     `accelerator_bytes`: on all accelerators together, 0 without; `is_shared`: they are part of `memory_bytes`.
+    `learned`: from answers on this machine (`app.recommend.runs`).
     """
 
     accelerator_bytes: int
@@ -21,20 +31,23 @@ class Budget:
     accelerator_bytes_per_s: float
     memory_bytes_per_s: float
     is_shared: bool
+    learned: Learned = field(default_factory=Learned)
 
 
-def budget_of(machine: Machine, *, credited_bytes: int = 0, credited_accelerator_bytes: int = 0) -> Budget:
-    """What is free on `machine`, with what a model that is to be unloaded gives back."""
+def budget_of(machine: Machine, leaving: Sequence[Held] = ()) -> Budget:
+    """What is free on `machine`, with what models that are to be unloaded give back."""
     memory = machine.memory
     used = used_together(machine.accelerators)
     shared = memory.unified or any(each.integrated for each in used)
     free = sum(max(each.free_bytes - backend_overhead(each.backend), 0) for each in used)
-    in_memory = memory.available_bytes + credited_bytes - WORKER_BYTES
+    given_back = sum(sum(each.accelerator_bytes) for each in leaving)
+    in_memory = memory.available_bytes + sum(each.freed_bytes for each in leaving) - WORKER_BYTES
+    in_memory += given_back if shared else 0
     return Budget(
-        accelerator_bytes=max(free + credited_accelerator_bytes, 0) if used else 0,
+        accelerator_bytes=max(free + given_back, 0) if used else 0,
         memory_bytes=max(in_memory, 0),
         accelerator_bytes_per_s=min(
-            (each.bandwidth_bytes_per_s or UNKNOWN_ACCELERATOR_BYTES_PER_S for each in used),
+            map(_bytes_per_s, used),
             default=UNKNOWN_ACCELERATOR_BYTES_PER_S,
         ),
         memory_bytes_per_s=memory.bandwidth_bytes_per_s or UNKNOWN_MEMORY_BYTES_PER_S,
@@ -42,8 +55,12 @@ def budget_of(machine: Machine, *, credited_bytes: int = 0, credited_accelerator
     )
 
 
-def used_together(accelerators: tuple[Accelerator, ...]) -> tuple[Accelerator, ...]:
-    """llama.cpp leaves integrated graphics alone where there is a card, and shares layers among cards."""
-    usable = tuple(each for each in accelerators if each.usable)
-    cards = tuple(each for each in usable if not each.integrated)
-    return cards or usable[:1]
+def _bytes_per_s(accelerator: Accelerator) -> float:
+    """What its memory gives, its controller lets through and its arithmetic keeps up with."""
+    bytes_per_s: float = accelerator.bandwidth_bytes_per_s or UNKNOWN_ACCELERATOR_BYTES_PER_S
+    device = known_device(accelerator.name, accelerator.total_bytes)
+    if device is not None and device.reached_bytes_per_s:
+        bytes_per_s = min(bytes_per_s, device.reached_bytes_per_s)
+    if device is not None and device.flops:
+        bytes_per_s = min(bytes_per_s, device.flops / OPERATIONS_PER_BYTE)
+    return bytes_per_s

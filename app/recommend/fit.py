@@ -7,13 +7,16 @@ from enum import StrEnum
 
 from app.recommend.budget import Budget
 from app.recommend.need import Need
-from app.recommend.speed import Speed, estimate_speed
+from app.recommend.speed import Speed, seconds_per_token, speed_from, variant_of, work_of
 
 MARGIN_BYTES = 400_000_000
 """What should stay free: a browser tab more, and the estimate is still right."""
 
 SLOW_TOKENS_PER_S = 4.0
 """Slower than people read."""
+
+_TENSORS_OF_EXPERTS = 3
+"""Of a layer: up, gate and down, about equally large."""
 
 _CACHE_FILL = 0.25
 """How full the context is when the speed is told."""
@@ -34,7 +37,8 @@ class Verdict(StrEnum):
 class Fit:
     """`gpu_layers` counts the output as one; bytes in use on the accelerators and in main memory.
 
-    `free_bytes`: what stays free where the model mostly is; below zero, what is missing.
+    `free_bytes`: what stays free where the model mostly is; below zero, what is missing. `experts_in_memory`: the
+    weights of experts are in main memory, whatever is on the accelerators besides.
     """
 
     verdict: Verdict
@@ -43,22 +47,62 @@ class Fit:
     memory_bytes: int
     free_bytes: int
     speed: Speed
+    experts_in_memory: bool = False
 
 
-def fit(need: Need, budget: Budget, correction: float = 1.0) -> Fit:
-    """The best place for `need`: all of it on the accelerators, else as many layers as fit, else none."""
-    whole = need.layers * need.layer_bytes + need.output_bytes + need.kv_bytes + need.compute_bytes
+def fit(need: Need, budget: Budget) -> Fit:
+    """The best place for `need`: all of it on the accelerators, else all but the experts or as many layers as fit,
+    whichever is faster, else nothing."""
+    whole = _accelerator_bytes(need, need.layers + 1)
     free = budget.accelerator_bytes - whole
     in_memory = need.embedding_bytes + (whole if budget.is_shared else 0)
     if budget.accelerator_bytes and free >= 0 and in_memory <= budget.memory_bytes:
         verdict = Verdict.FITS if free >= MARGIN_BYTES else Verdict.TIGHT
-        return _placed(need, budget, need.layers + 1, verdict, free, correction)
+        return _placed(need, budget, need.layers + 1, verdict, free)
+    by_layers = _by_layers(need, budget)
+    with_experts_in_memory = _with_experts_in_memory(need, budget, whole)
+    if with_experts_in_memory is None or (
+        by_layers.free_bytes >= 0 and by_layers.speed.middle >= with_experts_in_memory.speed.middle
+    ):
+        return by_layers
+    return with_experts_in_memory
+
+
+def _by_layers(need: Need, budget: Budget) -> Fit:
     layers = _layers_that_fit(need, budget)
     in_memory = _memory_bytes(need, layers) + (_accelerator_bytes(need, layers) if budget.is_shared else 0)
     free = budget.memory_bytes - in_memory
     if free < 0:
-        return _placed(need, budget, layers, Verdict.TOO_BIG, free, correction)
-    return _placed(need, budget, layers, Verdict.SPLIT if layers else Verdict.PROCESSOR, free, correction)
+        return _placed(need, budget, layers, Verdict.TOO_BIG, free)
+    return _placed(need, budget, layers, Verdict.SPLIT if layers else Verdict.PROCESSOR, free)
+
+
+def _with_experts_in_memory(need: Need, budget: Budget, whole_bytes: int) -> Fit | None:
+    """All layers on the accelerators but the weights of their experts; None where that is no choice or has no room.
+
+    Of a long prompt's many tokens the accelerators see all experts, so there is room for a copy of one tensor of them.
+    Most of a layer's work on a token is left to the accelerators, while few experts of many are read in main memory.
+    """
+    if not need.expert_bytes or not budget.accelerator_bytes or budget.is_shared:
+        return None
+    copied = need.expert_bytes // (_TENSORS_OF_EXPERTS * need.expert_layers)
+    on_accelerator = whole_bytes - need.expert_bytes + copied
+    in_memory = need.expert_bytes + need.embedding_bytes
+    free = budget.memory_bytes - in_memory
+    if on_accelerator > budget.accelerator_bytes or free < 0:
+        return None
+    speed = speed_with(need, budget, need.layers + 1, experts_in_memory=True)
+    verdict = Verdict.SLOW if speed.high < SLOW_TOKENS_PER_S else Verdict.SPLIT
+    return Fit(verdict, need.layers + 1, on_accelerator, in_memory, free, speed, experts_in_memory=True)
+
+
+def speed_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: bool = False) -> Speed:
+    """With so many layers on the accelerators, the output counted as one, and a context that is a quarter full."""
+    gpu_layers = min(gpu_layers, need.layers + 1)
+    apart = experts_in_memory and gpu_layers > 1 and need.expert_bytes > 0
+    work = work_of(need, gpu_layers, need.kv_bytes * _CACHE_FILL, experts_in_memory=apart)
+    seconds = seconds_per_token(work, budget.accelerator_bytes_per_s, budget.memory_bytes_per_s)
+    return speed_from(seconds, None if apart else variant_of(need, gpu_layers), budget.learned)
 
 
 def _layers_that_fit(need: Need, budget: Budget) -> int:
@@ -84,21 +128,8 @@ def _memory_bytes(need: Need, gpu_layers: int) -> int:
     return staying * (need.layer_bytes + need.kv_bytes // need.layers) + need.embedding_bytes
 
 
-def _placed(
-    need: Need, budget: Budget, gpu_layers: int, verdict: Verdict, free_bytes: int, correction: float
-) -> Fit:
-    share = max(gpu_layers - 1, 0) / need.layers
-    in_layers = need.read_bytes - need.output_bytes + need.kv_bytes * _CACHE_FILL
-    on_accelerator = in_layers * share + (need.output_bytes if gpu_layers else 0)
-    in_memory = in_layers * (1 - share) + (0 if gpu_layers else need.output_bytes)
-    speed = estimate_speed(
-        on_accelerator,
-        in_memory,
-        need.layers,
-        budget.accelerator_bytes_per_s,
-        budget.memory_bytes_per_s,
-        correction,
-    )
+def _placed(need: Need, budget: Budget, gpu_layers: int, verdict: Verdict, free_bytes: int) -> Fit:
+    speed = speed_with(need, budget, gpu_layers)
     if verdict in (Verdict.SPLIT, Verdict.PROCESSOR) and speed.high < SLOW_TOKENS_PER_S:
         verdict = Verdict.SLOW
     return Fit(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.gguf import ModelFacts
 from app.memory import estimate
 from app.memory.geometry import read_geometry
-from app.memory.placement import is_loaded
+from app.memory.placement import is_expert, is_loaded
 from app.runtime.protocol import LoadSettings
-
-_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_exps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,8 @@ class Need:
     `layers` counts those that run; layers are taken for equally large, which a list of thousands needs and a
     single plan does not (`app.memory.estimate` places each tensor). `output_bytes`: the output matrix, or the
     token embedding that stands for it. `read_bytes`: weights that work on every token, of a mixture the share of
-    its experts that do. `is_guess`: the architecture's cache or graph is not known.
+    its experts that do. `is_guess`: the architecture's cache or graph is not known. `expert_layers` choose experts,
+    whose weights take `expert_bytes`, of which a token reads `expert_read_bytes`.
     """
 
     layers: int
@@ -34,6 +32,9 @@ class Need:
     compute_bytes: int
     read_bytes: int
     is_guess: bool
+    expert_layers: int = 0
+    expert_bytes: int = 0
+    expert_read_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -61,14 +62,21 @@ class WeightTally:
         self._places = [
             _place(tensor.name) if is_loaded(tensor.name, self._layers) else "" for tensor in facts.tensors
         ]
+        with_experts = (
+            tensor.name
+            for tensor, place in zip(facts.tensors, self._places, strict=True)
+            if place == "experts"
+        )
+        self._expert_layers = len({name.split(".")[1] for name in with_experts})
 
     def of(self, sizes: Sequence[int]) -> Need:
         """Without a context; `sizes` in bytes, in the order of the tensors."""
         counted = dict.fromkeys(("layers", "experts", "embedding", "output", "rest", ""), 0)
         for place, size in zip(self._places, sizes, strict=True):
             counted[place] += size
-        in_layers = counted["layers"] + counted["experts"]
-        idle = counted["experts"] - int(counted["experts"] * self._share_of_experts)
+        experts = counted["experts"]
+        in_layers = counted["layers"] + experts
+        at_work = int(experts * self._share_of_experts)
         output = counted["output"] or counted["embedding"]
         return Need(
             layers=self._layers,
@@ -78,14 +86,17 @@ class WeightTally:
             embedding_bytes=counted["embedding"],
             kv_bytes=0,
             compute_bytes=0,
-            read_bytes=in_layers - idle + output,
+            read_bytes=in_layers - experts + at_work + output,
             is_guess=False,
+            expert_layers=self._expert_layers,
+            expert_bytes=experts,
+            expert_read_bytes=at_work,
         )
 
 
 def _place(tensor_name: str) -> str:
     if tensor_name.startswith("blk."):
-        return "experts" if _EXPERTS.search(tensor_name) else "layers"
+        return "experts" if is_expert(tensor_name) else "layers"
     return {"token_embd.weight": "embedding", "output.weight": "output"}.get(tensor_name, "rest")
 
 

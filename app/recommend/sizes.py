@@ -7,8 +7,9 @@ out once; cache and working space of a context come from their shapes alone, and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from app.gguf.outline import NoOutline, TensorShape, loading_metadata, outline
 from app.gguf.types import TENSOR_TYPES
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits, tensor_types
 from app.memory.mixture.file_size import ALIGNMENT, aligned
+from app.recommend.cache_types import takes_quantized_cache
 from app.recommend.catalogue import CatalogueModel
 from app.recommend.need import Need, WeightTally, need_of
 from app.runtime.protocol import LoadSettings
@@ -76,6 +78,11 @@ class Sizes:
         """Those that were worked out so far."""
         return tuple(self._spaces.items())
 
+    @cached_property
+    def quantizes_cache(self) -> bool:
+        facts = _facts(self._model, _shapes(self._model))
+        return takes_quantized_cache(facts.architecture, facts.key_length, facts.value_length)
+
     def knows(self, settings: LoadSettings) -> bool:
         return settings in self._spaces
 
@@ -120,13 +127,26 @@ def _facts(model: CatalogueModel, shapes: Sequence[TensorShape]) -> ModelFacts:
 
 def _quantizations(model: CatalogueModel) -> tuple[Size, ...]:
     shapes = _shapes(model)
-    facts = _facts(model, shapes)
-    traits = read_traits(facts.metadata)
     native = NATIVE.get(model.architecture)
+    offered = (native,) if native else OFFERED
+    return quantizations_of(_facts(model, shapes), shapes, offered, originals=(native, "F16"))
+
+
+def quantizations_of(
+    facts: ModelFacts,
+    shapes: Sequence[TensorShape | TensorInfo],
+    offered: Iterable[str],
+    *,
+    originals: Collection[str | None] = (),
+    header_bytes: int | None = None,
+) -> tuple[Size, ...]:
+    """What a model becomes when it is made into each of `offered` that can be made of it, `originals` being the bits of
+    its publication. `shapes`: its tensors, those of a file with their types. `header_bytes`: of the file; estimated
+    without. Raises NoPrediction where nothing can be told of it."""
+    traits = read_traits(facts.metadata)
     tally = WeightTally(facts)
     found = []
-    header_bytes = None
-    for quantization in (native,) if native else OFFERED:
+    for quantization in offered:
         try:
             types = tensor_types(shapes, traits, quantization)
         except NoPrediction:
@@ -136,6 +156,6 @@ def _quantizations(model: CatalogueModel) -> tuple[Size, ...]:
         if header_bytes is None:  # the same for all but a hundred bytes
             header_bytes = predict_file_bytes(shapes, traits, quantization) - data_bytes
         bits = sum(sizes) * 8 / facts.parameters
-        is_original = quantization in (native, "F16")
+        is_original = quantization in originals
         found.append(Size(quantization, header_bytes + data_bytes, bits, is_original, tally.of(sizes)))
     return tuple(found)

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from app.core.jobs import JobControl
 from app.recommend.budget import Budget
+from app.recommend.cache_types import CACHE_TYPES
 from app.recommend.catalogue import CatalogueModel
 from app.recommend.choose import Step, recommend_step
 from app.recommend.fit import Fit, fit
@@ -42,6 +45,12 @@ class Staircase:
         """For so many tokens, or as many as the model takes."""
         return LoadSettings(context_length=min(context_length, self.longest_context or context_length))
 
+    def ways(self, context_length: int) -> list[LoadSettings]:
+        """What alternatives are asked of: the cache in all its types."""
+        usual = self.settings(context_length)
+        others = CACHE_TYPES if self.quantizes_cache else ()
+        return [usual, *(msgspec.structs.replace(usual, kv_type=kv_type) for kv_type in others)]
+
     def is_ready(self, settings: LoadSettings) -> bool:
         """Whether `choice` has only divisions to do; else it takes some milliseconds."""
         return self.sizes.knows(settings)
@@ -50,17 +59,25 @@ class Staircase:
         """Makes `choice` ready."""
         self.sizes.space(settings)
 
-    def choice(self, budget: Budget, settings: LoadSettings, correction: float = 1.0) -> Choice:
-        """The quantizations of the model on a machine, and which to take."""
+    @property
+    def quantizes_cache(self) -> bool:
+        """Whether a cache in fewer bits is possible and does no harm."""
+        return self.sizes.quantizes_cache
+
+    def steps(self, budget: Budget, settings: LoadSettings) -> list[Step]:
+        """The quantizations of the model on a machine."""
         space = self.sizes.space(settings)
         steps = []
         for size, loss in zip(self.sizes.quantizations, self._losses, strict=True):
             need = space.added_to(size.need)
-            placed = fit(need, budget, correction)
+            placed = fit(need, budget)
             steps.append(Step(size.quantization, size.file_bytes, size.bits_per_weight, need, placed, loss))
-        model = self.model
-        chosen = recommend_step(steps, settings.context_length, model.parameters, model.uses)
-        return Choice(model, chosen)
+        return steps
+
+    def choice(self, budget: Budget, settings: LoadSettings) -> Choice:
+        """Which of `steps` to take."""
+        model, steps = self.model, self.steps(budget, settings)
+        return Choice(model, recommend_step(steps, settings.context_length, model.parameters, model.uses))
 
 
 def staircases_of(
@@ -109,6 +126,9 @@ def parts_of(need: Need, placed: Fit) -> tuple[Parts, Parts]:
     """What is on the accelerators and what in main memory; together what `placed` counts."""
     if not placed.gpu_layers:
         return Parts(0, 0, 0), Parts(need.weights_bytes, need.kv_bytes, need.compute_bytes)
+    if placed.experts_in_memory:
+        weights = placed.accelerator_bytes - need.kv_bytes - need.compute_bytes
+        return Parts(weights, need.kv_bytes, need.compute_bytes), Parts(placed.memory_bytes, 0, 0)
     cache = need.kv_bytes // need.layers
     offloaded = placed.gpu_layers - 1
     staying = need.layers - offloaded

@@ -40,6 +40,7 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     model has; without an accelerator it has no effect. `kv_type`: how the KV cache stores keys and
     values; all but "f16" need flash attention, which "auto" uses where the devices can. `ubatch`: most
     tokens evaluated at once. `sequences` share the context: each has an equal part of it.
+    `experts_on_processor`: weights of experts stay in main memory whatever their layer's device.
     """
 
     context_length: int = 4096
@@ -49,6 +50,7 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     ubatch: int = 512
     flash_attention: FlashAttention = "auto"
     sequences: int = 1
+    experts_on_processor: bool = False
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):

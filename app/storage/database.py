@@ -80,7 +80,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def _path_of(connection: sqlite3.Connection) -> Path:
-    return Path(connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
+    # Not the table-valued function of that name: for a SELECT, SQLite reads the schema, which may be what is damaged.
+    return Path(next(row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"))
 
 
 def _family(error: sqlite3.Error) -> int:

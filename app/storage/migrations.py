@@ -81,9 +81,36 @@ def loads_of_models(connection: sqlite3.Connection) -> None:
     )
 
 
+def runs_of_models(connection: sqlite3.Connection) -> None:
+    # What was read for each token of an answer, on average, and how fast the tokens came.
+    connection.execute(
+        """
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY,
+            ran_at REAL NOT NULL,
+            model TEXT NOT NULL,
+            quantization TEXT,
+            context_length INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL,
+            tokens INTEGER NOT NULL,
+            tokens_per_s REAL NOT NULL,
+            weights_bytes INTEGER NOT NULL,
+            read_bytes INTEGER NOT NULL,
+            layers INTEGER NOT NULL,
+            gpu_layers INTEGER NOT NULL,
+            accelerator_bytes REAL NOT NULL,
+            processor_bytes REAL NOT NULL,
+            accelerator_layers REAL NOT NULL,
+            expert_layers REAL NOT NULL
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
+    runs_of_models,
 )
 
 

@@ -92,11 +92,14 @@ class ComputerStrip(QFrame):
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(16)
         self._notes = QVBoxLayout()
+        self._remark = label("", "caption", wrap=True)
+        self._remark.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(8)
         column.addLayout(self._grid)
         column.addLayout(self._notes)
+        column.addWidget(self._remark)
         self._place([self._processor_being_read()])
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -124,6 +127,15 @@ class ComputerStrip(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place(self._segments)
+
+    @property
+    def remark(self) -> str:
+        return self._remark.text()
+
+    def show_remark(self, words: str) -> None:
+        """Below the parts; empty for none."""
+        self._remark.setText(words)
+        self._remark.setVisible(bool(words))
 
     def show_machine(self, machine: Machine) -> None:
         """From now on the numbers of `machine` are kept up to date."""

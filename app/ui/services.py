@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from app.ui.preferences import Preferences
 
 if TYPE_CHECKING:
     from app.chat import ChatEngine, ConversationStore
+    from app.hardware import Accelerator
+    from app.memory import Held, Keeper
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,19 @@ class Services:
         """Holds the model that chat has loaded."""
         from app.chat import ChatEngine
 
-        return ChatEngine(self.folder.database)
+        return ChatEngine(self.folder.database, self.keeper)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Knows what is loaded anywhere in this window, and makes room for what is wanted next."""
+        from app.memory import Keeper
+
+        return Keeper(self.folder.database)
+
+    def loaded(self, accelerators: Sequence[Accelerator]) -> tuple[Held, ...]:
+        """What is loaded anywhere in this window, on a computer with these accelerators; from any thread."""
+        keeper: Keeper | None = vars(self).get("keeper")  # nothing is loaded while nobody has needed it
+        return keeper.held(accelerators) if keeper is not None else ()
 
     @cached_property
     def conversations(self) -> ConversationStore:
@@ -52,6 +67,6 @@ class Services:
     def close(self) -> None:
         """Ends the processes and connections that were opened."""
         made = vars(self)
-        for name in ("chat_engine", "conversations"):
+        for name in ("chat_engine", "conversations", "keeper"):
             if name in made:
                 made.pop(name).close()

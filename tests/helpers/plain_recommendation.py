@@ -100,19 +100,17 @@ def _count(model: CatalogueModel, key: str) -> int | None:
     return max((int(each) for each in value), default=0) if isinstance(value, list) else value
 
 
-def recommend_model(
-    model: CatalogueModel, budget: Budget, settings: LoadSettings, correction: float = 1.0
-) -> Choice | None:
+def recommend_model(model: CatalogueModel, budget: Budget, settings: LoadSettings) -> Choice | None:
     """The staircase of `model`; None where its tensors are not known."""
     variants = variants_of(model)
     if not variants:
         return None
-    steps = [_step(variant, budget, settings, correction) for variant in variants]
+    steps = [_step(variant, budget, settings) for variant in variants]
     chosen = recommend_step(steps, settings.context_length, model.parameters, model.uses)
     return Choice(model, chosen)
 
 
-def _step(variant: Variant, budget: Budget, settings: LoadSettings, correction: float) -> Step:
+def _step(variant: Variant, budget: Budget, settings: LoadSettings) -> Step:
     facts = variant.facts
     need = need_of(facts, settings)
     bits = facts.bits_per_weight or 0.0
@@ -121,12 +119,12 @@ def _step(variant: Variant, budget: Budget, settings: LoadSettings, correction: 
         if variant.is_original
         else expected_loss(variant.quantization, bits, variant.model.parameters)
     )
-    return Step(variant.quantization, variant.file_bytes, bits, need, fit(need, budget, correction), loss)
+    return Step(variant.quantization, variant.file_bytes, bits, need, fit(need, budget), loss)
 
 
 def choices_for(
-    models: Sequence[CatalogueModel], budget: Budget, settings: LoadSettings, correction: float = 1.0
+    models: Sequence[CatalogueModel], budget: Budget, settings: LoadSettings
 ) -> tuple[Choice, ...]:
     """All of `models` that can be told about, in order."""
-    found = (recommend_model(model, budget, settings, correction) for model in models)
+    found = (recommend_model(model, budget, settings) for model in models)
     return rank(choice for choice in found if choice is not None)

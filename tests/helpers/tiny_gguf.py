@@ -48,6 +48,7 @@ class Shape:
     kv_heads: int
     feed_forward: int
     context: int
+    experts: int = 0
 
     @property
     def head_length(self) -> int:
@@ -101,6 +102,7 @@ def write_tiny_model(
     tensors_per_part: int = 0,
     add_bos: bool = True,
     add_eos: bool = False,
+    experts: int = 0,
 ) -> Path:
     """Writes a model of about 1.4 M parameters to `path` and returns the file to open.
 
@@ -110,9 +112,10 @@ def write_tiny_model(
     chooses no control or byte token: answers are whole characters and as long as asked for.
     `tensors_per_part` splits the file; the path returned is then that of the first part. An
     `architecture` llama.cpp does not know gives a file it refuses. `add_bos` and `add_eos` say whether
-    the tokenizer puts "<s>" before a text and "</s>" after it.
+    the tokenizer puts "<s>" before a text and "</s>" after it. With `experts` each layer has so many, of which two see
+    a token.
     """
-    shape = Shape(hidden, layers, heads, kv_heads, feed_forward, context)
+    shape = Shape(hidden, layers, heads, kv_heads, feed_forward, context, experts)
     words = tiny_vocabulary(vocabulary)
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_per_part)
     _add_metadata(writer, shape, words, name, type, chat_template)
@@ -172,6 +175,9 @@ def _add_metadata(
     writer.add_embedding_length(shape.hidden)
     writer.add_block_count(shape.layers)
     writer.add_feed_forward_length(shape.feed_forward)
+    if shape.experts:
+        writer.add_expert_count(shape.experts)
+        writer.add_expert_used_count(2)
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_key_length(shape.head_length)
@@ -215,7 +221,7 @@ def _write_weights(
         if len(dimensions) == 1:
             writer.write_tensor_data(np.ones(dimensions, np.float32))
             continue
-        spread = 1.0 if name == "token_embd.weight" else scale / dimensions[1] ** 0.5
+        spread = 1.0 if name == "token_embd.weight" else scale / dimensions[-1] ** 0.5
         random = np.random.default_rng([seed, number])
         weights = random.standard_normal(dimensions, np.float32) * np.float32(spread)
         if never_ends:
@@ -225,7 +231,8 @@ def _write_weights(
 
 
 def _plan(shape: Shape, vocabulary: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and dimensions (rows, columns) of all tensors, in file order."""
+    """Names and dimensions (experts, rows, columns) of all tensors, in file order."""
+    suffix, experts = ("_exps", (shape.experts,)) if shape.experts else ("", ())
     kv_length = shape.kv_heads * shape.head_length
     yield "token_embd.weight", (vocabulary, shape.hidden)
     for layer in range(shape.layers):
@@ -236,9 +243,11 @@ def _plan(shape: Shape, vocabulary: int) -> Iterator[tuple[str, tuple[int, ...]]
         yield f"{block}.attn_v.weight", (kv_length, shape.hidden)
         yield f"{block}.attn_output.weight", (shape.hidden, shape.hidden)
         yield f"{block}.ffn_norm.weight", (shape.hidden,)
-        yield f"{block}.ffn_gate.weight", (shape.feed_forward, shape.hidden)
-        yield f"{block}.ffn_up.weight", (shape.feed_forward, shape.hidden)
-        yield f"{block}.ffn_down.weight", (shape.hidden, shape.feed_forward)
+        if shape.experts:
+            yield f"{block}.ffn_gate_inp.weight", (shape.experts, shape.hidden)
+        yield f"{block}.ffn_gate{suffix}.weight", (*experts, shape.feed_forward, shape.hidden)
+        yield f"{block}.ffn_up{suffix}.weight", (*experts, shape.feed_forward, shape.hidden)
+        yield f"{block}.ffn_down{suffix}.weight", (*experts, shape.hidden, shape.feed_forward)
     yield "output_norm.weight", (shape.hidden,)
     yield "output.weight", (vocabulary, shape.hidden)
 
@@ -247,8 +256,8 @@ def _never_end(name: str, weights: Weights, words: Vocabulary) -> None:
     """Makes channel 0 a constant that no layer changes, and lets it forbid tokens in the output."""
     if name == "token_embd.weight":
         weights[:, 0] = 4.0
-    elif name.endswith(("attn_output.weight", "ffn_down.weight")):
-        weights[0, :] = 0.0
+    elif name.endswith(("attn_output.weight", "ffn_down.weight", "ffn_down_exps.weight")):
+        weights[..., 0, :] = 0.0
     elif name == "output.weight":
         weights[:, 0] = 0.0
         forbidden = [number for number, kind in enumerate(words.types) if kind != gguf.TokenType.NORMAL]

@@ -18,6 +18,7 @@ import resources
 from app.chat import ChatEngine, ConversationStore
 from app.core.jobs import CancelToken, JobControl
 from app.guide import make_guide
+from app.memory import Keeper
 from app.runtime import LoadedModel, LoadSettings
 from app.storage import DataFolder
 from tests.helpers.tiny_gguf import CHATML, tiny_vocabulary, write_tiny_model
@@ -123,7 +124,7 @@ def store(database: Path) -> Iterator[ConversationStore]:
 
 @pytest.fixture
 def engine(database: Path) -> Iterator[ChatEngine]:
-    engine = ChatEngine(database)
+    engine = ChatEngine(database, Keeper(database))
     yield engine
     engine.close()
 

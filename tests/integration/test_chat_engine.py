@@ -16,10 +16,11 @@ import psutil
 import pytest
 
 from app.chat import RANDOM_SEED, AnswerDelta, ChatEngine, ConversationStore, MessageState
-from app.chat import engine as engine_module
 from app.core.errors import Cancelled, DiskFull, FileGone, PromptTooLong, TooLittleMemory, WorkerDied
 from app.core.jobs import Job, JobState, Progress
 from app.hardware import Memory
+from app.hardware import live as live_module
+from app.memory import Keeper
 from app.runtime import Sampling
 from tests.helpers.conversations import GREEDY, answer, last_message, new_conversation
 from tests.helpers.small_disk import mounted
@@ -88,12 +89,13 @@ import json, sys
 from pathlib import Path
 from app.chat import ChatEngine
 from app.core.jobs import Emitted, Job
+from app.memory import Keeper
 
 def show(event):
     if isinstance(event, Emitted):
         print(json.dumps(event.value.text), flush=True)
 
-engine = ChatEngine(Path(sys.argv[1]))
+engine = ChatEngine(Path(sys.argv[1]), Keeper(Path(sys.argv[1])))
 Job("answer", lambda control: engine.answer(int(sys.argv[2]), control), show).start().wait()
 """
 
@@ -201,7 +203,7 @@ def test_model_that_does_not_fit_into_memory_is_refused_before_it_is_loaded(
     engine: ChatEngine, store: ConversationStore, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversation = new_conversation(store, tiny, "hello")
-    monkeypatch.setattr(engine_module, "read_memory", lambda: Memory(8_000_000_000, 50_000_000, False))
+    monkeypatch.setattr(live_module, "read_memory", lambda: Memory(8_000_000_000, 50_000_000, False))
     with pytest.raises(TooLittleMemory, match=r"50.0 MB are free"):
         answer(engine, conversation)
     assert psutil.Process().children() == []
@@ -249,7 +251,7 @@ def test_disk_that_fills_during_an_answer_gives_a_fault_and_keeps_what_was_shown
     small_disk: Path, heavy: Path
 ) -> None:
     database, filler = small_disk / "nibble.db", small_disk / "another program's file"
-    engine = ChatEngine(database)
+    engine = ChatEngine(database, Keeper(database))
     shown: list[str] = []
 
     def fill(delta: AnswerDelta) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import resources
 from app.compare import Comparison, first_difference
 from app.core.jobs import CancelToken, JobControl
+from app.memory import Keeper
 from app.runtime import LoadedModel, LoadSettings
 from resources.guide.evaluate import perplexity
 from resources.guide.exam import Exam, held_back_exam
@@ -92,7 +93,7 @@ def test_perplexity_rises_as_bits_go(scores: Callable[[str], NDArray[np.float64]
 
 
 def test_answers_of_q8_0_part_from_those_of_bf16_less_often_than_those_of_q2_k(
-    guide: Callable[[str], Path], exam: Exam
+    guide: Callable[[str], Path], exam: Exam, tmp_path: Path
 ) -> None:
     random_order = random.Random(2)
     questions = [
@@ -103,7 +104,8 @@ def test_answers_of_q8_0_part_from_those_of_bf16_less_often_than_those_of_q2_k(
     kinds = ("BF16", "Q8_0", "Q2_K")
     control = JobControl(CancelToken(), lambda event: None)
     parted = dict.fromkeys(kinds, 0)
-    with Comparison([guide(kind) for kind in kinds], greedy(24)) as comparison:
+    keeper = Keeper(tmp_path / "nibble.db")
+    with Comparison([guide(kind) for kind in kinds], greedy(24), keeper) as comparison:
         for question in questions:
             exact, *others = comparison.ask(question, control)
             for kind, other in zip(kinds[1:], others, strict=True):

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.memory.dry_run import dry_run
 from app.runtime import LoadedModel, LoadSettings
 from app.runtime.protocol import KvType, PromptProgress
+from app.storage import DataFolder
 from tests.helpers.answers import ask, events, greedy
+from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
 PROMPT = "hello world " * 180
 """Some 1,300 tokens, more than a micro-batch has by default."""
@@ -32,6 +35,31 @@ def test_answer_does_not_depend_on_how_memory_is_used(
 ) -> None:
     with LoadedModel.load(tiny, LoadSettings(context_length=2048, threads=1, **options)) as model:
         assert ask(model, PROMPT, greedy(20)).text == answer
+
+
+@pytest.fixture(scope="module")
+def mixture(models: Path) -> Path:
+    return write_tiny_model(
+        models / "mixture-f32.gguf", chat_template=CHATML, context=4096, never_ends=True, scale=2.0, experts=4
+    )
+
+
+def test_answer_does_not_depend_on_where_experts_are(mixture: Path) -> None:
+    answers = []
+    for experts_on_processor in (False, True):
+        settings = LoadSettings(context_length=512, threads=1, experts_on_processor=experts_on_processor)
+        with LoadedModel.load(mixture, settings) as model:
+            answers.append(ask(model, "hello world", greedy(20)).text)
+    assert answers[0] == answers[1]
+    assert len(set(answers[0])) > 1
+
+
+def test_dry_run_with_experts_in_main_memory_needs_the_same_where_there_is_no_other(
+    mixture: Path, tmp_path: Path
+) -> None:
+    apart = LoadSettings(context_length=512, experts_on_processor=True)
+    asked = dry_run(mixture, apart, DataFolder(tmp_path).create())
+    assert asked == dry_run(mixture, LoadSettings(context_length=512), DataFolder(tmp_path).create())
 
 
 def test_kv_cache_of_fewer_bits_changes_what_the_model_expects_the_more_the_fewer(tiny: Path) -> None:

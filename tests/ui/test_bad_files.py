@@ -10,8 +10,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.chat import engine
-from app.hardware import Memory
+from app.hardware import Memory, live
 from app.storage import DataFolder
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.library import LibraryPage
@@ -74,7 +73,7 @@ def test_chat_with_a_file_that_cannot_be_used_says_why_and_what_to_do(
     assert isinstance(chat, ChatPage)
     with monkeypatch.context() as patched:
         if make is larger_than_memory:
-            patched.setattr(engine, "read_memory", lambda: Memory(16_000_000_000, 1_000_000))
+            patched.setattr(live, "read_memory", lambda: Memory(16_000_000_000, 1_000_000))
         chat.open_model(bad)
         settle(qtbot)
     card = chat.column.fault_card()

@@ -12,10 +12,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QPushButton
 
-from app.compare import comparison as comparison_module
-from app.compare import plan as plan_module
 from app.core.errors import FileGone, NotGguf, WorkerDied
 from app.hardware import Memory
+from app.hardware import live as live_module
 from app.storage import DataFolder
 from app.ui import jobs
 from app.ui.pages.compare import ComparePage
@@ -172,19 +171,122 @@ def test_presets_offer_the_pair(page, qtbot):
     assert names(page) == ["twin-f16.gguf", "twin-f32.gguf"]
 
 
-def test_too_little_memory_is_told_before_and_when_asked_and_keeps_the_prompt(page, monkeypatch, qtbot):
-    little = Memory(16_000_000_000, 100_000_000)
-    for module in (plan_module, comparison_module):
-        monkeypatch.setattr(module, "read_memory", lambda: little)
-    page.planner.work_out([pane.entry for pane in page.panes])
+# Memory
+
+
+def leave_free(monkeypatch, free: Callable[[], int]) -> None:
+    monkeypatch.setattr(live_module, "read_memory", lambda: Memory(16_000_000_000, free()))
+
+
+def plan_again(qtbot, page: ComparePage) -> None:
+    page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
     settle(qtbot)
+
+
+def need_of(page: ComparePage) -> list[int]:
+    """Of each pane's model."""
+    assert page.planner.plan is not None
+    return [each.in_use_bytes for each in page.planner.plan.memory.estimates]
+
+
+def load_in_chat(qtbot, window: MainWindow, path: Path) -> None:
+    window.show_page("chat").open_model(path)
+    settle(qtbot)
+    assert window.services.chat_engine.loaded_path == path
+
+
+def test_too_little_memory_is_told_before_and_when_asked_and_keeps_the_prompt(page, monkeypatch, qtbot):
+    leave_free(monkeypatch, lambda: 50_000_000)
+    plan_again(qtbot, page)
     assert "Too much" in page.strip.sentence
+    assert "alone needs" in page.strip.sentence
+    assert "too little" in page.strip.sentence
     ask(qtbot, page, "A long thought")
     (bar,) = page.notices.bars()
     assert "memory" in bar.sentence
     assert bar.hint
     assert page.composer.box.toPlainText() == "A long thought"
     assert all(not pane.turns for pane in page.panes)
+
+
+def test_models_that_fit_one_after_another_say_so_and_answer_in_turns(page, monkeypatch, qtbot):
+    largest = max(need_of(page))
+    leave_free(monkeypatch, lambda: largest)
+    plan_again(qtbot, page)
+    assert "do not fit together" in page.strip.sentence
+    assert "One after the other" in page.strip.sentence
+    ask(qtbot, page)
+    assert [turn_of(pane).state for pane in page.panes] == [TurnState.DONE, TurnState.DONE]
+    assert page.engine.comparison is not None
+    assert sum(pid is not None for pid in page.engine.comparison.worker_pids) == 1
+    page.new_comparison()
+    settle(qtbot)
+    page._refresh_plan()
+    settle(qtbot)
+    assert "do not fit together" in page.strip.sentence  # and not that they are loaded
+
+
+def test_chats_model_gives_way_where_only_then_all_fit_and_the_strip_says_so(
+    page, folder, monkeypatch, qtbot
+):
+    window = page.window()
+    load_in_chat(qtbot, window, folder.models / "other.gguf")
+    chat = window.services.chat_engine
+    together = sum(need_of(page))
+    # What Chat's worker has of its own, some 30 MB, is there once it has gone.
+    leave_free(monkeypatch, lambda: together - (10_000_000 if chat.worker_pid else 0))
+    window.show_page("compare")
+    settle(qtbot)
+    plan_again(qtbot, page)
+    assert "Chat's model will be unloaded" in page.strip.sentence
+    assert "free without Chat's model" in page.strip.sentence
+    assert chat.loaded_path is not None
+    ask(qtbot, page)
+    assert chat.loaded_path is None
+    assert all(turn_of(pane).state is TurnState.DONE for pane in page.panes)
+
+
+def test_comparison_waits_for_chats_answer_and_says_so(page, folder, monkeypatch, qtbot):
+    window = page.window()
+    needed = min(need_of(page))
+    chat_page = window.show_page("chat")
+    chat_page.open_model(folder.models / "other.gguf")
+    settle(qtbot)
+    chat_page.send("Go on for ever")
+    qtbot.waitUntil(lambda: bool(chat_page.answering.text), timeout=PATIENCE_MS)
+    chat = window.services.chat_engine
+    leave_free(monkeypatch, lambda: needed - 10_000_000)
+    window.show_page("compare")
+    page.composer.set_prompt("Hello")
+    page.send("Hello")
+    qtbot.waitUntil(lambda: not page.running, timeout=PATIENCE_MS)
+    (bar,) = page.notices.bars()
+    assert bar.sentence.startswith("Chat's model would have to be unloaded")
+    assert "Wait" in bar.hint
+    assert chat.worker_pid is not None
+    assert page.composer.box.toPlainText() == "Hello"
+    chat_page.answering.stop()
+    settle(qtbot)
+    assert chat_page.answering.text == ""
+    assert chat.loaded_path is not None
+
+
+def test_chat_takes_the_memory_of_idle_panes_and_the_strip_plans_anew(page, folder, monkeypatch, qtbot):
+    window = page.window()
+    ask(qtbot, page)
+    page.new_comparison()
+    comparison = page.engine.comparison
+    assert "loaded" in page.strip.sentence
+    leave_free(monkeypatch, lambda: 50_000_000 if any(comparison.worker_pids) else 1_000_000_000)
+    load_in_chat(qtbot, window, folder.models / "other.gguf")
+    assert comparison.worker_pids == (None, None)
+    window.show_page("compare")
+    page._refresh_plan()
+    settle(qtbot)
+    assert "All panes together" in page.strip.sentence
+    assert "free beside Chat's model" in page.strip.sentence
+    ask(qtbot, page)
+    assert all(turn_of(pane).state is TurnState.DONE for pane in page.panes)
 
 
 # Answers

@@ -18,23 +18,27 @@ from app.core.errors import UnreadableFile
 from app.gguf.ghost import write_ghost_of
 from app.gguf.outline import loading_metadata, outline
 from app.gguf.types import QUANTIZATIONS
-from app.hardware import Machine, read_profile
+from app.hardware import Machine, Memory, read_profile
 from app.hardware.live import LiveMachine
 from app.library import scan
 from app.memory.mixture import read_traits, tensor_types
+from app.memory.overhead import WORKER_BYTES
 from app.recommend.budget import budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
 from app.recommend.kept_sizes import SIZES_FILE
+from app.recommend.runs import remember_run
 from app.recommend.staircase import keep_staircases, staircases_of
 from app.runtime.protocol import LoadSettings
 from app.ui import jobs
 from app.ui.pages import discover_words as words
 from app.ui.pages.discover import DiscoverPage
-from app.ui.pages.discover_bar import zones_of
+from app.ui.pages.discover_bar import Legend, zones_of
 from app.ui.pages.discover_here import files_of
 from app.ui.pages.discover_rows import CAPTION_ROLE, ROW_ROLE, Column, Row
-from tests.helpers.plain_recommendation import recommend_model
+from tests.helpers.past_answers import description, statistics
+from tests.helpers.plain_recommendation import recommend_model, variants_of
+from tests.helpers.tiny_gguf import write_random_model
 from tests.ui.conftest import settle
 
 MACHINES = Path(__file__).parents[1] / "data" / "machines"
@@ -137,6 +141,28 @@ def test_all_models_are_listed_with_what_suits_the_computer(open_page):
     assert in_use.endswith(" GB|GPU")
     assert speed.endswith(" tok/s|estimated")
     assert verdict == f"Fits the GPU|{step.fit.free_bytes / 1e6:.0f} MB left free"
+
+
+def test_speeds_that_answers_have_shown_are_told_as_measured(qtbot, open_page, folder):
+    page = open_page("desktop-8gb-card")
+    model = catalogue_model("qwen3-8b")
+    quantization = next(row for row in shown(page) if row.model.id == "qwen3-8b").step.quantization
+    (variant,) = (each for each in variants_of(model) if each.quantization == quantization)
+    devices = ("CUDA0",) * (variant.facts.layers + 1)
+    for _ in range(3):
+        remember_run(
+            folder.database,
+            variant.facts,
+            LoadSettings(context_length=8192),
+            description(devices, 8192),
+            statistics(2048 - 50, 100, 30.0),
+        )
+    page.hide()
+    page.show()  # as when a person comes back from Chat
+    qtbot.waitUntil(lambda: cells(page, "qwen3-8b")[3] == "27–33 tok/s|measured")
+    others = [row.step.fit.speed for row in shown(page) if row.model.id != "qwen3-8b"]
+    assert any(speed.is_corrected for speed in others)
+    assert not any(speed.is_measured for speed in others if speed.middle != pytest.approx(30, rel=0.05))
 
 
 def test_the_first_start_works_all_out_and_keeps_it_for_the_next(qtbot, open_nibble, folder):
@@ -243,6 +269,28 @@ def test_memory_that_becomes_free_makes_another_list(qtbot, open_page, put_machi
         lambda: next(row for row in shown(page) if row.model.id == "qwen3-14b").step.fit.free_bytes > 0,
         timeout=5000,
     )
+
+
+def test_what_chats_model_will_give_back_counts_as_free_and_the_page_says_so(qtbot, open_page, folder):
+    page = open_page("laptop-16gb")
+    path = write_random_model(folder.models / "loaded.gguf", parameters=80_000_000)
+    window = page.window()
+    without = page.offers.budget.memory_bytes
+    assert "unloaded" not in visible_words(page.computer)
+    window.show_page("chat").open_model(path)
+    settle(qtbot)
+    (held,) = window.services.loaded(())
+    assert held.freed_bytes > 20_000_000
+    assert window.show_page("discover") is page
+    qtbot.waitUntil(lambda: "with Random for speed unloaded" in visible_words(page.computer))
+    assert page.offers.budget.memory_bytes == without  # too little to make the list anew
+    page.offers.follow(replace(machine("laptop-16gb"), memory=Memory(16 * GB, 10 * GB)))
+    settle(qtbot)
+    assert page.offers.budget.memory_bytes == pytest.approx(
+        10 * GB + held.freed_bytes - WORKER_BYTES, abs=5_000_000
+    )
+    window.services.chat_engine.unload()
+    qtbot.waitUntil(lambda: "unloaded" not in visible_words(page.computer))
 
 
 def test_a_little_memory_more_or_less_leaves_the_list_alone(qtbot, open_page):
@@ -360,6 +408,61 @@ def test_moving_the_context_moves_every_bar_at_once(qtbot, open_page):
     assert page.header.context.currentData() == 32_768
     page.close_model()
     assert cells(page, "llama-3.1-8b")[1].startswith(expected.recommendation.step.quantization)
+
+
+def alternative_buttons(page: DiscoverPage) -> dict[str, QPushButton]:
+    found = page.staircase.alternatives.findChildren(QPushButton)
+    return {button.text(): button for button in found if button.isVisible()}
+
+
+def test_an_alternative_that_is_a_shorter_context_is_set_with_a_click(qtbot, open_page):
+    page = open_page("desktop-8gb-card")
+    choose(page.header.context, 32_768)
+    settle(qtbot)
+    open_by_click(qtbot, page, "qwen3-8b")
+    told = visible_words(page.staircase.alternatives)
+    assert "At 8k instead of 32k, Q5_K_M fits the GPU whole" in told
+    assert "With the cache as Q4_0" in told
+    qtbot.mouseClick(alternative_buttons(page)["Set to 8k"], Qt.MouseButton.LeftButton)
+    assert page.offers.context == 8192
+    assert page.staircase.slider.shown == "8k"
+    assert page.header.context.currentData() == 8192
+    best = next(row for row in page.staircase.rows if row.is_best)
+    assert best.step.quantization == "Q5_K_M"
+    assert best.step.fit.verdict is Verdict.FITS
+    assert "instead of 32k" not in visible_words(page.staircase.alternatives)
+    await_list(qtbot, page, 8192)
+
+
+def test_another_size_of_the_family_opens_with_a_click(qtbot, open_page):
+    page = open_page("desktop-8gb-card")
+    open_by_click(qtbot, page, "qwen3-14b")
+    button = alternative_buttons(page)["Show Qwen3 8B"]
+    assert "Qwen3 14B in" in button.accessibleDescription()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert page.staircase.model_id == "qwen3-8b"
+    page.close_model()
+    assert page.list.current_row().model.id == "qwen3-8b"
+
+
+def test_a_model_that_loses_nothing_has_no_alternatives(qtbot, open_page):
+    page = open_page("unified-pc-128gb")
+    open_by_click(qtbot, page, "gemma-3-27b")
+    assert not page.staircase.alternatives.isVisible()
+
+
+def test_the_legend_is_whole_however_large_the_font(qtbot, open_page):
+    page = open_page()
+    open_by_click(qtbot, page, "qwen3-8b")
+    legend = page.staircase.findChild(Legend)
+    for width in (40, 400, 4000):
+        legend.fit_into(width)
+        hint = legend.sizeHint()
+        assert all(hint.width() >= word.sizeHint().width() for word in legend.findChildren(QLabel))
+    in_a_row = legend.sizeHint()
+    legend.fit_into(in_a_row.width() - 1)
+    assert legend.sizeHint().width() < in_a_row.width()
+    assert legend.sizeHint().height() > in_a_row.height()
 
 
 def test_the_context_ends_where_the_model_does(qtbot, open_page):

@@ -10,16 +10,53 @@ fit, results that take the place of an operand).
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 ALIGNMENT = 64
 """Bytes that a place begins at a multiple of, on the processor."""
 
 
-class Tensor:
-    """One result, or what is `given` from outside. `reuses`: operands in whose place it may be written."""
+def aligned(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
 
-    __slots__ = ("given", "offset", "readers", "reuses", "scheduled", "size", "sources", "view_of")
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outside:
+    """What results are made of that has its place outside of the graph, on `device`.
+
+    A weight, by which so many `rows` are multiplied; "factors", weights too small to have a say in where that is
+    done; or a cache. `widened_bytes`: what it would take in F16, where it is in fewer bits.
+    """
+
+    size: int
+    device: int
+    kind: Literal["weight", "factors", "cache"]
+    rows: int = 0
+    widened_bytes: int = 0
+
+
+class Tensor:
+    """One result, or what is `given` from outside. `reuses`: operands in whose place it may be written.
+
+    Where several devices compute: the `device` that it has to be on, what of `outside` it is made of, and what is
+    kept for it where a device computes all from `fused` to it at once.
+    """
+
+    __slots__ = (
+        "device",
+        "fused",
+        "given",
+        "offset",
+        "outside",
+        "readers",
+        "reuses",
+        "scheduled",
+        "size",
+        "sources",
+        "view_of",
+    )
 
     def __init__(
         self,
@@ -29,7 +66,7 @@ class Tensor:
         *,
         given: bool = False,
     ) -> None:
-        self.size = max(-(-size // ALIGNMENT) * ALIGNMENT, 0)
+        self.size = max(aligned(size, ALIGNMENT), 0)
         self.sources = sources
         self.reuses = reuses
         self.given = given
@@ -37,6 +74,9 @@ class Tensor:
         self.readers = 0
         self.offset = -1
         self.view_of: Tensor | None = None
+        self.device: int | None = None
+        self.outside: tuple[Outside, ...] = ()
+        self.fused: tuple[Tensor, ...] = ()
 
     def view(self, size: int = 0) -> Tensor:
         """`size` bytes of it, or all, in another shape. No result is ever written into the place of a view."""
@@ -56,11 +96,11 @@ def in_place(operand: Tensor, *sources: Tensor) -> Tensor:
 
 
 class Graph:
-    """What is to be computed, in order. Sizes in bytes."""
+    """What is to be computed, in order, and what is given for that. Sizes in bytes."""
 
     def __init__(self) -> None:
-        self._inputs: list[Tensor] = []
-        self._results: list[Tensor] = []
+        self.inputs: list[Tensor] = []
+        self.results: list[Tensor] = []
 
     def compute(self, tensor: Tensor) -> None:
         """Puts `tensor` next in the order, after what it needs and is not in it yet."""
@@ -82,27 +122,32 @@ class Graph:
         (tensor.view_of or tensor).readers += 1
 
     def _append(self, tensor: Tensor) -> None:
-        (self._inputs if tensor.given else self._results).append(tensor)
+        (self.inputs if tensor.given else self.results).append(tensor)
         for source in tensor.sources:
             source.readers += 1
 
     def peak_bytes(self) -> int:
-        """The size of the buffer in which the graph can be computed. To be asked once."""
-        places = _Places()
-        for tensor in self._inputs:  # before anything is computed
-            tensor.offset = places.take(tensor.size)
-        for result in self._results:
-            if result.size and not _take_over(result, places):
-                result.offset = places.take(result.size)
-            for source in result.sources:
-                source.readers -= 1
-                if not source.readers and source.offset >= 0:
-                    places.give_back(source.offset, source.size)
-                    source.offset = -1
-        return places.end
+        """The size of the buffer in which one device can compute the graph. To be asked once."""
+        return highest_ends(self.inputs, self.results, 1)[0]
 
 
-def _take_over(result: Tensor, places: _Places) -> bool:
+def highest_ends(inputs: Iterable[Tensor], results: Iterable[Tensor], device_count: int) -> list[int]:
+    """How large the buffer of each device has to be. Inputs have their places before anything is computed."""
+    places = [_Places() for _ in range(device_count)]
+    for tensor in inputs:
+        tensor.offset = places[tensor.device or 0].take(tensor.size)
+    for result in results:
+        if result.size and not _take_over(result):
+            result.offset = places[result.device or 0].take(result.size)
+        for source in result.sources:
+            source.readers -= 1
+            if not source.readers and source.offset >= 0:
+                places[source.device or 0].give_back(source.offset, source.size)
+                source.offset = -1
+    return [each.end for each in places]
+
+
+def _take_over(result: Tensor) -> bool:
     """Puts `result` into the place of an operand that nothing else reads, if there is one."""
     for operand in result.reuses:
         if operand.offset >= 0 and operand.readers == 1 and operand.size == result.size:

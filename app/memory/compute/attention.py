@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.memory.compute.allocator import Tensor, in_place
-from app.memory.compute.builder import Builder, combined
+from app.memory.compute.allocator import Outside, Tensor, in_place
+from app.memory.compute.builder import Builder, combined, made_of
 from app.memory.compute.weights import LayerWeights
 from app.memory.geometry import Layer
 
@@ -16,7 +16,8 @@ def attention(build: Builder, layer: Layer, weights: LayerWeights, normed: Tenso
         key, value = keys_and_values(build, layer, weights, normed, projected)
         # Models with windows compute keys first.
         store_tokens(build, layer, key, value, keys_first=build.inputs.windowed)
-    attended = weighted_sum(build, layer, query)
+    sinks = build.weight("attn_sinks") if "attn_sinks" in weights else ()
+    attended = weighted_sum(build, layer, query, sinks)
     length = layer.heads * layer.key_length
     if weights.rows("attn_q") == 2 * length:  # its other half is a gate
         gate = build.new(length, projected)
@@ -61,15 +62,16 @@ def store_tokens(build: Builder, layer: Layer, key: Tensor, value: Tensor, *, ke
     build.store(value, build.inputs.value_places(layer))
 
 
-def weighted_sum(build: Builder, layer: Layer, query: Tensor) -> Tensor:
+def weighted_sum(build: Builder, layer: Layer, query: Tensor, sinks: tuple[Outside, ...] = ()) -> Tensor:
     """The values of all cached tokens, weighted by how well their keys fit the queries."""
-    mask = build.inputs.mask(layer)
+    mask, caches = build.inputs.mask(layer), build.caches(layer)
     length = layer.heads * layer.value_length
     if build.batch.flash_attention:
-        attended = build.new(length, query, mask)
+        attended = made_of(caches, build.new(length, query, mask))
     else:
-        scores = in_place(build.new(build.inputs.cells(layer) * layer.heads, query), mask)
-        attended = build.new(length, build.new(length, scores))
+        scores = made_of(caches[:1], build.new(build.inputs.cells(layer) * layer.heads, query))
+        shares = made_of(sinks, in_place(scores, mask))
+        attended = build.new(length, made_of(caches[1:], build.new(length, shares)))
     build.graph.compute(attended)
     return turned_back(build, layer, attended)
 
@@ -97,9 +99,15 @@ def _by_heads(
     """Queries or keys: normed, with their positions, scaled. A norm longer than a head is one over all heads,
     done before they are told apart."""
     others = [build.inputs.positions(), *scales] if layer.rotated else scales
-    if others or 0 < weights.length(norm) <= layer.key_length:
-        return build.new(length, projected, *others)
-    return projected
+    is_of_heads = 0 < weights.length(norm) <= layer.key_length
+    if build.places is None:
+        return build.new(length, projected, *others) if others or is_of_heads else projected
+    factors = build.places.rotation_factors() if layer.rotated else ()
+    if not is_of_heads:
+        projected = build.normed_again(projected, norm, weights)
+        return made_of(factors, build.new(length, projected, *others)) if others else projected
+    normed = build.normed_again(build.new(length, projected), norm, weights)
+    return made_of(factors, in_place(normed, *others)) if others else normed
 
 
 def _turned(build: Builder, heads: Tensor, length: int, rotation: Tensor | None) -> Tensor:

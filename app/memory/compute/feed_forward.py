@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.memory.compute.allocator import Tensor, in_place
-from app.memory.compute.builder import Builder, combined
+from app.memory.compute.allocator import Tensor, in_place, result
+from app.memory.compute.backends import MOST_FUSED_EXPERTS
+from app.memory.compute.builder import Builder, combined, made_of
 from app.memory.compute.weights import LayerWeights
 from app.memory.geometry import Experts
 
@@ -22,7 +23,8 @@ def feed_forward(build: Builder, weights: LayerWeights, normed: Tensor) -> Tenso
         return mixed
     shared = _dense(build, weights, normed, "_shexp")
     if "ffn_gate_inp_shexp" in weights:
-        shared = in_place(shared, build.new(1, normed))
+        gate = made_of(build.weight("ffn_gate_inp_shexp"), build.new(1, normed))
+        shared = in_place(shared, gate)
     return combined(mixed, shared)
 
 
@@ -57,31 +59,34 @@ def _mixture(
         normed = build.new(experts.used * build.geometry.embedding, normed, shares)
     wide = weights.length("ffn_down_exps")
     if "ffn_gate_up_exps" in weights:
-        both = build.new(2 * wide * experts.used, normed, chosen)
+        both = build.multiplied("ffn_gate_up_exps", weights, normed, chosen, times=experts.used)
         active = build.new(wide * experts.used, both)
     else:
-        active = build.new(weights.rows("ffn_up_exps") * experts.used, normed, chosen)
+        active = build.multiplied("ffn_up_exps", weights, normed, chosen, times=experts.used)
         if "ffn_gate_exps" in weights:
-            gate = build.new(weights.rows("ffn_gate_exps") * experts.used, normed, chosen)
+            gate = build.multiplied("ffn_gate_exps", weights, normed, chosen, times=experts.used)
             active = build.new(wide * experts.used, gate, active)
-    each = build.new(weights.rows("ffn_down_exps") * experts.used, active, chosen)
+    each = build.multiplied("ffn_down_exps", weights, active, chosen, times=experts.used)
+    weighted = each
     if "ffn_down_exps.scale" in weights:
         scale = build.new(experts.used, build.new(experts.count), chosen)
-        each = in_place(each, scale, shares)
+        weighted = in_place(each, scale, shares)
     elif not weighs_first:
-        each = in_place(each, shares)
-    mixed = build.new(weights.rows("ffn_down_exps"), each)
+        weighted = in_place(each, shares)
+    mixed = build.new(weights.rows("ffn_down_exps"), weighted)
+    if weighted is not each and 1 < experts.used <= MOST_FUSED_EXPERTS:
+        mixed.fused = (each, shares)
     build.graph.compute(mixed)
     return mixed
 
 
 def _routed(build: Builder, experts: Experts, weights: LayerWeights, normed: Tensor) -> tuple[Tensor, Tensor]:
     """Which experts see a token, and with what share."""
-    probabilities = ranked = build.new(experts.count, normed)
+    probabilities = ranked = made_of(build.weight("ffn_gate_inp"), build.new(experts.count, normed))
     if build.traits.weighs_experts_first:
         probabilities = in_place(ranked)
     if "exp_probs_b.bias" in weights or "exp_probs_b" in weights:
-        ranked = in_place(probabilities)
+        ranked = made_of(build.weight("exp_probs_b.bias"), in_place(probabilities))
     if experts.groups > 1:
         ranked = _of_best_groups(build, experts, ranked)
     chosen = build.new(experts.count, ranked)
@@ -102,5 +107,5 @@ def _of_best_groups(build: Builder, experts: Experts, ranked: Tensor) -> Tensor:
     groups = build.new(experts.groups, score)
     kept = build.new(experts.count // experts.groups * experts.groups_used, ranked, groups)
     wiped = build.new(experts.count, ranked)
-    build.store(kept, groups, wiped)
+    build.graph.compute(result(0, kept, groups, wiped))
     return wiped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.memory.compute.allocator import Tensor, result
 from app.memory.compute.batch import Batch
 from app.memory.geometry import Geometry, Indexer, Layer
+from app.memory.placement import PROCESSOR
 
 F32 = 4
 F16 = 2
@@ -121,7 +122,8 @@ class Inputs:
     def _input(self, name: str, size: int, windowed: bool = False) -> Tensor:
         key = (name, windowed)
         if key not in self._made:
-            self._made[key] = Tensor(size, given=True)
+            made = self._made[key] = Tensor(size, given=True)
+            made.device = PROCESSOR
         return self._made[key]
 
 

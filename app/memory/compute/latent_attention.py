@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.memory.compute.allocator import Tensor, in_place, result
 from app.memory.compute.attention import store_tokens, turned_query, weighted_sum
-from app.memory.compute.builder import Builder
+from app.memory.compute.builder import Builder, made_of
 from app.memory.compute.indexer import chosen_tokens, mask_of_chosen
 from app.memory.compute.inputs import F16
 from app.memory.compute.weights import LayerWeights
@@ -33,7 +33,7 @@ def _compressed(
     latent = weights.length("attn_kv_a_norm")
     rotated = weights.rows("attn_kv_a_mqa") - latent
     positions = build.inputs.positions()
-    absorbed = build.new(latent * layer.heads, query)
+    absorbed = made_of(build.weight("attn_k_b"), build.new(latent * layer.heads, query))
     positioned = build.new(rotated * layer.heads, query, positions)
     query = build.new((latent + rotated) * layer.heads, absorbed, positioned)
     if layer.scaled:
@@ -48,17 +48,17 @@ def _compressed(
         mask = mask_of_chosen(build, build.geometry.indexer, layer, build.chosen_tokens)
     attended = _weighted_sum(build, layer, query, mask, latent)
     length = weights.length("attn_output")
-    expanded = build.new(length, build.new(length, attended))
+    expanded = build.new(length, made_of(build.weight("attn_v_b"), build.new(length, attended)))
     build.graph.compute(expanded)
     return expanded
 
 
 def _weighted_sum(build: Builder, layer: Layer, query: Tensor, mask: Tensor, latent: int) -> Tensor:
-    if build.batch.flash_attention:
-        return build.new(latent * layer.heads, query, mask)
-    batch = build.batch
-    transposed = result(batch.cells * batch.sequences * latent * F16)
-    scores = in_place(build.new(batch.cells * layer.heads, query), mask)
+    batch, caches = build.batch, build.caches(layer)
+    if batch.flash_attention:
+        return made_of(caches, build.new(latent * layer.heads, query, mask))
+    transposed = made_of(caches[1:], result(batch.cells * batch.sequences * latent * F16))
+    scores = in_place(made_of(caches[:1], build.new(batch.cells * layer.heads, query)), mask)
     return build.new(latent * layer.heads, transposed, scores)
 
 

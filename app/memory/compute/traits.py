@@ -21,7 +21,7 @@ class Traits:
     wanted are picked from what the last layer attended to, from the stream with that added, from what the
     layer made of it, or from the latter normed; "kept": made, and kept for a model that drafts, as it is
     where it is normed. `weighs_experts_first`: before what they compute, not after. `norms_values`: values
-    are normed like queries and keys.
+    are normed like queries and keys. `adapts_output`: adapters (LoRA) of the output matrix have an effect.
     """
 
     layer_norm: bool = False
@@ -30,6 +30,7 @@ class Traits:
     picks: Picks = "attended"
     weighs_experts_first: bool = False
     norms_values: bool = False
+    adapts_output: bool = True
 
 
 _PLAIN = Traits()
@@ -37,11 +38,16 @@ _PLAIN = Traits()
 _TRAITS = {
     "cohere2": Traits(layer_norm=True, sums_first="forward and stream"),
     "command-r": Traits(layer_norm=True, sums_first="forward and stream"),
+    "deepseek2": Traits(adapts_output=False),
+    "deepseek32": Traits(adapts_output=False),
+    "deepseek4": Traits(adapts_output=False),
     "falcon-h1": Traits(picks="added"),
     "gemma3n": Traits(norms_values=True, picks="made"),
     "gemma4": Traits(norms_values=True, picks="normed"),
+    "glm-dsa": Traits(adapts_output=False),
     "gpt-oss": Traits(picks="kept"),
     "jamba": Traits(adds_to_stream="always"),
+    "kimi-k3": Traits(adapts_output=False),
     "lfm2": Traits(adds_to_stream="always"),
     "lfm2moe": Traits(adds_to_stream="always"),
     "llama4": Traits(weighs_experts_first=True),

@@ -19,10 +19,15 @@ from app.memory.compute.weights import LayerWeights
 from app.memory.geometry import Layer
 
 
-def add_model(build: Builder, layers: list[tuple[Layer, LayerWeights]]) -> None:
-    """From the tokens to the logits, [vocabulary, outputs]."""
+def add_model(build: Builder, layers: list[tuple[Layer, LayerWeights]], outside: LayerWeights) -> None:
+    """From the tokens to the logits, [vocabulary, outputs]. `outside`: weights of no layer."""
     geometry = build.geometry
-    embedded = build.new(geometry.embedding, build.inputs.tokens())
+    embedded = build.product(
+        geometry.embedding,
+        outside.ranks("token_embd"),
+        build.inputs.tokens(),
+        outside=build.weight("token_embd", rows=0),
+    )
     build.graph.compute(embedded)
     build.graph.compute(build.inputs.embeddings())
     own = layer_inputs(build, embedded) if geometry.layer_embedding else None
@@ -30,14 +35,17 @@ def add_model(build: Builder, layers: list[tuple[Layer, LayerWeights]]) -> None:
         stream = _through_streams(build, layers, embedded, own)
     else:
         stream = _through_layers(build, layers, embedded, own)
+    build.leave_layers()
     if build.traits.picks == "normed":
-        stream = build.normed(stream)
+        stream = build.normed(stream, "output_norm")
     if build.traits.picks in ("kept", "normed"):
         build.graph.keep(stream)
     if build.traits.picks in ("made", "kept", "normed"):
         stream = build.picked(stream)
         build.rows = build.batch.outputs
-    build.graph.compute(build.new(geometry.vocabulary, build.normed(stream)))
+    ranks = outside.ranks("output") if build.traits.adapts_output else ()
+    normed = build.normed(stream, "output_norm")
+    build.graph.compute(build.product(geometry.vocabulary, ranks, normed, outside=build.output_matrix()))
 
 
 def _through_streams(
@@ -46,6 +54,7 @@ def _through_streams(
     streams = alternating.spread(build, embedded)
     for index, (layer, weights) in enumerate(layers):
         is_sparse = index < build.geometry.sparse_layers
+        build.enter_layer(index)
         streams = alternating.after_layer(build, streams, layer, weights, own, is_sparse=is_sparse)
     return alternating.merged(build, streams)
 
@@ -60,6 +69,7 @@ def _through_layers(
         stream = build.part(embedded, build.geometry.embedding)
         build.graph.compute(stream)
     for index, (layer, weights) in enumerate(layers, start=1):
+        build.enter_layer(index - 1)
         stream = _after_layer(build, stream, layer, weights, is_last=index == len(layers))
         if index <= deep:
             stream = combined(stream, build.part(embedded, build.geometry.embedding))
@@ -78,6 +88,8 @@ def _after_layer(
     if is_last and traits.picks == "attended":
         mixed, stream, normed = build.picked(mixed), build.picked(stream), build.picked(normed)
         build.rows = build.batch.outputs
+    if weights.has_last_norms:
+        mixed = build.normed_again(mixed, "post_attention_norm", weights)
     if weights.is_parallel:
         return _parallel_sum(build, feed_forward(build, weights, normed), stream, mixed)
     stream = combined(stream, mixed) if traits.adds_to_stream == "always" else combined(mixed, stream)
@@ -91,6 +103,7 @@ def _after_layer(
         forward = feed_forward_beside_experts(build, experts, weights, stream)
     else:
         forward = feed_forward(build, weights, build.normed(stream) if weights.has_second_norm else stream)
+    forward = build.normed_again(forward, "post_ffw_norm", weights)
     return combined(stream, forward) if traits.adds_to_stream else combined(forward, stream)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 import llama_cpp
 import psutil
+from llama_cpp import _ctypes_extensions, _ggml
 
 from app.core.errors import WrongChoice
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
@@ -25,6 +27,9 @@ _KV_TYPES = {
     "q8_0": llama_cpp.GGML_TYPE_Q8_0,
     "q4_0": llama_cpp.GGML_TYPE_Q4_0,
 }
+_EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_(ch)?exps"
+"""The names of weights that are those of experts, for llama.cpp to search by."""
+
 _FLASH_ATTENTION = {
     "auto": llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
     "on": llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
@@ -57,7 +62,24 @@ def require_possible(settings: LoadSettings) -> None:
 def model_parameters(settings: LoadSettings) -> llama_cpp.llama_model_params:
     parameters = llama_cpp.llama_model_default_params()
     parameters.n_gpu_layers = max(-1, min(settings.gpu_layers, _MOST_LAYERS))
+    if settings.experts_on_processor:
+        parameters.tensor_buft_overrides = ctypes.cast(_experts_on_processor(), ctypes.c_void_p)
     return parameters
+
+
+class _BufferOverride(ctypes.Structure):
+    """llama_model_tensor_buft_override, of which the bindings have no fields."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+@cache
+def _experts_on_processor() -> ctypes.Array[_BufferOverride]:
+    """Ends with an empty entry. The same for all models and kept, since llama.cpp only points to it."""
+    base = _ctypes_extensions.load_shared_library("ggml-base", _ggml.libggml_base_path)
+    processor = base.ggml_backend_cpu_buffer_type
+    processor.restype = ctypes.c_void_p
+    return (_BufferOverride * 2)(_BufferOverride(_EXPERTS, processor()), _BufferOverride(None, None))
 
 
 def context_parameters(

@@ -44,8 +44,8 @@ class ComparePage(QWidget):
         self._sampling = Sampling()
         self._kept: Kept | None = None
         self.shelf = Shelf(services, self)
-        self.planner = Planner(self)
-        self.engine = Engine(self)
+        self.planner = Planner(services.keeper, self)
+        self.engine = Engine(services.keeper, self)
         self.header = Header()
         self.notices = NoticeArea()
         self.strip = Strip()
@@ -379,19 +379,19 @@ class ComparePage(QWidget):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, verdict.sentence))
 
     def _show_plan(self) -> None:
-        if self.engine.comparison is not None:
+        if self.engine.loaded:
             self.strip.show_words(self.tr("The models are loaded."), self.planner.plan)
         elif self.planner.plan is not None:
             self.strip.show_plan(self.planner.plan)
 
     def _refresh_plan(self) -> None:
         """What the panes will take; not once they are loaded, when what is free no longer includes it."""
-        if self.engine.comparison is None:
+        if not self.engine.loaded:
             self.planner.work_out(self._models)
 
     def _show_estimates(self) -> None:
         plan = self.planner.plan
-        if plan is not None and self.engine.comparison is None:
-            for pane, estimate in zip(self.panes, plan.estimates, strict=True):
+        if plan is not None and not self.engine.loaded:
+            for pane, estimate in zip(self.panes, plan.memory.estimates, strict=True):
                 pane.show_estimate(estimate)
             self._settle()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
+from app.memory import Keeper
 from app.runtime import ChatMessage, Sampling
 from app.ui import jobs
 
@@ -30,8 +31,9 @@ class Engine(QObject):
     refused = Signal(object, object)
     ended = Signal(object)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, keeper: Keeper, parent: QObject) -> None:
         super().__init__(parent)
+        self._keeper = keeper
         # In a box of its own, so that the workers can be ended when this object is gone already.
         self._open: list[Comparison] = []
         self._calls: dict[int, Job[Any]] = {}
@@ -50,6 +52,12 @@ class Engine(QObject):
     def comparison(self) -> Comparison | None:
         """The one whose workers may be loaded."""
         return self._open[0] if self._open else None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether every model of the comparison is, or is about to be."""
+        comparison = self.comparison
+        return self.running or (comparison is not None and all(comparison.worker_pids))
 
     def ask(
         self,
@@ -106,7 +114,7 @@ class Engine(QObject):
         if comparison is not None and comparison.paths == tuple(paths):
             return comparison
         self.close()
-        self._open.append(Comparison(paths, sampling))
+        self._open.append(Comparison(paths, sampling, self._keeper))
         return self._open[0]
 
     def _report(self, event: object) -> None:

@@ -12,6 +12,7 @@ from app.compare.pairing import comparable, ladder, quantizations_of_one, sugges
 from app.core.jobs import Job, JobControl
 from app.guide import GUIDE_QUANTIZATIONS
 from app.library import LibraryEntry, scan
+from app.memory import Keeper
 from app.ui import jobs
 from app.ui.guide_making import standing
 from app.ui.pages.compare_picker import name_of
@@ -85,8 +86,9 @@ class Planner(QObject):
 
     planned = Signal()
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, keeper: Keeper, parent: QObject) -> None:
         super().__init__(parent)
+        self._keeper = keeper
         self._wanted: tuple[LibraryEntry, ...] = ()
         self._busy = False
         self.plan: ComparisonPlan | None = None
@@ -101,10 +103,11 @@ class Planner(QObject):
             return
         self._busy = True
         asked = self._wanted
+        keeper = self._keeper
         facts = [entry.facts for entry in asked if entry.facts is not None]
 
         def work(control: JobControl) -> ComparisonPlan:
-            return plan_comparison(facts)
+            return plan_comparison(facts, keeper)
 
         jobs.run(
             self,

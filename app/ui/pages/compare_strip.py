@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.compare import ComparisonPlan
 from app.core.units import format_bytes
-from app.memory import MemoryEstimate
+from app.memory import LoadPlan, MemoryEstimate, Way
+from app.memory.plan import MAIN_MEMORY
 from app.ui import theme
 from app.ui.parts import ElidedLabel, Glyph, button, label
 
@@ -31,11 +32,13 @@ class MemoryBar(QWidget):
         super().__init__()
         self._estimates: tuple[MemoryEstimate, ...] = ()
         self._available = 0
+        self._edge = "danger"
         self.setFixedHeight(BAR_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_plan(self, plan: ComparisonPlan) -> None:
-        self._estimates, self._available = plan.estimates, plan.available_bytes
+        self._estimates, self._available = plan.memory.estimates, plan.memory.available_bytes
+        self._edge = "text" if plan.memory.way is Way.IN_TURNS else "danger"
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -59,7 +62,7 @@ class MemoryBar(QWidget):
                 painter.fillRect(QRectF(at - 1, 0, 2, BAR_PX), tokens.colour("surface"))
             if needed > self._available:
                 edge = whole.width() * self._available / scale
-                painter.fillRect(QRectF(edge - 1, 0, 3, BAR_PX), tokens.colour("danger"))
+                painter.fillRect(QRectF(edge - 1, 0, 3, BAR_PX), tokens.colour(self._edge))
 
 
 class Swatch(QWidget):
@@ -118,26 +121,40 @@ class Strip(QFrame):
         """Before anything is loaded."""
         self._show(self._plan_page)
         self._bar.show_plan(plan)
-        needed, free = format_bytes(plan.needed_bytes), format_bytes(plan.available_bytes)
-        if plan.fits:
-            self._needs.setText(self.tr("All panes together: about {needed} of memory").format(needed=needed))
-            self._free.setText(self.tr("{free} free now").format(free=free))
-        else:
-            self._needs.setText(self.tr("Too much for the memory: about {needed}").format(needed=needed))
-            self._free.setText(self.tr("only {free} free now").format(free=free))
-        self._warning.setVisible(not plan.fits)
-        self._advice.setVisible(not plan.fits)
-        for words, count_bytes in zip(self._parts, _sums(plan.estimates), strict=True):
+        memory = plan.memory
+        self._needs.setText(self._describe_need(plan))
+        self._free.setText(self._describe_free(plan))
+        self._warning.setVisible(memory.lack is not None)
+        self._note.setText("" if memory.way is Way.AT_ONCE and not memory.unloads else memory.sentence)
+        self._note.setVisible(bool(self._note.text()))
+        self._advice.setVisible(memory.lack is not None and not memory.waits_for)
+        for words, count_bytes in zip(self._parts, _sums(memory.estimates), strict=True):
             words.setText(words.property("name").format(size=format_bytes(count_bytes)))
-        mode = self.describe_mode(plan)
+        mode = self.describe_mode(plan) if memory.lack is None else ""
         self._mode.setText(mode)
+        self._mode_glyph.setVisible(bool(mode))
         fair = self.tr("Every pane gets the same share of the processor, so that speeds can be compared.")
-        self._mode.setToolTip(f"{mode}\n{fair}")
-        exact = self.tr("{needed:,} of {free:,} free bytes").format(
-            needed=plan.needed_bytes, free=plan.available_bytes
-        )
-        self._bar.setToolTip(exact)
-        self.setAccessibleName(f"{self._needs.text()}, {self._free.text()}. {self._mode.text()}")
+        self._mode.setToolTip(f"{mode}\n{fair}" if mode else "")
+        self._bar.setToolTip(_exact(memory))
+        amounts = f"{self._needs.text()}, {self._free.text()}"
+        self.setAccessibleName(". ".join(filter(None, (amounts, mode, self._note.text()))))
+
+    def _describe_need(self, plan: ComparisonPlan) -> str:
+        needed = format_bytes(plan.memory.needed_bytes)
+        if plan.memory.lack is not None:
+            return self.tr("Too much for the memory: about {needed}").format(needed=needed)
+        return self.tr("All panes together: about {needed} of memory").format(needed=needed)
+
+    def _describe_free(self, plan: ComparisonPlan) -> str:
+        memory = plan.memory
+        free = format_bytes(memory.available_bytes)
+        words = self.tr("{free} free now") if memory.way is Way.AT_ONCE else self.tr("only {free} free now")
+        if memory.unloads:
+            words = self.tr("{free} free without {who}")
+        elif memory.stays:
+            words = self.tr("{free} free beside {who}")
+        who = self.tr(" and ").join(each.title for each in memory.unloads or memory.stays)
+        return words.format(free=free, who=who)
 
     def show_words(self, words: str, plan: ComparisonPlan | None = None) -> None:
         """How it stands, and beside it how the panes run."""
@@ -169,7 +186,7 @@ class Strip(QFrame):
         self.setAccessibleName(f"{words} {detail}".strip())
 
     def describe_mode(self, plan: ComparisonPlan) -> str:
-        count, at_once, threads = len(plan.estimates), plan.panes_at_once, plan.threads_per_pane
+        count, at_once, threads = len(plan.memory.loads), plan.panes_at_once, plan.threads_per_pane
         each = self.tr("1 thread each") if threads == 1 else self.tr("{n} threads each").format(n=threads)
         if not plan.in_turns:
             mode = self.tr("Both at once") if count == 2 else self.tr("All {n} at once").format(n=count)
@@ -188,7 +205,8 @@ class Strip(QFrame):
         self._advice = ElidedLabel(
             self.tr("Choose smaller quantizations, take a pane away, or close other programs.")
         )
-        for only_when_scarce in (self._warning, self._advice):
+        self._note = label("", wrap=True)
+        for only_when_scarce in (self._warning, self._note, self._advice):
             only_when_scarce.hide()
         top = QHBoxLayout()
         top.setSpacing(8)
@@ -209,9 +227,10 @@ class Strip(QFrame):
             below.addWidget(words)
             below.addSpacing(8)
         below.addStretch()
-        below.addWidget(Glyph("cpu", "muted", 16))
+        self._mode_glyph = Glyph("cpu", "muted", 16)
+        below.addWidget(self._mode_glyph)
         below.addWidget(self._mode)
-        return _column((top, self._bar, below, self._advice))
+        return _column((top, self._bar, below, self._note, self._advice))
 
     def _make_words(self) -> QWidget:
         row = QHBoxLayout()
@@ -265,6 +284,30 @@ class Strip(QFrame):
     def _show(self, page: QWidget) -> None:
         for each in (self._plan_page, self._word_page):
             each.setVisible(each is page)
+
+
+def _exact(plan: LoadPlan) -> str:
+    """The bytes of every device, and what others have of it."""
+    lines = []
+    for room in plan.rooms:
+        words = (
+            _tr("Memory: {needed:,} of {free:,} free bytes; other programs use {others:,}")
+            if room.device == MAIN_MEMORY
+            else _tr("{device}: {needed:,} of {free:,} free bytes; other programs use {others:,}")
+        )
+        lines.append(
+            words.format(
+                device=room.device,
+                needed=room.needed_bytes,
+                free=room.available_bytes,
+                others=room.others_bytes,
+            )
+        )
+    return "\n".join(lines)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Compare", text)
 
 
 def _parts(estimate: MemoryEstimate) -> tuple[int, int, int]:

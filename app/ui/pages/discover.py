@@ -21,6 +21,7 @@ from app.ui.pages.discover_offers import Listing, Offers
 from app.ui.pages.discover_rows import RowFilter, Rows, rows_of
 from app.ui.pages.discover_staircase import StaircaseView
 from app.ui.pages.discover_states import Body, NothingFits
+from app.ui.pages.discover_words import credit
 from app.ui.services import Services
 
 FOLLOW_MS = 1000
@@ -39,7 +40,7 @@ class DiscoverPage(QWidget):
         self._look_job: Job[Here] | None = None
         self.notices = NoticeArea()
         self.header = Header()
-        self.offers = Offers(kept_file(services.folder), self)
+        self.offers = Offers(kept_file(services.folder), services.folder.database, services.loaded, self)
         self.computer = ComputerStrip(self.offers.probe)
         self._model = Rows(self)
         self._filter = RowFilter(self._model, self)
@@ -49,7 +50,7 @@ class DiscoverPage(QWidget):
         self.nothing_fits = NothingFits()
         self._follow = QTimer(self)
         self._follow.setInterval(FOLLOW_MS)
-        self._follow.timeout.connect(lambda: self.offers.follow(self.computer.machine))
+        self._follow.timeout.connect(self._follow_machine)
         self._lay_out()
         self._connect()
 
@@ -66,6 +67,7 @@ class DiscoverPage(QWidget):
         if self._listing is None:
             self._begin()
         else:
+            self.offers.learn()
             self._look_here()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -128,11 +130,13 @@ class DiscoverPage(QWidget):
         self.body.clear_asked.connect(self.header.clear)
         self.body.retry_asked.connect(self._begin)
         self.offers.machine_found.connect(self.computer.show_machine)
+        self.offers.machine_found.connect(self._follow_machine)
         self.offers.progressed.connect(self.body.show_progress)
         self.offers.listed.connect(self._show)
         self.offers.failed.connect(self._show_fault)
         self.staircase.closed.connect(self.close_model)
         self.staircase.context_chosen.connect(self._set_context)
+        self.staircase.model_asked.connect(self.open_model)
         self.staircase.chat_asked.connect(self.chat_requested)
         self.staircase.page_asked.connect(self._ask_to_open)
         QShortcut(
@@ -159,6 +163,13 @@ class DiscoverPage(QWidget):
         if is_first:
             self._begin_at_top()
             self._look_here()
+
+    def _follow_machine(self) -> None:
+        """What is free changes, and so does what the model of another page would give back."""
+        machine = self.computer.machine
+        if machine is not None:
+            self.offers.follow(machine)
+            self.computer.show_remark(credit(self._services.loaded(machine.accelerators)))
 
     def _show_fault(self, fault: EnvironmentFault) -> None:
         self.computer.hide()  # it cannot look, either

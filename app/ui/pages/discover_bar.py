@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QFontMetrics, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui import theme
 from app.ui.pages.discover_words import gigabytes
@@ -136,24 +136,41 @@ def _paint_overflow(painter: QPainter, rect: QRect) -> None:
 
 
 class Legend(QWidget):
-    """Which colour is what."""
+    """Which colour is what: in one row, or in two where it would be too wide."""
 
     def __init__(self) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        self._entries: list[QWidget] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(4)
         for colour, words, meaning in (
             ("part_weights", self.tr("weights"), self.tr("The model itself")),
             ("part_context", self.tr("context"), self.tr("What it remembers of the conversation (KV cache)")),
             ("part_working", self.tr("working space"), self.tr("Results of what is being computed")),
             ("track", self.tr("stays free"), self.tr("Of what is free now")),
         ):
-            row.addWidget(_Swatch(colour))
             text = label(words, "caption")
             text.setToolTip(meaning)
-            row.addWidget(text)
-            row.addSpacing(4)
+            entry = QWidget()
+            row = QHBoxLayout(entry)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(6)
+            row.addWidget(_Swatch(colour))
+            row.addWidget(text, 1)
+            self._entries.append(entry)
+        self._arrange(len(self._entries))
+
+    def fit_into(self, width: int) -> None:
+        """`width`: what it may take, in pixels."""
+        spacing = self._grid.horizontalSpacing()
+        in_a_row = sum(entry.sizeHint().width() + spacing for entry in self._entries) - spacing
+        self._arrange(len(self._entries) if in_a_row <= width else len(self._entries) // 2)
+
+    def _arrange(self, columns: int) -> None:
+        for place, entry in enumerate(self._entries):
+            self._grid.addWidget(entry, place // columns, place % columns)
 
 
 class _Swatch(QWidget):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,16 @@ from app.ui import jobs
 from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, contexts_of
 
 if TYPE_CHECKING:  # the engine takes 200 ms to import, so it is left to the job
-    from app.hardware import Machine
+    from app.hardware import Accelerator, Machine
+    from app.memory import Held
     from app.recommend.budget import Budget
     from app.recommend.catalogue import CatalogueModel
     from app.recommend.ranking import Choice
+    from app.recommend.speed import Learned
     from app.recommend.staircase import Staircase
     from app.runtime.protocol import Described
+
+    Loaded = Callable[[Sequence[Accelerator]], tuple[Held, ...]]
 
 NOTICEABLE_BYTES = 300_000_000
 """What has to become free or be taken before the list is worked out anew: else it would never be still."""
@@ -55,7 +59,8 @@ class Offers(QObject):
     """`machine_found` carries this computer as plans take it, `progressed` how far the first look is, `listed` a
     Listing, `failed` the fault for which there is none.
 
-    What was worked out is kept in the file `kept`, for the next start.
+    What was worked out is kept in the file `kept`, for the next start. `loaded`: what models of this window hold on a
+    computer with given accelerators; whichever model is chosen here takes their place. Answers are in `database`.
     """
 
     machine_found = Signal(object)
@@ -63,9 +68,11 @@ class Offers(QObject):
     listed = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, kept: Path, parent: QObject) -> None:
+    def __init__(self, kept: Path, database: Path, loaded: Loaded, parent: QObject) -> None:
         super().__init__(parent)
         self._kept = kept
+        self._database = database
+        self._loaded = loaded
         self._machine: Machine | None = None
         self._runtime: Described | None = None
         self._budget: Budget | None = None
@@ -95,11 +102,11 @@ class Offers(QObject):
         """The first look, unless it is over or under way."""
         if self._staircases or self._job is not None:
             return
-        context, kept = self._context, self._kept
+        context, kept, database, loaded = self._context, self._kept, self._database, self._loaded
         self._is_explained = False
 
         def work(control: JobControl) -> _FirstLook:
-            return _look(context, kept, control)
+            return _look(context, kept, database, loaded, control)
 
         self._job = jobs.run(
             self,
@@ -131,28 +138,47 @@ class Offers(QObject):
         from app.recommend.budget import budget_of
 
         self._machine = machine
-        budget = budget_of(machine)
+        budget = budget_of(machine, self._loaded(machine.accelerators))
+        if self._budget is not None:
+            budget = replace(budget, learned=self._budget.learned)
         if self._budget is None or _is_noticeable(self._budget, budget):
             self._budget = budget
             self._list()
+
+    def learn(self) -> None:
+        """A list follows where answers since the last one have taught how fast this computer is."""
+        budget, database = self._budget, self._database
+        if budget is None:
+            return
+
+        def work(control: JobControl) -> Learned:
+            from app.recommend.runs import corrected
+
+            return corrected(budget, database).learned
+
+        jobs.run(self, "Hold estimates of speed against answers", work, on_done=self._learnt)
 
     def longest_context(self, model_id: str) -> int:
         return self._staircases[model_id].longest_context
 
     def choice(self, model_id: str, context: int) -> Choice:
-        """The staircase of a model: well below a millisecond where its context is prepared, else below twenty."""
+        """The staircase of a model with its alternatives: a few milliseconds where its contexts are prepared, else some
+        ten. What would have to be worked out of other models first is left out."""
+        from app.recommend.advice import advised
+
         assert self._budget is not None
-        staircase = self._staircases[model_id]
-        return staircase.choice(self._budget, staircase.settings(context))
+        others = (each for each in self._staircases.values() if each.is_ready(each.settings(context)))
+        return advised(self._staircases[model_id], others, self._budget, context)
 
     def prepare(self, model_id: str) -> None:
-        """For moving through all contexts of a model; takes a tenth of a second at most."""
+        """For moving through all contexts of a model; takes some tenths of a second at most."""
         staircase = self._staircases[model_id]
 
         def work(control: JobControl) -> None:
             for context in contexts_of(staircase.longest_context):
                 control.cancel.raise_if_cancelled()
-                staircase.prepare(staircase.settings(context))
+                for settings in staircase.ways(context):
+                    staircase.prepare(settings)
 
         jobs.run(self, f"Prepare the staircase of {model_id}", work)
 
@@ -189,6 +215,11 @@ class Offers(QObject):
         self._is_outdated = found.listing.context != self._context
         self._prepare_all()
 
+    def _learnt(self, learned: Learned) -> None:
+        if self._budget is not None and learned != self._budget.learned:
+            self._budget = replace(self._budget, learned=learned)
+            self._list()
+
     def _fail(self, fault: EnvironmentFault) -> None:
         self._is_explained = True
         self.failed.emit(fault)
@@ -206,17 +237,17 @@ class Offers(QObject):
             self._list()
 
 
-def _look(context: int, kept: Path, control: JobControl) -> _FirstLook:
+def _look(context: int, kept: Path, database: Path, loaded: Loaded, control: JobControl) -> _FirstLook:
     from app.hardware import probe_usable
     from app.recommend.budget import budget_of
     from app.recommend.catalogue import read_catalogue
+    from app.recommend.runs import corrected
     from app.recommend.staircase import staircases_of
 
     machine, runtime = probe_usable(kept.parent)
     staircases = staircases_of(read_catalogue(), control, kept)
-    return _FirstLook(
-        machine, runtime, staircases, _listing(staircases, budget_of(machine), context, control)
-    )
+    budget = corrected(budget_of(machine, loaded(machine.accelerators)), database)
+    return _FirstLook(machine, runtime, staircases, _listing(staircases, budget, context, control))
 
 
 def _listing(staircases: tuple[Staircase, ...], budget: Budget, context: int, control: JobControl) -> Listing:

@@ -46,6 +46,16 @@ class ContextSlider(QSlider):
         self.updateGeometry()
         self.update()
 
+    def choose(self, context: int) -> None:
+        """Goes to the stop of `context`, as if a person had moved it there."""
+        if context in self._contexts:
+            self.setValue(self._contexts.index(context))
+
+    @property
+    def context(self) -> int:
+        """Where it stands, in tokens."""
+        return self._contexts[self.value()]
+
     @property
     def shown(self) -> str:
         """The name of the stop it stands at: `8k`."""

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.pages import discover_words as words
+from app.ui.pages.discover_alternatives import Alternatives
 from app.ui.pages.discover_bar import Legend, zones_of
 from app.ui.pages.discover_slider import ContextSlider
 from app.ui.pages.discover_step import StepRow, StepTitles
@@ -27,9 +28,11 @@ SETTLING_MS = 300
 
 
 class StaircaseView(QWidget):
-    """`context_chosen` carries tokens, `chat_asked` a file, `page_asked` a repository on Hugging Face."""
+    """`context_chosen` carries tokens, `chat_asked` a file, `page_asked` a repository on Hugging Face, `model_asked`
+    the id of another model."""
 
     closed = Signal()
+    model_asked = Signal(str)
     context_chosen = Signal(int)
     chat_asked = Signal(object)
     page_asked = Signal(str)
@@ -45,9 +48,14 @@ class StaircaseView(QWidget):
         self.slider.chosen.connect(self.context_chosen)
         self.reason = Reason()
         self.rows: list[StepRow] = []
+        self.alternatives = Alternatives()
+        self.alternatives.context_asked.connect(self.slider.choose)
+        self.alternatives.model_asked.connect(self.model_asked)
+        self._legend = Legend()
         self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
+        self._column.addWidget(self.alternatives)
         self._column.addStretch()
         inside = QWidget()
         inside.setLayout(self._column)
@@ -104,12 +112,17 @@ class StaircaseView(QWidget):
             if is_new:
                 self._offer(row)
         self.reason.show_reason(found)
+        self.alternatives.show_alternatives(found.alternatives, self.slider.context)
 
     def set_files(self, files: Mapping[str, Path]) -> None:
         """The files of the open model that are in the library, by quantization."""
         self._files = files
         for row in self.rows:
             self._offer(row)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._legend.fit_into(self.width() // 2)
 
     def _keep_best_in_sight(self) -> None:
         """While the steps of a model that was just opened get their places."""
@@ -151,7 +164,7 @@ class StaircaseView(QWidget):
         context.addWidget(label(self.tr("Context"), "strong"), 0, Qt.AlignmentFlag.AlignTop)
         context.addWidget(self.slider, 20)
         context.addStretch(1)
-        context.addWidget(Legend(), 0, Qt.AlignmentFlag.AlignTop)
+        context.addWidget(self._legend, 0, Qt.AlignmentFlag.AlignTop)
         steps = QVBoxLayout()
         steps.setContentsMargins(8, 8, 4, 8)
         steps.setSpacing(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QCoreApplication
 from app.core.units import format_bytes, format_count
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
+    from app.memory import Held
     from app.recommend.budget import Budget
     from app.recommend.catalogue import CatalogueModel
     from app.recommend.choose import Step
@@ -111,7 +113,12 @@ def speed_explained(fit: Fit) -> str:
     if fit.free_bytes < 0:
         return verdict_meaning(fit.verdict)
     if fit.speed.is_measured:
-        return _tr("Tokens per second, as runs on this computer have shown")
+        return _tr("Tokens per second, measured in answers that it has written on this computer")
+    if fit.speed.is_corrected:
+        return _tr(
+            "Tokens per second, estimated from how fast this computer reads its memory and corrected by the answers "
+            "that other models have written on it; a token is about three quarters of an English word"
+        )
     return _tr(
         "Tokens per second, estimated from how fast this computer reads its memory; a token is about three quarters "
         "of an English word"
@@ -170,6 +177,17 @@ def step_spoken(step: Step, budget: Budget) -> str:
         step.loss.words,
     )
     return ", ".join(filter(None, told))
+
+
+def credit(loaded: Sequence[Held]) -> str:
+    """What counts as free beside what is; empty where nothing is loaded."""
+    freed = sum(each.freed_bytes + sum(each.accelerator_bytes) for each in loaded)
+    if not freed:
+        return ""
+    models = _tr(" and ").join(name for each in loaded for name in each.models)
+    return _tr("{size} more will be free with {models} unloaded, which the list counts on.").format(
+        size=format_bytes(freed), models=models
+    )
 
 
 def maker(model: CatalogueModel) -> str:

@@ -59,7 +59,7 @@ def converse(monkeypatch: pytest.MonkeyPatch):
                 raise EOFError from None
 
         monkeypatch.setattr(builtins, "input", typed)
-        chat._converse(model, [], Sampling())  # type: ignore[arg-type]
+        chat._converse(model, [], Sampling(), lambda statistics: None)  # type: ignore[arg-type]
 
     return run
 

@@ -10,10 +10,12 @@ import pytest
 from app.cli.doctor import LINE_WIDTH, document_of, text_of
 from app.hardware import Accelerator, Cpu, Machine, Memory, read_profile
 from app.memory import PastLoads
+from app.recommend.runs import PastRuns
 from app.runtime.protocol import Described, Device
 
 GB = 10**9
 NO_LOADS = PastLoads(0, 0.0, 0.0)
+NO_RUNS = PastRuns(0, 0.0, 0.0)
 RUNTIME = Described(
     version="0.3.36",
     system_info="",
@@ -56,10 +58,11 @@ MACHINE = Machine(
 
 
 def test_text_says_each_thing_on_a_line_beside_its_label() -> None:
-    text = text_of(MACHINE, RUNTIME, PastLoads(12, 0.004, 0.013))
+    text = text_of(MACHINE, RUNTIME, PastLoads(12, 0.004, 0.013), PastRuns(5, 0.06, 0.21))
     assert "12 loads, memory in use predicted with a median error of 0.4%, worst 1.3%" in " ".join(
         text.split()
     )
+    assert "5 answers, speed predicted with a median error of 6.0%, worst 21.0%" in " ".join(text.split())
     lines = text.splitlines()
     assert "Processor    AMD Ryzen 7 8700G, 8 cores (16 threads)" in lines
     assert "Memory       32.0 GB, 20.0 GB free, read at 61.0 GB/s" in lines
@@ -83,12 +86,12 @@ def test_text_says_each_thing_on_a_line_beside_its_label() -> None:
     ],
 )
 def test_text_tells_shared_and_assumed_memory(accelerator: Accelerator, words: str) -> None:
-    assert words in text_of(Machine(MACHINE.cpu, MACHINE.memory, (accelerator,)), RUNTIME, NO_LOADS)
+    assert words in text_of(Machine(MACHINE.cpu, MACHINE.memory, (accelerator,)), RUNTIME, NO_LOADS, NO_RUNS)
 
 
 def test_computer_without_graphics_whose_runtime_is_silent_is_described_all_the_same() -> None:
     machine = Machine(Cpu("Unknown processor", 1, 1), Memory(2 * GB, GB), notes=("The runtime is silent.",))
-    text = text_of(machine, None, NO_LOADS)
+    text = text_of(machine, None, NO_LOADS, NO_RUNS)
     assert "1 core (1 thread)" in text
     assert "models run on the processor" in text
     assert "does not answer" in text

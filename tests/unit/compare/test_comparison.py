@@ -12,6 +12,7 @@ import pytest
 
 from app.compare import (
     Comparison,
+    MemoryPlanned,
     PaneAnswer,
     PaneDelta,
     PaneFinished,
@@ -20,13 +21,13 @@ from app.compare import (
     plan_comparison,
     plan_threads,
 )
-from app.compare import comparison as comparison_module
 from app.compare import plan as plan_module
 from app.core.errors import Cancelled, FileGone, TooLittleMemory, WorkerDied, WrongChoice
 from app.core.jobs import Emitted, Job, JobControl
 from app.gguf import read_facts
-from app.hardware import Memory
-from app.runtime import ChatMessage, Sampling
+from app.hardware import Cpu, Machine, Memory
+from app.memory import Held, Keeper, Way, estimate, past_loads
+from app.runtime import ChatMessage, LoadSettings, Sampling
 from tests.helpers.tiny_gguf import write_tiny_model
 
 SHORT = Sampling(temperature=0.8, seed=42, max_tokens=8)
@@ -44,12 +45,37 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
 
 
+class Computer:
+    """One on which `available` bytes are free, whatever is loaded."""
+
+    def __init__(self) -> None:
+        self.available = 15_000_000_000
+
+    def read(self) -> Machine:
+        return Machine(Cpu("any", 4, 4), Memory(16_000_000_000, self.available))
+
+
 @pytest.fixture
-def compare(models: tuple[Path, Path]) -> Iterator[Callable[..., Comparison]]:
+def computer() -> Computer:
+    return Computer()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "nibble.db"
+
+
+@pytest.fixture
+def keeper(database: Path, computer: Computer) -> Keeper:
+    return Keeper(database, computer.read)
+
+
+@pytest.fixture
+def compare(models: tuple[Path, Path], keeper: Keeper) -> Iterator[Callable[..., Comparison]]:
     made: list[Comparison] = []
 
     def make(*paths: Path, sampling: Sampling = SHORT) -> Comparison:
-        made.append(Comparison(paths or models, sampling))
+        made.append(Comparison(paths or models, sampling, keeper))
         return made[-1]
 
     yield make
@@ -104,16 +130,17 @@ def test_plan_threads_never_adds_up_to_more_than_the_cores(panes: int, cores: in
     assert at_once <= panes
 
 
-def test_plan_comparison_on_two_cores_lets_four_panes_take_turns(models, monkeypatch):
+def test_plan_comparison_on_two_cores_lets_four_panes_take_turns(models, keeper, computer, monkeypatch):
     monkeypatch.setattr(plan_module, "count_cores", lambda: 2)
-    monkeypatch.setattr(plan_module, "read_memory", lambda: Memory(16_000_000_000, 200_000_000))
     facts = read_facts(models[0])
-    pair, four = plan_comparison([facts] * 2), plan_comparison([facts] * 4)
+    pair, four = plan_comparison([facts] * 2, keeper), plan_comparison([facts] * 4, keeper)
     assert (pair.panes_at_once, pair.threads_per_pane, pair.in_turns) == (2, 1, False)
     assert (four.panes_at_once, four.threads_per_pane, four.in_turns) == (2, 1, True)
-    assert four.needed_bytes == 2 * pair.needed_bytes
-    assert pair.fits
-    assert not four.fits
+    assert four.memory.needed_bytes == 2 * pair.memory.needed_bytes
+    computer.available = pair.memory.needed_bytes
+    pair, four = plan_comparison([facts] * 2, keeper), plan_comparison([facts] * 4, keeper)
+    assert pair.memory.way is Way.AT_ONCE
+    assert (four.memory.way, four.panes_at_once) == (Way.IN_TURNS, 1)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +160,9 @@ def test_first_difference(first: str, second: str, expected: int | None):
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_comparison_of_too_few_or_too_many_is_refused(count: int):
+def test_comparison_of_too_few_or_too_many_is_refused(count: int, keeper: Keeper):
     with pytest.raises(WrongChoice):
-        Comparison([Path("model.gguf")] * count, SHORT)
+        Comparison([Path("model.gguf")] * count, SHORT, keeper)
 
 
 # Asking
@@ -216,22 +243,22 @@ def test_close_ends_the_workers(compare):
 # What goes wrong
 
 
-def test_too_little_memory_is_told_before_anything_is_loaded(compare, monkeypatch):
-    monkeypatch.setattr(comparison_module, "read_memory", lambda: Memory(16_000_000_000, 100_000_000))
+def test_too_little_memory_for_even_one_is_told_before_anything_is_loaded(compare, computer):
+    computer.available = 50_000_000
     comparison = compare()
     asking = ask(comparison)
-    with pytest.raises(TooLittleMemory, match="2 models"):
+    with pytest.raises(TooLittleMemory, match="alone needs"):
         asking.answers()
-    assert asking.values == []
+    assert [type(value) for value in asking.values] == [MemoryPlanned]
     assert comparison.worker_pids == (None, None)
 
 
-def test_too_little_memory_leaves_no_prompt_behind(compare, monkeypatch):
+def test_too_little_memory_leaves_no_prompt_behind(compare, computer):
     comparison = compare()
-    with monkeypatch.context() as patch:
-        patch.setattr(comparison_module, "read_memory", lambda: Memory(16_000_000_000, 0))
-        with pytest.raises(TooLittleMemory):
-            ask(comparison, "This prompt was refused").answers()
+    computer.available = 0
+    with pytest.raises(TooLittleMemory):
+        ask(comparison, "This prompt was refused").answers()
+    computer.available = 15_000_000_000
     refused = ask(comparison).answers()
     fresh = ask(compare()).answers()
     assert [answer.text for answer in refused] == [answer.text for answer in fresh]
@@ -310,3 +337,169 @@ def test_bug_in_one_pane_is_raised_and_ends_the_others(compare, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         asking.answers()
     assert comparison.worker_pids == (None, None) or not asking.of(PaneDelta)
+
+
+# Memory
+
+
+def room_for_one(models: tuple[Path, Path]) -> int:
+    """Enough for the larger of the two, by the formula, and not for both."""
+    settings = LoadSettings(context_length=4096)
+    return max(estimate(read_facts(path), settings).in_use_bytes for path in models)
+
+
+def test_models_that_do_not_fit_together_answer_in_turns_what_they_answer_at_once(compare, models, computer):
+    at_once = ask(compare()).answers()
+    computer.available = room_for_one(models)
+    comparison = compare()
+    asking = ask(comparison)
+    in_turns = asking.answers()
+    (planned,) = asking.of(MemoryPlanned)
+    assert planned.plan.way is Way.IN_TURNS
+    assert [answer.text for answer in in_turns] == [answer.text for answer in at_once]
+    assert [answer.path for answer in in_turns] == list(models)
+    assert sum(pid is not None for pid in comparison.worker_pids) == 1
+
+
+def test_in_turns_no_two_workers_are_there_at_one_time(compare, models, computer):
+    computer.available = room_for_one(models)
+    comparison = compare(*models, models[0])
+    most = 0
+
+    def count(event: object) -> None:
+        nonlocal most
+        most = max(most, sum(pid is not None for pid in comparison.worker_pids))
+
+    job = Job("ask", lambda control: comparison.ask("Hello", control), count).start()
+    assert all(answer.text for answer in job.result(PATIENCE_S))
+    assert most == 1
+
+
+def test_in_turns_the_one_that_is_loaded_answers_first_and_is_not_loaded_again(compare, models, computer):
+    computer.available = room_for_one(models)
+    comparison = compare()
+    ask(comparison).answers()
+    assert comparison.worker_pids[0] is None
+    asking = ask(comparison, "And then?")
+    asking.answers()
+    assert {value.index for value in asking.of(PaneLoading)} == {0}
+    assert [value.index for value in asking.of(PaneFinished)] == [1, 0]
+
+
+def test_in_turns_a_damaged_file_fails_alone(compare, models, computer, tmp_path):
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(models[0].read_bytes()[:5000])
+    computer.available = room_for_one(models)
+    first, broken, last = ask(compare(models[0], damaged, models[1])).answers()
+    assert first.text
+    assert broken.fault is not None
+    assert last.text
+
+
+def test_in_turns_a_stop_keeps_what_had_arrived(compare, models, computer):
+    computer.available = room_for_one(models)
+    asking = ask(compare(sampling=ENDLESS))
+    asking.wait_for(lambda value: isinstance(value, PaneDelta))
+    asking.job.cancel()
+    first, second = asking.answers()
+    assert first.text
+    assert second.text == ""
+    assert asking.of(PaneLoading)[-1].index == 0
+
+
+def test_pane_tried_again_takes_the_place_of_another_where_there_is_room_for_one(compare, models, computer):
+    comparison = compare()
+    ask(comparison).answers()
+    comparison._panes[0].model.close()
+    computer.available = room_for_one(models) - 1_000_000
+    comparison.set_conversation(0, [])
+    (answer,) = ask(comparison, panes=[0]).answers()
+    assert answer.text
+    assert comparison.worker_pids[0] is not None
+    assert comparison.worker_pids[1] is None
+
+
+def test_loads_are_remembered_and_the_next_plan_learns_from_them(compare, models, database, keeper):
+    assert past_loads(database).count == 0
+    before = plan_comparison([read_facts(path) for path in models], keeper).memory
+    comparison = compare(*models, models[0])
+    ask(comparison).answers()
+    assert past_loads(database).count == 3
+    ask(comparison, "And then?").answers()
+    assert past_loads(database).count == 3
+    comparison.close()
+    after = plan_comparison([read_facts(path) for path in models], keeper).memory
+    # What three workers really took besides their models, in place of the 60 MB that are assumed at first.
+    assert after.needed_bytes != before.needed_bytes
+    assert 20_000_000 < after.estimates[0].worker_bytes < 150_000_000
+
+
+class Other:
+    """Somebody else with a model in memory."""
+
+    title = "Chat's model"
+
+    def __init__(self, size: int, *, busy: bool = False) -> None:
+        self.size = size
+        self.busy = busy
+
+    def held(self, accelerators: object) -> Held | None:
+        return (
+            Held(self.title, ("Llama",), self.size, is_busy=self.busy, unload=self.unload)
+            if self.size
+            else None
+        )
+
+    def unload(self) -> bool:
+        if not self.busy:
+            self.size = 0
+        return not self.busy
+
+
+def test_idle_model_of_somebody_else_is_unloaded_where_only_then_all_fit(compare, models, computer, keeper):
+    other = Other(1_000_000_000)
+    keeper.join(other)
+    ask(compare()).answers()
+    assert other.size
+    computer.available = 0
+    assert all(answer.text for answer in ask(compare()).answers())
+    assert other.size == 0
+
+
+def test_answering_model_of_somebody_else_is_not_unloaded(compare, computer, keeper):
+    other = Other(1_000_000_000, busy=True)
+    keeper.join(other)
+    computer.available = 0
+    comparison = compare()
+    with pytest.raises(TooLittleMemory, match="Chat's model would have to be unloaded"):
+        ask(comparison).answers()
+    assert other.size
+    assert comparison.worker_pids == (None, None)
+
+
+def test_idle_workers_give_way_and_come_back_with_the_next_prompt(compare, keeper):
+    comparison = compare()
+    before = ask(comparison).answers()
+    (held,) = keeper.held(())
+    assert held.memory_bytes > 20_000_000
+    assert held.models == ("first", "second")
+    assert held.unload()
+    assert comparison.worker_pids == (None, None)
+    assert keeper.held(()) == ()
+    for index in (0, 1):
+        comparison.set_conversation(index, [])
+    assert [answer.text for answer in ask(comparison).answers()] == [answer.text for answer in before]
+
+
+def test_workers_that_answer_do_not_give_way(compare, keeper):
+    comparison = compare(sampling=ENDLESS)
+    asking = ask(comparison)
+    asking.wait_for(lambda value: isinstance(value, PaneDelta))
+    (held,) = keeper.held(())
+    assert held.is_busy
+    assert not held.unload()
+    assert any(comparison.worker_pids)
+    asking.job.cancel()
+    asking.answers()
+    comparison.close()
+    assert keeper.held(()) == ()

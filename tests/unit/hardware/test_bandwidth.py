@@ -16,6 +16,8 @@ def test_every_row_is_possible_and_names_its_source() -> None:
     assert len(DEVICES) >= 120
     assert all(10**9 < device.bandwidth_bytes_per_s < 10**13 for device in DEVICES)
     assert all(device.name and device.source for device in DEVICES)
+    assert all((each.reached_bytes_per_s or 0) < each.bandwidth_bytes_per_s for each in DEVICES)
+    assert all(each.flops is None or 10**12 < each.flops < 10**14 for each in DEVICES)
 
 
 def test_rows_of_one_name_can_be_told_apart() -> None:

@@ -119,7 +119,7 @@ def test_results_are_computed_after_all_they_need_from_the_left() -> None:
     sizes = {size: result(size, start) for size in (128, 256, 512)}
     graph = Graph()
     graph.compute(result(64, sizes[512], sizes[128], result(1024, sizes[256])))
-    order = [each.size for each in graph._results]
+    order = [each.size for each in graph.results]
     assert order == [512, 128, 256, 1024, 64]
 
 

@@ -1,20 +1,17 @@
-"""What a model takes in memory, by hand; and the sentence when it does not fit."""
+"""What a model takes in memory, by hand."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core.errors import TooLittleMemory
 from app.gguf import ModelFacts, read_facts
 from app.hardware import Accelerator
-from app.memory import default_context_length, estimate, require_memory
+from app.memory import default_context_length, estimate
 from app.runtime import LoadSettings
 from tests.helpers.raw_gguf import F16, STRING, UINT32, RawGguf
-from tests.helpers.tiny_gguf import write_tiny_model
 
 GB = 10**9
 
@@ -136,36 +133,3 @@ def test_default_context_is_4096_or_what_the_model_was_trained_for(
 
 def test_default_context_of_header_that_does_not_say_is_4096(tmp_path: Path) -> None:
     assert default_context_length(facts_of(tmp_path / "m.gguf")) == 4096
-
-
-def test_model_that_just_fits_is_let_through_and_one_byte_less_is_not(llama_3_8b: ModelFacts) -> None:
-    need = estimate(llama_3_8b, loaded_with(4096)).in_use_bytes
-    require_memory([(llama_3_8b, loaded_with(4096))], need)
-    with pytest.raises(TooLittleMemory):
-        require_memory([(llama_3_8b, loaded_with(4096))], need - 1)
-
-
-def test_refusal_of_one_model_tells_both_numbers_the_context_and_what_to_do(llama_3_8b: ModelFacts) -> None:
-    # 131,072 bytes x 131,072 tokens = 17.18 GB, and some hundred MB of weights and working space.
-    with pytest.raises(TooLittleMemory) as caught:
-        require_memory([(llama_3_8b, loaded_with(131_072))], 4 * GB)
-    message = caught.value.message
-    assert re.match(r"llama-3-8b needs about 17\.[3-5] GB", message)
-    assert "131072 tokens" in message
-    assert "4.00 GB are free" in message
-    assert "smaller quantization" in caught.value.hint
-
-
-def test_refusal_of_several_models_counts_them_together(llama_3_8b: ModelFacts, tmp_path: Path) -> None:
-    other = read_facts(write_tiny_model(tmp_path / "tiny.gguf"))
-    both = [(llama_3_8b, loaded_with(4096)), (other, loaded_with(512))]
-    together = sum(estimate(*each).in_use_bytes for each in both)
-    require_memory(both, together)
-    with pytest.raises(
-        TooLittleMemory, match=r"These 2 models need about \d+ MB .* together; 500 MB are free"
-    ):
-        require_memory(both, 500_000_000)
-
-
-def test_no_model_needs_no_memory() -> None:
-    require_memory([], 0)

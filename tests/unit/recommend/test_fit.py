@@ -96,7 +96,7 @@ def test_unified_memory_is_not_counted_twice() -> None:
 
 def test_speed_is_what_is_read_over_how_fast_it_can_be() -> None:
     placed = fit(need(0.125, kv_gb=0.0), CARD)
-    seconds = 4.5 * GB / (300e9 * 0.82) + 32 * 40e-6
+    seconds = 4.5 * GB / (300e9 * 0.86) + 32 * 60e-6
     assert placed.speed.middle == pytest.approx(1 / seconds)
     assert placed.speed.low < placed.speed.middle < placed.speed.high
 
@@ -166,3 +166,51 @@ def test_a_model_that_fits_nowhere_is_told_so() -> None:
     assert chosen.step.fit.verdict is Verdict.TOO_BIG
     assert chosen.step.quantization == "Q2_K"
     assert "more memory than is free" in chosen.reason
+
+
+def mixture(expert_gb: float, rest_gb: float) -> Need:
+    """32 layers of each so many experts, of which an eighth sees a token, 0.5 GB of output and embedding each."""
+    experts, rest = int(32 * expert_gb * GB), int(32 * rest_gb * GB)
+    plain = need(expert_gb + rest_gb, kv_gb=1.0)
+    return replace(
+        plain,
+        read_bytes=rest + experts // 8 + plain.output_bytes,
+        expert_layers=32,
+        expert_bytes=experts,
+        expert_read_bytes=experts // 8,
+    )
+
+
+def test_experts_stay_in_memory_where_that_is_faster_than_whole_layers() -> None:
+    # 16 GB of experts, 3.2 of all else, 1 of cache, 0.5 of output and 0.25 to compute in on a card of 8.
+    placed = fit(mixture(0.5, 0.1), CARD)
+    assert placed.experts_in_memory
+    assert placed.verdict is Verdict.SPLIT
+    assert placed.gpu_layers == 33
+    # One of the three tensors of experts of a layer is copied to the card for long prompts.
+    assert placed.accelerator_bytes == pytest.approx((3.2 + 1 + 0.5 + 0.25 + 0.5 / 3) * GB, rel=1e-6)
+    assert placed.memory_bytes == pytest.approx((16 + 0.5) * GB, rel=1e-6)
+    assert placed.free_bytes == CARD.memory_bytes - placed.memory_bytes
+    # The card reads 3.2 + 0.5 GB and a quarter of the cache, the processor 2 GB.
+    on_card = (3.2 + 0.5 + 0.25) * GB / (300e9 * 0.86) + 32 * (60e-6 + 55e-6)
+    assert placed.speed.middle == pytest.approx(1 / (on_card + 2 * GB / (60e9 * 0.7)))
+
+
+def test_whole_layers_are_pushed_where_that_is_faster() -> None:
+    # Half of the experts beside all else fit the card: the processor reads less when it has only some of the layers.
+    placed = fit(mixture(0.25, 0.01), CARD)
+    assert placed.verdict is Verdict.SPLIT
+    assert not placed.experts_in_memory
+
+
+def test_experts_are_not_moved_where_they_fit_or_where_memory_is_shared() -> None:
+    assert not fit(mixture(0.1, 0.05), CARD).experts_in_memory
+    assert not fit(mixture(0.5, 0.1), replace(CARD, is_shared=True)).experts_in_memory
+    assert not fit(mixture(0.5, 0.1), replace(NO_CARD, memory_bytes=40 * GB)).experts_in_memory
+    assert fit(mixture(2.0, 0.1), CARD).verdict is Verdict.TOO_BIG
+
+
+def test_the_reason_tells_of_experts_in_memory() -> None:
+    only = replace(step("Q4_K_M", 4.9, fit(mixture(0.5, 0.1), CARD)), need=mixture(0.5, 0.1))
+    reason = recommend_step([only], 4096, 8 * GB).reason
+    assert reason == "Q4_K_M has all layers on the GPU, but their experts in memory (16.0 GB)."

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.hardware import Machine, read_profile
+from app.memory import Held
 from app.recommend.budget import budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.choose import Step
@@ -120,12 +121,23 @@ def test_what_a_loaded_model_will_give_back_counts_as_free() -> None:
     here = machine("laptop-16gb")
     full = replace(here, memory=replace(here.memory, available_bytes=2 * GB))
     settings = LoadSettings()
+    loaded = Held("Chat's model", ("Qwen3",), memory_bytes=12 * GB, mapped_bytes=4 * GB)
     without = recommend_model(model("qwen3-8b"), budget_of(full), settings)
-    with_credit = recommend_model(model("qwen3-8b"), budget_of(full, credited_bytes=8 * GB), settings)
+    with_credit = recommend_model(model("qwen3-8b"), budget_of(full, [loaded]), settings)
     assert without
     assert with_credit
     assert without.recommendation.step.fit.verdict is Verdict.TOO_BIG
     assert with_credit.recommendation.step.fit.verdict is not Verdict.TOO_BIG
+
+
+def test_what_a_mac_gets_back_from_metal_counts_for_its_memory_as_well() -> None:
+    mac = machine("mac-64gb")
+    full = replace(mac, memory=replace(mac.memory, available_bytes=4 * GB))
+    full = replace(full, accelerators=(replace(mac.accelerators[0], free_bytes=4 * GB),))
+    loaded = Held("Chat's model", ("Qwen3",), memory_bytes=GB, accelerator_bytes=(20 * GB,))
+    before, after = budget_of(full), budget_of(full, [loaded])
+    assert after.accelerator_bytes - before.accelerator_bytes == 20 * GB
+    assert after.memory_bytes - before.memory_bytes == 21 * GB
 
 
 def test_what_runs_well_comes_before_what_does_not(staircases: tuple[Staircase, ...]) -> None:

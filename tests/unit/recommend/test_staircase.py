@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.recommend.budget import Budget, budget_of
 from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
 from app.recommend.ranking import rank
+from app.recommend.speed import Learned
 from app.recommend.staircase import Staircase, keep_staircases, parts_of, staircases_of
 from app.runtime.protocol import LoadSettings
 from tests.helpers.plain_recommendation import choices_for, recommend_model
@@ -62,8 +64,12 @@ def test_the_list_is_the_plain_one() -> None:
 
 def test_runs_on_this_machine_correct_the_speed() -> None:
     here, settings = budget("laptop-16gb"), LoadSettings()
-    plain = recommend_model(model("llama-3.2-1b"), here, settings, 0.5)
-    assert staircase("llama-3.2-1b").choice(here, settings, 0.5) == plain
+    slower = replace(here, learned=Learned(processor=0.5))
+    before = staircase("llama-3.2-1b").choice(here, settings).recommendation.steps
+    after = staircase("llama-3.2-1b").choice(slower, settings).recommendation.steps
+    for one, other in zip(before, after, strict=True):
+        assert one.fit.gpu_layers == 0
+        assert other.fit.speed.middle == pytest.approx(one.fit.speed.middle / 2)
 
 
 def test_cache_of_a_context_by_hand() -> None:
