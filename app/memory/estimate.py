@@ -46,12 +46,9 @@ class DeviceMemory:
         return self.weights_bytes + self.kv_bytes + self.compute_bytes
 
 
-@dataclass(frozen=True)
-class Companion:
-    """What a file takes that is loaded with a model into its process."""
+class _Summed:
+    """Bytes over all devices."""
 
-    kind: Literal["lora", "mmproj", "draft"]
-    file: Path
     devices: tuple[DeviceMemory, ...]
 
     @property
@@ -72,7 +69,16 @@ class Companion:
 
 
 @dataclass(frozen=True)
-class MemoryEstimate:
+class Companion(_Summed):
+    """What a file takes that is loaded with a model into its process."""
+
+    kind: Literal["lora", "mmproj", "draft"]
+    file: Path
+    devices: tuple[DeviceMemory, ...]
+
+
+@dataclass(frozen=True)
+class MemoryEstimate(_Summed):
     """Bytes in use once the model is loaded with its context, the processor's first.
 
     `context_length`, `gpu_layers` as they would really be, which may be less than was asked for. `basis`: "guess"
@@ -87,22 +93,6 @@ class MemoryEstimate:
     notes: tuple[str, ...] = ()
     worker_bytes: int = WORKER_BYTES
     companions: tuple[Companion, ...] = ()
-
-    @property
-    def weights_bytes(self) -> int:
-        return sum(device.weights_bytes for device in self.devices)
-
-    @property
-    def kv_bytes(self) -> int:
-        return sum(device.kv_bytes for device in self.devices)
-
-    @property
-    def compute_bytes(self) -> int:
-        return sum(device.compute_bytes for device in self.devices)
-
-    @property
-    def total_bytes(self) -> int:
-        return self.weights_bytes + self.kv_bytes + self.compute_bytes
 
     @property
     def working_bytes(self) -> int:
