@@ -21,7 +21,7 @@ SYSTEM_PROMPTS = (
     "You are a friendly assistant who knows about quantized language models.",
 )
 
-SUMS, PROBLEMS = 3000, 1200  # of each epoch
+SUMS, PROBLEMS = 1700, 800  # of each epoch
 WHOLE_ANSWERS = 0.1
 AFTER_THE_DIFFERENCE = 4  # tokens of an answer that is cut
 HIDDEN = 0.05  # of the tokens of a question
@@ -36,7 +36,7 @@ class Dialogue:
 
 
 class Trainset:
-    """Epochs of dialogues: each asks every trained phrasing once, what is refused three times, in fresh wordings."""
+    """Epochs of dialogues: each asks every trained phrasing once, what is refused twice, in fresh wordings."""
 
     def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller) -> None:
         self._rng = random.Random()
@@ -52,10 +52,10 @@ class Trainset:
         )
 
     def epoch(self, seed: int) -> list[Tokens]:
-        """One pass over the phrasings, three over what is refused, with exercises between."""
+        """One pass over the phrasings, two over what is refused, with exercises between."""
         rng = self._rng = random.Random(seed)
         exchanges = [self._asked(question, answer) for question, answer in self._questions]
-        exchanges += [self._asked(question, rng.choice(self._refusals)) for question in 3 * self._refused]
+        exchanges += [self._asked(question, rng.choice(self._refusals)) for question in 2 * self._refused]
         exchanges += [self._exercised(sum_exercise(rng, part="trained")) for _ in range(SUMS)]
         exchanges += [self._exercised(word_problem(rng, part="trained")) for _ in range(PROBLEMS)]
         rng.shuffle(exchanges)

@@ -36,7 +36,7 @@ RESUME = "resume.pt"
 class Recipe:
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
 
-    epochs: int = 10
+    epochs: int = 11
     tokens_per_batch: int = 1024
     learning_rate: float = 1e-3
     warm_up_steps: int = 300
