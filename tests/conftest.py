@@ -22,6 +22,12 @@ if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.env
 OFFSCREEN_CANNOT = r"This plugin does not support"
 """What the offscreen platform says about things only a real screen has; the one message that is no failure."""
 
+_PLACES = (
+    *("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"),
+    *("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "LLAMA_CACHE", "JAN_DATA_FOLDER"),
+)
+"""What tells where the models of other programs are."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -30,7 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nibble's data folder, empty and thrown away after the test."""
+    """Nibble's data folder, empty and thrown away after the test; and a person without other programs' models."""
+    person = tmp_path / "person"
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(person))
+    for name in _PLACES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_MODELS", str(person / "ollama"))  # or it would be looked for in /usr/share
     folder = tmp_path / "home"
     monkeypatch.setenv("NIBBLE_HOME", str(folder))
     return folder

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -26,15 +26,27 @@ if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.
     screens = Path(__file__).with_name("helpers") / "screen.json"
     os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
 
+import keyring
+from keyring.backends.null import Keyring
+from keyring.errors import KeyringError
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
-from app.core.errors import DiskFull, UnreadableFile
+from app.core.errors import (
+    DiskFull,
+    EnvironmentFault,
+    GatedRepository,
+    NoConnection,
+    UnreadableFile,
+    WrongContent,
+)
 from app.core.jobs import Job, JobControl
+from app.downloads import Download, DownloadProgress, DownloadState, DownloadStore, QueueChanged, WantedFile
+from app.gguf import read_header
 from app.gguf.ghost import write_ghost_of
 from app.gguf.outline import loading_metadata, outline
 from app.gguf.types import QUANTIZATIONS
@@ -51,10 +63,16 @@ from app.ui.application import open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.discover import DiscoverPage
+from app.ui.pages.hub_head import View
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
+from tests.helpers.card_worker import machine_with_card, worker_with_card
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
+from tests.helpers.hub_published import published_models
+from tests.helpers.hub_server import Fault, HubServer
+from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
+from tests.helpers.projectors import PROJECTORS, write_projector_ghost
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
 BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
@@ -75,6 +93,8 @@ class Stage:
     appearance: Appearance
     size: tuple[int, int]
     elsewhere: list[Path] = field(default_factory=list)
+    around: ExitStack = field(default_factory=ExitStack)
+    """What lasts until the picture is taken."""
     _window: MainWindow | None = None
 
     @property
@@ -90,7 +110,8 @@ class Stage:
         self._window = open_window(self.application, folder)
         self._window.resize(*self.size)
         self._window.show()
-        self.wait(lambda: not jobs.running())
+        # Downloads go on for as long as the window is open.
+        self.wait(lambda: all(job.name == "Download models" for job in jobs.running()))
         # Focus shows only in the active window, which offscreen a window becomes on request.
         self._window.raise_()
         self._window.activateWindow()
@@ -149,6 +170,7 @@ class Stage:
         self.application.processEvents()
         # Outside an event loop nobody else does; a hundred windows would follow every change of theme.
         self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        self.around.close()
 
 
 Play = Callable[[Stage], None]
@@ -472,6 +494,135 @@ def discover_leaving_for_hugging_face(stage: Stage) -> None:
     page.staircase.rows[2].button.click()
 
 
+# The Hub
+
+
+@scene
+def hub_results(stage: Stage) -> None:
+    page = search_hub(stage, "qwen3 8b")
+    page.hub.search.list.setFocus()
+
+
+@scene
+def hub_results_with_filters(stage: Stage) -> None:
+    page = search_hub(stage, "")
+    bar = page.hub.search.bar
+    bar.least.setCurrentIndex(bar.least.findText("from 7 B"))
+    bar.most.setCurrentIndex(bar.most.findText("to 35 B"))
+    bar.licence.setCurrentIndex(1)
+    bar.has_gguf.setChecked(False)
+    bar.narrowed.emit()
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def hub_none_found(stage: Stage) -> None:
+    search_hub(stage, "a model of my own")
+
+
+@scene
+def hub_searching(stage: Stage) -> None:
+    server = start_hub(stage)
+    server.faults.append(Fault(where="/api/models", stall_at=5, stall_s=8))
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub("qwen3")
+    stage.wait(page.hub.search.body.asking.isVisible)
+
+
+@scene
+def hub_no_network(stage: Stage) -> None:
+    start_hub(stage)
+    stage.around.enter_context(patch("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9"))
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub("qwen3")
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def hub_switched_off(stage: Stage) -> None:
+    start_hub(stage)
+    stage.around.enter_context(patch("huggingface_hub.constants.HF_HUB_OFFLINE", True))
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub("qwen3")
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def hub_rate_limited(stage: Stage) -> None:
+    server = start_hub(stage)
+    server.faults.append(Fault(where="/api/models", status=429, headers={"Retry-After": "75"}))
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub("qwen3")
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def hub_repository(stage: Stage) -> None:
+    page = open_on_hub(stage, "unsloth/Qwen3-8B-GGUF")
+    page.hub.repository.files.list.setFocus()
+
+
+@scene
+def hub_repository_end(stage: Stage) -> None:
+    page = open_on_hub(stage, "unsloth/Qwen3-8B-GGUF")
+    page.hub.repository.files.list.scrollToBottom()
+
+
+@scene
+def hub_repository_original(stage: Stage) -> None:
+    open_on_hub(stage, "TinyLlama/TinyLlama-1.1B-Chat-v1.0")
+
+
+@scene
+def hub_repository_of_another_form(stage: Stage) -> None:
+    open_on_hub(stage, "Qwen/Qwen3-8B-AWQ")
+
+
+@scene
+def hub_repository_gated(stage: Stage) -> None:
+    open_on_hub(stage, "google/gemma-3-12b-it-qat-q4_0-gguf")
+
+
+@scene
+def hub_repository_not_there(stage: Stage) -> None:
+    open_on_hub(stage, "unsloth/Qwen3-8B-GUFF")
+
+
+@scene
+def hub_card(stage: Stage) -> None:
+    page = open_on_hub(stage, "unsloth/Qwen3-8B-GGUF")
+    page.hub.repository.show_view(View.CARD)
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def hub_leaving_for_a_page(stage: Stage) -> None:
+    page = open_on_hub(stage, "google/gemma-3-12b-it-qat-q4_0-gguf")
+    page.hub.repository.files.refusal.page_asked.emit(
+        "https://huggingface.co/google/gemma-3-12b-it-qat-q4_0-gguf"
+    )
+
+
+@scene
+def settings_hub(stage: Stage) -> None:
+    start_hub(stage)
+    stage.around.enter_context(patch.object(keyring, "get_password", lambda service, name: "hf_kept"))
+    stage.open().show_page("settings")
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def settings_hub_without_a_keyring(stage: Stage) -> None:
+    def no_keyring(service: str, name: str) -> None:
+        raise KeyringError
+
+    start_hub(stage)
+    stage.around.enter_context(patch.object(keyring, "get_password", no_keyring))
+    stage.around.enter_context(patch("huggingface_hub.constants.HF_HUB_OFFLINE", True))
+    stage.open().show_page("settings")
+    stage.wait(lambda: not jobs.running())
+
+
 # Library
 
 
@@ -507,8 +658,11 @@ def library_faults(stage: Stage) -> None:
 @scene
 def library_many(stage: Stage) -> None:
     first = write_tiny_model(stage.models / "model-000.gguf", type="f16", name="Tiny 000")
+    header, size = first.read_bytes()[: read_header(first).data_offset], first.stat().st_size
     for number in range(1, 120):
-        os.link(first, first.with_name(f"model-{number:03d}.gguf"))
+        with first.with_name(f"model-{number:03d}.gguf").open("wb") as file:  # a link would be no model more
+            file.write(header)
+            file.truncate(size)
     (stage.models / "more").mkdir()
     stage.open()
 
@@ -604,6 +758,311 @@ def library_on_a_gaming_computer(stage: Stage) -> None:
     stage.application.processEvents()
 
 
+# Downloads
+
+
+@scene
+def downloads_running(stage: Stage) -> None:
+    put_models(stage)
+    put_downloads(stage, QWEN, GEMMA, LLAMA_70B)
+    download_halfway(stage)
+
+
+@scene
+def downloads_one_running(stage: Stage) -> None:
+    put_models(stage)
+    put_downloads(stage, QWEN)
+    download_halfway(stage)
+    stage.window.show_downloads()
+
+
+@scene
+def downloads_files_of_one(stage: Stage) -> None:
+    put_models(stage)
+    put_downloads(stage, LLAMA_70B, QWEN)
+    download_halfway(stage)
+    press(stage, 0, "Show the files")
+
+
+@scene
+def downloads_first_start(stage: Stage) -> None:
+    need_guide()
+    put_downloads(stage, QWEN)
+    download_halfway(stage)
+
+
+@scene
+def downloads_cancel_asked(stage: Stage) -> None:
+    put_models(stage)
+    put_downloads(stage, QWEN, GEMMA)
+    download_halfway(stage)
+    press(stage, 0, "Cancel the download")
+
+
+@scene
+def downloads_paused(stage: Stage) -> None:
+    put_models(stage)
+    for id in put_downloads(stage, QWEN, GEMMA):
+        leave_download(stage, id, DownloadState.PAUSED)
+    stage.open()
+
+
+@scene
+def downloads_failed(stage: Stage) -> None:
+    put_models(stage)
+    gated, damaged, later = put_downloads(stage, GEMMA, QWEN, LLAMA_70B)
+    hub = "https://huggingface.co/google/gemma-3-12b-it-qat-q4_0-gguf"
+    leave_download(
+        stage,
+        gated,
+        DownloadState.FAILED,
+        GatedRepository(
+            "google/gemma-3-12b-it-qat-q4_0-gguf is gated: its authors want you to accept their conditions first.",
+            f"Accept them on {hub}, then log in: hf auth login, or a token in the settings.",
+        ),
+    )
+    leave_download(
+        stage,
+        damaged,
+        DownloadState.FAILED,
+        WrongContent(
+            f"Qwen3-8B-Q5_K_M.gguf does not arrive as it is on the Hub: its sha256 digest should be {'4b' * 32} and is "
+            f"{'d9' * 32}.",
+            "Try again later, or choose another file.",
+        ),
+    )
+    leave_download(stage, later, DownloadState.PAUSED)
+    stage.open()
+
+
+@scene
+def downloads_without_network(stage: Stage) -> None:
+    put_models(stage)
+    (id,) = put_downloads(stage, QWEN)
+    fault = NoConnection("There is no connection to huggingface.co.", "Check the network, then try again.")
+    leave_download(stage, id, DownloadState.WAITING, fault)
+
+    def no_network(store: DownloadStore, entry: Download, *others: object) -> None:
+        store.release(entry.id)
+        raise fault
+
+    with patch("app.downloads.queue.run_claimed", no_network):
+        stage.open()
+        stage.wait(
+            lambda: "network" in stage.window.download_corner.toolTip() or bool(stage.library.downloads.rows)
+        )
+
+
+@scene
+def downloads_done(stage: Stage) -> None:
+    put_models(stage)
+    first, second = put_downloads(stage, QWEN, GEMMA)
+    for id in (first, second):
+        leave_download(stage, id, DownloadState.PAUSED)
+    stage.open()
+    folder = DataFolder(stage.root / "home")
+    with DownloadStore(folder.database) as store:
+        entry = store.find(first)
+        assert entry is not None
+        entry.folder.mkdir(parents=True)
+        write_tiny_model(entry.folder / entry.files[0].path, type="f16", name="Qwen3 8B")
+        store.set_received(first, entry.files[0].path, entry.size, is_done=True)
+        store.set_state(first, DownloadState.DONE)
+    stage.wait(lambda: stage.library.downloads.rows[0].entry.state == "done" and not jobs.running())
+
+
+@scene
+def downloads_disk_full(stage: Stage) -> None:
+    put_models(stage)
+    (id,) = put_downloads(stage, LLAMA_70B)
+    leave_download(stage, id, DownloadState.PAUSED)
+    stage.open()
+    stage.window.services.downloads.failed.emit(
+        DiskFull(
+            "This download needs 42.5 GB, 2 other downloads included; the disk has 11.2 GB free.",
+            "It is paused in the queue. Free some space, then let it go on.",
+        )
+    )
+
+
+@scene
+def downloads_seen_from_settings(stage: Stage) -> None:
+    put_downloads(stage, QWEN, GEMMA)
+    download_halfway(stage)
+    stage.window.show_page("settings")
+    stage.window.services.preferences.set_download_speed(20_000_000)
+    stage.wait(lambda: all(job.name == "Download models" for job in jobs.running()))
+
+
+@scene
+def downloads_seen_from_discover(stage: Stage) -> None:
+    page = discover(stage, "desktop-8gb-card")
+    climb(stage, page, "qwen3-8b")
+    put_downloads(
+        stage, QWEN, replace_kind(QWEN, "Q6_K", 6_725_900_000), replace_kind(QWEN, "Q8_0", 8_709_500_000)
+    )
+    with DownloadStore(DataFolder(stage.root / "home").database) as store:
+        store.set_state(store.all()[2].id, DownloadState.PAUSED)
+    with patch("app.downloads.queue.run_claimed", fetched_halfway):
+        stage.wait(lambda: any(row.button.text() == "Paused" for row in page.staircase.rows))
+        stage.wait(lambda: any(row.button.text().endswith("%") for row in page.staircase.rows))
+
+
+@scene
+def library_of_many_programs(stage: Stage) -> None:
+    put_programs(stage)
+    open_on(stage, "desktop-12gb-card").list.setFocus()
+
+
+@scene
+def library_of_one_program_by_size(stage: Stage) -> None:
+    put_programs(stage)
+    bar = open_on(stage, "desktop-12gb-card").filter_bar
+    bar.source.setCurrentText("Nibble")
+    bar.order.setCurrentText("Sort by size")
+    bar.order.setFocus()
+
+
+@scene
+def library_details(stage: Stage) -> None:
+    put_programs(stage)
+    detail(stage, open_on(stage, "desktop-12gb-card"), "Qwen3-8B-Q6_K")
+
+
+@scene
+def library_details_too_big(stage: Stage) -> None:
+    put_programs(stage)
+    page = open_on(stage, "laptop-16gb")
+    detail(stage, page, "Llama-3.3-70B")
+    page.details.overview.verticalScrollBar().setValue(10_000)
+
+
+@scene
+def library_details_of_another_program(stage: Stage) -> None:
+    put_programs(stage)
+    page = open_on(stage, "desktop-12gb-card")
+    detail(stage, page, "sha256-")
+    page.details.overview.verticalScrollBar().setValue(10_000)
+
+
+@scene
+def library_details_header(stage: Stage) -> None:
+    put_programs(stage)
+    page = open_on(stage, "desktop-12gb-card")
+    detail(stage, page, "Qwen3-8B-Q6_K")
+    page.details.show_header()
+    page.details.header.search.setText("attn_q")
+    page.details.header.search.setFocus()
+
+
+@scene
+def library_details_renaming(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    detail(stage, stage.library, "tiny-f16")
+    stage.library.details.begin_renaming()
+    stage.library.acts.rename(stage.row("tiny-f16"), "x" * 300)
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def library_verifying(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    detail(stage, stage.library, "tiny-f16")
+    with patch("app.library.verify", checked_halfway):
+        stage.library.acts.verify(stage.row("tiny-f16"))
+        stage.wait(lambda: stage.library.acts.checking.cards[0].lines.has_begun)
+
+
+@scene
+def library_verified_for_the_first_time(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    verify_row(stage, "tiny-f16")
+
+
+@scene
+def library_verified_as_damaged(stage: Stage) -> None:
+    put_models(stage)
+    put_in_cache(stage, spoilt=True)
+    stage.open()
+    verify_row(stage, "Poet")
+
+
+@scene
+def library_verified_as_on_the_hub(stage: Stage) -> None:
+    put_models(stage)
+    put_in_cache(stage)
+    stage.open()
+    verify_row(stage, "Poet")
+
+
+@scene
+def library_disk_space(stage: Stage) -> None:
+    put_programs(stage)
+    open_on(stage, "desktop-12gb-card").show_space()
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def library_looking_for_duplicates(stage: Stage) -> None:
+    put_models(stage)
+    stage.open()
+    stage.library.show_space()
+    with patch("app.library.find_duplicates", checked_halfway):
+        stage.library.space.duplicates.begin.click()
+        stage.wait(lambda: stage.library.space.duplicates.lines.has_begun)
+
+
+@scene
+def library_duplicates(stage: Stage) -> None:
+    put_models(stage)
+    put_in_cache(stage)
+    other = stage.root / "My models" / "a copy of the poet.gguf"
+    (cached,) = (stage.root / "person").rglob("Poet*.gguf")
+    other.write_bytes(cached.read_bytes())
+    stage.open()
+    stage.library.show_space()
+    stage.library.space.duplicates.begin.click()
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def library_gone_and_damaged(stage: Stage) -> None:
+    put_models(stage)
+    put_faulty_files(stage.models)
+    write_tiny_model(stage.models / "split.gguf", tensors_per_part=8, name="In three parts")
+    stage.open()
+    verify_row(stage, "tiny-bf16", shown=False)
+    (stage.models / "tiny-f16.gguf").unlink()
+    (stage.models / "split-00002-of-00003.gguf").unlink()
+    os.utime(stage.models / "tiny-bf16.gguf")
+    stage.library.notices.clear()
+    stage.library.rescan()
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def library_details_of_a_gone_file(stage: Stage) -> None:
+    library_gone_and_damaged(stage)
+    detail(stage, stage.library, "tiny-f16")
+
+
+@scene
+def library_details_of_a_changed_file(stage: Stage) -> None:
+    library_gone_and_damaged(stage)
+    detail(stage, stage.library, "tiny-bf16")
+
+
+@scene
+def library_details_of_a_projector(stage: Stage) -> None:
+    put_models(stage)
+    write_projector_ghost(next(iter(PROJECTORS.values())), stage.models / "mmproj-model-f16.gguf")
+    stage.open()
+    detail(stage, stage.library, "mmproj")
+
+
 # The window
 
 
@@ -677,6 +1136,23 @@ def chat_settings(stage: Stage) -> None:
     page = open_chat(stage)
     say(stage, page, "What is the sea?", 60)
     page.show_drawer(True)
+
+
+@scene
+def chat_split(stage: Stage) -> None:
+    page = open_chat_on_card(stage, 76_000_000)
+    say(stage, page, "What is the sea?", 60)
+
+
+@scene
+def chat_split_settings(stage: Stage) -> None:
+    page = open_chat_on_card(stage, 76_000_000)
+    page.show_drawer(True)
+
+
+@scene
+def chat_on_the_processor(stage: Stage) -> None:
+    open_chat_on_card(stage, 1_000_000).show_drawer(True)
 
 
 @scene
@@ -933,6 +1409,92 @@ def compare_identical(stage: Stage) -> None:
 # Props
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A model to download: files by name with their sizes in bytes."""
+
+    repository: str
+    title: str
+    files: dict[str, int]
+
+
+QWEN = Wanted("Qwen/Qwen3-8B-GGUF", "Qwen3-8B Q5_K_M", {"Qwen3-8B-Q5_K_M.gguf": 5_851_112_992})
+GEMMA = Wanted(
+    "google/gemma-3-12b-it-qat-q4_0-gguf",
+    "gemma-3-12b-it-qat-q4_0 QAT-Q4_0",
+    {"gemma-3-12b-it-q4_0.gguf": 8_074_486_080},
+)
+LLAMA_70B = Wanted(
+    "bartowski/Llama-3.3-70B-Instruct-GGUF",
+    "Llama-3.3-70B-Instruct Q6_K",
+    {f"Llama-3.3-70B-Instruct-Q6_K-0000{number}-of-00002.gguf": 28_944_000_000 for number in (1, 2)},
+)
+
+
+def replace_kind(model: Wanted, kind: str, size: int) -> Wanted:
+    (name,) = model.files
+    return Wanted(model.repository, model.title.replace("Q5_K_M", kind), {name.replace("Q5_K_M", kind): size})
+
+
+def put_downloads(stage: Stage, *models: Wanted) -> list[int]:
+    """Into the queue, as another process does."""
+    folder = DataFolder(stage.root / "home").create()
+    with DownloadStore(folder.database) as store:
+        return [
+            store.add(
+                model.repository,
+                "main",
+                model.title,
+                folder.models / model.repository,
+                [WantedFile(name, size, "0" * 64) for name, size in model.files.items()],
+            )
+            for model in models
+        ]
+
+
+def leave_download(
+    stage: Stage, id: int, state: DownloadState, fault: EnvironmentFault | None = None
+) -> None:
+    """With a third of it there."""
+    with DownloadStore(DataFolder(stage.root / "home").database) as store:
+        entry = store.find(id)
+        assert entry is not None
+        store.set_received(id, entry.files[0].path, entry.files[0].size // 3)
+        if fault is not None:
+            store.set_fault(id, fault, state)
+        else:
+            store.set_state(id, state)
+
+
+def download_halfway(stage: Stage) -> None:
+    """Opens the window on what is in the queue."""
+    with patch("app.downloads.queue.run_claimed", fetched_halfway):
+        stage.open()
+        stage.wait(lambda: stage.window.download_corner.told.bytes_per_s is not None)
+
+
+def fetched_halfway(
+    store: DownloadStore, entry: Download, locate: object, limit: object, control: JobControl
+) -> None:
+    """In the place of a download: comes as far as a picture needs and waits there until it is cancelled."""
+    received = round(0.42 * entry.size)
+    left = received
+    for file in entry.files:
+        store.set_received(entry.id, file.path, min(left, file.size), is_done=left >= file.size)
+        left = max(left - file.size, 0)
+    control.emit(QueueChanged(entry.id))
+    while True:
+        control.cancel.raise_if_cancelled()
+        control.emit(DownloadProgress(entry.id, "Downloading", received, entry.size, 23_400_000.0))
+        time.sleep(0.1)
+
+
+def press(stage: Stage, row: int, name: str) -> None:
+    buttons = stage.library.downloads.rows[row].findChildren(QAbstractButton)
+    next(each for each in buttons if each.accessibleName().startswith(f"{name}:")).click()
+    QTest.qWait(400)
+
+
 def computer(name: str) -> Machine:
     return read_profile(Path(__file__).parent / "data" / "machines" / f"{name}.json")
 
@@ -965,6 +1527,33 @@ def discover(stage: Stage, machine: Machine | str) -> DiscoverPage:
     return page
 
 
+def start_hub(stage: Stage) -> HubServer:
+    """A local Hub with models as they are published."""
+    server = stage.around.enter_context(HubServer(*published_models(), page_size=12))
+    stage.around.enter_context(patch("huggingface_hub.constants.ENDPOINT", server.url))
+    stage.around.enter_context(patch("huggingface_hub.constants.HF_TOKEN_PATH", str(stage.root / "token")))
+    stage.around.enter_context(patch.dict(os.environ))
+    os.environ.pop("HF_TOKEN", None)
+    return server
+
+
+def search_hub(stage: Stage, text: str) -> DiscoverPage:
+    start_hub(stage)
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub(text)
+    stage.wait(lambda: not jobs.running())
+    return page
+
+
+def open_on_hub(stage: Stage, repository: str) -> DiscoverPage:
+    start_hub(stage)
+    page = discover(stage, "desktop-8gb-card")
+    page.look_on_hub(repository)
+    settled = time.monotonic() + 0.6
+    stage.wait(lambda: not jobs.running() and time.monotonic() > settled)
+    return page
+
+
 def climb(stage: Stage, page: DiscoverPage, model: str) -> None:
     page.open_model(model)
     stage.wait(lambda: not jobs.running())
@@ -982,15 +1571,19 @@ def no_answer(*cache: Path) -> Machine:
     raise UnreadableFile("The system does not tell how much memory there is.", "Start Nibble again.")
 
 
-def put_hollow(path: Path, id: str, quantization: str) -> None:
-    """A file of a model of the catalogue, with a hole for its weights."""
+def put_hollow(path: Path, id: str, quantization: str, **said: str) -> Path:
+    """A file of a model of the catalogue, with a hole for its weights. `said`: what more is in its header, `general.`
+    before it."""
     model = next(each for each in read_catalogue() if each.id == id)
     shapes = outline(model.architecture, model.geometry, model.tied_embeddings)
     numbers = {name: number for number, name in QUANTIZATIONS.items()}
     metadata = loading_metadata(model.architecture, model.geometry)
     metadata["general.file_type"] = numbers[quantization]
+    metadata |= {f"general.{key}": value for key, value in said.items()}
     types = tensor_types(shapes, read_traits(metadata), quantization)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_ghost_of(path, metadata, zip(shapes, types, strict=True))
+    return path
 
 
 def need_guide() -> None:
@@ -1047,6 +1640,21 @@ def open_chat(stage: Stage) -> ChatPage:
     assert isinstance(page, ChatPage)
     page.open_model(model)
     return settle_chat(stage)
+
+
+def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
+    """A new chat with a model of 37 layers, on a computer whose card takes so much of it."""
+    path = write_tiny_model(
+        stage.models / "deep.gguf", layers=36, name="Qwen3 8B", context=4096, never_ends=True
+    )
+    with (
+        patch("app.runtime.client.worker_command", lambda: worker_with_card(room_bytes)),
+        patch("app.memory.keeper.ThisMachine.read", lambda here: machine_with_card(room_bytes)),
+    ):
+        stage.open()
+        page = settle_chat(stage)
+        page.open_model(path)
+        return settle_chat(stage)
 
 
 def put_bard_file(path: Path) -> None:
@@ -1247,6 +1855,95 @@ def put_faulty_files(folder: Path) -> None:
     (folder / "old.gguf").write_bytes(b"GGUF" + (1).to_bytes(4, "little") + bytes(64))
 
 
+def put_programs(stage: Stage) -> None:
+    """What is on the disk of somebody who has tried several programs."""
+    person, apache = stage.root / "person", "apache-2.0"
+    qwen = {"basename": "Qwen3", "license": apache}
+    put_hollow(stage.models / "Qwen3-8B-Q6_K.gguf", "qwen3-8b", "Q6_K", name="Qwen3 8B", **qwen)
+    put_hollow(stage.models / "Qwen3-8B-Q4_K_M.gguf", "qwen3-8b", "Q4_K_M", name="Qwen3 8B", **qwen)
+    lm_studio = person / ".lmstudio/models"
+    put_hollow(
+        lm_studio / "lmstudio-community/Llama-3.3-70B-Instruct-GGUF/Llama-3.3-70B-Instruct-Q4_K_M.gguf",
+        "llama-3.3-70b",
+        "Q4_K_M",
+        name="Llama 3.3 70B Instruct",
+        basename="Llama-3.3",
+        license="llama3.3",
+    )
+    put_hollow(
+        lm_studio / "unsloth/Qwen3-30B-A3B-GGUF/Qwen3-30B-A3B-Q4_K_M.gguf",
+        "qwen3-30b-a3b",
+        "Q4_K_M",
+        name="Qwen3 30B A3B",
+        **qwen,
+    )
+    put_hollow(
+        person / ".local/share/nomic.ai/GPT4All/gemma-3-12b-Q4_0.gguf", "gemma-3-12b", "Q4_0", license="gemma"
+    )
+    source = put_hollow(
+        stage.root / "new.gguf", "gemma-3-12b", "Q4_K_M", name="Gemma 3 12B It", license="gemma"
+    )
+    give_to_ollama(source, person / "ollama", "registry.ollama.ai/library/gemma3/12b")
+    put_in_cache(stage)
+
+
+def give_to_ollama(source: Path, models: Path, place: str) -> None:
+    """A manifest for weights that are too large to be written."""
+    stub = b"0" * 64
+    manifest = ollama_model(models, place, stub, license="Gemma Terms of Use")
+    manifest.write_text(manifest.read_text().replace('"size": 64', f'"size": {source.stat().st_size}'))
+    source.rename(ollama_blob(models, stub))
+
+
+def put_in_cache(stage: Stage, *, spoilt: bool = False) -> None:
+    """A model in the cache of Hugging Face; `spoilt`: not the bytes that came from there."""
+    content = write_tiny_model(stage.root / "poet.gguf", type="f16", name="Poet", seed=7).read_bytes()
+    hub = stage.root / "person/.cache/huggingface/hub"
+    link = cached_file(hub, "owner/Poet-GGUF", "0123abcd", "Poet-F16.gguf", content)
+    cached_main(hub, "owner/Poet-GGUF", "0123abcd")
+    (stage.root / "poet.gguf").unlink()
+    if spoilt:
+        link.resolve().write_bytes(content[:-4] + b"oops")
+
+
+def open_on(stage: Stage, machine: str) -> LibraryPage:
+    """The library as it is on another computer."""
+    here = computer(machine)
+    for pretended in (
+        patch("app.hardware.probe", lambda: here),
+        patch("app.hardware.ask_runtime", lambda: (None, ())),
+        patch("app.hardware.live.LiveMachine.read", lambda live: here),
+    ):
+        pretended.start()
+        stage.around.callback(pretended.stop)
+    stage.open()
+    return stage.library
+
+
+def detail(stage: Stage, page: LibraryPage, name: str) -> None:
+    page.show_details(stage.row(name))
+    stage.wait(lambda: not jobs.running())
+
+
+def verify_row(stage: Stage, name: str, *, shown: bool = True) -> None:
+    row = stage.row(name)
+    if shown:
+        detail(stage, stage.library, name)
+    stage.library.acts.verify(row)
+    stage.wait(lambda: not jobs.running())
+
+
+def checked_halfway(*arguments: object) -> list[object]:
+    """In the place of what reads whole files: comes as far as a picture needs and waits until it is cancelled."""
+    control = next(each for each in arguments if isinstance(each, JobControl))
+    control.progress("Checking", 0, 4_900_000_000, "bytes")
+    time.sleep(0.25)
+    control.progress("Checking", 2_100_000_000, 4_900_000_000, "bytes")
+    while True:
+        control.cancel.raise_if_cancelled()
+        time.sleep(0.01)
+
+
 def need_convert() -> None:
     try:
         import app.convert  # noqa: F401
@@ -1274,6 +1971,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__)
         return 2
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]  # nobody's own
     target = Path(arguments[0])
     target.mkdir(parents=True, exist_ok=True)
     application = QApplication(["nibble"])
@@ -1289,7 +1987,11 @@ def play_everywhere(application: QApplication, name: str, scratch: Path, target:
     for appearance in (Appearance.LIGHT, Appearance.DARK):
         for width, height in SIZES:
             root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch))
-            os.environ["NIBBLE_HOME"] = str(root / "home")
+            os.environ |= {
+                "NIBBLE_HOME": str(root / "home"),
+                "HOME": str(root / "person"),
+                "OLLAMA_MODELS": str(root / "person" / "ollama"),
+            }
             stage = Stage(application, root, appearance, (width, height))
             picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
             try:

@@ -14,9 +14,10 @@ import msgspec
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
-from app.gguf import ModelFacts, read_facts
+from app.gguf import read_facts
 from app.hardware import Accelerator
-from app.memory import Held, Keeper, Load, default_context_length, held_by
+from app.memory import Held, Keeper, Load, Spread, default_context_length, held_by, spread_of
+from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import Piece, PromptProgress
@@ -39,8 +40,7 @@ class AnswerDelta:
 class _Loaded:
     path: Path
     stamp: tuple[int, int] | None
-    facts: ModelFacts
-    settings: LoadSettings
+    load: Load
     model: LoadedModel
 
 
@@ -75,12 +75,12 @@ class ChatEngine:
             conversation = store.conversation(conversation_id)
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
-            facts = loaded.facts
+            facts = loaded.load.facts
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
             message = self._stream(loaded.model, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
-                remember_run(self._database, facts, loaded.settings, described, message.statistics)
+                remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
             return message
 
     def close(self) -> None:
@@ -96,7 +96,8 @@ class ChatEngine:
         loaded = self._loaded
         if loaded is None or not loaded.model.alive:
             return None
-        models = [(loaded.facts.name or loaded.facts.path.stem, loaded.model)]
+        facts = loaded.load.facts
+        models = [(facts.name or facts.path.stem, loaded.model)]
         return held_by(self.title, models, accelerators, is_busy=self._lock.locked(), unload=self.unload)
 
     def unload(self) -> bool:
@@ -111,9 +112,17 @@ class ChatEngine:
 
     @property
     def loaded_path(self) -> Path | None:
-        """May be asked from any thread, as may `worker_pid`."""
+        """May be asked from any thread, as may `spread` and `worker_pid`."""
         loaded = self._loaded
         return loaded.path if loaded is not None and loaded.model.alive else None
+
+    @property
+    def spread(self) -> Spread | None:
+        """Where the loaded model runs; None also where there is but one place for it."""
+        loaded = self._loaded
+        if loaded is None or not loaded.model.alive:
+            return None
+        return spread_of(loaded.load, loaded.model.description.buffers)
 
     @property
     def worker_pid(self) -> int | None:
@@ -140,20 +149,21 @@ class ChatEngine:
         stage = f"Loading {path.stem}"
         control.progress(stage)
         facts = read_facts(path)
-        settings = LoadSettings(context_length=default_context_length(facts))
+        wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
         # With what the model before this one gives back: it goes only where this one fits.
-        self._keeper.make_room(self._keeper.plan(self.title, [Load(facts, settings)]))
+        plan = plan_recommended(self._keeper, self.title, [wanted])
+        self._keeper.make_room(plan)
         self._drop()
-        model = LoadedModel.load(
-            facts.path,
-            settings,
+        load, model = load_recommended(
+            self._keeper,
+            plan.loads[0],
             control.cancel,
             lambda fraction: control.progress(
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, facts, settings, model)
-        self._keeper.remember(facts, settings, model.description)
+        loaded = self._loaded = _Loaded(path, stamp, load, model)
+        self._keeper.remember(load, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
             raise Cancelled

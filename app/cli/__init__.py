@@ -1,7 +1,7 @@
 """The command line: every engine ability without a window, JSON out.
 
-May import everything but `app.ui`. One module for each command, which registers
-itself on the `commands` of `app.cli.program`; `running` turns what happens into exit codes,
+May import everything but `app.ui`. One module for each command, named
+in `COMMANDS` of `app.cli.program`; `running` turns what happens into exit codes,
 `terminal` makes text from files and models safe to print.
 """
 

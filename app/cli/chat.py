@@ -17,8 +17,9 @@ from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
-from app.gguf import ModelFacts
+from app.gguf import read_facts
 from app.memory import Keeper, Load, default_context_length
+from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import GenerationStatistics, Piece
@@ -38,21 +39,22 @@ def chat(
     """Chat with a model."""
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs a prompt (-p)", param_hint="--json")
-    facts = chat_model_named(model).facts
-    assert facts is not None
+    entry = chat_model_named(model)
+    facts = read_facts(entry.path)
     sampling = sampling_from(seed, temperature, max_tokens)
     opening = [ChatMessage("system", system)] if system else []
-    settings = LoadSettings(context_length=default_context_length(facts))
     database = data_folder().create().database
-    with run_job("load", lambda control: _load(facts, settings, database, control)) as loaded:
-        remember = partial(remember_run, database, facts, settings, loaded.description)
+    wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
+    load, loaded = run_job("load", lambda control: _load(wanted, database, control))
+    with loaded:
+        remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
             _converse(loaded, opening, sampling, remember)
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
             generation = _answer(loaded, messages, sampling, lambda text: None)
-            print_json({"model": facts.path.stem, **_document(generation)})
+            print_json({"model": entry.name, **_document(generation)})
         else:
             generation = _answer(loaded, messages, sampling, _print_piece)
             print()
@@ -60,18 +62,19 @@ def chat(
         remember(generation.statistics)
 
 
-def _load(facts: ModelFacts, settings: LoadSettings, database: Path, control: JobControl) -> LoadedModel:
+def _load(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
     keeper = Keeper(database)
-    keeper.make_room(keeper.plan(facts.path.stem, [Load(facts, settings)]))
-    stage = f"Loading {facts.path.stem}"
-    loaded = LoadedModel.load(
-        facts.path,
-        settings,
+    name = wanted.facts.path.stem
+    plan = plan_recommended(keeper, name, [wanted])
+    keeper.make_room(plan)
+    load, loaded = load_recommended(
+        keeper,
+        plan.loads[0],
         control.cancel,
-        lambda fraction: control.progress(stage, fraction, 1.0),
+        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
     )
-    keeper.remember(facts, settings, loaded.description)
-    return loaded
+    keeper.remember(load, loaded.description)
+    return load, loaded
 
 
 def _converse(

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 
+from app.cli.hub_models import MODEL_HELP, described_model, file_to_plan_with
 from app.cli.machines import MachineOption, budget_on, machine_named
-from app.cli.models import model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import WrongChoice
@@ -21,17 +20,20 @@ from app.hardware import Machine
 from app.memory import (
     Companion,
     DeviceMemory,
+    Load,
     MemoryEstimate,
     default_context_length,
     estimate,
     exact_estimate,
+    plan_loads,
 )
 from app.memory.companions import Companions, read_companions, with_companions
 from app.memory.dry_run import dry_run
 from app.memory.placement import used_together
 from app.memory.plan import told_apart
 from app.recommend.budget import Budget, budget_of
-from app.recommend.fit import fit, speed_with
+from app.recommend.fit import speed_with
+from app.recommend.loading import placed
 from app.recommend.need import need_of
 from app.recommend.speed import Speed
 from app.runtime.protocol import LoadSettings
@@ -40,7 +42,7 @@ from app.storage import data_folder
 
 @engine_command
 def estimate_memory(
-    model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     context: Annotated[
         int | None, typer.Option(min=1, max=1 << 24, help="Context length in tokens; 4096 without.")
     ] = None,
@@ -64,9 +66,7 @@ def estimate_memory(
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a model with its context takes in memory, and whether that fits."""
-    entry = model_named(model)
-    facts = entry.facts
-    assert facts is not None
+    entry, facts = described_model(model)
     if facts.kind != "model":
         raise WrongChoice(f"{entry.name}: {entry.why_no_chat}", "Choose a model.")
     companions = read_companions(facts, lora or (), mmproj, draft)
@@ -82,12 +82,10 @@ def estimate_memory(
     )
     need, budget = need_of(facts, settings), budget_on(here, machine)
     if gpu_layers is None and not experts_on_cpu:
-        placed = fit(need, _left_by(companions, facts, settings, here, budget))
-        settings = msgspec.structs.replace(
-            settings, gpu_layers=placed.gpu_layers, experts_on_processor=placed.experts_in_memory
-        )
+        left = _left_by(companions, facts, settings, here, budget)
+        settings = placed(Load(facts, settings), left, lambda load: plan_loads([load], here)).settings
     accelerators = used_together(here.accelerators)
-    told = _asked(facts, settings) if exact else estimate(facts, settings, accelerators)
+    told = _asked(model, facts, settings) if exact else estimate(facts, settings, accelerators)
     told = with_companions(told, facts, settings, accelerators, companions)
     speed = speed_with(need, budget, told.gpu_layers, experts_in_memory=settings.experts_on_processor)
     document = _document(facts, told, settings, here, speed)
@@ -119,10 +117,11 @@ def _left_by(
     )
 
 
-def _asked(facts: ModelFacts, settings: LoadSettings) -> MemoryEstimate:
+def _asked(model: str, facts: ModelFacts, settings: LoadSettings) -> MemoryEstimate:
     def work(control: JobControl) -> MemoryEstimate:
         control.progress("Asking the runtime")
-        return exact_estimate(dry_run(facts.path, settings, data_folder(), control.cancel))
+        with file_to_plan_with(model, facts, control.cancel) as path:
+            return exact_estimate(dry_run(path, settings, data_folder(), control.cancel))
 
     return run_job("dry run", work)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.models import model_named
+from app.cli.hub_models import MODEL_HELP, described_model
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
@@ -16,12 +16,11 @@ from app.memory.companions import adapter_rank, encoders
 
 @engine_command
 def inspect(
-    model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     as_json: JsonOption = False,
 ) -> None:
     """Show the header facts of a model."""
-    facts = model_named(model).facts
-    assert facts is not None
+    _, facts = described_model(model)
     if as_json:
         print_json(_document(facts))
     else:

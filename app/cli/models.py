@@ -9,7 +9,7 @@ from app.cli.running import run_job
 from app.core.errors import WrongChoice
 from app.core.jobs import JobControl
 from app.guide import guide_quantization, make_guide
-from app.library import LibraryEntry, find_model, library_folders, means_path
+from app.library import LibraryEntry, find_model, library_places, means_path
 from app.storage import data_folder, load_settings
 
 
@@ -21,9 +21,10 @@ def model_named(reference: str) -> LibraryEntry:
     quantization = guide_meant_by(reference)
     if quantization is not None:
         (path,) = made_guide([quantization])
-        return find_model(str(path), [])
+        reference = str(path)
     data = data_folder()
-    return find_model(reference, library_folders(data, load_settings(data.settings)))
+    places = library_places(data, load_settings(data.settings).model_folders)
+    return find_model(reference, places, data.database)
 
 
 def chat_model_named(reference: str) -> LibraryEntry:

@@ -4,52 +4,27 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from app import __version__
-from app.cli.chat import chat
-from app.cli.compare import compare
-from app.cli.convert import convert
-from app.cli.doctor import doctor
-from app.cli.estimate import estimate_memory
-from app.cli.inspect import inspect
-from app.cli.list import list_models
-from app.cli.recommend import recommend
 
-commands = typer.Typer(
-    name="nibble",
-    help="Run quantized language models on your own computer, and see what the saved bits cost."
-    " Without a command, the window opens.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-commands.command("doctor")(doctor)
-commands.command("inspect")(inspect)
-commands.command("estimate")(estimate_memory)
-commands.command("recommend")(recommend)
-commands.command("list")(list_models)
-commands.command("convert")(convert)
-commands.command("chat")(chat)
-commands.command("compare")(compare)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"nibble {__version__}")
-        raise typer.Exit
-
-
-@commands.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+COMMANDS = {
+    "doctor": "app.cli.doctor:doctor",
+    "inspect": "app.cli.inspect:inspect",
+    "estimate": "app.cli.estimate:estimate_memory",
+    "recommend": "app.cli.recommend:recommend",
+    "search": "app.cli.search:search_hub",
+    "pull": "app.cli.pull:pull",
+    "list": "app.cli.list:list_models",
+    "remove": "app.cli.remove:remove_model",
+    "convert": "app.cli.convert:convert",
+    "chat": "app.cli.chat:chat",
+    "compare": "app.cli.compare:compare",
+}
+"""Where each is; in the order of the help."""
 
 
 def run_command_line(arguments: list[str]) -> int:
@@ -59,7 +34,39 @@ def run_command_line(arguments: list[str]) -> int:
         # name) is written as JSON escapes it.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        commands(arguments, prog_name="nibble")
+        _program(arguments)(arguments, prog_name="nibble")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     return 0
+
+
+def _program(arguments: list[str]) -> typer.Typer:
+    """With the one command that is asked for: importing all of them takes as long as a small download."""
+    program = typer.Typer(
+        name="nibble",
+        help="Run quantized language models on your own computer, and see what the saved bits cost."
+        " Without a command, the window opens.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    program.callback()(_options)
+    asked = arguments[:1]
+    for name in asked if COMMANDS.keys() & asked else COMMANDS:
+        module, _, function = COMMANDS[name].partition(":")
+        program.command(name)(getattr(import_module(module), function))
+    return program
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nibble {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

@@ -19,9 +19,10 @@ from pathlib import Path
 from app.compare.plan import COMPARED, count_cores, load_of, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
-from app.gguf import ModelFacts, read_facts
+from app.gguf import read_facts
 from app.hardware import Accelerator
 from app.memory import Held, Keeper, Load, LoadPlan, Way, held_by
+from app.recommend.loading import load_recommended, plan_recommended
 from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, Sampling
 from app.runtime.protocol import Piece, PromptProgress
 
@@ -84,10 +85,11 @@ class MemoryPlanned:
 
 @dataclass
 class _Pane:
-    """`messages` ends with the prompt while it has no answer. The lock: one request at a time."""
+    """`load`: how its model is loaded, None where the file could not be read. `messages` ends with the prompt while it
+    has no answer. The lock: one request at a time."""
 
     path: Path
-    facts: ModelFacts | None = None
+    load: Load | None = None
     model: LoadedModel | None = None
     messages: list[ChatMessage] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -229,20 +231,23 @@ class Comparison:
 
     def _make_room(self, indexes: Collection[int], control: JobControl) -> bool:
         """Makes sure that what is not loaded yet fits; whether only in turns."""
-        missing: list[Load] = []
+        missing: list[_Pane] = []
+        loads: list[Load] = []
         for pane in (self._panes[index] for index in indexes):
             if pane.is_loaded:
                 continue
             try:
                 # Read anew each time: the file may have been replaced since the pane failed.
-                pane.facts = read_facts(pane.path)
+                loads.append(load_of(read_facts(pane.path), self._threads))
             except EnvironmentFault:
-                pane.facts = None  # reported as this pane's failure when it is loaded
+                pane.load = None  # reported as this pane's failure when it is loaded
                 continue
-            missing.append(load_of(pane.facts, self._threads))
+            missing.append(pane)
         if not missing:
             return False
-        plan = self._keeper.plan(self.title, missing, keeping=self)
+        plan = plan_recommended(self._keeper, self.title, loads, keeping=self)
+        for pane, load in zip(missing, plan.loads, strict=True):
+            pane.load = load
         control.emit(MemoryPlanned(plan))
         self._keeper.make_room(plan)
         return plan.way is Way.IN_TURNS
@@ -328,14 +333,11 @@ class Comparison:
             return pane.model
         pane.unload()
         control.emit(PaneLoading(index, 0.0))
-        if pane.facts is None:
-            pane.facts = read_facts(pane.path)
-        load = load_of(pane.facts, self._threads)
-        pane.model = LoadedModel.load(
-            pane.facts.path,
-            load.settings,
-            cancel,
-            lambda fraction: control.emit(PaneLoading(index, fraction)),
+        if pane.load is None:
+            wanted = load_of(read_facts(pane.path), self._threads)
+            pane.load = plan_recommended(self._keeper, self.title, [wanted], keeping=self).loads[0]
+        pane.load, pane.model = load_recommended(
+            self._keeper, pane.load, cancel, lambda fraction: control.emit(PaneLoading(index, fraction))
         )
-        self._keeper.remember(pane.facts, load.settings, pane.model.description)
+        self._keeper.remember(pane.load, pane.model.description)
         return pane.model

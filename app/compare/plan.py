@@ -9,6 +9,7 @@ import psutil
 
 from app.gguf import ModelFacts
 from app.memory import Keeper, Load, LoadPlan, Way, default_context_length
+from app.recommend.loading import plan_recommended
 from app.runtime import LoadSettings
 
 COMPARED = "the compared models"
@@ -32,12 +33,12 @@ class ComparisonPlan:
 def plan_comparison(models: Sequence[ModelFacts], keeper: Keeper) -> ComparisonPlan:
     """The plan for these models, one for each pane, none of which is loaded."""
     at_once, threads = plan_threads(len(models), count_cores())
-    memory = keeper.plan(COMPARED, [load_of(facts, threads) for facts in models])
+    memory = plan_recommended(keeper, COMPARED, [load_of(facts, threads) for facts in models])
     return ComparisonPlan(memory, 1 if memory.way is Way.IN_TURNS else at_once, threads)
 
 
 def load_of(facts: ModelFacts, threads: int) -> Load:
-    """How a pane loads its model."""
+    """What a pane wants to load, before it is placed."""
     return Load(facts, LoadSettings(context_length=default_context_length(facts), threads=threads))
 
 

@@ -18,7 +18,7 @@ from app.core.errors import (
     from_os_error,
 )
 from app.core.jobs import JobControl
-from app.gguf import ModelFacts, TensorInfo, read_facts
+from app.gguf import ModelFacts, ModelSummary, TensorInfo, read_facts
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
 from app.runtime.client import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
@@ -31,7 +31,7 @@ _ADDED_KEYS_BYTES = 128
 """llama.cpp writes the version of the mixture into the header."""
 
 
-def can_quantize(facts: ModelFacts) -> bool:
+def can_quantize(facts: ModelFacts | ModelSummary) -> bool:
     """Only models, and from full precision: quantizing a quantized file loses twice."""
     return facts.kind == "model" and facts.quantization in SOURCE_TYPES
 

@@ -113,6 +113,56 @@ class GuideDamaged(EnvironmentFault):
     """The checkpoint of the built-in model is not as this Nibble brought it."""
 
 
+class NoConnection(EnvironmentFault):
+    """The network or the server does not answer; asking again later may help."""
+
+
+class HubFault(EnvironmentFault):
+    """A server of models answers, but not with what was asked for."""
+
+
+class HubBusy(HubFault):
+    """A server of models has a problem of its own; asking again later may help."""
+
+
+class OfflineWished(EnvironmentFault):
+    """HF_HUB_OFFLINE is set: the Hub is not to be asked."""
+
+
+class NotOnHub(EnvironmentFault):
+    """The Hub has no such model, revision or file, or shows it only to others."""
+
+
+class GatedRepository(EnvironmentFault):
+    """Its authors want to be asked first; `page` is where."""
+
+    def __init__(self, message: str, hint: str = "", log: tuple[str, ...] = (), page: str = "") -> None:
+        super().__init__(message, hint, log)
+        self.page = page
+
+
+class TokenRefused(EnvironmentFault):
+    """The Hub does not take the access token, or not for this."""
+
+
+class RateLimited(EnvironmentFault):
+    """The Hub has been asked too often; `retry_after_s` in seconds, None where it does not say."""
+
+    def __init__(
+        self, message: str, hint: str = "", log: tuple[str, ...] = (), retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint, log)
+        self.retry_after_s = retry_after_s
+
+
+class NoKeyring(EnvironmentFault):
+    """The system has no keyring, or does not open it."""
+
+
+class WrongContent(EnvironmentFault):
+    """What arrives is not what the server announced: its size or its digest is another."""
+
+
 FAULTS: dict[str, type[EnvironmentFault]] = {
     kind.__name__: kind
     for kind in (
@@ -137,6 +187,16 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         DataFolderFault,
         DamagedProfile,
         GuideDamaged,
+        NoConnection,
+        HubFault,
+        HubBusy,
+        OfflineWished,
+        NotOnHub,
+        GatedRepository,
+        TokenRefused,
+        RateLimited,
+        NoKeyring,
+        WrongContent,
     )
 }
 """By name, so that a fault can cross a process boundary and keep its type."""

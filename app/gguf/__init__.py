@@ -9,10 +9,12 @@ from app.gguf.facts import ModelFacts, read_facts
 from app.gguf.ghost import TypedTensor, write_ghost, write_ghost_of
 from app.gguf.header import Header, SkippedArray, TensorInfo
 from app.gguf.reader import read_header
+from app.gguf.summary import ModelSummary
 
 __all__ = [
     "Header",
     "ModelFacts",
+    "ModelSummary",
     "SkippedArray",
     "TensorInfo",
     "TypedTensor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from app.core.errors import DamagedGguf, FileGone
 from app.gguf.cursor import shorten
 from app.gguf.header import ByteOrder, Header, MetadataValue, SkippedArray, TensorInfo
 from app.gguf.reader import read_header
+from app.gguf.source import ByteSource
 from app.gguf.split import SplitName, split_name
 from app.gguf.types import dominating_type, quantization_name
 
@@ -78,6 +79,17 @@ def read_facts(path: Path) -> ModelFacts:
         return facts_from_headers((path,), (header,))
     files = _part_paths(path, count)
     headers = tuple(_read_part(file, part, files) for part, file in enumerate(files))
+    return facts_from_headers(files, headers)
+
+
+def facts_from_sources(files: tuple[Path, ...], sources: Sequence[ByteSource]) -> ModelFacts:
+    """The facts of a model whose parts, first part first, are read from `sources`; `files` only name them.
+
+    Raises what `read_header` raises, and DamagedGguf where parts do not belong together.
+    """
+    headers = tuple(read_header(source, _keep_array, part=part) for part, source in enumerate(sources))
+    for part, (file, header) in enumerate(zip(files, headers, strict=True)):
+        _expect_part(file, header, part, len(files))
     return facts_from_headers(files, headers)
 
 
@@ -186,9 +198,14 @@ def _read_part(file: Path, part: int, files: tuple[Path, ...]) -> Header:
             f"{file.name} is missing: {name.prefix} is split into {len(files)} files.",
             f"Download the missing part into {file.parent}.",
         ) from error
-    if header.metadata.get("split.no") != part or header.metadata.get("split.count") != len(files):
-        raise _mixed_parts(file)
+    _expect_part(file, header, part, len(files))
     return header
+
+
+def _expect_part(file: Path, header: Header, part: int, count: int) -> None:
+    told = header.metadata.get("split.no", 0), header.metadata.get("split.count", 0) or 1
+    if told != (part, count):
+        raise _mixed_parts(file)
 
 
 def _expect_one_model(path: Path, first: Header, tensors: tuple[TensorInfo, ...]) -> None:

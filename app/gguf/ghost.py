@@ -18,6 +18,7 @@ from app.core.errors import from_os_error
 from app.gguf.header import MetadataValue, Scalar, SkippedArray
 from app.gguf.outline import TensorShape
 from app.gguf.reader import read_header
+from app.gguf.source import FileHead
 from app.gguf.types import TENSOR_TYPES
 from app.storage.atomic import finished_file
 
@@ -38,7 +39,7 @@ def write_ghost(target: Path, head: bytes, file_bytes: int) -> None:
     UnsupportedGgufVersion or DamagedGguf where `head` is no whole header or a file of that size cannot hold
     its tensors, and what `_write` raises.
     """
-    header = read_header(_Head(target.name, head, file_bytes))
+    header = read_header(FileHead(target.name, head, file_bytes))
     _write(target, head[: header.data_offset], file_bytes)
 
 
@@ -59,18 +60,6 @@ def write_ghost_of(
     head = struct.pack("<4sIQQ", b"GGUF", _VERSION, len(infos), len(keys)) + b"".join(keys + infos)
     head = head.ljust(_aligned(len(head)), b"\0")
     _write(target, head, len(head) + offset)
-
-
-class _Head:
-    """The start of a file as a source for the reader."""
-
-    def __init__(self, name: str, head: bytes, file_bytes: int) -> None:
-        self.name = name
-        self.size = file_bytes
-        self._head = head
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        return self._head[offset : offset + size]
 
 
 def _tensor_info(tensor: TensorShape, type_name: str, offset: int) -> bytes:

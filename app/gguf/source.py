@@ -86,6 +86,18 @@ class LocalFile:
         self.close()
 
 
+class FileHead:
+    """The start of a file that is not here as a whole."""
+
+    def __init__(self, name: str, head: bytes, file_bytes: int) -> None:
+        self.name = name
+        self.size = file_bytes
+        self.content = head
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        return self.content[offset : offset + size]
+
+
 class Window:
     """The piece of a file that is being read: `data`, which starts at byte `start`.
 

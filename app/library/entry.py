@@ -4,31 +4,60 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import EnvironmentFault
-from app.gguf import ModelFacts, read_facts
-from app.gguf.split import split_name
-from app.library.folders import is_built_in
+from app.gguf.summary import ModelSummary
+from app.library.places import is_built_in
+from app.library.sources import FOLDER, Program
 from app.storage import DataFolder
+
+
+class EntryState(StrEnum):
+    OK = "ok"
+    CHANGED = "changed"
+    """It can be used, and is not the file any more that was verified last."""
+    DAMAGED = "damaged"
+    """Its content is no model that can be read."""
+    INCOMPLETE = "incomplete"
+    """A part, or what a link leads to, or some of its bytes are missing."""
+    DENIED = "denied"
+    """The system does not let us read it."""
+    GONE = "gone"
+    """It was there at an earlier look."""
 
 
 @dataclass(frozen=True)
 class LibraryEntry:
     """`path` is the file (the first part of a split model) or the folder that cannot be read.
 
-    `name` is the file's stem without the mark of a split: short, and what a person types. Either
-    `facts` or `fault` is there. Which entries are Nibble's own guide, `is_built_in` tells.
+    `name` is what a person types: as the program that has it calls it, or the file's stem without the mark of a
+    split; `aliases` are other names. `label` is the name that the person gave it here. Either `facts` or `fault` is
+    there. `program` is who keeps it, `origin` where that program has it from. `file_bytes` are of all parts that are
+    there. `companions` are files that belong to it, the projector of images and sound first. `last_used_at` in
+    seconds since 1970. Which entries are Nibble's own guide, `is_built_in` tells.
     """
 
     path: Path
     name: str
-    facts: ModelFacts | None = None
+    facts: ModelSummary | None = None
     fault: EnvironmentFault | None = None
+    state: EntryState = EntryState.OK
+    program: Program = FOLDER
+    file_bytes: int | None = None
+    origin: str = ""
+    aliases: tuple[str, ...] = ()
+    companions: tuple[Path, ...] = ()
+    licence: str = ""
+    label: str = ""
+    last_used_at: float | None = None
 
     @property
     def title(self) -> str:
-        """For people: the name in the header with its quantization, or else the file's name."""
+        """For people: the person's own name for it, or the name in the header with its quantization, or else `name`."""
+        if self.label:
+            return self.label
         if self.facts is None or self.facts.name is None:
             return self.name
         quantization = self.facts.quantization
@@ -40,9 +69,9 @@ class LibraryEntry:
         return self.facts.quantization if self.facts else None
 
     @property
-    def file_bytes(self) -> int | None:
-        """Of all parts together."""
-        return self.facts.file_bytes if self.facts else None
+    def family(self) -> str | None:
+        """As the header has it ("Llama-3.2"), or else the architecture ("llama")."""
+        return (self.facts.basename or self.facts.architecture) if self.facts else None
 
     @property
     def can_chat(self) -> bool:
@@ -72,32 +101,9 @@ class LibraryEntry:
         return None
 
 
-def read_entry(path: Path) -> LibraryEntry:
-    """The entry for a file, whatever is wrong with it; any part of a split model will do."""
-    try:
-        facts = read_facts(path)
-    except EnvironmentFault as fault:
-        return unreadable(path, fault)
-    return LibraryEntry(facts.path, model_name(facts.path), facts)
-
-
 def entry_fault(entry: LibraryEntry, data: DataFolder) -> EnvironmentFault | None:
     """What is wrong with an entry, and what the person can do: with a file of the guide, nothing has to be done."""
     fault = entry.fault
     if fault is None or not is_built_in(entry.path, data):
         return fault
     return type(fault)(fault.message, "It is made again at its next use.", fault.log)
-
-
-def unreadable(path: Path, fault: EnvironmentFault) -> LibraryEntry:
-    # An entry may live for days; the frames of the attempt must not.
-    fault.__traceback__ = fault.__cause__ = fault.__context__ = None
-    return LibraryEntry(path, model_name(path), fault=fault)
-
-
-def model_name(path: Path) -> str:
-    """`models/Bard-00001-of-00002.gguf` -> `Bard`, `bard-q4.gguf` -> `bard-q4`."""
-    split = split_name(path.name)
-    if split is not None:
-        return split.prefix
-    return path.stem if path.suffix.lower() == ".gguf" else path.name

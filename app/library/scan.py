@@ -1,113 +1,231 @@
-"""Finds the model files in folders, and reads what they are."""
+"""Looks at the library: what is there, and what each file is, read anew only where a file is not as it was."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from app.core.errors import EnvironmentFault, from_os_error
+from app.core.errors import (
+    DamagedGguf,
+    EnvironmentFault,
+    FileGone,
+    NotAllowed,
+    UnreadableFile,
+    from_os_error,
+)
 from app.core.jobs import CancelToken
-from app.gguf.split import split_name
-from app.library.entry import LibraryEntry, read_entry, unreadable
+from app.core.units import format_bytes
+from app.gguf import read_facts
+from app.gguf.summary import ModelSummary, summarize
+from app.library.companions import with_companions
+from app.library.entry import EntryState, LibraryEntry
+from app.library.places import Place
+from app.library.records import Records
+from app.library.sources import FoundModel, Walk
+from app.library.stamp import part_files, stamp_of
+from app.memory.loads import last_loads
 
 
 def scan(
-    folders: Sequence[Path],
+    places: Sequence[Place],
+    database: Path,
     cancel: CancelToken | None = None,
     on_entry: Callable[[LibraryEntry], None] | None = None,
 ) -> list[LibraryEntry]:
-    """All models in `folders` and the folders in them, by name; a file among `folders` counts too.
+    """All models in `places`, by name; what was there at an earlier look and is gone, too.
 
-    A split model is one entry. What cannot be read is an entry with a fault; nothing else is
-    raised but Cancelled. Hidden files and folders are left out. `on_entry` is told of each entry
-    as it is found.
+    A split model is one entry, and so is a file that is reached in several ways. What cannot be read is an entry
+    with a fault; nothing else is raised but Cancelled. `on_entry` is told of each entry as it is found, before
+    companions are known. `database` is where headers are remembered; it need not exist.
     """
+    look = _Look(database)
     entries = []
-    for found in model_files(folders, cancel):
-        entry = read_entry(found) if isinstance(found, Path) else found
-        entries.append(entry)
-        if on_entry is not None:
-            on_entry(entry)
-    return sorted(entries, key=lambda entry: (entry.name.casefold(), str(entry.path)))
-
-
-def model_files(folders: Sequence[Path], cancel: CancelToken | None = None) -> Iterator[Path | LibraryEntry]:
-    """One path for each model, and an entry with its fault for each folder that cannot be read.
-
-    Nothing is opened, so this is quick. A file that is reached twice (folders inside one another,
-    links) comes once.
-    """
-    walk = _Walk(cancel or CancelToken())
-    for folder in folders:
-        if os.path.isfile(folder):
-            yield from walk.files([folder])
-        else:
-            yield from walk.folder(folder)
-
-
-class _Walk:
-    """One walk through some folders; remembers where it was."""
-
-    def __init__(self, cancel: CancelToken) -> None:
-        self._cancel = cancel
-        self._folders_seen: set[tuple[int, int]] = set()
-        self._files_seen: set[str] = set()
-
-    def folder(self, top: Path) -> Iterator[Path | LibraryEntry]:
-        pending = [top]
-        while pending:
-            folder = pending.pop()
-            try:
-                children = self._children(folder) if self._is_new(folder) else []
-            except OSError as error:
-                yield unreadable(folder, _folder_fault(error, folder))
-                continue
-            yield from self.files([child for child, is_folder in children if not is_folder])
-            pending += [child for child, is_folder in reversed(children) if is_folder]
-
-    def files(self, files: list[Path]) -> Iterator[Path]:
-        """`files` without those seen before, and of a split model only the first part there is."""
-        for file in sorted(files):
-            self._cancel.raise_if_cancelled()
-            split = split_name(file.name)
-            # A split model is known by its first part, whether that is there or not.
-            identity = os.path.realpath(file.with_name(split.part(1)) if split else file)
-            if identity not in self._files_seen:
-                self._files_seen.add(identity)
-                yield file
-
-    def _is_new(self, folder: Path) -> bool:
-        # By number and not by path: links may lead to a folder in endlessly many ways.
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in self._folders_seen:
-            return False
-        self._folders_seen.add(identity)
-        return True
-
-    def _children(self, folder: Path) -> list[tuple[Path, bool]]:
-        """Folders (True) and model files (False) in `folder`, sorted."""
-        children = []
-        with os.scandir(folder) as listing:
-            for child in listing:
-                self._cancel.raise_if_cancelled()
-                if child.name.startswith("."):
-                    continue
-                is_folder = _is_folder(child)
-                if is_folder or child.name.lower().endswith(".gguf"):
-                    children.append((folder / child.name, is_folder))
-        return sorted(children)
-
-
-def _is_folder(child: os.DirEntry[str]) -> bool:
     try:
-        return child.is_dir()
-    except OSError:  # a link that leads round in a circle, or away from what we may see
-        return False
+        for found, place in found_models(places, cancel or CancelToken()):
+            entry = look.entry(found, place)
+            if entry is not None:
+                entries.append(entry)
+                if on_entry is not None:
+                    on_entry(entry)
+        entries += look.missing(places)
+        entries = look.named_anew(entries)
+    finally:  # what was read before somebody cancelled need not be read again
+        look.records.write()
+    entries.sort(key=lambda entry: (entry.name.casefold(), str(entry.path)))
+    return with_companions(entries)
 
 
-def _folder_fault(error: OSError, folder: Path) -> EnvironmentFault:
-    fault = from_os_error(error, folder)
-    hint = "Choose the folder again or remove it from the library."
-    return type(fault)(fault.message, hint) if isinstance(error, FileNotFoundError) else fault
+def found_models(places: Sequence[Place], cancel: CancelToken) -> Iterator[tuple[FoundModel, Place]]:
+    """What is there, by the programs' own records and the files' names; no model file is opened."""
+    walk = Walk(cancel)
+    for place in places:
+        for found in place.program.find(str(place.folder), walk):
+            cancel.raise_if_cancelled()
+            yield found, place
+
+
+def read_entry(found: FoundModel, place: Place) -> LibraryEntry:
+    """The entry of one file, read without what is remembered."""
+    files = _Files(found)
+    return _entry(found, place, files, files.fault or _read(found.path))
+
+
+class _Files:
+    """The files of a model before they are opened: `statuses` of all parts, None for one that is not there; `fault`:
+    why opening them is no use, with `state`."""
+
+    def __init__(self, found: FoundModel) -> None:
+        self.statuses: list[os.stat_result | None] = []
+        self.fault: EnvironmentFault | None = found.fault
+        self.state = EntryState.OK
+        if found.fault is not None:
+            return
+        for file in part_files(found.path):
+            try:
+                self.statuses.append(os.stat(file))
+            except (OSError, ValueError) as error:
+                self.statuses.append(None)
+                if file == found.path:
+                    self._not_reached(error, found)
+        first = self.statuses[0]
+        if found.size and first is not None and first.st_size != found.size:
+            self.state = EntryState.INCOMPLETE
+            self.fault = DamagedGguf(
+                f"{found.name} is not whole: {format_bytes(first.st_size)} of {format_bytes(found.size)} are there.",
+                "Let the program it belongs to download it again.",
+            )
+
+    @property
+    def file_bytes(self) -> int:
+        return sum(status.st_size for status in self.statuses if status is not None)
+
+    def identity(self, path: str) -> object:
+        """Equal for one file that is reached in several ways."""
+        first = next((status for status in self.statuses if status is not None), None)
+        if first is None or not first.st_ino:  # some file systems do not number their files
+            return os.path.realpath(path)
+        return first.st_dev, first.st_ino
+
+    def _not_reached(self, error: OSError | ValueError, found: FoundModel) -> None:
+        name = os.path.basename(found.path)
+        if isinstance(error, ValueError):  # a zero in the path
+            self.fault = UnreadableFile(f"{name!r} is no name of a file.", "Rename it.")
+            return
+        self.fault = from_os_error(error, found.path)
+        if not isinstance(self.fault, FileGone):
+            return
+        if os.path.islink(found.path):
+            self.fault = FileGone(
+                f"{name} is only a link, and the file it leads to is missing.",
+                "Download the model again, or remove the link.",
+            )
+        elif found.size:
+            self.fault = FileGone(
+                f"The weights of {found.name} are missing.",
+                "Let the program it belongs to download them again.",
+            )
+        else:  # it went while we looked
+            self.state = EntryState.GONE
+
+
+class _Look:
+    """One look, with what was known before."""
+
+    def __init__(self, database: Path) -> None:
+        self.records = Records(database)
+        self._last_loads = last_loads(database)
+        self._files_seen: set[object] = set()
+        self._paths_seen: set[str] = set()
+
+    def entry(self, found: FoundModel, place: Place) -> LibraryEntry | None:
+        """None for a file that was reached before."""
+        path, folder = found.path, str(place.folder)
+        self._paths_seen.add(path)
+        files = _Files(found)
+        identity = files.identity(path)
+        if identity in self._files_seen:
+            return None
+        self._files_seen.add(identity)
+        told: ModelSummary | EnvironmentFault | None = files.fault
+        if told is None:
+            stamp = stamp_of(files.statuses)
+            told = self.records.recall(path, folder, stamp)
+            if told is None:
+                told = _read(path)
+                self.records.remember(path, found.name, folder, stamp, told)
+            if self.records.is_changed(path, stamp):
+                files.state = EntryState.CHANGED
+        return _entry(found, place, files, told, self.records.label(path), self._last_loads.get(path))
+
+    def missing(self, places: Sequence[Place]) -> Iterator[LibraryEntry]:
+        """Nothing of a folder that is not there itself: a disk may be unplugged."""
+        by_folder = {str(place.folder): place for place in places}
+        there = [folder for folder in by_folder if os.path.isdir(folder)]
+        for path, record in self.records.missing(there, self._paths_seen):
+            fault = FileGone(
+                f"{record.name} is not there any more.",
+                f"It was {path}. Bring it back, or remove it from the list.",
+            )
+            yield LibraryEntry(
+                Path(path),
+                record.name,
+                fault=fault,
+                state=EntryState.GONE,
+                program=by_folder[record.place].program,
+                label=record.label,
+            )
+
+    def named_anew(self, entries: list[LibraryEntry]) -> list[LibraryEntry]:
+        """With the names that moved files had where they were."""
+        labels = self.records.moved_labels
+        if not labels:
+            return entries
+        return [replace(entry, label=labels.get(str(entry.path), entry.label)) for entry in entries]
+
+
+def _read(path: str) -> ModelSummary | EnvironmentFault:
+    try:
+        return summarize(read_facts(Path(path)))
+    except EnvironmentFault as fault:
+        # An entry may live for days; the frames of the attempt must not.
+        fault.__traceback__ = fault.__cause__ = fault.__context__ = None
+        return fault
+
+
+def _entry(
+    found: FoundModel,
+    place: Place,
+    files: _Files,
+    told: ModelSummary | EnvironmentFault,
+    label: str = "",
+    last_used_at: float | None = None,
+) -> LibraryEntry:
+    summary, fault = (None, told) if isinstance(told, EnvironmentFault) else (told, None)
+    state = files.state if fault is None or files.state is not EntryState.OK else _state_of(fault)
+    first = part_files(found.path)[0] if summary is not None and summary.files > 1 else found.path
+    return LibraryEntry(
+        Path(first),
+        found.name,
+        summary,
+        fault,
+        state,
+        place.program,
+        files.file_bytes,
+        found.origin,
+        found.aliases,
+        tuple(map(Path, found.companions)),
+        (summary.licence if summary else None) or found.licence,
+        label,
+        last_used_at,
+    )
+
+
+def _state_of(fault: EnvironmentFault) -> EntryState:
+    match fault:
+        case FileGone():
+            return EntryState.INCOMPLETE
+        case NotAllowed() | UnreadableFile():
+            return EntryState.DENIED
+    return EntryState.DAMAGED

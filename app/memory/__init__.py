@@ -18,6 +18,7 @@ from app.memory.held import Held, held_by
 from app.memory.keeper import Keeper
 from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, Way, plan_loads
+from app.memory.spread import Spread, spread_of
 
 __all__ = [
     "Companion",
@@ -28,6 +29,7 @@ __all__ = [
     "LoadPlan",
     "MemoryEstimate",
     "PastLoads",
+    "Spread",
     "Way",
     "default_context_length",
     "estimate",
@@ -36,5 +38,6 @@ __all__ = [
     "past_loads",
     "plan_loads",
     "remember_load",
+    "spread_of",
     "worker_bytes",
 ]

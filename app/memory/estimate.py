@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.gguf import ModelFacts
+from app.gguf import ModelFacts, ModelSummary
 from app.gguf.cursor import shorten
 from app.hardware import Accelerator
 from app.memory.compute import (
@@ -105,7 +105,7 @@ class MemoryEstimate(_Summed):
         return self.total_bytes + self.worker_bytes
 
 
-def default_context_length(facts: ModelFacts) -> int:
+def default_context_length(facts: ModelFacts | ModelSummary) -> int:
     """4,096 tokens, or what the model was trained for if that is less."""
     return min(facts.context_length or PREFERRED_CONTEXT_LENGTH, PREFERRED_CONTEXT_LENGTH)
 
@@ -118,6 +118,8 @@ def estimate(
     Weights are the tensors' own bytes, cache and working space as `layer_cache` and `compute_bytes`
     have them; of an architecture that is not known, the plain formula and a guess.
     """
+    if settings.processor_only:
+        accelerators = ()
     geometry = read_geometry(facts.metadata, facts.vocabulary_size)
     layer_count = _layer_count(facts, geometry)
     placement = place(

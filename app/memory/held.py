@@ -14,7 +14,7 @@ from app.memory.placement import used_together
 from app.runtime import LoadedModel
 from app.runtime.protocol import MemoryBuffers
 
-_DEVICE_BUFFER = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private)?")
+_DEVICE = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private|\[.+\])?")
 _GGML_BACKENDS = {"MTL": "Metal"}
 _SECOND_COPIES = ("CPU_REPACK", "AMX")
 
@@ -103,22 +103,33 @@ def _taken_by(model: LoadedModel, accelerators: Sequence[Accelerator]) -> _Taken
 
 
 def bytes_on_accelerators(buffers: MemoryBuffers, accelerators: Sequence[Accelerator]) -> tuple[int, ...]:
-    """What the runtime says it allocated on each, with what its driver takes besides.
+    """What the runtime says it allocated on each, with what its driver takes besides."""
+    return tuple(
+        size + backend_overhead(each.backend) if size else 0
+        for size, each in zip(allocated_on(buffers, accelerators), accelerators, strict=True)
+    )
 
-    ggml names buffers by backend and number ("CUDA1"); one of a device that is not there any more counts nowhere.
-    """
+
+def allocated_on(buffers: MemoryBuffers, accelerators: Sequence[Accelerator]) -> list[int]:
+    """What the runtime says it allocated on each; on one that is not there any more counts nowhere."""
     sizes = [0] * len(accelerators)
     groups = (buffers.weights, buffers.kv_cache, buffers.recurrent_state, buffers.output, buffers.compute)
     for each in (one for group in groups for one in group):
-        match = _DEVICE_BUFFER.fullmatch(each.buffer)
-        if match is None or not each.size_bytes:
-            continue
-        backend = _GGML_BACKENDS.get(match[1], match[1])
-        of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
-        number = int(match[2])
-        if number < len(of_backend):
-            sizes[of_backend[number]] += each.size_bytes
-    return tuple(
-        size + backend_overhead(each.backend) if size else 0
-        for size, each in zip(sizes, accelerators, strict=True)
-    )
+        place = place_of(each.buffer, accelerators)
+        if place is not None:
+            sizes[place] += each.size_bytes or 0
+    return sizes
+
+
+def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
+    """Which of `accelerators` ggml means; None for the processor and what is not there any more.
+
+    ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
+    """
+    match = _DEVICE.fullmatch(name)
+    if match is None:
+        return None
+    backend = _GGML_BACKENDS.get(match[1], match[1])
+    of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
+    number = int(match[2])
+    return of_backend[number] if number < len(of_backend) else None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.gguf import ModelFacts
 from app.hardware import Accelerator, Machine, ThisMachine
 from app.memory.held import Held
 from app.memory.loads import remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, at_work, plan_loads
-from app.runtime import LoadSettings, ModelDescription
+from app.runtime import ModelDescription
 
 
 class Owner(Protocol):
@@ -25,14 +25,55 @@ class Owner(Protocol):
         """May be asked from any thread."""
 
 
-class Keeper:
-    """Whoever loads models joins, plans here what it wants to load, and makes room before it does.
+@dataclass(frozen=True)
+class Situation:
+    """This computer as it is now, and what is loaded on it, for who wants to load more.
 
-    From any thread; `plan` and `make_room` not from the GUI's.
+    `loaded`, `idle`, `leaving` as `plan_loads` takes them. `worker_bytes`: of each process.
+    """
+
+    machine: Machine
+    loaded: Held | None
+    idle: tuple[Held, ...]
+    leaving: tuple[Held, ...]
+    worker_bytes: int
+
+    @property
+    def may_go(self) -> tuple[Held, ...]:
+        """All that can be unloaded now."""
+        of_the_set = (self.loaded,) if self.loaded else ()
+        return (*self.leaving, *of_the_set, *(each for each in self.idle if not each.is_busy))
+
+    def plan(self, loads: Sequence[Load]) -> LoadPlan:
+        """How `loads` go into memory together."""
+        return plan_loads(
+            loads,
+            self.machine,
+            loaded=self.loaded,
+            idle=self.idle,
+            leaving=self.leaving,
+            worker_bytes=self.worker_bytes,
+        )
+
+    def plan_alone(self, load: Load) -> LoadPlan:
+        """How `load` goes into memory with all unloaded that may go."""
+        return plan_loads(
+            [load],
+            self.machine,
+            idle=[each for each in self.idle if each.is_busy],
+            leaving=self.may_go,
+            worker_bytes=self.worker_bytes,
+        )
+
+
+class Keeper:
+    """Whoever loads models joins, plans from `situation` what it wants to load, and makes room before it does.
+
+    From any thread; `situation` and `make_room` not from the GUI's. `database`: where loads are written down.
     """
 
     def __init__(self, database: Path, read_machine: Callable[[], Machine] | None = None) -> None:
-        self._database = database
+        self.database = database
         self._this_machine = ThisMachine()
         self._read_machine = read_machine or self._this_machine.read
         self._lock = threading.Lock()
@@ -54,11 +95,9 @@ class Keeper:
         """All that is loaded, on a computer with these accelerators."""
         return tuple(held for each in self._all() if (held := each.held(accelerators)) is not None)
 
-    def plan(self, title: str, loads: Sequence[Load], keeping: Owner | None = None) -> LoadPlan:
-        """How `loads` go into this computer's memory as it is now.
-
-        What else is held under `title` is on its way out; `keeping`: but for this owner's, which is of the same set.
-        """
+    def situation(self, title: str | None = None, keeping: Owner | None = None) -> Situation:
+        """What else is held under `title` is on its way out; `keeping`: but for this owner's, which is of the same
+        set as what is to be loaded."""
         machine = self._read_machine()
         idle: list[Held] = []
         leaving: list[Held] = []
@@ -66,13 +105,12 @@ class Keeper:
             held = owner.held(machine.accelerators) if owner is not keeping else None
             if held is not None:
                 (leaving if owner.title == title else idle).append(held)
-        return plan_loads(
-            loads,
+        return Situation(
             machine,
-            loaded=keeping.held(machine.accelerators) if keeping is not None else None,
-            idle=idle,
-            leaving=leaving,
-            worker_bytes=worker_bytes(self._database),
+            keeping.held(machine.accelerators) if keeping is not None else None,
+            tuple(idle),
+            tuple(leaving),
+            worker_bytes(self.database),
         )
 
     def make_room(self, plan: LoadPlan) -> None:
@@ -82,9 +120,9 @@ class Keeper:
             if not held.unload():
                 raise at_work([held])
 
-    def remember(self, facts: ModelFacts, settings: LoadSettings, description: ModelDescription) -> None:
+    def remember(self, load: Load, description: ModelDescription) -> None:
         """What a load really took, so that the next plan is better."""
-        remember_load(self._database, facts, settings, description)
+        remember_load(self.database, load.facts, load.settings, description, load.accelerators)
 
     def _all(self) -> list[Owner]:
         with self._lock:

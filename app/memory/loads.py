@@ -5,7 +5,9 @@ After every load, what was predicted and what came of it are a row in the databa
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,11 @@ from statistics import median
 
 from app.core.errors import EnvironmentFault
 from app.gguf import ModelFacts
+from app.hardware import Accelerator
 from app.memory.estimate import estimate
+from app.memory.held import allocated_on, place_of
 from app.memory.overhead import WORKER_BYTES
-from app.runtime.protocol import LoadSettings, ModelDescription
+from app.runtime.protocol import BufferSize, LoadSettings, ModelDescription
 from app.storage.database import open_database, transaction
 
 _RECENT = 20
@@ -34,34 +38,62 @@ class PastLoads:
 
 
 def remember_load(
-    database: Path, facts: ModelFacts, settings: LoadSettings, description: ModelDescription
+    database: Path,
+    facts: ModelFacts,
+    settings: LoadSettings,
+    description: ModelDescription,
+    accelerators: Sequence[Accelerator] = (),
 ) -> None:
-    """Writes down what was predicted for a load and what it really took. A database that cannot be
-    written costs the lesson and not the load."""
-    told = estimate(facts, settings)
-    predicted = told.total_bytes + worker_bytes(database)
+    """Writes down what was predicted for a load and what it really took, on all devices. A database that cannot be
+    written costs the lesson and not the load.
+
+    `accelerators`: those `settings` were chosen for.
+    """
+    told = estimate(facts, settings, accelerators)
     buffers = description.buffers
+    weights = sum(device.weights_bytes for device in told.devices if device.name == "CPU")
+    cache = buffers.cache_bytes - _on(accelerators, (*buffers.kv_cache, *buffers.recurrent_state))
+    working = buffers.working_bytes - _on(accelerators, (*buffers.compute, *buffers.output))
+    beside = _beside_accelerators(description, accelerators, weights)
     row = (
         time.time(),
         facts.path.name,
         facts.quantization,
         told.context_length,
-        predicted,
+        told.total_bytes + worker_bytes(database),
         told.kv_bytes,
         told.compute_bytes,
         # Right after loading the process has written to next to nothing of its working space.
-        description.memory_bytes + buffers.working_bytes,
+        beside + working + sum(allocated_on(buffers, accelerators)),
         buffers.cache_bytes,
         buffers.working_bytes,
-        description.memory_bytes - told.weights_bytes - buffers.cache_bytes,
+        beside - weights - cache,
+        os.fsencode(facts.path.absolute()),
     )
     with suppress(EnvironmentFault), closing(open_database(database)) as connection, transaction(connection):
         connection.execute(
             "INSERT INTO loads (loaded_at, model, quantization, context_length, predicted_bytes,"
             " predicted_kv_bytes, predicted_compute_bytes, real_bytes, real_kv_bytes, real_compute_bytes,"
-            f" real_worker_bytes) VALUES ({', '.join('?' * len(row))})",
+            f" real_worker_bytes, path) VALUES ({', '.join('?' * len(row))})",
             row,
         )
+
+
+def _beside_accelerators(
+    description: ModelDescription, accelerators: Sequence[Accelerator], weights_bytes: int
+) -> int:
+    """The process's memory without what accelerators have of it; `weights_bytes` of weights are to be there."""
+    sizes = zip(allocated_on(description.buffers, accelerators), accelerators, strict=True)
+    shared = sum(size for size, each in sizes if each.integrated)
+    # What lies between the processor's weights in the file stays mapped, though it is on a card.
+    mapped = sum(each.size_bytes or 0 for each in description.buffers.weights if each.buffer == "CPU_Mapped")
+    copies = max(mapped - weights_bytes, 0) if any(not each.integrated for each in accelerators) else 0
+    return description.memory_bytes - shared - copies
+
+
+def _on(accelerators: Sequence[Accelerator], buffers: Sequence[BufferSize]) -> int:
+    """What is on any of `accelerators`, in bytes."""
+    return sum(each.size_bytes or 0 for each in buffers if place_of(each.buffer, accelerators) is not None)
 
 
 def past_loads(database: Path) -> PastLoads:
@@ -70,6 +102,20 @@ def past_loads(database: Path) -> PastLoads:
     if not errors:
         return PastLoads(0, 0.0, 0.0)
     return PastLoads(len(errors), median(errors), max(errors))
+
+
+def last_loads(database: Path) -> dict[str, float]:
+    """When each file was loaded last, in seconds since 1970; none where there is no database."""
+    if not database.exists():
+        return {}
+    try:
+        with closing(open_database(database)) as connection:
+            rows = connection.execute(
+                "SELECT path, MAX(loaded_at) AS loaded_at FROM loads WHERE path IS NOT NULL GROUP BY path"
+            ).fetchall()
+    except EnvironmentFault:
+        return {}
+    return {os.fsdecode(row["path"]): row["loaded_at"] for row in rows}
 
 
 def worker_bytes(database: Path) -> int:

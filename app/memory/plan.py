@@ -23,10 +23,14 @@ MAIN_MEMORY = "memory"
 
 @dataclass(frozen=True)
 class Load:
-    """A model that is to be loaded, in a worker of its own."""
+    """A model that is to be loaded, in a worker of its own.
+
+    `accelerators`: those that `settings` were chosen for, as they were then; none without, or before any choice.
+    """
 
     facts: ModelFacts
     settings: LoadSettings
+    accelerators: tuple[Accelerator, ...] = ()
 
 
 class Way(Enum):

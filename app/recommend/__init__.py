@@ -1,7 +1,7 @@
-"""Which model in which quantization suits a machine; so far what that will be told from: models and measurements.
+"""Which model in which quantization suits a machine, and where it goes when it is loaded.
 
 May import everything below it down to `app.core`, and `resources`. Main entries: `read_catalogue` for the models
-that a person can choose from, `read_published_quality` for what their quantizations cost.
+that a person can choose from, `read_published_quality` for what their quantizations cost, `loading` for whoever loads.
 """
 
 from app.recommend.catalogue import CatalogueModel, read_catalogue

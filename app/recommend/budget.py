@@ -17,6 +17,9 @@ from app.recommend.speed import (
     Learned,
 )
 
+NOTICEABLE_BYTES = 300_000_000
+"""What has to become free or be taken before verdicts are worked out anew: else a list would never be still."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -32,6 +35,15 @@ class Budget:
     memory_bytes_per_s: float
     is_shared: bool
     learned: Learned = field(default_factory=Learned)
+
+    def differs_from(self, other: Budget) -> bool:
+        """Noticeably, in what has room."""
+        return (
+            self.is_shared != other.is_shared
+            or bool(self.accelerator_bytes) != bool(other.accelerator_bytes)
+            or abs(self.accelerator_bytes - other.accelerator_bytes) > NOTICEABLE_BYTES
+            or abs(self.memory_bytes - other.memory_bytes) > NOTICEABLE_BYTES
+        )
 
 
 def budget_of(machine: Machine, leaving: Sequence[Held] = ()) -> Budget:

@@ -56,7 +56,7 @@ class KeptSizes:
 def keep_sizes(sizes: Mapping[str, Sizes], path: Path) -> None:
     """Raises DiskFull, NotAllowed, FileGone where the folder is missing, or UnreadableFile."""
     entries = {key: _Entry(each.quantizations, each.spaces) for key, each in sizes.items()}
-    write_atomically(path, msgspec.msgpack.encode(_Kept(_maker(), entries)))
+    write_atomically(path, msgspec.msgpack.encode(_Kept(maker(), entries)))
 
 
 def _read(path: Path) -> Mapping[str, _Entry]:
@@ -65,10 +65,10 @@ def _read(path: Path) -> Mapping[str, _Entry]:
             kept = msgspec.msgpack.decode(file.read(_MOST_BYTES), type=_Kept)
     except (OSError, msgspec.DecodeError):
         return {}
-    return kept.entries if kept.maker == _maker() else {}
+    return kept.entries if kept.maker == maker() else {}
 
 
-def _maker() -> str:
+def maker() -> str:
     """Another for every Nibble that may count differently; in a checkout for every change of the code."""
     digest = hashlib.sha256(app.__version__.encode())
     for room in _ROOMS:

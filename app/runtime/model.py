@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.errors import PromptTooLong
+from app.core.errors import PromptTooLong, TooLittleMemory, WorkerDied
 from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
@@ -77,7 +77,7 @@ class LoadedModel:
     ) -> LoadedModel:
         """Starts a worker and loads `path` into it; `on_progress` gets the fraction read.
 
-        Raises LoadFailed, UnknownArchitecture, FileGone, WrongChoice, WorkerDied, or Cancelled.
+        Raises LoadFailed, TooLittleMemory, UnknownArchitecture, FileGone, WrongChoice, WorkerDied, or Cancelled.
         """
         worker = start_worker()
         try:
@@ -86,6 +86,16 @@ class LoadedModel:
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
                     return cls(path, worker, reply.model)
+        except WorkerDied as death:
+            worker.close()
+            # Where a card has none left when the first token is computed, ggml ends the process.
+            if any("out of memory" in line for line in death.log):
+                raise TooLittleMemory(
+                    f"There was too little memory to run {path.stem}.",
+                    "Choose a smaller quantization, or close other programs.",
+                    death.log,
+                ) from death
+            raise
         except BaseException:
             worker.close()
             raise

@@ -41,6 +41,7 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     values; all but "f16" need flash attention, which "auto" uses where the devices can. `ubatch`: most
     tokens evaluated at once. `sequences` share the context: each has an equal part of it.
     `experts_on_processor`: weights of experts stay in main memory whatever their layer's device.
+    `processor_only`: accelerators are left alone; without, one that has no layers still computes long prompts.
     """
 
     context_length: int = 4096
@@ -51,6 +52,7 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     flash_attention: FlashAttention = "auto"
     sequences: int = 1
     experts_on_processor: bool = False
+    processor_only: bool = False
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):

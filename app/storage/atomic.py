@@ -34,15 +34,20 @@ def finished_file(target: Path) -> Iterator[Path]:
     partial = _unfinished(target)
     try:
         yield partial
-        try:
-            _flush(partial)
-            os.replace(partial, target)
-            _flush_folder(target.parent)
-        except OSError as error:
-            raise from_os_error(error, target, writing=True) from error
+        put_in_place(partial, target)
     finally:
         with suppress(OSError):  # a folder that went away must not hide why
             partial.unlink(missing_ok=True)
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Flushes `partial` to disk and renames it to `target`, in the same folder. Raises the fault behind what fails."""
+    try:
+        _flush(partial)
+        os.replace(partial, target)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise from_os_error(error, target, writing=True) from error
 
 
 @contextmanager

@@ -81,6 +81,41 @@ def loads_of_models(connection: sqlite3.Connection) -> None:
     )
 
 
+def queue_of_downloads(connection: sqlite3.Connection) -> None:
+    # A runner is a process; its rows are free again once it is dead.
+    connection.execute(
+        """
+        CREATE TABLE downloads (
+            id INTEGER PRIMARY KEY,
+            repository TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            title TEXT NOT NULL,
+            folder TEXT NOT NULL,
+            state TEXT NOT NULL,
+            fault TEXT NOT NULL DEFAULT '',
+            hint TEXT NOT NULL DEFAULT '',
+            runner TEXT,
+            position INTEGER NOT NULL,
+            created_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE download_files (
+            id INTEGER PRIMARY KEY,
+            download INTEGER NOT NULL REFERENCES downloads (id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            received_bytes INTEGER NOT NULL DEFAULT 0,
+            is_done INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (download, path)
+        ) STRICT
+        """
+    )
+
+
 def runs_of_models(connection: sqlite3.Connection) -> None:
     # What was read for each token of an answer, on average, and how fast the tokens came.
     connection.execute(
@@ -107,10 +142,40 @@ def runs_of_models(connection: sqlite3.Connection) -> None:
     )
 
 
+def files_of_the_library(connection: sqlite3.Connection) -> None:
+    # Paths are bytes: file names need not be text. A stamp tells that files are still those that were read.
+    connection.execute(
+        """
+        CREATE TABLE library_models (
+            path BLOB NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            place BLOB NOT NULL,
+            stamp BLOB NOT NULL,
+            content BLOB NOT NULL,
+            label TEXT NOT NULL DEFAULT '',
+            gone_at REAL
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE file_digests (
+            path BLOB NOT NULL PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            stamp BLOB NOT NULL,
+            checked_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute("ALTER TABLE loads ADD COLUMN path BLOB")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
     runs_of_models,
+    queue_of_downloads,
+    files_of_the_library,
 )
 
 

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     version: int = SETTINGS_VERSION
     model_folders: tuple[str, ...] = ()
     appearance: Appearance = Appearance.SYSTEM
+    download_bytes_per_s: int = 0
+    """The most that all downloads together may take; 0 is no limit."""
 
 
 def load_settings(path: Path) -> Settings:

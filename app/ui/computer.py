@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
@@ -76,7 +76,10 @@ def _probe() -> Machine:
 
 
 class ComputerStrip(QFrame):
-    """Fills itself with a job when shown, which looks at the computer with `probe`."""
+    """Fills itself with a job when shown, which looks at the computer with `probe`; `machine_changed` carries it, each
+    time its numbers are read."""
+
+    machine_changed = Signal(object)
 
     def __init__(self, probe: Callable[[], Machine] = _probe) -> None:
         super().__init__()
@@ -150,6 +153,7 @@ class ComputerStrip(QFrame):
         self._show_memory(machine.memory)
         for segment, accelerator in zip(self._segments[2:], machine.accelerators, strict=False):
             self._show_accelerator(segment, accelerator)
+        self.machine_changed.emit(machine)
 
     def _probe(self) -> None:
         self._run("Look at this computer", lambda control: self._look(), self.show_machine)
@@ -193,7 +197,7 @@ class ComputerStrip(QFrame):
 
     def _rebuild(self, machine: Machine) -> None:
         segments = [self._cpu_segment(machine.cpu), Segment("hard-drives", self.tr("Memory"), with_bar=True)]
-        segments += [Segment("cube", _short(each.name), with_bar=True) for each in machine.accelerators]
+        segments += [Segment("cube", short_name(each.name), with_bar=True) for each in machine.accelerators]
         for old in self._segments:
             self._grid.removeWidget(old)
             old.hide()
@@ -270,5 +274,6 @@ def _parts(machine: Machine) -> object:
     return machine.cpu, tuple((each.name, each.backend) for each in machine.accelerators), machine.notes
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Of an accelerator, without its maker."""
     return name.removeprefix("NVIDIA ").removeprefix("AMD ")

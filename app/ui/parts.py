@@ -20,6 +20,9 @@ from PySide6.QtWidgets import (
 
 from app.ui import icons, theme
 
+_CHOICE_EDGES_PX = 34
+"""Padding and border, as the style sheet gives them to buttons, and what rounding takes."""
+
 
 class ElidedLabel(QLabel):
     """One line of plain text that shortens itself to its width; the whole text is then its tooltip."""
@@ -109,6 +112,18 @@ def button(
     made.setToolTip(plain_tip(tip or text))
     if shortcut is not None:
         set_shortcut(made, shortcut)
+    return made
+
+
+def choice(text: str) -> QPushButton:
+    """One of several buttons side by side, of which one is on."""
+    made = QPushButton(text)
+    made.setProperty("role", "choice")
+    made.setCheckable(True)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    # The one that is on is set in bold, of which its size knows nothing.
+    words_px = QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(text)
+    made.setMinimumWidth(words_px + _CHOICE_EDGES_PX)
     return made
 
 

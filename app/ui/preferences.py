@@ -38,6 +38,10 @@ class Preferences(QObject):
     def set_appearance(self, appearance: Appearance) -> None:
         self._change(msgspec.structs.replace(self._settings, appearance=appearance))
 
+    def set_download_speed(self, bytes_per_s: int) -> None:
+        """The most that all downloads together may take; 0 is no limit."""
+        self._change(msgspec.structs.replace(self._settings, download_bytes_per_s=bytes_per_s))
+
     def add_model_folders(self, paths: list[Path]) -> list[Path]:
         """Adds what is not there yet; returns what was added."""
         known = self.model_folders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,11 @@ from app.ui.preferences import Preferences
 
 if TYPE_CHECKING:
     from app.chat import ChatEngine, ConversationStore
+    from app.core.jobs import JobControl
     from app.hardware import Accelerator
+    from app.library import LibraryEntry
     from app.memory import Held, Keeper
+    from app.ui.downloads import Downloads
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,35 @@ class Services:
 
     @property
     def library_folders(self) -> list[Path]:
-        """As `app.library.library_folders` has it, which would load the whole library at start."""
+        """Nibble's own and those the person added, in which files come and go while the window is open."""
         return [self.folder.models, self.folder.guide, *self.preferences.model_folders]
+
+    def scan(
+        self,
+        control: JobControl,
+        on_entry: Callable[[LibraryEntry], None] | None = None,
+        extra: Path | None = None,
+    ) -> list[LibraryEntry]:
+        """For a job: everything in the library; `extra` is a file that counts although it may lie elsewhere."""
+        from app.library import folder_places, library_places, scan
+
+        # In front: a file that is reached in several ways is listed by the first of them.
+        first = folder_places([extra]) if extra is not None and extra.is_file() else []
+        places = [*first, *library_places(self.folder, self.preferences.model_folders)]
+        return scan(places, self.folder.database, control.cancel, on_entry)
 
     def is_built_in(self, path: Path) -> bool:
         """Whether a file that a look at the library has found is one of the guide's."""
         from app.library import is_built_in
 
         return is_built_in(path, self.folder)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """For the GUI thread; what waits in the queue goes on from when this is first asked for."""
+        from app.ui.downloads import Downloads
+
+        return Downloads(self.folder, self.preferences)
 
     @cached_property
     def chat_engine(self) -> ChatEngine:
@@ -67,6 +91,6 @@ class Services:
     def close(self) -> None:
         """Ends the processes and connections that were opened."""
         made = vars(self)
-        for name in ("chat_engine", "conversations", "keeper"):
+        for name in ("downloads", "chat_engine", "conversations", "keeper"):
             if name in made:
                 made.pop(name).close()

@@ -34,8 +34,12 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import EnvironmentFault
 from app.ui import bugs, icons, leaving, parts, theme
+from app.ui.download_corner import KEYS as DOWNLOADS_KEYS
+from app.ui.download_corner import DownloadCorner
+from app.ui.download_wishes import QueueEntry
 from app.ui.drop import DropVeil, dropped_models
 from app.ui.notice import NoticeArea
+from app.ui.notifications import Notifier
 from app.ui.services import Services
 
 
@@ -106,6 +110,8 @@ PAGES: tuple[PageSpec, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     Route("discover", "chat_requested", "chat", "open_model"),
+    Route("discover", "settings_requested", "settings", "show_hub"),
+    Route("discover", "downloads_requested", "library", "show_downloads"),
     Route("library", "chat_requested", "chat", "open_model"),
     Route("chat", "library_requested", "library", "rescan"),
     Route("library", "compare_requested", "compare", "compare_models"),
@@ -134,6 +140,8 @@ class MainWindow(QMainWindow):
         self._buttons = QButtonGroup(self)
         self._stack = QStackedWidget()
         self.notices = NoticeArea(above_px=16)
+        self.download_corner = DownloadCorner(services.downloads, self.show_downloads)
+        self._notifier = Notifier(self, self.show_downloads)
         self.setWindowTitle("Nibble")
         self.setMinimumSize(900, 600)
         self.setAcceptDrops(True)
@@ -141,6 +149,9 @@ class MainWindow(QMainWindow):
         self.veil = DropVeil(self)
         bugs.reporter().reported.connect(self.notices.show_bug)
         services.preferences.failed.connect(self.notices.show_fault)
+        services.downloads.failed.connect(self.notices.show_fault)
+        services.downloads.arrived.connect(self._tell_arrival)
+        QShortcut(QKeySequence(DOWNLOADS_KEYS), self, self.show_downloads)
         self._restore_geometry()
         first = next(iter(self._specs))
         self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
@@ -180,6 +191,10 @@ class MainWindow(QMainWindow):
         page = self.show_page("library")
         page.add_paths(paths)  # type: ignore[attr-defined]  # the library page is the one that has it
 
+    def show_downloads(self) -> None:
+        page = self.show_page("library")
+        page.show_downloads()  # type: ignore[attr-defined]  # the library page is the one that has it
+
     def leave(self) -> None:
         """Closes without asking, also where the question is being asked."""
         self._leaving = True
@@ -194,9 +209,14 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._leaving = True
+        self._services.downloads.close()
         with suppress(OSError):  # where the window was is not worth a message when leaving
             self._geometry_path().write_bytes(self.saveGeometry().data())
         super().closeEvent(event)
+
+    def _tell_arrival(self, entry: QueueEntry) -> None:
+        title = self.tr("{model} is here.").format(model=entry.download.title)
+        self._notifier.tell(title, self.tr("It is in your library, ready to chat."))
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()
@@ -228,9 +248,10 @@ class MainWindow(QMainWindow):
         column.addSpacing(16)
         ordered = sorted(self._specs.values(), key=lambda spec: spec.at_bottom)
         for number, spec in enumerate(ordered, start=1):
-            if spec.at_bottom and not any(each.at_bottom for each in ordered[: number - 1]):
-                column.addStretch()
             column.addWidget(self._make_nav(spec, number), 0, Qt.AlignmentFlag.AlignHCenter)
+        first_at_bottom = column.count() - sum(spec.at_bottom for spec in ordered)
+        column.insertStretch(first_at_bottom)
+        column.insertWidget(first_at_bottom + 1, self.download_corner, 0, Qt.AlignmentFlag.AlignHCenter)
         self._fit_words(rail)
         return rail
 
@@ -241,6 +262,7 @@ class MainWindow(QMainWindow):
         lacking_px = max(words_px + 8 - NAV_PX, 0)
         for nav in self._buttons.buttons():
             nav.setFixedSize(NAV_PX + lacking_px, 64)
+        self.download_corner.setFixedWidth(NAV_PX + lacking_px)
         rail.setFixedWidth(theme.current().lengths["rail_width"] + lacking_px)
 
     def _make_nav(self, spec: PageSpec, number: int) -> QToolButton:
@@ -279,6 +301,8 @@ class MainWindow(QMainWindow):
             self._pages[key] = page
             self._stack.addWidget(page)
             self._connect_routes(key, page)
+            if (wishes := getattr(page, "get_requested", None)) is not None:
+                wishes.connect(self._services.downloads.get)
         return self._pages[key]
 
     def _connect_routes(self, key: str, page: QWidget) -> None:

@@ -57,7 +57,7 @@ class _Tensor(Structure):
     ]
 
 
-class _Properties(Structure):
+class Properties(Structure):
     _fields_: ClassVar = [
         ("name", c_char_p),
         ("description", c_char_p),
@@ -85,21 +85,21 @@ _library = ctypes.CDLL(str(Path(llama_cpp.__file__).parent / "lib" / "libggml.so
 """The one that llama.cpp is linked with: under another name it would be loaded twice, with two lists of devices."""
 
 
-def _function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+def function_of(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     function = getattr(_library, name)
     function.restype, function.argtypes = result, arguments
     return function  # type: ignore[no-any-return]
 
 
-_register = _function("ggml_backend_register", None, c_void_p)
-_make_buffer = _function("ggml_backend_buffer_init", c_void_p, c_void_p, _BufferTable, c_void_p, c_size_t)
-_allocate = _function("ggml_backend_buft_alloc_buffer", c_void_p, c_void_p, c_size_t)
-_processor_type = _function("ggml_backend_cpu_buffer_type", c_void_p)
-_bytes_of = _function("ggml_nbytes", c_size_t, c_void_p)
-_rows_of = _function("ggml_nrows", c_int64, c_void_p)
-_op_name = _function("ggml_op_name", c_char_p, c_int)
-_node_count = _function("ggml_graph_n_nodes", c_int, c_void_p)
-_node = _function("ggml_graph_node", c_void_p, c_void_p, c_int)
+_register = function_of("ggml_backend_register", None, c_void_p)
+_make_buffer = function_of("ggml_backend_buffer_init", c_void_p, c_void_p, _BufferTable, c_void_p, c_size_t)
+_allocate = function_of("ggml_backend_buft_alloc_buffer", c_void_p, c_void_p, c_size_t)
+_processor_type = function_of("ggml_backend_cpu_buffer_type", c_void_p)
+_bytes_of = function_of("ggml_nbytes", c_size_t, c_void_p)
+_rows_of = function_of("ggml_nrows", c_int64, c_void_p)
+_op_name = function_of("ggml_op_name", c_char_p, c_int)
+_node_count = function_of("ggml_graph_n_nodes", c_int, c_void_p)
+_node = function_of("ggml_graph_node", c_void_p, c_void_p, c_int)
 
 _reserve = llama_cpp.llama_cpp._lib["_Z19llama_graph_reserveP13llama_contextjjj"]
 _reserve.restype, _reserve.argtypes = c_void_p, (c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
@@ -111,7 +111,7 @@ _allocated: dict[str, int] = {}
 """The last buffer on each card and in main memory, in bytes."""
 
 
-def _table(size: int, entries: dict[int, tuple[Any, Callable[..., Any]]]) -> list[int | None]:
+def pointers(size: int, entries: dict[int, tuple[Any, Callable[..., Any]]]) -> list[int | None]:
     """Pointers to functions, by their place among `size`."""
     found: list[int | None] = [None] * size
     for place, (form, function) in entries.items():
@@ -121,13 +121,13 @@ def _table(size: int, entries: dict[int, tuple[Any, Callable[..., Any]]]) -> lis
     return found
 
 
-def _text(words: str) -> int:
+def text_of(words: str) -> int:
     memory = ctypes.create_string_buffer(words.encode())
     _kept.append(memory)
     return ctypes.addressof(memory)
 
 
-def _struct(*words: int | None) -> int:
+def struct_of(*words: int | None) -> int:
     """The address of a struct of pointers, for good."""
     memory = (c_void_p * len(words))(*words)
     _kept.append(memory)
@@ -142,10 +142,10 @@ _ASKED_OF = CFUNCTYPE(c_bool, c_void_p, c_void_p)
 
 def register(cards: list[Card]) -> None:
     devices = [_device(card) for card in cards]
-    name = _text("PRETEND")
-    registry = _struct(
+    name = text_of("PRETEND")
+    registry = struct_of(
         _INTERFACE_VERSION,
-        *_table(
+        *pointers(
             4,
             {
                 0: (_POINTER, lambda _: name),
@@ -161,7 +161,7 @@ def register(cards: list[Card]) -> None:
 
 
 def _device(card: Card) -> int:
-    name = _text(card.name)
+    name = text_of(card.name)
     kind = _buffer_type(card, name)
     host = _host_type()
 
@@ -169,7 +169,7 @@ def _device(card: Card) -> int:
         free[0] = total[0] = card.free_bytes
 
     def tell_properties(_: int, told: Any) -> None:
-        told[0] = _Properties(
+        told[0] = Properties(
             name,
             name,
             card.free_bytes,
@@ -183,14 +183,14 @@ def _device(card: Card) -> int:
         return bool(card.wanted_batch) and _batch_of(operation) >= card.wanted_batch
 
     size = POINTER(c_size_t)
-    words = _table(
+    words = pointers(
         15,
         {
             0: (_POINTER, lambda _: name),
             1: (_POINTER, lambda _: name),
             2: (CFUNCTYPE(None, c_void_p, size, size), tell_memory),
             3: (CFUNCTYPE(c_int, c_void_p), lambda _: _GPU),
-            4: (CFUNCTYPE(None, c_void_p, POINTER(_Properties)), tell_properties),
+            4: (CFUNCTYPE(None, c_void_p, POINTER(Properties)), tell_properties),
             5: (CFUNCTYPE(c_void_p, c_void_p, c_char_p), lambda _, parameters: backend),
             6: (_POINTER, lambda _: kind),
             7: (_POINTER, lambda _: host),
@@ -199,21 +199,21 @@ def _device(card: Card) -> int:
             11: (_ASKED_OF, wants),
         },
     )
-    device = _struct(*words, None, None, None)
+    device = struct_of(*words, None, None, None)
     backend = _backend(card, name, device)
     return device
 
 
 def _buffer_type(card: Card, name: int) -> int:
     table = _BufferTable()
-    table.functions[1] = _table(1, {0: (_POINTER, lambda _: _SOMEWHERE)})[0]
-    table.functions[9] = _table(1, {0: (CFUNCTYPE(None, c_void_p, ctypes.c_uint8), lambda *_: None)})[0]
+    table.functions[1] = pointers(1, {0: (_POINTER, lambda _: _SOMEWHERE)})[0]
+    table.functions[9] = pointers(1, {0: (CFUNCTYPE(None, c_void_p, ctypes.c_uint8), lambda *_: None)})[0]
 
     def allocate(kind: int, size: int) -> int:
         _allocated[card.name] = size
         return _make_buffer(kind, table, None, size)  # type: ignore[no-any-return]
 
-    words = _table(
+    words = pointers(
         6,
         {
             0: (_POINTER, lambda _: name),
@@ -222,7 +222,7 @@ def _buffer_type(card: Card, name: int) -> int:
             4: (CFUNCTYPE(c_size_t, c_void_p, c_void_p), lambda _, tensor: _size_on(card, tensor)),
         },
     )
-    return _struct(*words, None, None)
+    return struct_of(*words, None, None)
 
 
 def _host_type() -> int:
@@ -234,11 +234,13 @@ def _host_type() -> int:
         (c_void_p * 12).from_address(buffer)[11] = kind
         return buffer
 
-    name = _text("PRETEND_Host")
+    name = text_of("PRETEND_Host")
     processor = (c_void_p * 8).from_address(_processor_type())
-    words = _table(6, {0: (_POINTER, lambda _: name), 1: (CFUNCTYPE(c_void_p, c_void_p, c_size_t), allocate)})
+    words = pointers(
+        6, {0: (_POINTER, lambda _: name), 1: (CFUNCTYPE(c_void_p, c_void_p, c_size_t), allocate)}
+    )
     words[2:] = processor[2:6]
-    return _struct(*words, processor[6], None)
+    return struct_of(*words, processor[6], None)
 
 
 def _backend(card: Card, name: int, device: int) -> int:
@@ -248,7 +250,7 @@ def _backend(card: Card, name: int, device: int) -> int:
     }
     if card.fuses_experts:
         entries[15] = (CFUNCTYPE(None, c_void_p, c_void_p, POINTER(_Dependencies)), _keep_experts)
-    return _struct(_struct(None, None), *_table(16, entries), device, None)
+    return struct_of(struct_of(None, None), *pointers(16, entries), device, None)
 
 
 def _tensor(address: int) -> _Tensor:

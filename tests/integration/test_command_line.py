@@ -254,7 +254,7 @@ def test_version_and_help_are_told() -> None:
     assert nibble("--version").out == f"nibble {__version__}\n"
     overview = nibble("--help")
     assert overview.code == 0
-    for command in ("doctor", "inspect", "list", "convert", "chat", "compare"):
+    for command in ("doctor", "inspect", "list", "remove", "convert", "chat", "compare"):
         assert command in overview.out
     assert "--max-tokens" in nibble("chat", "--help").out
 

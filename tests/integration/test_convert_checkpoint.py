@@ -18,11 +18,11 @@ from app.convert import convert_checkpoint, make_from_checkpoint
 from app.core.errors import Cancelled, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
-from app.library import scan
 from app.runtime import LoadedModel, LoadSettings
 from tests.helpers import numpy_llama, reference
 from tests.helpers.answers import ask, greedy, talk
 from tests.helpers.command_line import nibble, start_nibble
+from tests.helpers.library import scan_folders
 from tests.helpers.tiny_checkpoint import TinyLlama, write_json, write_tiny_checkpoint
 from tests.helpers.tiny_gguf import tiny_vocabulary
 from tests.helpers.trained_sentencepiece import train_sentencepiece
@@ -184,7 +184,7 @@ def test_nibble_killed_while_quantizing_leaves_nothing_the_library_shows_and_nex
         process.communicate()
     assert psutil.wait_procs(worker, timeout=10)[1] == []
     assert list(out.iterdir())  # else the next lines say nothing
-    assert scan([out]) == []
+    assert scan_folders([out]) == []
     (path,) = make_from_checkpoint(checkpoint, ["Q8_0"], out, control())
     assert list(out.iterdir()) == [path]
 

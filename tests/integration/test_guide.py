@@ -27,9 +27,9 @@ from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
 from app.guide import GUIDE_QUANTIZATIONS, guide_file, guide_is_current, make_guide
 from app.guide import checkpoint as guide_checkpoint
-from app.library import is_built_in, library_folders, scan
+from app.library import is_built_in, library_places, scan
 from app.runtime import LoadedModel, LoadSettings
-from app.storage import DataFolder, Settings, data_folder
+from app.storage import DataFolder, data_folder
 from tests.helpers.answers import ask, greedy
 from tests.helpers.guide_checkpoint import (
     needs_shipped_guide,
@@ -37,6 +37,7 @@ from tests.helpers.guide_checkpoint import (
     start_nibble_with,
     write_guide_checkpoint,
 )
+from tests.helpers.library import scan_folders
 from tests.helpers.tiny_gguf import write_tiny_model
 
 
@@ -96,7 +97,7 @@ def test_guide_is_made_in_the_types_asked_for_and_answers(data: DataFolder, firs
 def test_guide_is_in_the_library_under_its_own_name_and_marked(data: DataFolder, first: Path) -> None:
     make(data, first)
     write_tiny_model(data.models / "mine.gguf") if data.create() else None
-    entries = scan(library_folders(data, Settings()))
+    entries = scan(library_places(data, ()), data.database)
     titles = {entry.title: is_built_in(entry.path, data) for entry in entries}
     assert titles == {
         "Nibble guide BF16": True,
@@ -358,7 +359,7 @@ def test_nibble_killed_on_the_way_leaves_no_broken_file_and_the_next_one_makes_i
         process.kill()
         process.communicate()
     assert psutil.wait_procs(workers, timeout=10)[1] == []
-    assert [entry.fault for entry in scan([data.guide]) if entry.fault] == []
+    assert [entry.fault for entry in scan_folders([data.guide]) if entry.fault] == []
     assert not guide_file(data, "Q4_0").exists()
 
     assert nibble_with(any_checkpoint, "inspect", "guide-Q4_0", "--json").document["quantization"] == "Q4_0"
@@ -381,7 +382,7 @@ def test_several_processes_that_make_it_at_once_all_get_it(data: DataFolder, fir
     ends = [(process.communicate(timeout=120), process.returncode) for process in processes]
     assert [code for _, code in ends] == [0] * 4, ends
     assert sorted(contents(data)) == ["guide-BF16.gguf", "guide-Q4_0.gguf", "guide-Q8_0.gguf"]
-    assert [entry.fault for entry in scan([data.guide])] == [None] * 3
+    assert [entry.fault for entry in scan_folders([data.guide])] == [None] * 3
 
 
 def test_file_that_another_process_made_and_uses_meanwhile_is_taken(

@@ -35,10 +35,10 @@ from app.core.errors import (
 )
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
-from app.library import scan
 from app.runtime import LoadedModel, LoadSettings
 from tests.helpers.answers import ask, greedy
 from tests.helpers.command_line import KILLED, nibble, obey_permissions, start_nibble
+from tests.helpers.library import scan_folders
 from tests.helpers.raw_gguf import STRING, llama_header
 from tests.helpers.tiny_gguf import write_tiny_model
 
@@ -338,7 +338,7 @@ def test_nibble_killed_on_the_way_leaves_nothing_the_library_would_show(heavy: P
         process.communicate()
     assert psutil.wait_procs(worker, timeout=10)[1] == []
     assert [file for file in out.iterdir() if file != part] == []
-    assert scan([out]) == []
+    assert scan_folders([out]) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -7,20 +7,46 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backends.null import Keyring
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
+import app.hardware
 import resources
 from app.core.jobs import CancelToken, JobControl
 from app.guide import GUIDE_QUANTIZATIONS, guide_file, make_guide
+from app.hardware import Machine, read_profile
+from app.hardware.live import LiveMachine
+from app.recommend.catalogue import read_catalogue
+from app.recommend.kept_sizes import SIZES_FILE
+from app.recommend.staircase import keep_staircases, staircases_of
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
 from app.ui.application import open_window, prepare_application
+from app.ui.pages import discover_words
+from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
 from app.ui.window import MainWindow
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
+from tests.helpers.hub_server import HubServer
 from tests.helpers.tiny_gguf import write_tiny_model
+
+MACHINES = Path(__file__).parents[1] / "data" / "machines"
+
+
+def machine(name: str) -> Machine:
+    return read_profile(MACHINES / f"{name}.json")
+
+
+@pytest.fixture(autouse=True)
+def no_keyring() -> Iterator[None]:
+    """Nobody's own."""
+    known = keyring.get_keyring()
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]
+    yield
+    keyring.set_keyring(known)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +128,58 @@ def library(open_nibble: Callable[..., MainWindow], folder: DataFolder) -> Libra
     page = open_nibble().show_page("library")
     assert isinstance(page, LibraryPage)
     return page
+
+
+@pytest.fixture(scope="session")
+def kept_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a Nibble that was started before has left; worked out once for all tests."""
+    staircases = staircases_of(read_catalogue())
+    for staircase in staircases:
+        for context in discover_words.CONTEXTS:
+            staircase.prepare(staircase.settings(context))
+    kept = tmp_path_factory.mktemp("kept") / SIZES_FILE
+    keep_staircases(staircases, kept)
+    return kept
+
+
+@pytest.fixture
+def put_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], None]:
+    """Another computer in the place of this one; may be changed while the window is open."""
+
+    def put(machine: Machine) -> None:
+        monkeypatch.setattr(app.hardware, "probe", lambda: machine)
+        monkeypatch.setattr(app.hardware, "probe_usable", lambda cache: (machine, None))
+        monkeypatch.setattr(LiveMachine, "read", lambda self: machine)
+
+    return put
+
+
+@pytest.fixture
+def open_page(qtbot, open_nibble, put_machine, folder, kept_sizes: Path) -> Callable[..., DiscoverPage]:
+    """The page on a computer, with the list made."""
+    shutil.copy(kept_sizes, folder.cache)
+
+    def open_it(computer: Machine | str = "desktop-8gb-card") -> DiscoverPage:
+        put_machine(machine(computer) if isinstance(computer, str) else computer)
+        window = open_nibble()
+        page = window.show_page("discover")
+        assert isinstance(page, DiscoverPage)
+        settle(qtbot)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
+        page.setFocus()
+        return page
+
+    return open_it
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """The Hub for this process."""
+    with HubServer() as server:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+        yield server
 
 
 def settle(qtbot) -> None:

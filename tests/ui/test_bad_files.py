@@ -119,7 +119,7 @@ def test_names_from_files_are_no_markup_in_tooltips(
     window = open_nibble()
     library = library_of(window)
     tips = cells(library, Qt.ItemDataRole.ToolTipRole)
-    library._set_compared([row for row in library.rows if row.can_chat])
+    library.compared.choose([row for row in library.rows if row.can_chat])
     window.show_page("chat").open_model(first)
     settle(qtbot)
     compare = window.show_page("compare")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +14,20 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.chat import RANDOM_SEED, ConversationStore, MessageState
 from app.core.errors import DataFolderFault, DiskFull, FileGone, WorkerDied
+from app.memory import Spread
 from app.runtime import Sampling
 from app.storage import DataFolder
 from app.ui import jobs
 from app.ui.notice import NoticeBar
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.chat_conversations import relative_time
+from app.ui.pages.chat_spread import spread_words
 from app.ui.window import MainWindow
+from tests.helpers.card_worker import machine_with_card, worker_with_card
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.ui.conftest import settle
 
@@ -70,8 +75,89 @@ def stored(page: ChatPage):
     return page.window().services.conversations.messages(page.conversation.id)
 
 
+def texts(part: QWidget) -> str:
+    """All that can be read in it."""
+    return "\n".join(each.text() for each in part.findChildren(QLabel) if each.isVisibleTo(part))
+
+
 def titles(page: ChatPage) -> list[str]:
     return [line.title for line in page.list.lines]
+
+
+# Where the model runs
+
+ON_LINUX = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the stand-in for a card is for Linux"
+)
+WHOLE_BYTES = 1_000_000_000
+"""Room for the whole of the model."""
+
+
+@pytest.fixture
+def chat_on_card(open_nibble: OpenNibble, folder: DataFolder, monkeypatch: pytest.MonkeyPatch, qtbot):
+    """A new chat with a model of 13 layers, of which a card of so much room takes a part."""
+
+    def opened(room_bytes: int) -> ChatPage:
+        monkeypatch.setattr("app.runtime.client.worker_command", lambda: worker_with_card(room_bytes))
+        monkeypatch.setattr("app.memory.keeper.ThisMachine.read", lambda here: machine_with_card(room_bytes))
+        path = write_tiny_model(folder.models / "deep.gguf", layers=12, name="Deep", context=4096)
+        page = page_of(open_nibble())
+        page.open_model(path)
+        settle(qtbot)
+        return page
+
+    return opened
+
+
+@ON_LINUX
+def test_split_model_says_how_many_layers_are_on_the_card_as_soon_as_it_is_loaded(chat_on_card, qtbot):
+    page = chat_on_card(40_000_000)
+    page.show_drawer(True)
+    layers = page.answering.spread_of(page.model).offloaded
+    assert 1 < layers < 13
+    words = f"{layers} of 13 layers on GeForce RTX 4060"
+    assert words in texts(page.head)
+    assert words in texts(page.drawer)
+    page.new_chat()
+    settle(qtbot)
+    assert words in texts(page.drawer)
+    other = write_tiny_model(page.model.with_name("other.gguf"), name="Other")
+    page.choose_model(other)
+    assert words not in texts(page.drawer) + texts(page.head)
+
+
+@ON_LINUX
+def test_model_that_is_on_the_card_whole_says_so_in_the_drawer_only(chat_on_card):
+    page = chat_on_card(WHOLE_BYTES)
+    page.show_drawer(True)
+    assert "Runs on GeForce RTX 4060" in texts(page.drawer)
+    assert "GeForce" not in texts(page.head)
+
+
+@ON_LINUX
+def test_model_for_which_the_card_has_no_room_says_that_it_runs_on_the_processor(chat_on_card):
+    page = chat_on_card(1_000_000)
+    page.show_drawer(True)
+    assert "Runs on the processor" in texts(page.head)
+    assert "Runs on the processor" in texts(page.drawer)
+
+
+def test_words_for_experts_apart_and_for_several_cards():
+    card, other = "NVIDIA GeForce RTX 3090", "AMD Radeon RX 7900 XT"
+    assert spread_words(Spread(49, 49, (card,), experts_in_memory=True)) == (
+        "Experts in memory, all else on GeForce RTX 3090"
+    )
+    assert spread_words(Spread(81, 60, (card, card), experts_in_memory=False)) == (
+        "60 of 81 layers on 2 × GeForce RTX 3090"
+    )
+    assert spread_words(Spread(81, 81, (card, other), experts_in_memory=False)) == (
+        "Runs on GeForce RTX 3090 and Radeon RX 7900 XT"
+    )
+
+
+def test_without_a_card_nothing_is_said_of_where_the_model_runs(chat):
+    chat.show_drawer(True)
+    assert "processor" not in texts(chat.head) + texts(chat.drawer)
 
 
 # Asking

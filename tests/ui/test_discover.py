@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from app.core.errors import UnreadableFile
 from app.gguf.ghost import write_ghost_of
 from app.gguf.outline import loading_metadata, outline
 from app.gguf.types import QUANTIZATIONS
-from app.hardware import Machine, Memory, read_profile
-from app.hardware.live import LiveMachine
-from app.library import scan
+from app.hardware import Machine, Memory
 from app.memory.mixture import read_traits, tensor_types
 from app.memory.overhead import WORKER_BYTES
 from app.recommend.budget import budget_of
@@ -28,72 +25,26 @@ from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
 from app.recommend.kept_sizes import SIZES_FILE
 from app.recommend.runs import remember_run
-from app.recommend.staircase import keep_staircases, staircases_of
+from app.recommend.staircase import staircases_of
 from app.runtime.protocol import LoadSettings
 from app.ui import jobs
+from app.ui.memory_bar import Legend, zones_of
 from app.ui.pages import discover_words as words
 from app.ui.pages.discover import DiscoverPage
-from app.ui.pages.discover_bar import Legend, zones_of
 from app.ui.pages.discover_here import files_of
 from app.ui.pages.discover_rows import CAPTION_ROLE, ROW_ROLE, Column, Row
+from tests.helpers.hub_server import Fault, Repository
+from tests.helpers.library import scan_folders
 from tests.helpers.past_answers import description, statistics
 from tests.helpers.plain_recommendation import recommend_model, variants_of
 from tests.helpers.tiny_gguf import write_random_model
-from tests.ui.conftest import settle
+from tests.ui.conftest import machine, settle
 
-MACHINES = Path(__file__).parents[1] / "data" / "machines"
 GB = 10**9
-
-
-def machine(name: str) -> Machine:
-    return read_profile(MACHINES / f"{name}.json")
 
 
 def catalogue_model(id: str) -> CatalogueModel:
     return next(each for each in read_catalogue() if each.id == id)
-
-
-@pytest.fixture(scope="session")
-def kept_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a Nibble that was started before has left; worked out once for all tests."""
-    staircases = staircases_of(read_catalogue())
-    for staircase in staircases:
-        for context in words.CONTEXTS:
-            staircase.prepare(staircase.settings(context))
-    kept = tmp_path_factory.mktemp("kept") / SIZES_FILE
-    keep_staircases(staircases, kept)
-    return kept
-
-
-@pytest.fixture
-def put_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], None]:
-    """Another computer in the place of this one; may be changed while the window is open."""
-
-    def put(machine: Machine) -> None:
-        monkeypatch.setattr(app.hardware, "probe", lambda: machine)
-        monkeypatch.setattr(app.hardware, "probe_usable", lambda cache: (machine, None))
-        monkeypatch.setattr(LiveMachine, "read", lambda self: machine)
-
-    return put
-
-
-@pytest.fixture
-def open_page(qtbot, open_nibble, put_machine, folder, kept_sizes: Path) -> Callable[..., DiscoverPage]:
-    """The page on a computer, with the list made."""
-    shutil.copy(kept_sizes, folder.cache)
-
-    def open_it(computer: Machine | str = "desktop-8gb-card") -> DiscoverPage:
-        put_machine(machine(computer) if isinstance(computer, str) else computer)
-        window = open_nibble()
-        page = window.show_page("discover")
-        assert isinstance(page, DiscoverPage)
-        settle(qtbot)
-        window.activateWindow()
-        qtbot.waitUntil(window.isActiveWindow)
-        page.setFocus()
-        return page
-
-    return open_it
 
 
 def shown(page: DiscoverPage) -> list[Row]:
@@ -219,7 +170,7 @@ def test_an_empty_search_says_what_to_do_and_offers_it(qtbot, open_page):
     qtbot.keyClicks(page.header.search, "llama 405b")
     assert page.body.no_match.isVisible()
     assert "fewer words" in visible_words(page.body)
-    (clear,) = page.body.no_match.findChildren(QPushButton)
+    clear = next(each for each in page.body.no_match.findChildren(QPushButton) if "all models" in each.text())
     clear.click()
     assert page.header.search.text() == ""
     assert len(shown(page)) == len(read_catalogue())
@@ -507,14 +458,97 @@ def test_hugging_face_opens_only_when_asked_twice(qtbot, open_page, monkeypatch)
         "app.ui.links.QDesktopServices.openUrl", lambda url: opened.append(url.toString()) or True
     )
     page = open_page()
-    open_by_click(qtbot, page, "qwen3-8b")
+    without = next(model for model in read_catalogue() if not model.gguf)
+    open_by_click(qtbot, page, without.id)
     page.staircase.rows[0].button.click()
     assert opened == []
     (bar,) = page.notices.bars()
-    address = f"https://huggingface.co/{catalogue_model('qwen3-8b').gguf[0]}"
+    address = f"https://huggingface.co/{without.repository}"
     assert bar.hint == address
     bar.findChildren(QPushButton)[0].click()
     assert opened == [address]
+
+
+def test_a_step_gets_its_quantization_tells_how_far_it_is_and_then_chats(
+    qtbot, open_page, server, folder, tmp_path
+):
+    name = "SmolLM2-135M-Instruct-Q4_K_M.gguf"
+    file = put_ghost(tmp_path / name, "smollm2-135m", "Q4_K_M")
+    id = catalogue_model("smollm2-135m").gguf[0]
+    server.add(Repository(id, {name: file, "SmolLM2-135M-Instruct-Q8_0.gguf": b"GGUF"}))
+    server.faults.append(Fault(host="cdn", stall_at=2_000_000, times=-1))
+    page = open_page()
+    open_by_click(qtbot, page, "smollm2-135m")
+    (step,) = [row for row in page.staircase.rows if row.step.quantization == "Q4_K_M"]
+    qtbot.waitUntil(lambda: step.button.text() == "Get")
+    step.button.click()
+    assert step.button.text() == "Asking…"
+    qtbot.waitUntil(lambda: step.button.text() not in ("Asking…", "Waiting", "0 %"), timeout=20_000)
+    assert step.button.text().endswith(" %")
+    assert f"of {file.stat().st_size / 1e6:.0f} MB" in step.button.toolTip()
+    others = [row.button.text() for row in page.staircase.rows if row is not step]
+    assert set(others) == {"Get"}
+    step.button.click()
+    card = page.window().show_page("library").downloads
+    assert card.isVisible()
+    (download,) = card.rows
+    page.window().services.downloads.pause(download.entry.id)
+    qtbot.waitUntil(lambda: step.button.text() == "Paused", timeout=20_000)
+    settle(qtbot)
+    server.faults.clear()
+    page.window().services.downloads.resume(download.entry.id)
+    page.window().show_page("discover")
+    qtbot.waitUntil(lambda: step.button.text() == "Chat", timeout=60_000)
+    settle(qtbot)
+    with qtbot.waitSignal(page.chat_requested) as asked:
+        step.button.click()
+    assert asked.args == [folder.models / id / name]
+
+
+def test_a_hub_that_does_not_answer_need_not_be_waited_for(qtbot, open_page, server, folder):
+    server.add(Repository(catalogue_model("smollm2-135m").gguf[0], {"M-F16.gguf": b"GGUF"}))
+    server.faults.append(Fault(host="hub", stall_at=0, times=-1))
+    page = open_page()
+    open_by_click(qtbot, page, "smollm2-135m")
+    step = page.staircase.rows[0]
+    qtbot.waitUntil(lambda: step.button.text() == "Get")
+    step.button.click()
+    qtbot.waitUntil(lambda: any("/api/models/" in each.path for each in server.requests))
+    step.button.click()
+    assert step.button.text() == "Get"
+    server.closing.set()  # the answer is cut off
+    settle(qtbot)
+    assert page.window().notices.bars() == []
+    assert page.window().services.downloads.entries == []
+
+
+def test_a_quantization_that_a_repository_lacks_is_told_with_those_it_has(qtbot, open_page, server):
+    id = catalogue_model("smollm2-135m").gguf[0]
+    server.add(Repository(id, {"SmolLM2-135M-Instruct-Q8_0.gguf": b"GGUF"}))
+    page = open_page()
+    open_by_click(qtbot, page, "smollm2-135m")
+    (step,) = [row for row in page.staircase.rows if row.step.quantization == "Q4_K_M"]
+    step.button.click()
+    settle(qtbot)
+    (bar,) = page.window().notices.bars()
+    assert (bar.sentence, bar.hint) == (f"{id} has no Q4_K_M.", "There are: Q8_0.")
+    assert step.button.text() == "Get"
+
+
+def test_a_quantization_comes_from_the_next_repository_where_the_first_lacks_it(
+    qtbot, open_page, server, folder
+):
+    model = next(each for each in read_catalogue() if len(each.gguf) > 1)
+    first, second = model.gguf[:2]
+    server.add(Repository(first, {"M-Q8_0.gguf": b"GGUF"}))
+    server.add(Repository(second, {"M-Q8_0.gguf": b"GGUF", "M-Q4_K_M.gguf": b"GGUF4"}))
+    page = open_page()
+    open_by_click(qtbot, page, model.id)
+    (step,) = [row for row in page.staircase.rows if row.step.quantization == "Q4_K_M"]
+    step.button.click()
+    settle(qtbot)
+    assert (folder.models / second / "M-Q4_K_M.gguf").read_bytes() == b"GGUF4"
+    assert page.window().notices.bars() == []
 
 
 def test_a_model_of_the_library_is_chatted_with(qtbot, open_page, folder):
@@ -554,18 +588,18 @@ def test_a_file_that_arrives_is_seen_when_the_page_is_shown_again(qtbot, open_pa
 )
 def test_a_file_belongs_to_the_model_of_its_name(tmp_path, file, name, found):
     put_ghost(tmp_path / file, "smollm2-135m", "Q4_K_M", name)
-    here = files_of(read_catalogue(), scan([tmp_path]))
+    here = files_of(read_catalogue(), scan_folders([tmp_path]))
     assert here == ({("smollm2-135m", "Q4_K_M"): tmp_path / file} if found else {})
 
 
 def test_a_file_of_the_name_but_of_other_sizes_is_another_model(tmp_path):
     put_ghost(tmp_path / "SmolLM2-135M-Instruct-Q8_0.gguf", "smollm2-360m", "Q8_0")
-    assert files_of(read_catalogue(), scan([tmp_path])) == {}
+    assert files_of(read_catalogue(), scan_folders([tmp_path])) == {}
 
 
 def test_bf16_are_the_originals_bits_as_f16_are(tmp_path):
     path = put_ghost(tmp_path / "SmolLM2-135M-Instruct-BF16.gguf", "smollm2-135m", "BF16")
-    assert files_of(read_catalogue(), scan([tmp_path])) == {("smollm2-135m", "F16"): path}
+    assert files_of(read_catalogue(), scan_folders([tmp_path])) == {("smollm2-135m", "F16"): path}
 
 
 # Words, and the start

@@ -25,7 +25,8 @@ from app.ui.pages.compare_turn import TurnState
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_finding import ADDRESS
 from app.ui.pages.library_list import RowAction
-from app.ui.pages.library_rows import ROW_ROLE, Column, Row
+from app.ui.pages.library_rows import Column, Row
+from app.ui.table_rows import ROW_ROLE
 from app.ui.window import MainWindow
 from tests.helpers.guide_checkpoint import needs_shipped_guide
 from tests.helpers.tiny_gguf import write_tiny_model

@@ -6,10 +6,12 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
 
 from app.core.errors import DiskFull
 from app.core.jobs import Progress
+from app.ui.fit_words import context_name
 from app.ui.notice import Kind
 from app.ui.pages.library_list import NAME_PX, RowAction
 from app.ui.pages.library_making import describe_progress, fill_make_menu
-from app.ui.pages.library_rows import ROW_ROLE, Column, format_context
+from app.ui.pages.library_rows import Column
+from app.ui.table_rows import ROW_ROLE
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.ui.conftest import settle
 
@@ -24,10 +26,9 @@ def test_models_are_listed_with_their_numbers(library):
     assert " bytes" in half.sibling(half.row(), Column.SIZE).data(Qt.ItemDataRole.ToolTipRole)
 
 
-def test_a_click_on_a_row_asks_for_a_chat_with_that_model(qtbot, library, folder):
-    place = library.list.visualRect(row_index(library, "Half")).center()
+def test_the_chat_button_of_a_row_asks_for_a_chat_with_that_model(qtbot, library, folder):
     with qtbot.waitSignal(library.chat_requested) as asked:
-        qtbot.mouseClick(library.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        press(qtbot, library, "Half", RowAction.CHAT)
     assert asked.args == [folder.models / "half.gguf"]
 
 
@@ -190,8 +191,12 @@ def test_the_menu_of_a_row_opens_by_keyboard_and_closes_with_it(qtbot, library, 
         "Make Q4_K_M",
         "Make Q8_0",
         "Other types",
+        "Details",
+        "Rename…",
+        "Verify",
         "Show in folder",
         "Copy path",
+        "Delete…",
     ]
     menu.close()
 
@@ -226,9 +231,12 @@ def test_a_faulty_file_is_listed_with_its_sentence_and_cannot_be_chatted_with(qt
         qtbot.mouseClick(library.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
 
-def test_a_file_deleted_while_listed_goes_from_the_list(qtbot, library, folder):
+def test_a_file_deleted_while_listed_is_shown_as_gone_behind_the_others(qtbot, library, folder):
     (folder.models / "half.gguf").unlink()
-    qtbot.waitUntil(lambda: shown(library) == ["Full"])
+    qtbot.waitUntil(lambda: shown(library) == ["Full", "half"])
+    gone = row_index(library, "half").data(ROW_ROLE)
+    assert gone.state == "gone"
+    assert "not there any more" in gone.fault.message
 
 
 def test_a_file_that_appears_is_listed_by_itself(qtbot, library, folder):
@@ -267,7 +275,7 @@ def test_a_folder_that_is_gone_is_told_and_can_be_taken_off_the_list(qtbot, open
 
 @pytest.mark.parametrize(("tokens", "text"), [(512, "512"), (1024, "1k"), (131072, "128k"), (1000, "1,000")])
 def test_context_lengths_read_as_people_write_them(tokens, text):
-    assert format_context(tokens) == text
+    assert context_name(tokens) == text
 
 
 def test_progress_reads_as_a_sentence():
@@ -298,7 +306,7 @@ def press(qtbot, library, title, action):
 
 def test_library_lets_as_many_be_chosen_as_a_comparison_takes():
     from app.compare import MAXIMUM_PANES
-    from app.ui.pages.library import MOST_COMPARED
+    from app.ui.pages.library_compared import MOST_COMPARED
 
     assert MOST_COMPARED == MAXIMUM_PANES
 
@@ -308,10 +316,10 @@ def test_name_keeps_its_room_in_a_small_window_where_words_are_long(library, mon
     model = models.visualRect(models.model().index(0, Column.MODEL))
     assert not models.isColumnHidden(Column.CONTEXT)
     monkeypatch.setattr(models, "_column_px", lambda column: model.width() // 2)
-    models.setFixedWidth(5 * (model.width() // 2) + NAME_PX - 20)
+    models.setFixedWidth(7 * (model.width() // 2) + NAME_PX - 20)
     QCoreApplication.processEvents()
     assert models.isColumnHidden(Column.CONTEXT)
     monkeypatch.undo()
-    models.setFixedWidth(900)
+    models.setFixedWidth(1200)
     QCoreApplication.processEvents()
     assert not models.isColumnHidden(Column.CONTEXT)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import llama_cpp
 import psutil
 
-from app.core.errors import Cancelled, EnvironmentFault, FileGone, LoadFailed, UnknownArchitecture
+from app.core.errors import (
+    Cancelled,
+    EnvironmentFault,
+    FileGone,
+    LoadFailed,
+    TooLittleMemory,
+    UnknownArchitecture,
+)
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
 from app.runtime.worker.buffers import BufferLog
@@ -75,7 +82,7 @@ class LlamaModel:
 def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tuple[LlamaModel, Loaded]:
     """Loads the weights, makes the context and runs it once, so that the first answer is not slower.
 
-    Raises Cancelled, UnknownArchitecture, LoadFailed, FileGone, WrongChoice.
+    Raises Cancelled, UnknownArchitecture, LoadFailed, TooLittleMemory, FileGone, WrongChoice.
     """
     require_file(request.path)
     require_possible(request.settings)
@@ -132,7 +139,7 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
 
 
 def open_model(path: bytes, parameters: llama_cpp.llama_model_params) -> object:
-    """Raises UnknownArchitecture or LoadFailed."""
+    """Raises UnknownArchitecture, TooLittleMemory or LoadFailed."""
     log: list[str] = []
     with listening(log.append):
         model = llama_cpp.llama_model_load_from_file(path, parameters)
@@ -144,7 +151,7 @@ def open_model(path: bytes, parameters: llama_cpp.llama_model_params) -> object:
 def make_context(model: object, settings: LoadSettings, stop: StopFlag) -> object:
     """A context that can write text; frees `model` where there is none to be had.
 
-    Raises LoadFailed.
+    Raises TooLittleMemory or LoadFailed.
     """
     log: list[str] = []
     with listening(log.append):
@@ -192,6 +199,8 @@ def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
             f"This model cannot be run with a KV cache in {settings.kv_type}.",
             "Choose f16 for the KV cache.",
         )
+    if _is_out_of_memory(log):
+        return _too_little_memory(f"a context of {settings.context_length} tokens")
     reasons = re.findall(r"failed to initialize the context: (.+)", log)
     reason = f" ({reasons[-1].strip()})" if reasons else ""
     return LoadFailed(
@@ -204,16 +213,24 @@ def _load_fault(log: str) -> EnvironmentFault:
     """What llama.cpp's last words mean for the person."""
     if fault := unknown_architecture(log):
         return fault
-    if re.search(r"unable to allocate|failed to allocate|out of memory", log):
-        return LoadFailed(
-            "llama.cpp could not get the memory this model needs.",
-            "Choose a smaller quantization, or close other programs.",
-        )
+    if _is_out_of_memory(log):
+        return _too_little_memory("this model")
     reasons = re.findall(r"error loading model: (.+)", log)
     reason = f" ({reasons[-1].strip()})" if reasons else ""
     return LoadFailed(
         f"llama.cpp cannot load this model{reason}.",
         "The file may be damaged: download or convert it again, or choose another one.",
+    )
+
+
+def _is_out_of_memory(log: str) -> bool:
+    return re.search(r"unable to allocate|failed to allocate|out of memory", log) is not None
+
+
+def _too_little_memory(what: str) -> TooLittleMemory:
+    return TooLittleMemory(
+        f"llama.cpp could not get the memory for {what}.",
+        "Choose a smaller quantization, or close other programs.",
     )
 
 

@@ -27,6 +27,9 @@ _KV_TYPES = {
     "q8_0": llama_cpp.GGML_TYPE_Q8_0,
     "q4_0": llama_cpp.GGML_TYPE_Q4_0,
 }
+_NO_DEVICES = (ctypes.c_void_p * 1)()
+"""A list that ends where it begins."""
+
 _EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_(ch)?exps"
 """The names of weights that are those of experts, for llama.cpp to search by."""
 
@@ -62,6 +65,8 @@ def require_possible(settings: LoadSettings) -> None:
 def model_parameters(settings: LoadSettings) -> llama_cpp.llama_model_params:
     parameters = llama_cpp.llama_model_default_params()
     parameters.n_gpu_layers = max(-1, min(settings.gpu_layers, _MOST_LAYERS))
+    if settings.processor_only:
+        parameters.devices = ctypes.cast(_NO_DEVICES, ctypes.c_void_p)
     if settings.experts_on_processor:
         parameters.tensor_buft_overrides = ctypes.cast(_experts_on_processor(), ctypes.c_void_p)
     return parameters

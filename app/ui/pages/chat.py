@@ -269,9 +269,7 @@ class ChatPage(ChatLayout):
             self._faults[identity] = outcome.fault
             self.known.look(self._model)
         if self._is_open(identity):
-            message = outcome.message
-            if message is None:
-                message = self._kept_in_part(identity)
+            message = outcome.message or self._kept_in_part(identity)
             self.column.end_answer(message)
             self._show_missing(identity, message)
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
@@ -335,7 +333,7 @@ class ChatPage(ChatLayout):
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
         self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
-        self.drawer.show_facts(entry.facts if entry else None)
+        self.drawer.show_facts(self._model, entry.facts if entry else None)
         self.picker.show_choices(self.known.choices, self._model)
 
     def _show_messages(self) -> None:
@@ -383,6 +381,7 @@ class ChatPage(ChatLayout):
         self._show_busy()
 
     def _show_busy(self) -> None:
+        self.show_spread(self.answering.spread_of(self._model))
         answered = self.answering.conversation
         busy = answered is not None and self._is_open(answered)
         why_not = ""

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.chat import AnswerDelta, ChatEngine, Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl, Progress
+from app.memory import Spread
 from app.ui import jobs
 
 
@@ -68,6 +69,10 @@ class Answering(QObject):
     def worker_pid(self) -> int | None:
         """Of the process that holds the model."""
         return self._engine.worker_pid
+
+    def spread_of(self, path: Path | None) -> Spread | None:
+        """Where that model runs; None where it is not loaded or there is but one place for it."""
+        return self._engine.spread if path is not None and self.is_loaded(path) else None
 
     def is_loaded(self, path: Path) -> bool:
         return self._engine.loaded_path == path

@@ -94,7 +94,7 @@ class KnownModels(QObject):
         """The context length behind an answer, where a model by its name is known."""
         for entry in self._entries.values():
             facts = entry.facts
-            if facts and (facts.name or facts.path.stem, facts.quantization) == (
+            if facts and (facts.name or entry.path.stem, facts.quantization) == (
                 message.model_name,
                 message.quantization,
             ):
@@ -107,15 +107,13 @@ class KnownModels(QObject):
         if self._job is not None:
             self._look_again = True
             return
-        sources, data = self._services.library_folders, self._services.folder
+        services = self._services
 
         def work(control: JobControl) -> tuple[list[LibraryEntry], Standing]:
-            from app.library import scan
-
-            # In front: a file that is reached in several ways is listed by the first of them.
-            first = [extra] if extra is not None and extra.is_file() else []
-            entries = scan([*first, *sources], control.cancel)
-            return entries, standing(data, [CHAT_GUIDE], [entry.path for entry in entries if entry.can_chat])
+            entries = services.scan(control, extra=extra)
+            return entries, standing(
+                services.folder, [CHAT_GUIDE], [entry.path for entry in entries if entry.can_chat]
+            )
 
         self._job = jobs.run(
             self,

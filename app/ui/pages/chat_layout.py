@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.memory import Spread
 from app.ui import links
 from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
@@ -48,6 +49,11 @@ class ChatLayout(QWidget):
     def show_ready(self, title: str) -> None:
         self.ready.set_title(title)
         self.show_state(self.ready)
+
+    def show_spread(self, spread: Spread | None) -> None:
+        """Where the model runs."""
+        self.head.show_spread(spread)
+        self.drawer.show_spread(spread)
 
     @property
     def state(self) -> QWidget | None:

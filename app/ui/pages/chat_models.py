@@ -35,9 +35,11 @@ from PySide6.QtWidgets import (
 
 from app.core.jobs import Progress
 from app.core.units import format_bytes
+from app.memory import Spread
 from app.ui import guide, icons, theme
 from app.ui.pages.chat_known import Choice
 from app.ui.pages.chat_messages import describe_progress
+from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip, set_shortcut, without_mnemonics
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class ChatHead(QFrame):
         self.model_button.clicked.connect(self.pick_asked)
         set_shortcut(self.model_button, "Ctrl+L")
         self._facts = ElidedLabel("", "muted")
+        self._words: tuple[str, ...] = ()
+        self._tip = ""
         self._state = ElidedLabel("", "caption")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -106,12 +110,23 @@ class ChatHead(QFrame):
         shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260)
         self.model_button.setText(without_mnemonics(shown))
         self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
-        words = [facts.quantization or "", format_bytes(facts.file_bytes)] if facts else []
-        self._facts.setText(self.tr("Not found") if is_gone else " · ".join(filter(None, words)))
-        self._facts.setToolTip(plain_tip(str(path)) if is_gone else "")
-        self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
+        self._words = (facts.quantization or "", format_bytes(facts.file_bytes)) if facts else ()
+        if is_gone:
+            self._words = (self.tr("Not found"),)
+        self._tip = plain_tip(str(path)) if is_gone else ""
         self._facts.setProperty("role", "warning" if is_gone else "muted")
         self._facts.style().polish(self._facts)
+        self.show_spread(None)
+
+    def show_spread(self, spread: Spread | None) -> None:
+        """Where the model runs, unless it is whole where it is fastest; None: there is nothing to say of that."""
+        words, tip = self._words, self._tip
+        if spread is not None and not spread.is_whole:
+            words = (*words, spread_words(spread))
+            tip = plain_tip(f"{spread_words(spread)}\n{spread_explained(spread)}")
+        self._facts.setText(" · ".join(filter(None, words)))
+        self._facts.setToolTip(tip)
+        self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
 
     @property
     def shows_loading(self) -> bool:

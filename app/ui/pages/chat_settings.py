@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
@@ -25,9 +26,10 @@ from PySide6.QtWidgets import (
 
 from app.chat import RANDOM_SEED
 from app.core.units import format_bytes, format_count
-from app.gguf import ModelFacts
-from app.memory import default_context_length
+from app.gguf import ModelSummary
+from app.memory import Spread, default_context_length
 from app.runtime import Sampling
+from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip
 
 WIDTH_PX = 296
@@ -163,19 +165,26 @@ class SettingsDrawer(QFrame):
         self._prompt.blockSignals(False)
         self._settle()
 
-    def show_facts(self, facts: ModelFacts | None) -> None:
+    def show_facts(self, path: Path | None, facts: ModelSummary | None) -> None:
         """What the model's header says; None: not known."""
         while (item := self._facts.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        for row, (name, value, tip) in enumerate(_facts_of(facts) if facts else ()):
+        for row, (name, value, tip) in enumerate(_facts_of(path, facts) if path and facts else ()):
             self._facts.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             shown = ElidedLabel(value, elide=Qt.TextElideMode.ElideMiddle)
             shown.setToolTip(plain_tip(tip))
             shown.setAlignment(Qt.AlignmentFlag.AlignRight)
             self._facts.addWidget(shown, row, 1)
         self._no_facts.setVisible(facts is None)
+
+    def show_spread(self, spread: Spread | None) -> None:
+        """Where the model runs; None: it is not loaded, or there is but one place for it."""
+        self._place.setVisible(spread is not None)
+        if spread is not None:
+            self._place.setText(spread_words(spread))
+            self._place.setToolTip(plain_tip(spread_explained(spread)))
 
     def flush(self) -> None:
         """Tells what is still being typed."""
@@ -208,6 +217,9 @@ class SettingsDrawer(QFrame):
         self._no_facts = label(self.tr("No model chosen"), "muted")
         column.addWidget(self._no_facts)
         column.addLayout(self._facts)
+        self._place = label("", wrap=True)
+        self._place.hide()
+        column.addWidget(self._place)
         column.addSpacing(16)
         column.addWidget(label(self.tr("System prompt"), "heading"))
         column.addWidget(self._make_prompt())
@@ -353,14 +365,14 @@ class _WheelGuard(QObject):
         return super().eventFilter(watched, event)
 
 
-def _facts_of(facts: ModelFacts) -> list[tuple[str, str, str]]:
+def _facts_of(path: Path, facts: ModelSummary) -> list[tuple[str, str, str]]:
     """Name, value and tooltip of each fact."""
     bits = f"{facts.bits_per_weight:.2f}" if facts.bits_per_weight else "?"
     context = default_context_length(facts)
     trained = facts.context_length
     return [
-        (_tr("Name"), facts.name or facts.path.stem, facts.name or ""),
-        (_tr("File"), facts.path.name, str(facts.path)),
+        (_tr("Name"), facts.name or path.stem, facts.name or ""),
+        (_tr("File"), path.name, str(path)),
         (_tr("Size"), format_bytes(facts.file_bytes), _tr("{n:,} bytes").format(n=facts.file_bytes)),
         (
             _tr("Quantization"),

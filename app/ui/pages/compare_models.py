@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QMenu
 from app.compare import ComparisonPlan, plan_comparison
 from app.compare.pairing import comparable, ladder, quantizations_of_one, suggested_pair
 from app.core.jobs import Job, JobControl
+from app.gguf import read_facts
 from app.guide import GUIDE_QUANTIZATIONS
-from app.library import LibraryEntry, scan
+from app.library import LibraryEntry
 from app.memory import Keeper
 from app.ui import jobs
 from app.ui.guide_making import standing
@@ -49,14 +50,13 @@ class Shelf(QObject):
         if self._job is not None:
             self._again = True
             return
-        sources, data = self._services.library_folders, self._services.folder
-        is_built_in = self._services.is_built_in
+        services = self._services
 
         def work(control: JobControl) -> tuple[list[LibraryEntry], bool]:
-            entries = comparable(scan(sources, control.cancel))
-            guide = standing(data, GUIDE_QUANTIZATIONS, [entry.path for entry in entries])
+            entries = comparable(services.scan(control))
+            guide = standing(services.folder, GUIDE_QUANTIZATIONS, [entry.path for entry in entries])
             entries = [entry for entry in entries if entry.path not in guide.outdated]
-            entries.sort(key=lambda entry: is_built_in(entry.path))
+            entries.sort(key=lambda entry: services.is_built_in(entry.path))
             return entries, guide.can_be_made
 
         self._job = jobs.run(
@@ -104,16 +104,16 @@ class Planner(QObject):
         self._busy = True
         asked = self._wanted
         keeper = self._keeper
-        facts = [entry.facts for entry in asked if entry.facts is not None]
 
         def work(control: JobControl) -> ComparisonPlan:
-            return plan_comparison(facts, keeper)
+            return plan_comparison([read_facts(entry.path) for entry in asked], keeper)
 
         jobs.run(
             self,
             "Plan the comparison",
             work,
             on_done=lambda plan: self._take(asked, plan),
+            on_failed=lambda fault: None,  # the pane tells when it loads its model
             on_end=lambda: self._ended(asked),
         )
 

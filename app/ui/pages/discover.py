@@ -14,23 +14,32 @@ from app.recommend.kept_sizes import kept_file
 from app.ui import jobs, links
 from app.ui.computer import ComputerStrip
 from app.ui.notice import NoticeArea
+from app.ui.pages.discover_getting import getting_of
 from app.ui.pages.discover_header import Header
-from app.ui.pages.discover_here import Here, look_here
+from app.ui.pages.discover_here import Here, files_of
 from app.ui.pages.discover_list import ModelList
 from app.ui.pages.discover_offers import Listing, Offers
 from app.ui.pages.discover_rows import RowFilter, Rows, rows_of
 from app.ui.pages.discover_staircase import StaircaseView
 from app.ui.pages.discover_states import Body, NothingFits
 from app.ui.pages.discover_words import credit
+from app.ui.pages.hub import HubView
+from app.ui.pages.hub_judging import Circumstances
 from app.ui.services import Services
 
 FOLLOW_MS = 1000
 
 
 class DiscoverPage(QWidget):
-    """`chat_requested` carries a model file's path."""
+    """`chat_requested` carries a model file's path, `get_requested` a HubRepository and one of its Variants,
+    `make_requested` a HubRepository and its OriginalCheckpoint; `settings_requested`: where the access token is;
+    `downloads_requested`: show them."""
 
     chat_requested = Signal(object)
+    get_requested = Signal(object, object)
+    make_requested = Signal(object, object)
+    settings_requested = Signal()
+    downloads_requested = Signal()
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -38,6 +47,7 @@ class DiscoverPage(QWidget):
         self._listing: Listing | None = None
         self._here: Here = {}
         self._look_job: Job[Here] | None = None
+        self._looks_again = False
         self.notices = NoticeArea()
         self.header = Header()
         self.offers = Offers(kept_file(services.folder), services.folder.database, services.loaded, self)
@@ -48,6 +58,7 @@ class DiscoverPage(QWidget):
         self.body = Body(self.list)
         self.staircase = StaircaseView()
         self.nothing_fits = NothingFits()
+        self.hub = HubView(services.folder.cache, self._circumstances, self.notices)
         self._follow = QTimer(self)
         self._follow.setInterval(FOLLOW_MS)
         self._follow.timeout.connect(self._follow_machine)
@@ -83,14 +94,30 @@ class DiscoverPage(QWidget):
         self.list.show_model(model_id)
         self._stack.setCurrentWidget(self.staircase)
         self.staircase.set_files(self._files_of(model_id))
+        self.staircase.set_getting({})
         longest = self.offers.longest_context(model_id)
         self.staircase.open(choice, budget, self.offers.context, longest)
+        self._show_getting()
         self.offers.prepare(model_id)
         self._focus(self.staircase)
 
     def close_model(self) -> None:
         """Back to the list, where it was."""
         self.staircase.close_model()
+        self._stack.setCurrentWidget(self._front)
+        self._focus(self.body)
+
+    def look_on_hub(self, text: str) -> None:
+        """Searches Hugging Face, or opens the repository that `text` names."""
+        self._stack.setCurrentWidget(self.hub)
+        self._focus(self.hub)
+        self.hub.look_for(text)
+
+    def close_hub(self) -> None:
+        """Back to the catalogue."""
+        self.hub.stop()
+        if not self._filter.rowCount():  # words for the Hub, or an address
+            self.header.clear()
         self._stack.setCurrentWidget(self._front)
         self._focus(self.body)
 
@@ -109,6 +136,7 @@ class DiscoverPage(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._front)
         self._stack.addWidget(self.staircase)
+        self._stack.addWidget(self.hub)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(16)
@@ -126,8 +154,10 @@ class DiscoverPage(QWidget):
             wish.connect(self._begin_at_top)
         self.header.context_chosen.connect(self._set_context)
         self.header.list_asked.connect(self._go_to_list)
+        self.header.hub_asked.connect(self.look_on_hub)
         self.list.opened.connect(self.open_model)
         self.body.clear_asked.connect(self.header.clear)
+        self.body.hub_asked.connect(lambda: self.look_on_hub(self.header.search.text()))
         self.body.retry_asked.connect(self._begin)
         self.offers.machine_found.connect(self.computer.show_machine)
         self.offers.machine_found.connect(self._follow_machine)
@@ -139,6 +169,18 @@ class DiscoverPage(QWidget):
         self.staircase.model_asked.connect(self.open_model)
         self.staircase.chat_asked.connect(self.chat_requested)
         self.staircase.page_asked.connect(self._ask_to_open)
+        self.hub.closed.connect(self.close_hub)
+        self.hub.context_chosen.connect(self._set_context)
+        self.hub.get_requested.connect(self.get_requested)
+        self.hub.make_requested.connect(self.make_requested)
+        self.hub.settings_requested.connect(self.settings_requested)
+        downloads = self._services.downloads
+        self.staircase.get_asked.connect(self._get)
+        self.staircase.stop_asked.connect(self._stop_asking)
+        self.staircase.downloads_asked.connect(self.downloads_requested)
+        downloads.changed.connect(self._show_getting)
+        downloads.progressed.connect(self._show_getting)
+        downloads.arrived.connect(lambda entry: self._look_here())
         QShortcut(
             QKeySequence(QKeySequence.StandardKey.Find),
             self,
@@ -160,6 +202,7 @@ class DiscoverPage(QWidget):
         self.header.show_count(len(listing.choices))
         self.nothing_fits.show_for(listing)
         self._move_bars()
+        self.hub.judge()
         if is_first:
             self._begin_at_top()
             self._look_here()
@@ -198,16 +241,27 @@ class DiscoverPage(QWidget):
         self.offers.set_context(context)
         self.header.show_context(context)
         self._move_bars()
+        self.hub.judge()
 
     def _go_to_list(self) -> None:
         if self.body.shows_list:
             self.list.setFocus()
 
     def _go_to_search(self) -> None:
+        if self._stack.currentWidget() is self.hub:
+            self.hub.go_to_search()
+            return
         if self._stack.currentWidget() is self.staircase:
             self.close_model()
         self.header.search.setFocus()
         self.header.search.selectAll()
+
+    def _circumstances(self) -> Circumstances | None:
+        """What verdicts on the Hub's models are for; None before the first look is over."""
+        budget = self.offers.budget
+        if budget is None:
+            return None
+        return Circumstances(self.offers.staircases, budget, self.offers.context)
 
     # The staircase
 
@@ -215,6 +269,20 @@ class DiscoverPage(QWidget):
         model_id, budget = self.staircase.model_id, self.offers.budget
         if model_id and budget is not None:
             self.staircase.show_choice(self.offers.choice(model_id, self.offers.context), budget)
+
+    def _get(self, quantization: str) -> None:
+        model = self.staircase.model
+        if model is not None:
+            self._services.downloads.get_quantization(model.gguf[0], quantization, *model.gguf[1:])
+
+    def _stop_asking(self, quantization: str) -> None:
+        model = self.staircase.model
+        if model is not None:
+            self._services.downloads.stop_asking(model.gguf[0], quantization)
+
+    def _show_getting(self) -> None:
+        if self.staircase.model is not None:
+            self.staircase.set_getting(getting_of(self._services.downloads, self.staircase.model))
 
     def _ask_to_open(self, repository: str) -> None:
         links.ask_to_open(
@@ -232,11 +300,13 @@ class DiscoverPage(QWidget):
 
     def _look_here(self) -> None:
         if self._look_job is not None:
+            self._looks_again = True
             return
-        folders, models = self._services.library_folders, self.offers.models
+        self._looks_again = False
+        services, models = self._services, self.offers.models
 
         def work(control: JobControl) -> Here:
-            return look_here(folders, models, control)
+            return files_of(models, services.scan(control))
 
         self._look_job = jobs.run(
             self, "Look for models of the catalogue", work, on_done=self._show_here, on_end=self._looked
@@ -250,6 +320,8 @@ class DiscoverPage(QWidget):
 
     def _looked(self) -> None:
         self._look_job = None
+        if self._looks_again:
+            self._look_here()
 
     def _files_of(self, model_id: str) -> dict[str, Path]:
         return {quantization: path for (id_, quantization), path in self._here.items() if id_ == model_id}

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
+from app.ui import icons
 from app.ui.pages.discover_rows import Order
 from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, context_name, use_names
-from app.ui.parts import label
+from app.ui.parts import button, label
+
+ROOM_FOR_BUTTON_PX = 1000
+"""With less, the button that searches the Hub is a glyph in the field."""
 
 
 class Header(QWidget):
-    """`context_chosen` carries tokens, `use_chosen` a use of the catalogue or nothing, `order_chosen` an Order;
-    `list_asked`: the keyboard is to go on in the list."""
+    """`context_chosen` carries tokens, `use_chosen` a use of the catalogue or nothing, `order_chosen` an Order,
+    `hub_asked` the words to look for on the Hub; `list_asked`: the keyboard is to go on in the list."""
 
     context_chosen = Signal(int)
     use_chosen = Signal(str)
     order_chosen = Signal(object)
     list_asked = Signal()
+    hub_asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,6 +34,14 @@ class Header(QWidget):
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(320)
         self.search.installEventFilter(self)
+        self.hub = button(self.tr("Search Hugging Face"), self._ask_hub, glyph="globe-hemisphere-west")
+        tip = self.tr("Search all of Hugging Face for these words (Enter)")
+        self.hub.setToolTip(tip)
+        self._hub_in_field = self.search.addAction(
+            icons.icon("globe-hemisphere-west"), QLineEdit.ActionPosition.TrailingPosition
+        )
+        self._hub_in_field.setToolTip(tip)
+        self._hub_in_field.triggered.connect(self._ask_hub)
         self.show_count(0)
         self.use = _choices(
             self.tr("Good for"),
@@ -60,6 +73,7 @@ class Header(QWidget):
         row.addWidget(label(self.tr("Discover"), "title"))
         row.addSpacing(8)
         row.addWidget(self.search, 1)
+        row.addWidget(self.hub)
         row.addStretch()
         row.addWidget(self.use)
         row.addSpacing(8)
@@ -84,10 +98,22 @@ class Header(QWidget):
         self.use.setCurrentIndex(0)
         self.use_chosen.emit("")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        has_room = self.width() >= ROOM_FOR_BUTTON_PX
+        self.hub.setVisible(has_room)
+        self._hub_in_field.setVisible(not has_room)
+
+    def _ask_hub(self) -> None:
+        self.hub_asked.emit(self.search.text())
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.key() == Qt.Key.Key_Down:
                 self.list_asked.emit()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._ask_hub()
                 return True
             if event.key() == Qt.Key.Key_Escape and self.search.text():
                 self.search.clear()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the library is imported by the job that scans
-    from app.core.jobs import JobControl
     from app.library import LibraryEntry
     from app.recommend.catalogue import CatalogueModel
 
@@ -18,13 +17,6 @@ Here = dict[tuple[str, str], Path]
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 _SIXTEEN_BITS = {"BF16": "F16"}
 """Either is the original's own bits."""
-
-
-def look_here(folders: Sequence[Path], models: Sequence[CatalogueModel], control: JobControl) -> Here:
-    """For a job: looks at the library's folders."""
-    from app.library import scan
-
-    return files_of(models, scan(folders, control.cancel))
 
 
 def files_of(models: Iterable[CatalogueModel], entries: Iterable[LibraryEntry]) -> Here:

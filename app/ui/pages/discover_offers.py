@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # the engine takes 200 ms to import, so it is left to the job
 
     Loaded = Callable[[Sequence[Accelerator]], tuple[Held, ...]]
 
-NOTICEABLE_BYTES = 300_000_000
-"""What has to become free or be taken before the list is worked out anew: else it would never be still."""
-
 PAUSE_MS = 100
 """Lists are not worked out beside bars that a person is moving."""
 
@@ -95,6 +92,10 @@ class Offers(QObject):
         return self._budget
 
     @property
+    def staircases(self) -> tuple[Staircase, ...]:
+        return tuple(self._staircases.values())
+
+    @property
     def models(self) -> list[CatalogueModel]:
         return [staircase.model for staircase in self._staircases.values()]
 
@@ -141,7 +142,7 @@ class Offers(QObject):
         budget = budget_of(machine, self._loaded(machine.accelerators))
         if self._budget is not None:
             budget = replace(budget, learned=self._budget.learned)
-        if self._budget is None or _is_noticeable(self._budget, budget):
+        if self._budget is None or budget.differs_from(self._budget):
             self._budget = budget
             self._list()
 
@@ -279,12 +280,3 @@ def _prepare(
     if has_learnt:
         with suppress(EnvironmentFault):  # then it is worked out again at the next start
             keep_staircases(staircases, kept)
-
-
-def _is_noticeable(one: Budget, other: Budget) -> bool:
-    return (
-        one.is_shared != other.is_shared
-        or bool(one.accelerator_bytes) != bool(other.accelerator_bytes)
-        or abs(one.accelerator_bytes - other.accelerator_bytes) > NOTICEABLE_BYTES
-        or abs(one.memory_bytes - other.memory_bytes) > NOTICEABLE_BYTES
-    )

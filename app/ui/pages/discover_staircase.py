@@ -10,10 +10,11 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.ui.context_slider import ContextSlider
+from app.ui.memory_bar import Legend, zones_of
 from app.ui.pages import discover_words as words
 from app.ui.pages.discover_alternatives import Alternatives
-from app.ui.pages.discover_bar import Legend, zones_of
-from app.ui.pages.discover_slider import ContextSlider
+from app.ui.pages.discover_getting import Getting, Offer
 from app.ui.pages.discover_step import StepRow, StepTitles
 from app.ui.parts import ElidedLabel, Glyph, card, icon_button, label, with_keys
 
@@ -28,19 +29,23 @@ SETTLING_MS = 300
 
 
 class StaircaseView(QWidget):
-    """`context_chosen` carries tokens, `chat_asked` a file, `page_asked` a repository on Hugging Face, `model_asked`
-    the id of another model."""
+    """`context_chosen` carries tokens, `chat_asked` a file, `page_asked` a repository on Hugging Face, `get_asked` and
+    `stop_asked` a quantization, `model_asked` the id of another model; `downloads_asked`: show them."""
 
     closed = Signal()
     model_asked = Signal(str)
     context_chosen = Signal(int)
     chat_asked = Signal(object)
     page_asked = Signal(str)
+    get_asked = Signal(str)
+    stop_asked = Signal(str)
+    downloads_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._model: CatalogueModel | None = None
         self._files: Mapping[str, Path] = {}
+        self._getting: Mapping[str, Getting] = {}
         self._title = ElidedLabel("", "title")
         self._facts = ElidedLabel("", "muted")
         self._facts.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
@@ -77,6 +82,11 @@ class StaircaseView(QWidget):
             self.closed.emit,
             context=Qt.ShortcutContext.WidgetWithChildrenShortcut,
         )
+
+    @property
+    def model(self) -> CatalogueModel | None:
+        """The one that is shown."""
+        return self._model
 
     @property
     def model_id(self) -> str:
@@ -120,6 +130,12 @@ class StaircaseView(QWidget):
         for row in self.rows:
             self._offer(row)
 
+    def set_getting(self, getting: Mapping[str, Getting]) -> None:
+        """What comes of the open model, by quantization."""
+        self._getting = getting
+        for row in self.rows:
+            self._offer(row)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._legend.fit_into(self.width() // 2)
@@ -132,7 +148,9 @@ class StaircaseView(QWidget):
 
     def _offer(self, row: StepRow) -> None:
         if self._model is not None and row.step is not None:
-            row.offer(self._files.get(row.step.quantization), repository(self._model))
+            name = row.step.quantization
+            file, getting = self._files.get(name), self._getting.get(name)
+            row.offer(Offer(file, getting, repository(self._model), is_original=not self._model.gguf))
 
     def _make_rows(self, count: int) -> None:
         for row in self.rows:
@@ -143,6 +161,9 @@ class StaircaseView(QWidget):
         for place, row in enumerate(self.rows):
             row.chat_asked.connect(self.chat_asked)
             row.page_asked.connect(self._ask_for_page)
+            row.get_asked.connect(self.get_asked)
+            row.stop_asked.connect(self.stop_asked)
+            row.downloads_asked.connect(self.downloads_asked)
             self._column.insertWidget(place, row)
 
     def _ask_for_page(self) -> None:

@@ -19,9 +19,11 @@ WORDS_PX = 420
 
 
 class Body(StateStack):
-    """The list, or what is shown in its place. `clear_asked`: show all models; `retry_asked`: look again."""
+    """The list, or what is shown in its place. `clear_asked`: show all models; `hub_asked`: look on the Hub;
+    `retry_asked`: look again."""
 
     clear_asked = Signal()
+    hub_asked = Signal()
     retry_asked = Signal()
 
     def __init__(self, models: ModelList) -> None:
@@ -36,9 +38,10 @@ class Body(StateStack):
         self._no_match = _State(
             "magnifying-glass",
             _tr("No model of the catalogue matches"),
-            _tr("Try fewer words: a family (Qwen, Gemma) or a size (8B)."),
+            _tr("Try fewer words: a family (Qwen, Gemma) or a size (8B). Hugging Face has many more."),
             (_tr("Show all models"), self.clear_asked.emit),
         )
+        self._no_match.add_button(_tr("Search Hugging Face"), self.hub_asked.emit)
         self._fault = _State(
             "warning-circle",
             _tr("There is no telling what suits this computer"),
@@ -125,6 +128,11 @@ class _State(QWidget):
         middle.addWidget(self.words)
         middle.addStretch()
         self.button = button(*action)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(8)
+        self._buttons.addStretch()
+        self._buttons.addWidget(self.button)
+        self._buttons.addStretch()
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch(2)
@@ -132,8 +140,12 @@ class _State(QWidget):
         column.addWidget(_centred(label(title, "heading", wrap=True)))
         column.addLayout(middle)
         column.addSpacing(8)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(self._buttons)
         column.addStretch(3)
+
+    def add_button(self, text: str, act: Callable[[], object]) -> None:
+        """A second one, behind the first."""
+        self._buttons.insertWidget(2, button(text, act))
 
 
 class _Looking(QWidget):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QRect, QRectF, QSize, Qt, Signal
@@ -15,8 +13,9 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.core.units import format_bytes
 from app.ui import icons, theme
+from app.ui.memory_bar import BAR_PX, Zone, paint_bar, paint_zone_names
 from app.ui.pages import discover_words as words
-from app.ui.pages.discover_bar import BAR_PX, Zone, paint_bar, paint_zone_names
+from app.ui.pages.discover_getting import NO_OFFER, Offer, longest_words
 from app.ui.paint import paint_text
 from app.ui.parts import button, plain_tip
 
@@ -29,6 +28,7 @@ EDGE = 12
 GAP = 14
 GLYPH_PX = 18
 STAR_PX = 14
+ARRIVED_PX = 3
 ROUNDING_PX = 2
 """Widths of words are rounded, and words that lack half a pixel are shortened."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -40,17 +40,11 @@ COMFORTABLE_BAR_PX = 320
 LEAST_BAR_PX = 150
 
 
-class ButtonWords(Enum):
-    ALL = auto()
-    SHORT = auto()
-    NONE = auto()
-
-
 @dataclass(frozen=True)
 class StepColumns:
     """Where the parts of a step are, from left to right, in pixels; the same for all steps of a width.
 
-    `button_words`: how many of them there is room for; `quality_lines`: how many the words for the quality need.
+    `has_button_words`: whether there is room for them; `quality_lines`: how many the words for the quality need.
     """
 
     name: QRect
@@ -58,7 +52,7 @@ class StepColumns:
     speed: QRect
     verdict: QRect
     button: QRect
-    button_words: ButtonWords
+    has_button_words: bool
     quality_lines: int
 
     @property
@@ -83,11 +77,11 @@ def _columns(width: int, body_px: int) -> StepColumns:
     verdict = max(map(strong.horizontalAdvance, verdicts)) + GLYPH_PX + 6 + ROUNDING_PX
     quality = max(caption.horizontalAdvance(_LONGEST_QUALITY) + ROUNDING_PX, verdict)
     room = width - 2 * EDGE - name - speed - 4 * GAP
-    lines = 1 if room - quality - _button_px(ButtonWords.SHORT) >= COMFORTABLE_BAR_PX else 2
+    lines = 1 if room - quality - _button_px(has_words=True) >= COMFORTABLE_BAR_PX else 2
     if lines == 1:
         verdict = quality
-    button_words = _button_words(room - verdict)
-    button_px = _button_px(button_words)
+    has_button_words = room - verdict - _button_px(has_words=True) >= LEAST_BAR_PX
+    button_px = _button_px(has_words=has_button_words)
     bar = max(room - verdict - button_px, 80)
     height = strong.height() + lines * caption.height() + 20
     starts = list(accumulate((each + GAP for each in (name, bar, speed, verdict)), initial=EDGE))
@@ -97,7 +91,7 @@ def _columns(width: int, body_px: int) -> StepColumns:
         speed=QRect(starts[2], 0, speed, height),
         verdict=QRect(starts[3], 0, verdict, height),
         button=QRect(starts[4], 0, button_px, height),
-        button_words=button_words,
+        has_button_words=has_button_words,
         quality_lines=lines,
     )
 
@@ -140,9 +134,14 @@ class StepTitles(QWidget):
 
 
 class StepRow(QWidget):
-    """`chat_asked` carries the file to chat with; `page_asked`: show where the file is on Hugging Face."""
+    """`chat_asked` carries the file to chat with, `get_asked` the quantization to download, `stop_asked` the one that
+    the Hub need not be asked for any more; `downloads_asked`: show how far it is; `page_asked`: show where the model is
+    on Hugging Face."""
 
     chat_asked = Signal(object)
+    get_asked = Signal(str)
+    stop_asked = Signal(str)
+    downloads_asked = Signal()
     page_asked = Signal()
 
     def __init__(self) -> None:
@@ -151,8 +150,8 @@ class StepRow(QWidget):
         self._budget: Budget | None = None
         self._zones: tuple[Zone, ...] = ()
         self._is_best = False
-        self._file: Path | None = None
-        self._page = ""
+        self._offer = NO_OFFER
+        self._offered = (NO_OFFER, "")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.button = button("", self._press)
         self.button.setParent(self)
@@ -177,11 +176,14 @@ class StepRow(QWidget):
         self.setAccessibleName(_tr("Recommended: {step}").format(step=spoken) if is_best else spoken)
         self.update()
 
-    def offer(self, file: Path | None, page: str) -> None:
-        """`file`: the one in the library, if there is; `page`: the repository to look for it otherwise."""
-        self._file, self._page = file, page
-        self._dress_button()
-        self._place_button()
+    def offer(self, offer: Offer) -> None:
+        """What the button is for."""
+        offered = (offer, self._step.quantization if self._step is not None else "")
+        if offered != self._offered:
+            self._offered, self._offer = offered, offer
+            self._dress_button()
+            self._place_button()
+            self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -208,6 +210,7 @@ class StepRow(QWidget):
             paint_text(painter, upper, words.speed_range(self._step.fit), "body", "text", _RIGHT)
             paint_text(painter, lower, words.speed_basis(self._step.fit), "caption", "muted", _RIGHT)
             self._paint_verdict(painter, columns, self._step)
+            self._paint_arrived(painter)
 
     def _paint_ground(self, painter: QPainter) -> None:
         tokens = theme.current()
@@ -255,6 +258,18 @@ class StepRow(QWidget):
         top = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
         painter.drawText(below, int(top), step.loss.words)
 
+    def _paint_arrived(self, painter: QPainter) -> None:
+        """Under the button, how much of the file has come."""
+        getting, place = self._offer.getting, self.button.geometry()
+        if self._offer.file is not None or getting is None:
+            return
+        track = QRect(place.left(), place.bottom() + 3, place.width(), ARRIVED_PX)
+        tokens = theme.current()
+        painter.fillRect(track, tokens.colour("track"))
+        painter.fillRect(
+            track.adjusted(0, 0, round((getting.fraction - 1) * track.width()), 0), tokens.colour("accent")
+        )
+
     def _tip(self, at: int) -> str:
         assert self._step is not None and self._budget is not None  # noqa: PT018
         step, columns = self._step, columns_of(self.width())
@@ -282,34 +297,31 @@ class StepRow(QWidget):
         return plain_tip(f"{words.verdict_meaning(step.fit.verdict)}\n{lost}")
 
     def _press(self) -> None:
-        if self._file is not None:
-            self.chat_asked.emit(self._file)
-        else:
+        offer = self._offer
+        if offer.file is not None:
+            self.chat_asked.emit(offer.file)
+        elif offer.getting is not None and not offer.getting.is_asked:
+            self.downloads_asked.emit()
+        elif offer.getting is None and offer.is_original:
             self.page_asked.emit()
+        elif self._step is not None:
+            (self.get_asked if offer.getting is None else self.stop_asked).emit(self._step.quantization)
 
     def _dress_button(self) -> None:
-        role = "primary" if self._is_best else "" if self._file is not None else "ghost"
+        offer = self._offer
+        role = "primary" if self._is_best else "" if offer.is_action else "ghost"
         if self.button.property("role") != role:
             self.button.setProperty("role", role)
             self.button.style().unpolish(self.button)
             self.button.style().polish(self.button)
-        glyph = "chat-circle" if self._file is not None else "arrow-square-out"
-        self.button.setIcon(icons.icon(glyph, "on_accent" if self._is_best else "text"))
-        quantization = self._step.quantization if self._step else ""
-        if self._file is not None:
-            name = _tr("Chat with {quantization}").format(quantization=quantization)
-            tip = f"{name}\n{self._file}"
-        else:
-            name = _tr("Open on Hugging Face: {quantization}").format(quantization=quantization)
-            tip = _tr("Opens {repository} on Hugging Face in your browser, after asking").format(
-                repository=self._page
-            )
-        self.button.setAccessibleName(name)
-        self.button.setToolTip(plain_tip(tip))
+        self.button.setIcon(icons.icon(offer.glyph, "on_accent" if self._is_best else "text"))
+        if self._step is not None:
+            self.button.setAccessibleName(offer.name(self._step.quantization))
+            self.button.setToolTip(plain_tip(offer.tip(self._step)))
 
     def _place_button(self) -> None:
         columns = columns_of(self.width())
-        self.button.setText(_words_of(columns.button_words, is_here=self._file is not None))
+        self.button.setText(self._offer.words if columns.has_button_words else "")
         area = columns.button
         height = self.button.sizeHint().height()
         self.button.setGeometry(area.left(), (columns.height - height) // 2, area.width(), height)
@@ -326,25 +338,10 @@ def _lines(area: QRect, captions: int = 1) -> tuple[QRect, QRect]:
     )
 
 
-def _button_words(room: int) -> ButtonWords:
-    """The most for which enough of `room` is left to the bar."""
-    if room - _button_px(ButtonWords.ALL) >= COMFORTABLE_BAR_PX:
-        return ButtonWords.ALL
-    return ButtonWords.SHORT if room - _button_px(ButtonWords.SHORT) >= LEAST_BAR_PX else ButtonWords.NONE
-
-
-def _button_px(amount: ButtonWords) -> int:
+def _button_px(*, has_words: bool) -> int:
     """Glyph, words and padding, as `parts.button` and the style sheet have them."""
     metrics = QFontMetrics(theme.font("body", strong=True))
-    return 58 + max(metrics.horizontalAdvance(_words_of(amount, is_here=each)) for each in (False, True))
-
-
-def _words_of(amount: ButtonWords, *, is_here: bool) -> str:
-    if amount is ButtonWords.NONE:
-        return ""
-    if is_here:
-        return _tr("Chat")
-    return _tr("Open on Hugging Face") if amount is ButtonWords.ALL else _tr("Open")
+    return 58 + (max(map(metrics.horizontalAdvance, longest_words())) if has_words else 0)
 
 
 def _tr(text: str) -> str:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
+from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
-from app.ui import jobs
-from app.ui.computer import ComputerStrip
-from app.ui.notice import Action, Kind, NoticeArea
-from app.ui.pages.library_body import Body
+from app.ui import jobs, links
+from app.ui.notice import Action, Kind
 from app.ui.pages.library_finding import find_a_model
 from app.ui.pages.library_guide import Look, look, rows_to_make
-from app.ui.pages.library_header import Header
-from app.ui.pages.library_list import ModelList
-from app.ui.pages.library_making import Making, fill_make_menu
-from app.ui.pages.library_parts import CompareTray, FolderChips
-from app.ui.pages.library_rows import Row, RowFilter, library_rows, row_at
-from app.ui.pages.library_trial import Trial
+from app.ui.pages.library_layout import LibraryLayout
+from app.ui.pages.library_making import fill_make_menu
+from app.ui.pages.library_menu import RowActs, fill_row_menu
+from app.ui.pages.library_rows import Row
 from app.ui.pages.library_watch import FolderWatch
+from app.ui.pages.library_words import FAILED
 from app.ui.services import Services
 
-MOST_COMPARED = 4
-"""As `app.compare.MAXIMUM_PANES`, which would load the comparison engine at start (a test holds them equal)."""
+if TYPE_CHECKING:
+    from app.recommend.fit import Fit
 
 
-class LibraryPage(QWidget):
+class LibraryPage(LibraryLayout):
     """`chat_requested` carries a model's path, `compare_requested` a list of two to four of them; `trial_requested`
     the two to compare first, and what to ask them."""
 
@@ -39,30 +38,17 @@ class LibraryPage(QWidget):
     trial_requested = Signal(object, str)
 
     def __init__(self, services: Services) -> None:
-        super().__init__()
-        self._services = services
-        self._data = services.folder
+        super().__init__(services)
         self._scan_job: Job[Look] | None = None
         self._scan_again = False
         self._found: Sequence[Row] = ()
+        self._to_make: Sequence[Row] = ()
+        self._fits: dict[Path, Fit] = {}
         self._scanned = False
         self._is_untouched = False
         self._wanted: Path | None = None
-        self._compared: list[Row] = []
-        self.notices = NoticeArea()
-        self.making = Making(self._data)
         self._watch = FolderWatch(self)
         self._watch.changed.connect(self.rescan)
-        self._model = library_rows(self)
-        self._filter = RowFilter(self)
-        self._filter.setSourceModel(self._model)
-        self.header = Header()
-        self.search = self.header.search
-        self.list = ModelList(self._filter)
-        self.body = Body(self.list)
-        self.trial = Trial(self._data, self.body.first.guide, self)
-        self.setFocusProxy(self.body)
-        self._lay_out()
         self._connect()
         self._add_shortcuts()
         self.rescan()
@@ -70,16 +56,7 @@ class LibraryPage(QWidget):
     @property
     def rows(self) -> Sequence[Row]:
         """Every file found, whatever the filter hides."""
-        return self._found
-
-    def show_row(self, path: Path) -> None:
-        """Selects the row of a file and scrolls to it."""
-        for number in range(self._filter.rowCount()):
-            index = self._filter.index(number, 0)
-            row = row_at(index)
-            if row is not None and row.path == path:
-                self.list.setCurrentIndex(index)
-                self.list.scrollTo(index)
+        return [row for row in self._model.rows if row.entry is not None]
 
     # What the window asks for
 
@@ -89,6 +66,10 @@ class LibraryPage(QWidget):
         if len(paths) == 1 and paths[0].is_file():
             self._wanted = paths[0]
         self.rescan()
+
+    def show_downloads(self) -> None:
+        """Leads to the downloads, if there are any."""
+        self.downloads.focus_first()
 
     def try_guide(self) -> None:
         """Makes the built-in model, then asks for comparing two quantizations of it."""
@@ -100,12 +81,14 @@ class LibraryPage(QWidget):
             self._scan_again = True
             self._scan_job.cancel()
             return
-        sources, data = self._services.library_folders, self._data
+        services, checking, is_first = self._services, self.acts.checking, not self._scanned
+        fits = self._fits
         # Before the look: what changes while it goes on must not be missed.
-        self._watch.watch(sources, self._found)
+        self._watch.watch(services.library_folders, self._found)
 
         def work(control: JobControl) -> Look:
-            return look(sources, data, control)
+            found = look(services, control, fits.get, tells_early=is_first)
+            return replace(found, outdated_checks=checking.outdated())
 
         self.body.begin_look()
         self._scan_job = jobs.run(
@@ -122,6 +105,7 @@ class LibraryPage(QWidget):
         super().hideEvent(event)
         if not event.spontaneous():  # else the window was only put aside
             self.trial.forget_fault()
+            self.downloads.dismiss_arrived()
             self._settle()
 
     def unfinished(self) -> list[str]:
@@ -129,78 +113,124 @@ class LibraryPage(QWidget):
 
     # Building
 
-    def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
-        column.setSpacing(16)
-        column.addWidget(self.header)
-        self.computer = ComputerStrip()
-        column.addWidget(self.computer)
-        column.addWidget(self.notices)
-        column.addWidget(self.making)
-        column.addWidget(self.trial.card)
-        self._chips = FolderChips()
-        column.addWidget(self._chips)
-        column.addWidget(self.body, 1)
-        self.tray = CompareTray(MOST_COMPARED)
-        column.addWidget(self.tray)
-
     def _connect(self) -> None:
+        self._connect_list()
+        self._connect_side()
         self.header.refresh_asked.connect(self.rescan)
         self.header.find_asked.connect(self.find_model)
         self.header.add_asked.connect(self._pick_folder)
-        self.search.textChanged.connect(self._filter.set_words)
-        self.search.textChanged.connect(self._settle)
-        self.list.chat_asked.connect(lambda row: self.chat_requested.emit(row.path))
-        self.list.try_asked.connect(self.try_guide)
-        self.body.clear_asked.connect(self.search.clear)
+        self.body.clear_asked.connect(self._clear_filter)
         self.body.first.elsewhere.find_asked.connect(self.find_model)
         self.body.first.add_asked.connect(self._pick_folder)
         self.body.first.open_asked.connect(self._open_models_folder)
         self.trial.made.connect(self._show_trial)
         self.trial.failed.connect(self._show_trial_failed)
         self.trial.ended.connect(self.rescan)
-        self.list.compare_asked.connect(self._toggle_compared)
-        self.list.make_asked.connect(self._open_make_menu)
-        self.list.menu_asked.connect(self._open_row_menu)
+        self.downloads.chat_asked.connect(self.chat_requested)
+        self.downloads.page_asked.connect(self._ask_to_open)
+        self._services.downloads.arrived.connect(lambda entry: self.rescan())
         self.making.made.connect(self._show_made)
         self.making.failed.connect(self._show_not_made)
-        self.tray.compare_asked.connect(self._compare)
-        self.tray.removed.connect(self._toggle_compared)
-        self.tray.cleared.connect(lambda: self._set_compared([]))
+        self.compared.changed.connect(self.list.mark)
+        self.compared.compare_asked.connect(self.compare_requested)
         self._chips.removed.connect(self._services.preferences.remove_model_folder)
         self._services.preferences.changed.connect(self._folders_changed)
         self._chips.show_folders(self._services.preferences.model_folders)
+
+    def _connect_side(self) -> None:
+        details = self.details
+        details.chat_asked.connect(self._chat)
+        details.compare_asked.connect(self.compared.toggle)
+        details.make_asked.connect(self._open_make_menu)
+        details.look_asked.connect(lambda row: self.rescan())
+        self.acts.changed.connect(self.rescan)
+        self.acts.found.connect(lambda path: self.add_paths([path]))
+        self.verdicts.budget_changed.connect(details.overview.memory.show_budget)
+
+    def _connect_list(self) -> None:
+        bar, models = self.filter_bar, self.list
+        for wish, fulfil in (
+            (self.search.textChanged, self._filter.set_words),
+            (bar.source_chosen, self._filter.set_source),
+            (bar.verdict_chosen, self._filter.set_verdict),
+        ):
+            wish.connect(fulfil)
+            wish.connect(self._settle)
+        models.chat_asked.connect(self._chat)
+        models.try_asked.connect(self.try_guide)
+        models.compare_asked.connect(self.compared.toggle)
+        models.make_asked.connect(self._open_make_menu)
+        models.look_asked.connect(self.rescan)
+        models.forget_asked.connect(self.acts.forget)
+        models.menu_asked.connect(self._open_row_menu)
+        self.computer.machine_changed.connect(self.verdicts.follow)
+        self.verdicts.found.connect(self._show_verdicts)
 
     def _add_shortcuts(self) -> None:
         for keys, act in (
             (QKeySequence(QKeySequence.StandardKey.Find), self.search.setFocus),
             (QKeySequence(QKeySequence.StandardKey.Refresh), self.rescan),
-            (QKeySequence("Ctrl+D"), lambda: self._on_current(self._toggle_compared)),
+            (QKeySequence("Ctrl+D"), lambda: self._on_current(self.compared.toggle)),
             (QKeySequence("Ctrl+M"), lambda: self._on_current(self._open_make_menu_at_row)),
-            (QKeySequence("Ctrl+Return"), self._compare),
+            (QKeySequence("F2"), lambda: self._on_current(self._begin_renaming)),
+            (QKeySequence("Ctrl+Return"), self.compared.compare),
         ):
             QShortcut(keys, self, act, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        delete = QKeySequence(QKeySequence.StandardKey.Delete)
+        in_list = Qt.ShortcutContext.WidgetShortcut
+        QShortcut(delete, self.list, lambda: self._on_current(self._delete), context=in_list)
 
     # Looking for models
 
-    def _show_early(self, row: Row) -> None:
-        # Only the first look fills the list as it goes; later ones must not make it flicker. What is built in
-        # may turn out to be no list at all.
-        if not self._scanned and not row.built_in:
-            self._model.append(row)
+    def _show_early(self, rows: Sequence[Row]) -> None:
+        # Only the first look fills the list as it goes; later ones must not make it flicker.
+        if not self._scanned:
+            self._model.extend(rows)
             self._settle()
 
     def _show_look(self, found: Look) -> None:
         kept = self.list.current_row()
-        self._scanned, self._found, self._is_untouched = True, found.rows, found.is_untouched
+        self._scanned, self._is_untouched = True, found.is_untouched
+        self.acts.checking.drop_outcomes(found.outdated_checks)
+        self._found = self._completed(found.rows)
+        self._to_make = rows_to_make(found, self._data.guide)
         self.body.first.show_guide_fault(found.guide_fault)
-        self._model.set_rows([*found.rows, *rows_to_make(found, self._data.guide)])
-        present = {row.path for row in found.rows}
-        self._set_compared([row for row in self._compared if row.path in present])
+        self._show_rows()
+        self.compared.keep_only({row.path for row in self._found if row.can_chat})
         wanted, self._wanted = self._wanted, None
         if (selected := wanted or (kept.path if kept else None)) is not None:
             self.show_row(selected)
+        self.space.show_rows(self._found)
+        self.verdicts.judge([row.path for row in self._found if row.can_chat])
+
+    def _show_rows(self) -> None:
+        self._model.set_rows([*self._found, *self._to_make])
+        self.filter_bar.show_rows(self._found)
+        shown = self.details.row
+        if shown is not None:
+            row = next((row for row in self._model.rows if row.path == shown.path), None)
+            if row is None:
+                self.close_side()
+            else:
+                self.side.show_row(row)
+
+    def _completed(self, rows: Sequence[Row]) -> list[Row]:
+        """With what was found out while the look went on, and with the mark of those that failed their check."""
+        fits, has_failed = self._fits, self.acts.checking.has_failed
+        completed = []
+        for row in rows:
+            if row.can_chat and row.fit is not fits.get(row.path):
+                row = replace(row, fit=fits[row.path])
+            if row.fault is None and has_failed(row.path):
+                row = replace(row, state=FAILED)
+            completed.append(row)
+        return completed
+
+    def _show_verdicts(self, fits: Mapping[Path, Fit]) -> None:
+        self._fits.update(fits)
+        self._model.set_fits(fits)
+        self.filter_bar.show_rows(self._model.rows)
+        self._settle()
 
     def _scan_ended(self) -> None:
         self._scan_job = None
@@ -216,6 +246,7 @@ class LibraryPage(QWidget):
     def _settle(self) -> None:
         """Shows the list, or the state that fits when there is nothing to list."""
         if self._scanned and (self._is_untouched or self._is_trying()):
+            self.close_side()
             self.body.show_first_start()
         elif self._filter.rowCount():
             self.body.show_list()
@@ -226,6 +257,7 @@ class LibraryPage(QWidget):
         first = self.body.is_first_start
         self.trial.show_offer(first)
         self.header.show_controls(not first)  # it has buttons of its own, and nothing to filter
+        self.filter_bar.setVisible(bool(self._found))
         self.header.show_count([] if first else [row for row in self._model.rows if not row.can_try])
 
     def _is_trying(self) -> bool:
@@ -258,6 +290,22 @@ class LibraryPage(QWidget):
                 Action(self.tr("Try again"), self.try_guide),
             )
 
+    def _ask_to_open(self, address: str) -> None:
+        links.ask_to_open(self.notices, address, self.tr("Open this page in your browser?"))
+
+    # What is asked of one row
+
+    def _begin_renaming(self, row: Row) -> None:
+        if row.entry is not None and row.fault is None:
+            self.show_details(row)
+            self.details.begin_renaming()
+
+    def _delete(self, row: Row) -> None:
+        if row.state == "gone":
+            self.acts.forget(row)
+        elif not row.built_in:  # which nobody deletes by accident: only its details offer that
+            self.acts.delete(row)
+
     # Folders
 
     def _pick_folder(self) -> None:
@@ -271,32 +319,6 @@ class LibraryPage(QWidget):
     def _folders_changed(self) -> None:
         self._chips.show_folders(self._services.preferences.model_folders)
         self.rescan()
-
-    # Comparing
-
-    def _toggle_compared(self, row: Row) -> None:
-        paths = [each.path for each in self._compared]
-        if row.path in paths:
-            self._set_compared([each for each in self._compared if each.path != row.path])
-        elif not row.can_chat:
-            return
-        elif len(paths) == MOST_COMPARED:
-            self.notices.show_message(
-                Kind.INFO,
-                self.tr("Four models can be compared at once."),
-                self.tr("Take one out to make room for {model}.").format(model=row.label),
-            )
-        else:
-            self._set_compared([*self._compared, row])
-
-    def _set_compared(self, rows: list[Row]) -> None:
-        self._compared = rows
-        self.list.mark(frozenset(row.path for row in rows))
-        self.tray.show_rows(rows)
-
-    def _compare(self) -> None:
-        if len(self._compared) >= 2:
-            self.compare_requested.emit([row.path for row in self._compared])
 
     # Making quantizations
 
@@ -328,25 +350,25 @@ class LibraryPage(QWidget):
             Action(self.tr("Try again"), lambda: self.making.start(row, quantization)),
         )
 
-    # The menu of a row: everything that can be done with it, with its keys
+    # The menu of a row
 
     def _open_row_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
-        if row.can_try:
-            _add(menu, self.tr("Try it now, offline"), self.try_guide, "Return")
-            fill_make_menu(menu, row, self.making.start)
-            menu.popup(at)
-            return
-        if row.can_chat:
-            _add(menu, self.tr("Chat"), lambda: self.chat_requested.emit(row.path), "Return")
-            chosen = row.path in {each.path for each in self._compared}
-            text = self.tr("Do not compare") if chosen else self.tr("Choose for comparing")
-            _add(menu, text, lambda: self._toggle_compared(row), "Ctrl+D")
-            menu.addSeparator()
-            fill_make_menu(menu, row, self.making.start)
-            menu.addSeparator()
-        _add(menu, self.tr("Show in folder"), lambda: self._show_in_folder(row))
-        _add(menu, self.tr("Copy path"), lambda: QGuiApplication.clipboard().setText(str(row.path)))
+        acts = RowActs(
+            try_guide=self.try_guide,
+            chat=self._chat,
+            compare=self.compared.toggle,
+            make=self.making.start,
+            details=self.show_details,
+            rename=self._begin_renaming,
+            verify=self.acts.verify,
+            reveal=self.acts.reveal,
+            delete=self.acts.delete,
+            look_again=self.rescan,
+            find=self.acts.find,
+            forget=self.acts.forget,
+        )
+        fill_row_menu(menu, row, acts, is_compared=self.compared.has(row.path))
         menu.popup(at)
 
     def _menu(self) -> QMenu:
@@ -354,19 +376,10 @@ class LibraryPage(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
 
-    def _show_in_folder(self, row: Row) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(row.path.parent)))
+    def _chat(self, row: Row) -> None:
+        self.chat_requested.emit(row.path)
 
-    def _on_current(self, act: object) -> None:
-        row = self.list.current_row()
-        if row is not None and callable(act):
+    def _on_current(self, act: Callable[[Row], object]) -> None:
+        row = self.details.row or self.list.current_row()
+        if row is not None:
             act(row)
-
-
-def _add(menu: QMenu, text: str, act: object, keys: str = "") -> None:
-    action = QAction(text, menu)
-    if keys:
-        # Shown only: the page has the shortcut, a second one would make both ambiguous.
-        action.setText(f"{text}\t{QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)}")
-    action.triggered.connect(act)
-    menu.addAction(action)

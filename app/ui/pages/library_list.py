@@ -1,8 +1,8 @@
 """The list of models: paints its rows, and turns clicks and keys on them into signals.
 
-A click on a row opens a chat (or makes the built-in model); the small buttons at its end do the rest. The
-buttons are painted, not widgets, so that thousands of rows stay fast; all they do is also in the row's menu and
-has a key.
+A click on a row shows its details (or makes the built-in model), Enter opens a chat where one is possible; the
+buttons at its end do the rest. They are painted, not widgets, so that thousands of rows stay fast; all they do is
+also in the row's menu and has a key.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolTip,
-    QWidget,
 )
 
-from app.ui import guide, icons, theme
-from app.ui.pages.library_rows import Column, Row, RowFilter, row_at
-from app.ui.paint import paint_chip, paint_text, two_lines
+from app.ui import icons, theme
+from app.ui.pages import library_cells as cells
+from app.ui.pages.library_cells import PADDING
+from app.ui.pages.library_model import RowFilter
+from app.ui.pages.library_rows import Column, Row, is_number, row_at
+from app.ui.pages.library_words import state_look
+from app.ui.paint import paint_text, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
 ROW_PX = 60
-FAULT_ROW_PX = 80
 NAME_PX = 184
 """Less than this is too little for a short name and the mark of the built-in model."""
 BUTTON = 32
+
+GIVING_WAY = (Column.LICENCE, Column.LAST_USED, Column.CONTEXT, Column.SOURCE, Column.PARAMETERS, Column.SIZE)
+"""Columns that are left out where the name has too little room, in this order; the details have them all."""
 
 
 class RowAction(Enum):
@@ -47,19 +52,25 @@ class RowAction(Enum):
     TRY = "play"
     COMPARE = "scales"
     MAKE = "arrows-in-simple"
+    LOOK = "arrow-clockwise"
+    FORGET = "eraser"
 
 
-MAIN_ACTIONS = (RowAction.CHAT, RowAction.TRY)
-"""Those that a click anywhere on the row means; with their words."""
+MAIN_ACTIONS = (RowAction.CHAT, RowAction.TRY, RowAction.LOOK, RowAction.FORGET)
+"""Those with words; a row has one of them."""
 
 
 class ModelList(PaintedList):
-    """Emits the row a person chose something for; `menu_asked` also where on the screen."""
+    """Emits the row a person chose something for; `menu_asked` also where on the screen. `look_asked`: at all files
+    again."""
 
+    details_asked = Signal(object)
     chat_asked = Signal(object)
     try_asked = Signal()
     compare_asked = Signal(object)
     make_asked = Signal(object, QPoint)
+    look_asked = Signal()
+    forget_asked = Signal(object)
     menu_asked = Signal(object, QPoint)
 
     def __init__(self, rows: RowFilter) -> None:
@@ -67,7 +78,9 @@ class ModelList(PaintedList):
         self._rows = rows
         self._hovered_action: RowAction | None = None
         self._marked: frozenset[object] = frozenset()
+        self._is_brief = False
         self.setItemDelegate(_RowHeight(self))
+        self.setUniformRowHeights(True)
         self.setSortingEnabled(True)
         self.sortByColumn(Column.MODEL, Qt.SortOrder.AscendingOrder)
         self._settle_columns()
@@ -77,13 +90,25 @@ class ModelList(PaintedList):
         self._marked = paths
         self.viewport().update()
 
+    def set_brief(self, is_brief: bool) -> None:
+        """Beside details, which have the other buttons, a row has only one."""
+        self._is_brief = is_brief
+        self._share_room()
+        self.viewport().update()
+
     def current_row(self) -> Row | None:
         return row_at(self.currentIndex())
 
     def buttons_of(self, row: Row) -> tuple[RowAction, ...]:
         if row.can_try:
             return (RowAction.TRY, RowAction.MAKE)
-        return (RowAction.CHAT, RowAction.COMPARE, RowAction.MAKE) if row.can_chat else ()
+        if row.state == "gone":
+            return (RowAction.FORGET,)
+        if row.fault is not None:
+            return (RowAction.LOOK,) if row.entry is not None else ()
+        if not row.can_chat:
+            return ()
+        return (RowAction.CHAT,) if self._is_brief else (RowAction.CHAT, RowAction.COMPARE, RowAction.MAKE)
 
     def button_rect(self, index: Index, action: RowAction) -> QRect:
         """Where a row's button is, in the viewport."""
@@ -94,7 +119,10 @@ class ModelList(PaintedList):
         compare = make.translated(-BUTTON - 2, 0)
         if action in MAIN_ACTIONS:
             width = self._words_px(action)
-            right = compare.left() if action is RowAction.CHAT else make.left()
+            if action is RowAction.TRY:
+                right = make.left()
+            elif action is RowAction.CHAT and not self._is_brief:
+                right = compare.left()
             return QRect(right - 4 - width, top, width, BUTTON)
         return compare if action is RowAction.COMPARE else make
 
@@ -113,55 +141,48 @@ class ModelList(PaintedList):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.paint_ground(painter, area, index)
         if row.fault is not None:
-            self._paint_fault(painter, area, row)
+            self._paint_fault(painter, area, index, row)
         else:
             self._paint_cells(painter, index, row)
+        for action in self.buttons_of(row):
+            self._paint_button(painter, index, row, action)
         painter.restore()
 
     def _paint_cells(self, painter: QPainter, index: Index, row: Row) -> None:
         for column in Column:
+            if self.isColumnHidden(column) or column is Column.ACTIONS:
+                continue
             cell = index.sibling(index.row(), column)
             area = self.visualRect(QModelIndex(cell))
-            if self.isColumnHidden(column):
-                continue
             if column is Column.MODEL:
                 if row.can_try:  # nothing is measured yet, so the words have the room of the numbers
                     area.setRight(self.button_rect(index, RowAction.TRY).left())
-                self._paint_name(painter, area.adjusted(EDGE, 0, -8, 0), row)
+                cells.paint_name(painter, area.adjusted(EDGE, 0, -PADDING, 0), row)
             elif row.can_try:
                 continue
             elif column is Column.QUANTIZATION:
                 lit = self.is_selected(index) or self.is_hovered(index)
-                paint_chip(
-                    painter, area.adjusted(8, 0, 0, 0), row.quantization or "?", "surface" if lit else "chip"
-                )
-            elif column is not Column.ACTIONS:
+                cells.paint_quantization(painter, area.adjusted(PADDING, 0, 0, 0), row, lit)
+            elif column is Column.VERDICT:
+                cells.paint_verdict(painter, area.adjusted(PADDING, 0, -PADDING, 0), row)
+            else:
+                side = Qt.AlignmentFlag.AlignRight if is_number(column) else Qt.AlignmentFlag.AlignLeft
                 text = str(cell.data(Qt.ItemDataRole.DisplayRole))
-                alignment = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                paint_text(painter, area.adjusted(8, 0, -8, 0), text, "body", "text", alignment)
-        for action in self.buttons_of(row):
-            self._paint_button(painter, index, row, action)
+                inside = area.adjusted(PADDING, 0, -PADDING, 0)
+                paint_text(painter, inside, text, "body", "text", side | Qt.AlignmentFlag.AlignVCenter)
 
-    def _paint_name(self, painter: QPainter, area: QRect, row: Row) -> None:
-        upper, lower = two_lines(area)
-        if row.built_in:
-            font = theme.font("body", strong=True)
-            upper.setRight(guide.paint_badge_behind(painter, upper, row.title, font))
-        paint_text(painter, upper, row.title, "body", "text", strong=True)
-        paint_text(
-            painter, lower, " · ".join(filter(None, (row.architecture, row.subtitle))), "caption", "muted"
-        )
-
-    def _paint_fault(self, painter: QPainter, area: QRect, row: Row) -> None:
+    def _paint_fault(self, painter: QPainter, area: QRect, index: Index, row: Row) -> None:
+        """The state where others have their verdict, and before it what is wrong."""
         assert row.fault is not None
-        icons.paint(
-            painter, QRect(EDGE, area.top() + 13, 18, 18), "warning", theme.current().colour("warning")
+        verdict = self.visualRect(QModelIndex(index.sibling(index.row(), Column.VERDICT)))
+        look = state_look(row.state)
+        cells.paint_look(
+            painter, verdict.adjusted(PADDING, 0, -PADDING, 0), look.glyph, look.colour, look.words
         )
-        line = QFontMetrics(theme.font("body")).height() + 2
-        text = QRect(EDGE + 28, area.top() + 11, area.width() - 2 * EDGE - 28, line)
-        paint_text(painter, text, row.title, "body", "text", strong=True)
-        paint_text(painter, text.translated(0, line), row.fault.message, "caption", "warning")
-        paint_text(painter, text.translated(0, 2 * line - 2), row.fault.hint, "caption", "muted")
+        upper, lower = two_lines(QRect(EDGE, area.top(), verdict.left() - EDGE - PADDING, area.height()))
+        paint_text(painter, upper, row.title, "body", "text", strong=True)
+        told = " ".join(filter(None, (row.fault.message, row.fault.hint)))
+        paint_text(painter, lower, told, "caption", "muted")
 
     def _paint_button(self, painter: QPainter, index: Index, row: Row, action: RowAction) -> None:
         tokens = theme.current()
@@ -169,8 +190,10 @@ class ModelList(PaintedList):
         under_pointer = self.is_hovered(index) and self._hovered_action is action
         painter.setPen(Qt.PenStyle.NoPen)
         if action in MAIN_ACTIONS:
-            # A click on the row does the same, so the button lights up with the row.
-            lit = self.is_hovered(index) and self._hovered_action in (None, action)
+            # A click anywhere on the offer to try does the same, so the button lights up with the row.
+            lit = under_pointer or (
+                action is RowAction.TRY and self.is_hovered(index) and not self._hovered_action
+            )
             self._paint_main_button(painter, rect, action, lit)
             return
         marked = action is RowAction.COMPARE and row.path in self._marked
@@ -198,7 +221,10 @@ class ModelList(PaintedList):
         row = self.current_row()
         buttons = self.buttons_of(row) if row is not None else ()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and buttons:
-            self._do(row, buttons[0])
+            self._do(row, buttons[0] if row.fault is None else None)
+            return
+        if event.key() == Qt.Key.Key_Space and row is not None and not row.can_try:
+            self.details_asked.emit(row)
             return
         super().keyPressEvent(event)
 
@@ -232,11 +258,17 @@ class ModelList(PaintedList):
         return self.viewport().mapToGlobal(QPoint(0, 0))
 
     def choose(self, target: object) -> None:
-        row, action = cast("tuple[Row, RowAction]", target)
+        row, action = cast("tuple[Row, RowAction | None]", target)
         self._do(row, action)
 
-    def _do(self, row: Row, action: RowAction) -> None:
-        if action is RowAction.CHAT:
+    def _do(self, row: Row, action: RowAction | None) -> None:
+        if action is None:
+            self.details_asked.emit(row)
+        elif action is RowAction.LOOK:
+            self.look_asked.emit()
+        elif action is RowAction.FORGET:
+            self.forget_asked.emit(row)
+        elif action is RowAction.CHAT:
             self.chat_asked.emit(row)
         elif action is RowAction.TRY:
             self.try_asked.emit()
@@ -245,13 +277,13 @@ class ModelList(PaintedList):
         else:
             self.make_asked.emit(row, self.make_menu_place(row))
 
-    def target_at(self, point: QPoint) -> tuple[Row, RowAction] | None:
+    def target_at(self, point: QPoint) -> tuple[Row, RowAction | None] | None:
+        """Of a button what it does, elsewhere the details: None."""
         index = self.indexAt(point)
         row = row_at(index)
-        buttons = self.buttons_of(row) if row is not None else ()
-        if row is None or not buttons:
+        if row is None:
             return None
-        return row, self._action_at(index, point) or buttons[0]
+        return row, self._action_at(index, point) or (RowAction.TRY if row.can_try else None)
 
     def _action_at(self, index: QModelIndex, point: QPoint) -> RowAction | None:
         row = row_at(index)
@@ -271,6 +303,10 @@ class ModelList(PaintedList):
             return self.tr("Make it as Q8_0 and Q4_0 and compare the two (Enter)")
         if action is RowAction.COMPARE:
             return self.tr("Choose for comparing side by side")
+        if action is RowAction.LOOK:
+            return self.tr("Look at the file again")
+        if action is RowAction.FORGET:
+            return self.tr("Take it off the list")
         if row is not None and row.built_in:
             return self.tr("Make another quantization of the built-in model…")
         if row is not None and not row.can_quantize:
@@ -278,7 +314,11 @@ class ModelList(PaintedList):
         return self.tr("Make a smaller copy of this model…")
 
     def _words(self, action: RowAction) -> str:
-        return self.tr("Chat") if action is RowAction.CHAT else self.tr("Try it now, offline")
+        return {
+            RowAction.CHAT: self.tr("Chat"),
+            RowAction.LOOK: self.tr("Look again"),
+            RowAction.FORGET: self.tr("Forget"),
+        }.get(action) or self.tr("Try it now, offline")
 
     def _words_px(self, action: RowAction) -> int:
         return 33 + QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(self._words(action)) + 12
@@ -295,27 +335,28 @@ class ModelList(PaintedList):
             header.resizeSection(column, self._column_px(column))
 
     def _share_room(self) -> None:
-        """The name comes first: where it would have too little room, the context length is left out."""
-        others = sum(self._column_px(column) for column in list(Column)[1:])
-        lacks_room = self.viewport().width() - others < NAME_PX
-        if lacks_room is not self.isColumnHidden(Column.CONTEXT):
-            self.setColumnHidden(Column.CONTEXT, lacks_room)
+        """The name comes first: where it would have too little room, others are left out."""
+        self.header().resizeSection(Column.ACTIONS, self._column_px(Column.ACTIONS))
+        lacking = NAME_PX + sum(self._column_px(each) for each in list(Column)[1:]) - self.viewport().width()
+        for column in GIVING_WAY:
+            gives_way = lacking > 0
+            if gives_way:
+                lacking -= self._column_px(column)
+            if gives_way is not self.isColumnHidden(column):
+                self.setColumnHidden(column, gives_way)
 
     def _column_px(self, column: Column) -> int:
-        """Wide enough for the title (in any language) with its sorting mark, and for the numbers."""
+        """Wide enough for the title (in any language) with its sorting mark, and for what is in it."""
         if column is Column.ACTIONS:
-            return self._words_px(RowAction.CHAT) + 4 + BUTTON + 2 + BUTTON + EDGE
+            alone = max(self._words_px(each) for each in (RowAction.CHAT, RowAction.LOOK, RowAction.FORGET))
+            with_others = self._words_px(RowAction.CHAT) + BUTTON + 2 + BUTTON
+            return (alone if self._is_brief else max(alone, with_others)) + 4 + EDGE
         title = str(self._rows.sourceModel().headerData(column, Qt.Orientation.Horizontal))
-        number = QFontMetrics(theme.font("body")).horizontalAdvance("9.99 MB")
-        return max(QFontMetrics(theme.font("caption")).horizontalAdvance(f"{title} ↑"), number) + 20
+        return cells.width_of(column, title)
 
 
 class _RowHeight(QStyledItemDelegate):
     """Gives rows their height; the list itself paints them."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        row = row_at(index)
-        return QSize(0, FAULT_ROW_PX if row is not None and row.fault is not None else ROW_PX)
+        return QSize(0, ROW_PX)

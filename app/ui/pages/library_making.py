@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
-from app.core.jobs import Job, JobControl, Progress
+from app.core.jobs import JobControl, Progress
 from app.core.units import format_bytes, format_duration
 from app.storage import DataFolder
-from app.ui import jobs
+from app.ui.pages.library_queue import CardQueue, Order
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, Glyph, button, plain_tip, without_mnemonics
 
@@ -90,9 +90,11 @@ class ProgressLines(QWidget):
 
 
 class MakingCard(QFrame):
-    """Something that is being made."""
+    """Something that is being made, or else done: `glyph` stands for it, `tip` says what cancelling does."""
 
-    def __init__(self, title: str, cancel: Callable[[], object]) -> None:
+    def __init__(
+        self, title: str, cancel: Callable[[], object], *, glyph: str = "arrows-in-simple", tip: str = ""
+    ) -> None:
         super().__init__()
         self.setProperty("role", "card")
         self.setAccessibleName(title)
@@ -105,24 +107,14 @@ class MakingCard(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 10, 12, 10)
         layout.setSpacing(16)
-        layout.addWidget(Glyph("arrows-in-simple", "accent", 24))
+        layout.addWidget(Glyph(glyph, "accent", 24))
         layout.addLayout(words, 1)
-        layout.addWidget(
-            button(self.tr("Cancel"), cancel, tip=self.tr("Stop and remove what was written so far"))
-        )
+        tip = tip or self.tr("Stop and remove what was written so far")
+        layout.addWidget(button(self.tr("Cancel"), cancel, tip=tip))
 
 
-@dataclass(frozen=True)
-class Order:
-    """A quantization that is wanted, with the card that shows how far it is."""
-
-    row: Row
-    quantization: str
-    card: MakingCard
-
-
-class Making(QWidget):
-    """Makes one quantization after the other: two at once would only slow each other down."""
+class Making(CardQueue):
+    """Makes one quantization after the other."""
 
     made = Signal(object, str, object)  # Row, quantization, Path
     failed = Signal(object, str, object)  # Row, quantization, EnvironmentFault
@@ -130,38 +122,11 @@ class Making(QWidget):
     def __init__(self, folder: DataFolder) -> None:
         super().__init__()
         self._folder = folder
-        self._orders: list[Order] = []
-        self._job: Job[Path] | None = None
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(8)
-        self.hide()
-
-    @property
-    def cards(self) -> tuple[MakingCard, ...]:
-        """The first one runs, the others wait."""
-        return tuple(order.card for order in self._orders)
 
     def start(self, row: Row, quantization: str) -> None:
         title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
         card = MakingCard(title, lambda: self.cancel(card))
-        self._orders.append(Order(row, quantization, card))
-        self._column.addWidget(card)
-        self.show()
-        self._run_next()
-
-    def cancel(self, card: MakingCard) -> None:
-        if self._job is not None and card is self._orders[0].card:
-            card.lines.show_cancelling()
-            self._job.cancel()
-        else:
-            self._drop(card)
-
-    def _run_next(self) -> None:
-        if self._job is not None or not self._orders:
-            return
-        order, folder = self._orders[0], self._folder
-        row, quantization, card = order.row, order.quantization, order.card
+        folder = self._folder
 
         def work(control: JobControl) -> Path:
             return make(row, quantization, folder, control)
@@ -172,26 +137,7 @@ class Making(QWidget):
         def failed(fault: EnvironmentFault) -> None:
             self.failed.emit(row, quantization, fault)
 
-        self._job = jobs.run(
-            self,
-            f"Make {quantization} of {row.path.name}",
-            work,
-            on_progress=card.lines.show_progress,
-            on_done=done,
-            on_failed=failed,
-            on_end=lambda: self._ended(card),
-        )
-
-    def _ended(self, card: MakingCard) -> None:
-        self._job = None
-        self._drop(card)
-        self._run_next()
-
-    def _drop(self, card: MakingCard) -> None:
-        self._orders = [order for order in self._orders if order.card is not card]
-        card.hide()
-        card.deleteLater()
-        self.setVisible(bool(self._orders))
+        self.add(Order(card, f"Make {quantization} of {row.path.name}", work, done, failed))
 
 
 def make(row: Row, quantization: str, folder: DataFolder, control: JobControl) -> Path:

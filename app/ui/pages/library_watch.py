@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
@@ -35,8 +36,7 @@ class FolderWatch(QObject):
     def watch(self, sources: Sequence[Path], rows: Sequence[Row]) -> None:
         """From now on these folders, and those in them that lead to `rows`."""
         self._growing.stop()
-        wanted = {*sources, *(folder for row in rows for folder in _folders_to(row.path, sources))}
-        present = {str(path) for path in wanted if path.is_dir()}
+        present = {folder for folder in _folders_to(rows, sources) if os.path.isdir(folder)}
         watched = set(self._watcher.directories())
         if watched - present:
             self._watcher.removePaths(list(watched - present))
@@ -56,8 +56,15 @@ class FolderWatch(QObject):
         return timer
 
 
-def _folders_to(path: Path, sources: Sequence[Path]) -> Iterable[Path]:
-    return (folder for folder in path.parents if any(folder.is_relative_to(source) for source in sources))
+def _folders_to(rows: Sequence[Row], sources: Sequence[Path]) -> set[str]:
+    """`sources` and what lies between them and the rows; as text, since thousands of rows are looked at."""
+    wanted = {str(source) for source in sources}
+    within = tuple(os.path.join(source, "") for source in wanted)
+    for folder in {os.path.dirname(row.path) for row in rows}:
+        while folder.startswith(within) and folder not in wanted:
+            wanted.add(folder)
+            folder = os.path.dirname(folder)
+    return wanted
 
 
 def _may_grow(row: Row) -> bool:

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
     QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -18,7 +17,9 @@ from PySide6.QtWidgets import (
 
 from app import __version__
 from app.storage.settings import Appearance
-from app.ui.parts import ElidedLabel, Glyph, button, card, icon_button, label
+from app.ui.pages.settings_downloads import SpeedLimitChoice
+from app.ui.pages.settings_hub import HubCard
+from app.ui.parts import ElidedLabel, Glyph, button, card, choice, icon_button, label
 from app.ui.services import Services
 
 WIDTH_PX = 720
@@ -31,9 +32,15 @@ class SettingsPage(QWidget):
         super().__init__()
         self._services = services
         self._preferences = services.preferences
+        self.hub = HubCard()
         self._lay_out()
         self._show()
         self._preferences.changed.connect(self._show)
+
+    def show_hub(self) -> None:
+        """Leads to the access token."""
+        self._scroll.ensureWidgetVisible(self.hub)
+        self.hub.field.setFocus()
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
@@ -41,14 +48,16 @@ class SettingsPage(QWidget):
         column.setSpacing(16)
         column.addWidget(label(self.tr("Settings"), "title"))
         column.addWidget(self._appearance_card())
+        column.addWidget(self._downloads_card())
         column.addWidget(self._folders_card())
+        column.addWidget(self.hub)
         column.addWidget(self._data_card())
         column.addWidget(label(self.tr("Nibble {version}").format(version=__version__), "caption"))
         column.addStretch()
         inside = QWidget()
         inside.setMaximumWidth(WIDTH_PX)
         inside.setLayout(column)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(inside)
@@ -66,17 +75,23 @@ class SettingsPage(QWidget):
         row = QHBoxLayout()
         row.setSpacing(8)
         for appearance, name in names.items():
-            choice = QPushButton(name)
-            choice.setProperty("role", "choice")
-            choice.setProperty("appearance", appearance.value)
-            choice.setCheckable(True)
-            choice.setAccessibleName(self.tr("Appearance: {name}").format(name=name))
-            choice.clicked.connect(lambda _, a=appearance: self._preferences.set_appearance(a))
-            self._choices.addButton(choice)
-            row.addWidget(choice)
+            made = choice(name)
+            made.setProperty("appearance", appearance.value)
+            made.setAccessibleName(self.tr("Appearance: {name}").format(name=name))
+            made.clicked.connect(lambda _, a=appearance: self._preferences.set_appearance(a))
+            self._choices.addButton(made)
+            row.addWidget(made)
         row.addStretch()
         column = self._section(self.tr("Appearance"), self.tr("Light or dark. Takes effect at once."))
         column.addLayout(row)
+        return card(column)
+
+    def _downloads_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Download speed"),
+            self.tr("How much of the network all downloads together may take. Takes effect at once."),
+        )
+        column.addWidget(SpeedLimitChoice(self._preferences))
         return card(column)
 
     def _folders_card(self) -> QWidget:
@@ -124,8 +139,8 @@ class SettingsPage(QWidget):
 
     def _show(self) -> None:
         chosen = self._preferences.settings.appearance.value
-        for choice in self._choices.buttons():
-            choice.setChecked(choice.property("appearance") == chosen)
+        for each in self._choices.buttons():
+            each.setChecked(each.property("appearance") == chosen)
         while (item := self._folders.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()

@@ -9,8 +9,9 @@ import pytest
 from app.convert import QUANTIZATIONS
 from app.core.errors import DamagedGguf, NotGguf
 from app.guide import guide_file
-from app.library import entry_fault, is_built_in, scan
+from app.library import entry_fault, is_built_in
 from app.storage import DataFolder
+from tests.helpers.library import scan_folders
 
 DATA = DataFolder(Path("/nowhere/nibble"))
 
@@ -43,7 +44,7 @@ def test_damaged_file_of_the_guide_is_made_again_and_a_persons_beside_it_is_not(
     data = DataFolder(tmp_path).create()
     for name in ("guide-Q4_0", "guide-mine"):
         (data.guide / f"{name}.gguf").write_bytes(b"GGUF")
-    mine, built_in = (entry_fault(entry, data) for entry in scan([data.guide]))
+    mine, built_in = (entry_fault(entry, data) for entry in scan_folders([data.guide]))
     assert isinstance(built_in, DamagedGguf)
     assert (built_in.message.split()[0], built_in.hint) == (
         "guide-Q4_0.gguf",
@@ -56,6 +57,6 @@ def test_damaged_file_of_the_guide_is_made_again_and_a_persons_beside_it_is_not(
 def test_entry_without_a_fault_has_none(tmp_path: Path) -> None:
     data = DataFolder(tmp_path).create()
     (data.models / "page.gguf").write_bytes(b"<html>")
-    (entry,) = scan([data.models])
+    (entry,) = scan_folders([data.models])
     assert isinstance(entry_fault(entry, data), NotGguf)
     assert entry_fault(entry, data) is entry.fault

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from msgspec.structs import replace
+
+from app.gguf import ModelFacts
 from app.hardware import Accelerator
-from app.memory.held import Held, bytes_on_accelerators
+from app.memory import Load, Spread, spread_of
+from app.memory.held import Held, allocated_on, bytes_on_accelerators, place_of
 from app.memory.overhead import backend_overhead
-from app.runtime.protocol import BufferSize, MemoryBuffers
+from app.recommend import read_catalogue
+from app.runtime.protocol import BufferSize, LoadSettings, MemoryBuffers
+from tests.helpers.plain_recommendation import variants_of
 
 GB = 10**9
 CARDS = (Accelerator("One", "CUDA", 24 * GB, 20 * GB), Accelerator("Two", "CUDA", 24 * GB, 20 * GB))
 MAC = (Accelerator("Apple M2", "Metal", 16 * GB, 16 * GB, integrated=True),)
+
+
+@cache
+def llama() -> ModelFacts:
+    model = next(each for each in read_catalogue() if each.id == "llama-3.2-1b")
+    return variants_of(model)[0].facts
+
+
+def load_on(accelerators: tuple[Accelerator, ...], *, experts_on_processor: bool = False) -> Load:
+    return Load(llama(), LoadSettings(experts_on_processor=experts_on_processor), accelerators)
 
 
 def buffers(
@@ -39,6 +57,41 @@ def test_buffers_of_a_card_that_vanished_and_sizes_nobody_told_count_nowhere() -
     told = buffers(("CUDA1", 2 * GB), ("CUDA0", None), ("RPC0[127.0.0.1:50052]", GB), ("Vulkan0", GB))
     assert bytes_on_accelerators(told, CARDS[:1]) == (0,)
     assert bytes_on_accelerators(told, ()) == ()
+
+
+def test_buffers_and_layers_of_another_computer_count_where_it_is_among_the_accelerators() -> None:
+    other = Accelerator("Other", "RPC", 16 * GB, 16 * GB)
+    told = buffers(("CUDA0", 2 * GB), ("RPC0[127.0.0.1:50052]", GB))
+    assert allocated_on(told, (*CARDS, other)) == [2 * GB, 0, GB]
+    assert [place_of(name, (*CARDS, other)) for name in ("CPU", "CUDA1", "CUDA2", "RPC0", "CUDA_Host")] == [
+        None,
+        1,
+        None,
+        2,
+        None,
+    ]
+
+
+def test_spread_is_what_the_runtime_says_of_each_layer_and_the_output() -> None:
+    layers = ("CPU", "CPU", "CUDA0", "CUDA0", "CUDA1")
+    spread = spread_of(load_on(CARDS), replace(buffers(), layer_devices=layers))
+    assert spread == Spread(5, 3, ("One", "Two"), experts_in_memory=False)
+    assert not spread.is_whole
+    whole = replace(buffers(), layer_devices=("CUDA1",) * 5)
+    assert spread_of(load_on(CARDS), whole) == Spread(5, 5, ("Two",), experts_in_memory=False)
+    apart = spread_of(load_on(CARDS, experts_on_processor=True), whole)
+    assert apart == Spread(5, 5, ("Two",), experts_in_memory=True)
+    assert not apart.is_whole
+
+
+def test_where_there_is_but_one_place_there_is_no_spread() -> None:
+    assert spread_of(load_on(()), replace(buffers(), layer_devices=("CPU",) * 5)) is None
+
+
+def test_model_of_which_nothing_is_on_the_card_has_no_experts_apart() -> None:
+    load = load_on(CARDS, experts_on_processor=True)
+    spread = spread_of(load, replace(buffers(), layer_devices=("CPU",) * 5))
+    assert spread == Spread(5, 0, (), experts_in_memory=False)
 
 
 def test_all_of_metals_buffers_are_its_devices() -> None:

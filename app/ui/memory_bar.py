@@ -1,6 +1,6 @@
-"""The bars of the staircase: what a quantization takes, stacked by what it is for, against what is free.
+"""Bars of memory: what a model takes, stacked by what it is for, against what is free.
 
-All bars of a staircase have one scale. Where a card has memory of its own the bar goes from the card's into main
+All bars for one computer have one scale. Where a card has memory of its own the bar goes from the card's into main
 memory, and both are drawn so wide that they can be read, however much larger one is.
 """
 
@@ -15,7 +15,7 @@ from PySide6.QtGui import QBrush, QFontMetrics, QPainter, QPainterPath, QPaintEv
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui import theme
-from app.ui.pages.discover_words import gigabytes
+from app.ui.fit_words import gigabytes
 from app.ui.paint import paint_text
 from app.ui.parts import label
 
@@ -191,4 +191,4 @@ class _Swatch(QWidget):
 
 
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("DiscoverPage", text)
+    return QCoreApplication.translate("MemoryBar", text)

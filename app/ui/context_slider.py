@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QSlider
 
 from app.ui import theme
-from app.ui.pages.discover_words import context_name
+from app.ui.fit_words import context_name
 
 HANDLE_PX = 18
 GROOVE_PX = 4

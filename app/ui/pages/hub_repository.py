@@ -1,0 +1,244 @@
+"""One repository of the Hub: its files with their verdicts, its original, and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QTimer, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.core.errors import EnvironmentFault
+from app.ui.latest import Latest
+from app.ui.pages.hub_files import Files
+from app.ui.pages.hub_head import Head, View
+from app.ui.pages.hub_judging import Circumstances, Judgement, judge_variants
+from app.ui.pages.hub_opening import Opened, opening, reading_card, reading_facts
+from app.ui.pages.hub_reading import CardView
+from app.ui.pages.hub_states import Asking, FaultMessage
+from app.ui.pages.hub_variant_rows import VariantRow
+from app.ui.state_stack import StateStack
+
+if TYPE_CHECKING:  # the engine comes with the job that first needs it
+    from app.gguf import ModelFacts
+    from app.hub import HubReference, Variant
+
+SETTLING_MS = 200
+"""No header is asked for while a person moves through the list."""
+
+
+class RepositoryPage(QWidget):
+    """`get_requested` carries a HubRepository and one of its Variants, `make_requested` it and its OriginalCheckpoint,
+    `facts_read` its id, a variant's label and the ModelFacts, `search_asked` words, `page_asked` an address."""
+
+    closed = Signal()
+    get_requested = Signal(object, object)
+    make_requested = Signal(object, object)
+    facts_read = Signal(str, str, object)
+    search_asked = Signal(str)
+    page_asked = Signal(str)
+    link_asked = Signal(str)
+    settings_asked = Signal()
+
+    def __init__(self, cache: Path, circumstances: Callable[[], Circumstances | None]) -> None:
+        super().__init__()
+        self._cache = cache
+        self._circumstances = circumstances
+        self._id = ""
+        self._choice = ""
+        self._opened: Opened | None = None
+        self._facts: dict[str, ModelFacts] = {}
+        self._opening, self._reading, self._judging, self._card = (Latest(self) for _ in range(4))
+        self.head = Head()
+        self.files = Files()
+        self.card = CardView()
+        self.asking = Asking()
+        self.fault = FaultMessage()
+        self.body = StateStack()
+        self._blank = QWidget()
+        for state in (self._blank, self.files, self.card, self.asking, self.fault):
+            self.body.addWidget(state)
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(SETTLING_MS)
+        self._settling.timeout.connect(self._read_header)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.head)
+        column.addWidget(self.body, 1)
+        self.setFocusProxy(self.body)
+        self._connect()
+
+    @property
+    def opened(self) -> Opened | None:
+        return self._opened
+
+    @property
+    def rows(self) -> list[VariantRow]:
+        """What is listed, from top to bottom."""
+        return list(self.files.rows.rows)
+
+    @property
+    def is_asking(self) -> bool:
+        """Anything, also where the question only waits until a person stays at a file."""
+        questions = (self._opening, self._reading, self._judging, self._card)
+        return self._settling.isActive() or any(question.is_asking for question in questions)
+
+    def open(self, reference: HubReference) -> None:
+        """Asks for the repository and shows it; `choice` of the reference is the variant to look at first."""
+        self.stop()
+        self._id, self._choice, self._opened, self._facts = reference.repository, reference.choice, None, {}
+        self.head.show_asking(reference.repository)
+        self.asking.say(_tr("Asking for {repository}…").format(repository=reference.repository))
+        self.body.show_state(self._blank)
+        self.body.patience.start()
+        self._opening.ask("Open a repository", opening(reference), self._show, self._show_fault)
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        self._settling.stop()
+        for question in (self._opening, self._reading, self._judging, self._card):
+            question.drop()
+
+    def judge(self) -> None:
+        """Works the verdicts out for this computer as it is now and the context that is chosen."""
+        here = self._circumstances()
+        if self._opened is None or here is None:
+            return
+        variants = [row.variant for row in self.rows if row.is_model and row.variant]
+        work = judge_variants(self._opened.repository, variants, dict(self._facts), here)
+        self._judging.ask(
+            "Judge the files of a repository", work, lambda found: self._show_judgements(found, here), _ignore
+        )
+
+    def _show(self, opened: Opened) -> None:
+        self._opened = opened
+        self.body.patience.stop()
+        self.head.show_repository(opened.repository)
+        self.card.forget()
+        self.files.show_repository(opened)
+        self.show_view(View.FILES)
+        self.judge()
+        self.files.list.show_label(opened.label)
+        if not self.files.list.currentIndex().isValid() and self.files.rows.rowCount():
+            self.files.list.setCurrentIndex(self.files.rows.index(0, 0))
+
+    def show_view(self, view: View) -> None:
+        if self._opened is None:
+            return
+        self.head.show_view(view)
+        if view is View.FILES:
+            self.body.show_state(self.files, self.files.focused)
+            return
+        self.body.show_state(self.card, self.card)
+        if not self.card.is_known and not self._card.is_asking:
+            self.card.show_asking()
+            work = reading_card(self._opened)
+            self._card.ask("Read a model card", work, self.card.show_card, self.card.show_fault)
+
+    def _show_fault(self, fault: EnvironmentFault) -> None:
+        self.body.patience.stop()
+        words = self._id.partition("/")[2]
+        search = (
+            _tr("Search for {name}").format(name=words),
+            "magnifying-glass",
+            lambda: self.search_asked.emit(words),
+        )
+        self.fault.explain(fault, [search, (_tr("Back"), "arrow-left", self.closed.emit)])
+        self.body.show_state(self.fault, *self.fault.buttons[:1])
+
+    # The chosen variant
+
+    def _choose(self, row: VariantRow | None) -> None:
+        self._reading.drop()
+        self._settling.stop()
+        if row is None or row.variant is None:
+            return
+        self._show_details(row)
+        if row.is_model and row.can_get and row.facts is None:
+            self.files.details.show_reading()
+            self._settling.start()
+
+    def _read_header(self) -> None:
+        row = self.files.list.current_row()
+        if self._opened is None or row is None or row.variant is None:
+            return
+        variant, work = row.variant, reading_facts(self._opened, row.variant, self._cache)
+        self._reading.ask(
+            "Read a header on the Hub",
+            work,
+            lambda facts: self._show_facts(variant, facts),
+            self.files.details.show_fault,
+        )
+
+    def _show_facts(self, variant: Variant, facts: ModelFacts) -> None:
+        self._facts[variant.label] = facts
+        self.files.rows.set_rows(
+            [replace(row, facts=facts) if row.variant == variant else row for row in self.rows]
+        )
+        current = self.files.list.current_row()
+        if current is not None:
+            self._show_details(current)
+        self.facts_read.emit(self._id, variant.label, facts)
+        self.judge()
+
+    def _show_judgements(self, judged: dict[str, Judgement], here: Circumstances) -> None:
+        self.files.rows.set_rows(
+            [
+                replace(row, judgement=judged.get(row.variant.label), budget=here.budget)
+                if row.is_model and row.variant
+                else row
+                for row in self.rows
+            ]
+        )
+        current = self.files.list.current_row()
+        if current is not None and current.variant is not None:
+            self.files.details.show_row(current, here.context)
+
+    def _show_details(self, row: VariantRow) -> None:
+        here = self._circumstances()
+        self.files.details.show_row(row, here.context if here else 0)
+        self.files.details.show_known()
+
+    def _connect(self) -> None:
+        self.head.closed.connect(self.closed)
+        self.head.view_chosen.connect(self.show_view)
+        self.head.page_asked.connect(self.page_asked)
+        self.body.patience.timeout.connect(lambda: self.body.show_state(self.asking, self.asking.cancel))
+        self.asking.cancelled.connect(self.closed)
+        self.fault.again_asked.connect(self._again)
+        self.files.list.chosen.connect(self._choose)
+        for part in (self.files.list, self.files.details):
+            part.get_asked.connect(self._get)
+        self.files.original.make_asked.connect(self._make)
+        self.files.search_asked.connect(self.search_asked)
+        self.card.link_asked.connect(self.link_asked)
+        self.card.again_asked.connect(lambda: self.show_view(View.CARD))
+        for origin in (self.fault, self.files.refusal):
+            origin.settings_asked.connect(self.settings_asked)
+        for asking in (self.fault, self.files.refusal, self.files.details):
+            asking.page_asked.connect(self.page_asked)
+
+    def _again(self) -> None:
+        from app.hub import HubReference
+
+        self.open(HubReference(self._id, self._choice))
+
+    def _get(self, variant: Variant) -> None:
+        if self._opened is not None:
+            self.get_requested.emit(self._opened.repository, variant)
+
+    def _make(self) -> None:
+        if self._opened is not None and self._opened.original is not None:
+            self.make_requested.emit(self._opened.repository, self._opened.original)
+
+
+def _ignore(fault: EnvironmentFault) -> None:
+    """Verdicts are an addition: without them the list is what it was."""
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("HubPage", text)
