@@ -32,7 +32,7 @@ from keyring.errors import KeyringError
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
@@ -63,8 +63,10 @@ from app.ui.application import open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.discover import DiscoverPage
+from app.ui.pages.hub_details import OriginalStrip
 from app.ui.pages.hub_head import View
 from app.ui.pages.library import LibraryPage
+from app.ui.pages.library_making import Checkpoint
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
 from tests.helpers.card_worker import machine_with_card, worker_with_card
@@ -73,9 +75,11 @@ from tests.helpers.hub_published import published_models
 from tests.helpers.hub_server import Fault, HubServer
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
+from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
 BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
+TINY_LLAMA = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
 SIZES = ((1280, 800), (900, 600))
 PATIENCE_S = 60.0
 
@@ -207,25 +211,6 @@ def first_start_disk_full(stage: Stage) -> None:
     with patch("app.convert.quantize", disk_full):
         stage.library.body.first.guide.begin.click()
         stage.wait(lambda: not jobs.running())
-
-
-@scene
-def first_start_leaving_for_a_model(stage: Stage) -> None:
-    need_guide()
-    stage.open()
-    stage.library.body.first.elsewhere.begin.click()
-    stage.application.processEvents()
-
-
-@scene
-def first_start_back_from_the_browser(stage: Stage) -> None:
-    need_guide()
-    stage.open()
-    with patch("app.ui.links.QDesktopServices.openUrl", lambda url: True):
-        stage.library.find_model()
-        (bar,) = stage.library.notices.bars()
-        bar.findChildren(QPushButton)[0].click()
-    stage.application.processEvents()
 
 
 @scene
@@ -570,7 +555,48 @@ def hub_repository_end(stage: Stage) -> None:
 
 @scene
 def hub_repository_original(stage: Stage) -> None:
-    open_on_hub(stage, "TinyLlama/TinyLlama-1.1B-Chat-v1.0")
+    open_on_hub(stage, TINY_LLAMA)
+
+
+@scene
+def hub_make_menu(stage: Stage) -> None:
+    page = open_on_hub(stage, TINY_LLAMA)
+    page.hub.repository.files.original.make.click()
+
+
+@scene
+def hub_checkpoint_coming(stage: Stage) -> None:
+    get_checkpoint(stage)
+
+
+@scene
+def hub_repository_getting(stage: Stage) -> None:
+    """One file is here, one comes, one is paused, one waits, one has failed."""
+    repository = "unsloth/Qwen3-8B-GGUF"
+    page = open_on_hub(stage, repository)
+    files = page.hub.repository.files
+    variants = [row.variant for row in page.hub.repository.rows if row.variant][2:7]
+    wanted = [
+        Wanted(repository, f"Qwen3-8B {each.label}", {file.path: file.size for file in each.files})
+        for each in variants
+    ]
+    _, paused, failed, here, _ = put_downloads(stage, *wanted)
+    with DownloadStore(DataFolder(stage.root / "home").database) as store:
+        entry = store.find(here)
+        assert entry is not None
+        entry.folder.mkdir(parents=True)
+        with (entry.folder / entry.files[0].path).open("wb") as file:
+            file.truncate(entry.size)
+        store.set_state(here, DownloadState.DONE)
+    leave_download(stage, paused, DownloadState.PAUSED)
+    fault = WrongContent("What arrived is not what the Hub has: another digest.", "Try again.")
+    leave_download(stage, failed, DownloadState.FAILED, fault)
+    page.hub.repository.look_here()
+    with patch("app.downloads.queue.run_claimed", fetched_halfway):
+        stage.wait(lambda: any(row.offer.words.endswith("%") for row in page.hub.repository.rows))
+    files.list.setCurrentIndex(files.rows.index(2, 0))
+    settled = time.monotonic() + 0.6
+    stage.wait(lambda: time.monotonic() > settled and not page.hub.repository.is_asking)
 
 
 @scene
@@ -869,6 +895,30 @@ def downloads_done(stage: Stage) -> None:
         store.set_received(first, entry.files[0].path, entry.size, is_done=True)
         store.set_state(first, DownloadState.DONE)
     stage.wait(lambda: stage.library.downloads.rows[0].entry.state == "done" and not jobs.running())
+
+
+@scene
+def downloads_checkpoint_coming(stage: Stage) -> None:
+    get_checkpoint(stage).make.click()
+
+
+@scene
+def downloads_checkpoint_here(stage: Stage) -> None:
+    """With the menu of what can be made of it."""
+    put_models(stage)
+    put_checkpoint(stage)
+    stage.open()
+    row = stage.library.downloads.rows[0]
+    next(each for each in row.controls if each.text() == "Make…").click()
+
+
+@scene
+def downloads_checkpoint_made(stage: Stage) -> None:
+    put_models(stage)
+    checkpoint = put_checkpoint(stage)
+    stage.open()
+    stage.library.making.start(Checkpoint("Nova checkpoint", checkpoint), "Q4_K_M")
+    stage.wait(lambda: not jobs.running())
 
 
 @scene
@@ -1525,6 +1575,28 @@ def discover(stage: Stage, machine: Machine | str) -> DiscoverPage:
     stage.window.activateWindow()
     stage.wait(stage.window.isActiveWindow)
     return page
+
+
+def get_checkpoint(stage: Stage) -> OriginalStrip:
+    """Asked for on its page, to make a type of it; comes halfway."""
+    page = open_on_hub(stage, TINY_LLAMA)
+    strip = page.hub.repository.files.original
+    stage.around.enter_context(patch("app.downloads.queue.run_claimed", fetched_halfway))
+    strip.make_asked.emit("Q4_K_M")
+    stage.wait(lambda: strip.make.text().endswith("%"))
+    return strip
+
+
+def put_checkpoint(stage: Stage) -> Path:
+    """One that has come in an earlier window, and of which nothing was made."""
+    folder = stage.models / "ada" / "Nova"
+    write_tiny_checkpoint(folder)
+    files = sorted(folder.iterdir(), key=lambda path: path.name != "config.json")
+    sizes = {path.name: path.stat().st_size for path in files}
+    (id,) = put_downloads(stage, Wanted("ada/Nova", "Nova checkpoint", sizes))
+    with DownloadStore(DataFolder(stage.root / "home").database) as store:
+        store.set_state(id, DownloadState.DONE)
+    return folder
 
 
 def start_hub(stage: Stage) -> HubServer:

@@ -70,7 +70,7 @@ def _bits(entry: LibraryEntry) -> float:
 
 def _order(entry: LibraryEntry) -> tuple[str, float, str]:
     return (
-        ((entry.facts.name if entry.facts else None) or entry.name).casefold(),
+        entry.plain_title.casefold(),
         _bits(entry),
         str(entry.path),
     )

@@ -9,7 +9,7 @@ header by ranges, and `parse_reference` with `choose_variant` for `owner/repo:QU
 from app.hub.card import ModelCard, read_card
 from app.hub.client import Hub, open_hub
 from app.hub.facts import read_remote_facts, write_remote_ghost
-from app.hub.getting import enqueue_variant, folder_of, locate_on
+from app.hub.getting import enqueue_original, enqueue_variant, folder_of, locate_on
 from app.hub.original import OriginalCheckpoint, read_original
 from app.hub.reference import HubReference, choose_variant, parse_reference
 from app.hub.repository import HubRepository, open_repository
@@ -31,6 +31,7 @@ __all__ = [
     "TokenSource",
     "Variant",
     "choose_variant",
+    "enqueue_original",
     "enqueue_variant",
     "folder_of",
     "forget_token",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,19 @@ from app.hub.repository import HubRepository
 from app.hub.variants import HubFile
 
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+_SINGLE = "model.safetensors"
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_DESCRIBING = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "README.md",
+)
+"""What a conversion reads beside the weights, as far as it is there."""
 _LARGEST_CONFIG_BYTES = 1 << 22
 _METHODS = {
     "fp8": "FP8",
@@ -91,13 +105,23 @@ def read_original(
     )
 
 
+def checkpoint_files(repository: HubRepository, original: OriginalCheckpoint) -> tuple[HubFile, ...]:
+    """All that a conversion reads, config.json first."""
+    described = (repository.file(name) for name in _DESCRIBING)
+    return (*filter(None, described), *original.files)
+
+
 def _weights(files: tuple[HubFile, ...], suffixes: tuple[str, ...]) -> tuple[HubFile, ...]:
-    """In the top folder, where those that transformers loads are."""
+    """In the top folder, where those that transformers loads are; of safetensors under the names that it knows, since
+    some publish the same weights once more under others."""
     found = [file for file in files if "/" not in file.path and file.path.lower().endswith(suffixes)]
     # training_args.bin and the like are no weights.
-    return tuple(
+    weights = [
         file for file in found if file.is_lfs and not file.name.startswith(("training_args", "optimizer"))
-    )
+    ]
+    single = [file for file in weights if file.name == _SINGLE]
+    shards = [file for file in weights if _SHARD.fullmatch(file.name)]
+    return tuple(single or shards or weights)
 
 
 def _config(hub: Hub, repository: HubRepository, cancel: CancelToken) -> dict[str, Any]:

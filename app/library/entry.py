@@ -65,6 +65,11 @@ class LibraryEntry:
         return self.facts.name if shown else f"{self.facts.name} {quantization}"
 
     @property
+    def plain_title(self) -> str:
+        """For people, where the quantization stands beside it."""
+        return self.label or (self.facts.name if self.facts else None) or self.name
+
+    @property
     def quantization(self) -> str | None:
         return self.facts.quantization if self.facts else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
@@ -20,6 +20,10 @@ if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
 REFRESH_MS = 1000
 SEGMENT_PX = 216
 WIDEST_SEGMENT_PX = 320
+BRIEF_SEGMENT_PX = 300
+WIDEST_BRIEF_SEGMENT_PX = 420
+LOW_PX = 680
+"""A page lower than this has no room for more than one line."""
 SCARCE = 0.85
 
 
@@ -29,12 +33,14 @@ class Segment(QWidget):
     def __init__(self, glyph: str, name: str, with_bar: bool) -> None:
         super().__init__()
         self.setMaximumWidth(WIDEST_SEGMENT_PX)
+        self._with_bar = with_bar
+        self._is_brief = False
         self._name = ElidedLabel(name, "strong")
         self._facts = ElidedLabel("", "caption")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
-        words = QVBoxLayout()
+        self._words = words = QVBoxLayout()
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(4)
         words.addWidget(self._name)
@@ -51,6 +57,15 @@ class Segment(QWidget):
         row.addLayout(words, 1)
         self._bar.setVisible(with_bar)  # before it has a parent it would be a window of its own
 
+    def set_brief(self, brief: bool) -> None:
+        """The facts beside the name, and no bar."""
+        self._is_brief = brief
+        direction = QBoxLayout.Direction.LeftToRight if brief else QBoxLayout.Direction.TopToBottom
+        self._words.setDirection(direction)
+        self._words.setSpacing(8 if brief else 4)
+        self.setMaximumWidth(WIDEST_BRIEF_SEGMENT_PX if brief else WIDEST_SEGMENT_PX)
+        self._bar.setVisible(self._with_bar and not brief)
+
     def show_facts(self, facts: str, tip: str) -> None:
         self._facts.setText(facts)
         self.setToolTip(plain_tip(tip))
@@ -58,7 +73,8 @@ class Segment(QWidget):
 
     def show_level(self, used: float | None) -> None:
         """`used`: share in use, 0 to 1; None where it is not known or does not matter."""
-        self._bar.setVisible(used is not None)
+        self._with_bar = used is not None
+        self._bar.setVisible(self._with_bar and not self._is_brief)
         if used is None:
             return
         self._bar.setValue(round(used * 1000))
@@ -89,6 +105,7 @@ class ComputerStrip(QFrame):
         self._machine: Machine | None = None
         self._segments: list[Segment] = []
         self._columns = 0
+        self._is_brief = False
         self._live: LiveMachine | None = None
         self._busy = False
         self._grid = QGridLayout()
@@ -97,7 +114,7 @@ class ComputerStrip(QFrame):
         self._notes = QVBoxLayout()
         self._remark = label("", "caption", wrap=True)
         self._remark.hide()
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(8)
         column.addLayout(self._grid)
@@ -130,6 +147,15 @@ class ComputerStrip(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place(self._segments)
+
+    def set_brief(self, brief: bool) -> None:
+        """One line, in which the processor gives way to what can be full: for a low page."""
+        if brief != self._is_brief:
+            self._is_brief = brief
+            edge_px = 6 if brief else 14
+            self._column.setContentsMargins(16, edge_px, 16, edge_px)
+            self._columns = 0
+            self._place(self._segments)
 
     @property
     def remark(self) -> str:
@@ -258,12 +284,18 @@ class ComputerStrip(QFrame):
         segment.show_level(1 - free_bytes / total_bytes if total_bytes else 0.0)
 
     def _place(self, segments: list[Segment]) -> None:
-        columns = max(1, min(len(segments), (self.width() - 32) // SEGMENT_PX))
+        room = (self.width() - 32) // (BRIEF_SEGMENT_PX if self._is_brief else SEGMENT_PX)
+        without_processor = self._is_brief and len(segments) > max(room, 1)
+        columns = max(1, min(len(segments) - without_processor, room))
         if columns == self._columns and segments is self._segments:
             return
         self._segments, self._columns = segments, columns
-        for index, segment in enumerate(segments):
+        for segment in segments:
+            self._grid.removeWidget(segment)
+            segment.set_brief(self._is_brief)
+        for index, segment in enumerate(segments[without_processor:]):
             self._grid.addWidget(segment, index // columns, index % columns)
+        segments[0].setVisible(not without_processor)
         for column in range(self._grid.columnCount()):
             self._grid.setColumnStretch(column, 100 if column < columns else 0)
         self._grid.setColumnStretch(columns, 1)  # what is left over when all are at their widest

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,15 @@ if TYPE_CHECKING:  # the engine comes with the first look at the queue
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """A download as it is shown. `quantization`: as its first file's name has it. `progress`: of one that runs here."""
+    """A download as it is shown. `quantization`: as its first file's name has it. `is_unmade`: a checkpoint that is
+    here, with no model made of it. `progress`: of one that runs here. `to_make`: types to be made of it once it is
+    here."""
 
     download: Download
     quantization: str | None
-    progress: DownloadProgress | None
+    is_unmade: bool
+    progress: DownloadProgress | None = None
+    to_make: tuple[str, ...] = ()
 
     @property
     def id(self) -> int:
@@ -40,8 +45,15 @@ class QueueEntry:
         return max(self.download.size - self.received_bytes, 0)
 
     @property
+    def is_checkpoint(self) -> bool:
+        """Not to be loaded, but to make models of."""
+        return self.download.files[0].path == "config.json"
+
+    @property
     def path(self) -> Path:
-        """The file to load."""
+        """The file to load, or the checkpoint's folder."""
+        if self.is_checkpoint:
+            return self.download.folder
         return self.download.folder.joinpath(*Path(self.download.files[0].path).parts)
 
 
@@ -57,7 +69,22 @@ def fulfil(database: Path, wishes: Sequence[Wish]) -> tuple[QueueEntry, ...]:
         for each in store.all():
             if each.state == "cancelled" and not each.is_running:  # whoever ran it was killed
                 forget(store, each)
-        return tuple(QueueEntry(each, _quantization(each), None) for each in store.all() if each.files)
+        return tuple(_entry(each) for each in store.all() if each.files)
+
+
+def _entry(download: Download) -> QueueEntry:
+    entry = QueueEntry(download, _quantization(download), is_unmade=False)
+    if entry.is_checkpoint and entry.state == "done":
+        return replace(entry, is_unmade=_is_unmade(download.folder))
+    return entry
+
+
+def _is_unmade(checkpoint: Path) -> bool:
+    try:
+        names = os.listdir(checkpoint)
+    except OSError:
+        return False
+    return "config.json" in names and not any(name.endswith(".gguf") for name in names)
 
 
 def _quantization(download: Download) -> str | None:
@@ -96,6 +123,15 @@ def cancel(store: DownloadStore, id: int) -> None:
 
     if store.state(id) is not DownloadState.DONE:
         store.set_state(id, DownloadState.CANCELLED)  # removed by whoever runs it, or else by the look
+
+
+def take_off(store: DownloadStore, ids: Collection[int]) -> None:
+    """Of what is done; its files stay."""
+    from app.downloads import DownloadState
+
+    for id in ids:
+        if store.state(id) is DownloadState.DONE:
+            store.remove(id)
 
 
 def move(store: DownloadStore, id: int, step: int) -> None:

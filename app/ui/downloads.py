@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,15 @@ from app.ui.preferences import Preferences
 
 if TYPE_CHECKING:  # the engine comes with the first look at the queue
     from app.downloads import DownloadProgress, DownloadQueue, DownloadStore, Location, SpeedLimit
-    from app.hub import HubRepository, Variant
+    from app.hub import HubRepository, OriginalCheckpoint, Variant
     from app.ui.download_wishes import Wish
 
 LOOK_MS = 2000
 REST_MS = 15_000
 """After the queue itself has failed, which is not the fault of a download."""
+
+CHECKPOINT = "checkpoint"
+"""In the place of a quantization, where an original is asked for."""
 
 _ORIGINALS = {"F16": "BF16"}
 """Either is the original's own bits: who asks for the first takes the second."""
@@ -49,7 +53,8 @@ class Downloads(QObject):
         self._queued: tuple[QueueEntry, ...] | None = None
         self._progress: dict[int, DownloadProgress] = {}
         self._new: set[int] = set()
-        self._asked: dict[tuple[str, str], Job] = {}
+        self._to_make: dict[int, tuple[str, ...]] = {}
+        self._asked: dict[tuple[str, str], Job[int]] = {}
         self._answered: list[tuple[str, str]] = []
         self._wishes: list[Wish] = []
         self._look_job: Job | None = None
@@ -72,16 +77,18 @@ class Downloads(QObject):
 
     @property
     def entries(self) -> list[QueueEntry]:
-        """In the order of the queue, with those that have arrived since the window opened."""
+        """In the order of the queue, with those that have arrived since the window opened, and the checkpoints of which
+        nothing was made yet."""
         return [
-            QueueEntry(each.download, each.quantization, self._progress.get(each.id))
+            self._shown(each)
             for each in self._queued or ()
-            if each.state != "cancelled" and (each.state != "done" or each.id in self._new)
+            if each.state != "cancelled" and (each.state != "done" or each.id in self._new or each.is_unmade)
         ]
 
     @property
     def asked(self) -> frozenset[tuple[str, str]]:
-        """Repositories and quantizations of which the Hub is being asked, before they are in the queue."""
+        """Repositories and what of them is being asked for, before it is in the queue: a quantization, the label of a
+        variant, or `CHECKPOINT`."""
         return frozenset(self._asked)
 
     # What a person wishes
@@ -90,24 +97,37 @@ class Downloads(QObject):
         """Puts a variant into the queue."""
         models = self._folder.models
 
-        def put(store: DownloadStore, control: JobControl) -> None:
+        def put(store: DownloadStore, control: JobControl) -> int:
             from app.hub import enqueue_variant
 
-            enqueue_variant(store, repository, variant, models)
+            return enqueue_variant(store, repository, variant, models)
 
-        self._get(repository.id, variant.quantization or variant.label, put)
+        self._get(repository.id, variant.label, put)
+
+    def get_original(
+        self, repository: HubRepository, original: OriginalCheckpoint, quantization: str
+    ) -> None:
+        """Puts a checkpoint into the queue, of which `quantization` is to be made once it is here."""
+        models = self._folder.models
+
+        def put(store: DownloadStore, control: JobControl) -> int:
+            from app.hub import enqueue_original
+
+            return enqueue_original(store, repository, original, models)
+
+        self._get(repository.id, CHECKPOINT, put, lambda id: self._make_later(id, quantization))
 
     def get_quantization(self, repository_id: str, quantization: str, *others: str) -> None:
         """Asks the Hub which files that is, and puts them into the queue. `others`: repositories to ask where the first
         does not have it."""
         models = self._folder.models
 
-        def put(store: DownloadStore, control: JobControl) -> None:
+        def put(store: DownloadStore, control: JobControl) -> int:
             from app.hub import enqueue_variant
 
             repository, variant = _found((repository_id, *others), quantization, control)
             control.cancel.raise_if_cancelled()
-            enqueue_variant(store, repository, variant, models)
+            return enqueue_variant(store, repository, variant, models)
 
         self._get(repository_id, quantization, put)
 
@@ -144,6 +164,9 @@ class Downloads(QObject):
 
     def dismiss_arrived(self, ids: Sequence[int]) -> None:
         """They need not be shown any more."""
+        unmade = [each.id for each in self._queued or () if each.is_unmade and each.id in ids]
+        if unmade:  # which the next window would show again
+            self._look(partial(download_wishes.take_off, ids=unmade))
         if self._new.intersection(ids):
             self._new.difference_update(ids)
             self.changed.emit()
@@ -160,18 +183,23 @@ class Downloads(QObject):
     # Putting something into the queue
 
     def _get(
-        self, repository: str, quantization: str, put: Callable[[DownloadStore, JobControl], None]
+        self,
+        repository: str,
+        quantization: str,
+        put: Callable[[DownloadStore, JobControl], int],
+        then: Callable[[int], None] | None = None,
     ) -> None:
+        """`put` returns the id in the queue, which `then` is called with."""
         wanted = (repository, quantization)
         if wanted in self._asked:
             return
         database = self._folder.database
 
-        def work(control: JobControl) -> None:
+        def work(control: JobControl) -> int:
             from app.downloads import DownloadStore
 
             with closing(DownloadStore(database)) as store:
-                put(store, control)
+                return put(store, control)
 
         def failed(fault: EnvironmentFault) -> None:
             if self._asked.get(wanted) is job:  # else nobody waits for it any more
@@ -184,9 +212,15 @@ class Downloads(QObject):
 
         self._resting.stop()
         name = f"Get {quantization} of {repository}"
-        job = jobs.run(self, name, work, on_failed=failed, on_end=ended)
+        job = jobs.run(self, name, work, on_done=then, on_failed=failed, on_end=ended)
         self._asked[wanted] = job
         self.changed.emit()
+
+    def _make_later(self, id: int, quantization: str) -> None:
+        self._to_make[id] = tuple(dict.fromkeys((*self._to_make.get(id, ()), quantization)))
+        # One that was here before is looked through once more, and then it arrives like any other.
+        if self._queued is not None:
+            self._queued = tuple(each for each in self._queued if each.id != id)
 
     # Looking at the queue
 
@@ -251,8 +285,13 @@ class Downloads(QObject):
             self.changed.emit()
         for each in found:
             if each.id in arrived:
-                self.arrived.emit(each)
+                self.arrived.emit(self._shown(each))
+                self._to_make.pop(each.id, None)
         self._run_queue()
+
+    def _shown(self, entry: QueueEntry) -> QueueEntry:
+        id = entry.id
+        return replace(entry, progress=self._progress.get(id), to_make=self._to_make.get(id, ()))
 
     # The queue at work
 

@@ -61,7 +61,7 @@ class _GlyphEngine(QIconEngine):
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         pixmap = QPixmap(size)
-        if pixmap.isNull():  # a button that has no room yet
+        if pixmap.isNull():  # a control that has no room yet asks, too
             return pixmap
         pixmap.fill(Qt.GlobalColor.transparent)
         with QPainter(pixmap) as painter:

@@ -7,6 +7,16 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter
 
 from app.ui import theme
 
+_ARRIVED_PX = 3
+
+
+def paint_arrived(painter: QPainter, place: QRect, fraction: float) -> None:
+    """Under the button at `place`, how much of a file has come."""
+    track = QRect(place.left(), place.bottom() + 3, place.width(), _ARRIVED_PX)
+    tokens = theme.current()
+    painter.fillRect(track, tokens.colour("track"))
+    painter.fillRect(track.adjusted(0, 0, round((fraction - 1) * track.width()), 0), tokens.colour("accent"))
+
 
 def two_lines(area: QRect) -> tuple[QRect, QRect]:
     """Where a line of body text and a caption below it go, together in the middle of `area`."""

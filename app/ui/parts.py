@@ -6,12 +6,13 @@ import html
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontMetrics, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QFontMetrics, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QLabel,
     QLayout,
+    QLineEdit,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -104,6 +105,7 @@ def button(
     """A push button; `role`: primary, ghost, danger or none. A shortcut is also told in the tooltip."""
     made = QPushButton(text)
     made.setProperty("role", role)
+    made.setAutoDefault(True)  # Enter presses it, too
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     if glyph:
         made.setIcon(icons.icon(glyph, "on_accent" if role == "primary" else "text"))
@@ -138,6 +140,17 @@ def icon_button(glyph: str, name: str, action: Callable[[], object], *, tip: str
     made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     made.clicked.connect(lambda: action())
     return made
+
+
+def let_clear(field: QLineEdit) -> None:
+    """Puts a button into the field that empties it; Qt's own glyph for it cannot be seen in the dark."""
+    field.setClearButtonEnabled(True)
+    clear = field.findChild(QAction, "_q_qlineeditclearaction")
+    if isinstance(clear, QAction):
+        clear.setIcon(icons.icon("x-circle"))
+        for made in clear.associatedObjects():
+            if isinstance(made, QToolButton) and not field.text():
+                made.hide()  # which the change of its icon has undone
 
 
 def set_shortcut(control: QPushButton | QToolButton, keys: str | QKeySequence.StandardKey) -> None:

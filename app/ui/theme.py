@@ -92,7 +92,7 @@ def load_tokens(name: str, body_px: int) -> Tokens:
 def make_style_sheet(tokens: Tokens) -> str:
     lengths = {name: f"{length}px" for name, length in tokens.lengths.items()}
     sizes = {f"{role}_size": f"{size}px" for role, size in tokens.sizes.items()}
-    images = {"chevron": resources.icon_path(f"chevron-{tokens.name}").as_posix()}
+    images = {name: resources.icon_path(f"{name}-{tokens.name}").as_posix() for name in ("chevron", "check")}
     return Template(resources.style_sheet()).substitute({**tokens.colours, **lengths, **sizes, **images})
 
 

@@ -113,6 +113,7 @@ ROUTES: tuple[Route, ...] = (
     Route("discover", "settings_requested", "settings", "show_hub"),
     Route("discover", "downloads_requested", "library", "show_downloads"),
     Route("library", "chat_requested", "chat", "open_model"),
+    Route("library", "discover_requested", "discover", "go_to_search"),
     Route("chat", "library_requested", "library", "rescan"),
     Route("library", "compare_requested", "compare", "compare_models"),
     Route("library", "trial_requested", "compare", "compare_on"),
@@ -216,7 +217,13 @@ class MainWindow(QMainWindow):
 
     def _tell_arrival(self, entry: QueueEntry) -> None:
         title = self.tr("{model} is here.").format(model=entry.download.title)
-        self._notifier.tell(title, self.tr("It is in your library, ready to chat."))
+        if entry.to_make:
+            text = self.tr("Making {types} of it.").format(types=", ".join(entry.to_make))
+        elif entry.is_checkpoint:
+            text = self.tr("Models can be made of it in your library.")
+        else:
+            text = self.tr("It is in your library, ready to chat.")
+        self._notifier.tell(title, text)
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()
@@ -301,8 +308,13 @@ class MainWindow(QMainWindow):
             self._pages[key] = page
             self._stack.addWidget(page)
             self._connect_routes(key, page)
-            if (wishes := getattr(page, "get_requested", None)) is not None:
-                wishes.connect(self._services.downloads.get)
+            downloads = self._services.downloads
+            for signal, fulfil in (
+                ("get_requested", downloads.get),
+                ("make_requested", downloads.get_original),
+            ):
+                if (wishes := getattr(page, signal, None)) is not None:
+                    wishes.connect(fulfil)
         return self._pages[key]
 
     def _connect_routes(self, key: str, page: QWidget) -> None:

@@ -91,3 +91,29 @@ def test_it_rests_while_it_cannot_be_seen(qtbot, strip):
     assert strip.refreshing
     strip.hide()
     assert not strip.refreshing
+
+
+def seen(strip):
+    return {label.text() for label in strip.findChildren(QLabel) if label.isVisibleTo(strip)}
+
+
+def test_brief_it_is_one_line_in_which_the_processor_gives_way(qtbot, strip):
+    facts = {"20.0 GB free of 32.0 GB", "7.00 GB free of 8.00 GB"}
+    strip.show_machine(replace(MACHINE, notes=()))
+    qtbot.waitUntil(lambda: facts <= seen(strip))
+    tall = strip.sizeHint().height()
+    strip.set_brief(True)
+    assert strip.sizeHint().height() < tall / 1.5
+    assert facts <= seen(strip)
+    assert MACHINE.cpu.name not in seen(strip)
+    assert visible_bars(strip) == 0
+    strip.set_brief(False)
+    assert MACHINE.cpu.name in seen(strip)
+    assert visible_bars(strip) == 2
+    assert strip.sizeHint().height() == tall
+
+
+def test_brief_and_without_a_card_it_tells_the_processor(qtbot, strip):
+    strip.show_machine(replace(MACHINE, accelerators=(), notes=()))
+    strip.set_brief(True)
+    qtbot.waitUntil(lambda: {MACHINE.cpu.name, "20.0 GB free of 32.0 GB"} <= seen(strip))

@@ -19,11 +19,11 @@ from app.core.errors import DiskFull
 from app.core.jobs import JobControl, Progress
 from app.guide import FIRST_QUESTION, GUIDE_QUANTIZATIONS, guide_file
 from app.ui import guide, jobs
-from app.ui.links import LONGEST_ADDRESS, shortened
+from app.ui.links import LONGEST_ADDRESS, ask_to_open, shortened
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.compare_turn import TurnState
+from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
-from app.ui.pages.library_finding import ADDRESS
 from app.ui.pages.library_list import RowAction
 from app.ui.pages.library_rows import Column, Row
 from app.ui.table_rows import ROW_ROLE
@@ -34,6 +34,7 @@ from tests.ui.conftest import settle
 
 PATIENCE_MS = 60_000
 OFFER = "Try it now, offline"
+ADDRESS = "https://huggingface.co/models"
 
 
 pytestmark = pytest.mark.usefixtures("installed_guide")
@@ -432,27 +433,16 @@ def test_damage_that_shows_only_while_making_is_told_without_trying_again(qtbot,
 # Finding a model
 
 
-def test_find_a_model_asks_first_and_then_says_what_to_do_next(qtbot, library, monkeypatch):
-    opened: list[str] = []
-    monkeypatch.setattr(
-        "app.ui.links.QDesktopServices.openUrl", lambda url: opened.append(url.toString()) or True
-    )
+def test_find_a_model_leads_to_the_search_in_discover(library):
     library.body.first.elsewhere.begin.click()
-    (question,) = library.notices.bars()
-    assert opened == []
-    assert question.hint == ADDRESS
-    question.findChildren(QPushButton)[0].click()
-    assert opened == ["https://huggingface.co/models?library=gguf"]
-    qtbot.waitUntil(lambda: bool(library.notices.bars()))
-    (advice,) = library.notices.bars()
-    assert ".gguf" in advice.sentence
-    assert "drop it on this window" in advice.sentence
-    assert QApplication.activeModalWidget() is None
+    (discover,) = library.window().findChildren(DiscoverPage)
+    assert discover.isVisible()
+    assert discover.header.search.hasFocus()
 
 
 def test_where_no_browser_opens_the_address_can_be_copied(qtbot, library, monkeypatch):
     monkeypatch.setattr("app.ui.links.QDesktopServices.openUrl", lambda url: False)
-    library.find_model()
+    ask_to_open(library.notices, ADDRESS, "Open it?")
     library.notices.bars()[0].findChildren(QPushButton)[0].click()
     qtbot.waitUntil(lambda: bool(library.notices.bars()))
     (bar,) = library.notices.bars()
@@ -475,7 +465,8 @@ def test_find_a_model_is_in_the_header_once_there_are_models(open_nibble, folder
     (find,) = [each for each in library.header.findChildren(QPushButton) if each.text() == "Find a model"]
     assert find.isVisible()
     find.click()
-    assert [bar.hint for bar in library.notices.bars()] == [ADDRESS]
+    (discover,) = library.window().findChildren(DiscoverPage)
+    assert discover.isVisible()
 
 
 # In the library

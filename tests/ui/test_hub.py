@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton
 
 from app.gguf.facts import facts_from_headers
 from app.gguf.reader import read_header
@@ -25,6 +25,7 @@ from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.hub import HubView
 from app.ui.pages.hub_head import View
 from app.ui.pages.hub_result_rows import CAPTION_ROLE, Column
+from app.ui.pages.hub_variant_rows import Column as VariantColumn
 from app.ui.pages.hub_variant_rows import VariantRow
 from tests.helpers.hub_models import catalogue_file, large_model, split_model
 from tests.helpers.hub_server import Fault, Hole, HubServer, Repository
@@ -432,17 +433,23 @@ def test_a_header_that_is_damaged_is_told_and_the_estimate_stays(qtbot, page, se
 
 
 def test_get_asks_for_the_file_by_button_by_enter_and_in_its_row(qtbot, page, server):
-    server.add(model("ada/M-GGUF", files={"M-Q4_0.gguf": large_model(100), "M-Q8_0.gguf": large_model(101)}))
+    files = {f"M-{kind}.gguf": large_model(100) for kind in ("Q4_0", "Q6_K", "Q8_0")}
+    server.add(model("ada/M-GGUF", files=files))
     asked: list[tuple[HubRepository, Variant]] = []
     page.get_requested.connect(lambda repository, variant: asked.append((repository, variant)))
     hub = open_repository(qtbot, page, "ada/M-GGUF:Q4_0")
     files = hub.repository.files
-    files.details.get.click()
-    qtbot.keyClick(files.list, Qt.Key.Key_Return)
-    other = next(at for at, row in enumerate(hub.repository.rows) if row.variant.label == "Q8_0")
-    place = files.list.button_rect(files.rows.index(other, 0)).center()
-    qtbot.mouseClick(files.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert [variant.label for _, variant in asked] == ["Q4_0", "Q4_0", "Q8_0"]
+    files.details.button.click()
+    files.details.button.click()  # the second time too fast to mean anything
+    for at, row in enumerate(hub.repository.rows):
+        index = files.rows.index(at, 0)
+        if row.variant.label == "Q8_0":
+            place = files.list.button_rect(index).center()
+            qtbot.mouseClick(files.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        elif row.variant.label == "Q6_K":
+            files.list.setCurrentIndex(index)
+            qtbot.keyClick(files.list, Qt.Key.Key_Return)
+    assert sorted(variant.label for _, variant in asked) == ["Q4_0", "Q6_K", "Q8_0"]
     assert {repository.id for repository, _ in asked} == {"ada/M-GGUF"}
 
 
@@ -452,7 +459,7 @@ def test_what_is_not_whole_cannot_be_got(qtbot, page, server):
     page.get_requested.connect(lambda *wanted: asked.append(wanted))
     hub = open_repository(qtbot, page, "ada/M-GGUF")
     files = hub.repository.files
-    assert not files.details.get.isEnabled()
+    assert not files.details.button.isEnabled()
     assert "part 2 missing" in files.details.state
     qtbot.keyClick(files.list, Qt.Key.Key_Return)
     place = files.list.button_rect(files.rows.index(0, 0)).center()
@@ -489,15 +496,20 @@ LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dt
 def test_the_original_can_be_made_here_or_the_reason_is_told(qtbot, page, server, config, names, reason):
     files = dict.fromkeys(names, b"x" * 1000)
     server.add(Repository("ada/Nova", {"config.json": json.dumps(config).encode(), **files}))
-    made: list[tuple[object, object]] = []
-    page.make_requested.connect(lambda repository, original: made.append((repository.id, original.form)))
+    made: list[tuple[object, ...]] = []
+    page.make_requested.connect(
+        lambda repository, original, type: made.append((repository.id, original.form, type))
+    )
     hub = look_for(qtbot, page, "ada/Nova")
     strip = hub.repository.files.original
     assert strip.isVisible()
     assert strip.make.isEnabled() is (reason == "")
     assert reason in strip.text
     strip.make.click()
-    assert made == ([] if reason else [("ada/Nova", "BF16")])
+    for menu in [each for each in strip.findChildren(QMenu) if each.isVisible()]:
+        menu.actions()[0].trigger()
+        menu.close()
+    assert made == ([] if reason else [("ada/Nova", "BF16", "Q4_K_M")])
 
 
 def test_without_gguf_files_it_looks_for_those_of_others(qtbot, page, server):
@@ -531,6 +543,16 @@ def test_a_gated_repository_says_so_and_leads_to_its_page_after_asking(qtbot, pa
     assert bar.hint == f"{server.url}/ada/Gated-GGUF"
     buttons(bar)["Open"].click()
     assert opened_links == [f"{server.url}/ada/Gated-GGUF"]
+
+
+def test_a_gated_checkpoint_cannot_be_made_without_access(qtbot, page, server):
+    files = {"config.json": json.dumps(LLAMA).encode(), "model.safetensors": b"x", "tokenizer.model": b"x"}
+    server.add(Repository("ada/Gated", files, gated="manual", facts={"config": LLAMA}))
+    hub = look_for(qtbot, page, "ada/Gated")
+    strip = hub.repository.files.original
+    assert strip.isVisible()
+    assert not strip.make.isEnabled()
+    assert "Only who has access gets it." in strip.text
 
 
 @pytest.mark.usefixtures("gated")
@@ -780,3 +802,96 @@ def test_pressing_a_row_and_letting_go_elsewhere_opens_nothing(qtbot, page, serv
     qtbot.mousePress(hub.search.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseRelease(hub.search.list.viewport(), Qt.MouseButton.LeftButton, pos=place + QPoint(0, 200))
     assert hub.currentWidget() is hub.search
+
+
+# What has become of a file
+
+
+SMALL = b"GGUF" + bytes(600_000)
+"""Enough for a download to stall in."""
+
+
+def file_button(hub: HubView, label: str) -> str:
+    """What the button in a file's line says."""
+    number = hub.repository.rows.index(row_of(hub, label))
+    return hub.repository.files.rows.index(number, VariantColumn.ACTION).data()
+
+
+def press_file_button(qtbot, hub: HubView, label: str) -> None:
+    files = hub.repository.files
+    index = files.rows.index(hub.repository.rows.index(row_of(hub, label)), 0)
+    place = files.list.button_rect(index).center()
+    qtbot.mouseClick(files.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def await_button(qtbot, hub: HubView, label: str, *words: str) -> None:
+    qtbot.waitUntil(lambda: file_button(hub, label) in words, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def small(qtbot, page, server) -> HubView:
+    """A repository whose files come to a stop on their way."""
+    files = {"M-Q4_K_M.gguf": SMALL, "M-Q8_0.gguf": SMALL + b"8", "mmproj-M-F16.gguf": SMALL + b"p"}
+    server.add(model("ada/M-GGUF", files=files))
+    hub = open_repository(qtbot, page, "ada/M-GGUF")
+    server.faults.append(Fault(host="cdn", stall_at=100_000, times=-1))
+    return hub
+
+
+def test_the_button_of_a_file_tells_how_far_it_is_and_leads_to_the_downloads(qtbot, small, page):
+    downloads = page.window().services.downloads
+    assert file_button(small, "Q4_K_M") == "Get"
+    press_file_button(qtbot, small, "Q4_K_M")
+    qtbot.waitUntil(lambda: file_button(small, "Q4_K_M").endswith("%"), timeout=PATIENCE_MS)
+    assert small.repository.files.details.button.text() == file_button(small, "Q4_K_M")
+    assert "of 600 kB" in spoken(small, "Q4_K_M")
+    (entry,) = downloads.entries
+    downloads.pause(entry.id)
+    await_button(qtbot, small, "Q4_K_M", "Paused")
+    assert small.repository.files.details.button.text() == "Paused"
+    with qtbot.waitSignal(page.downloads_requested):
+        press_file_button(qtbot, small, "Q4_K_M")
+    assert len(downloads.entries) == 1
+    downloads.cancel(entry.id)
+    await_button(qtbot, small, "Q4_K_M", "Get")
+
+
+def test_the_button_of_a_file_that_has_come_chats_with_it(qtbot, small, page, server, folder):
+    server.faults.clear()
+    press_file_button(qtbot, small, "Q4_K_M")
+    await_button(qtbot, small, "Q4_K_M", "Chat")
+    assert file_button(small, "Q8_0") == "Get"
+    with qtbot.waitSignal(page.chat_requested) as asked:
+        press_file_button(qtbot, small, "Q4_K_M")
+    path = folder.models / "ada" / "M-GGUF" / "M-Q4_K_M.gguf"
+    assert asked.args == [path]
+    page.window().show_page("settings")
+    path.unlink()
+    page.window().show_page("discover")
+    await_button(qtbot, small, "Q4_K_M", "Get")
+
+
+def test_what_cannot_be_chatted_with_is_told_to_be_here(qtbot, small, page, server):
+    server.faults.clear()
+    press_file_button(qtbot, small, "F16")
+    await_button(qtbot, small, "F16", "Here")
+    with qtbot.waitSignal(page.downloads_requested):
+        press_file_button(qtbot, small, "F16")
+
+
+def test_a_download_that_has_failed_says_so_and_why(qtbot, small, page, server):
+    server.faults.clear()
+    server.faults.append(Fault(host="cdn", status=404, times=-1))
+    press_file_button(qtbot, small, "Q8_0")
+    await_button(qtbot, small, "Q8_0", "Failed")
+    (entry,) = page.window().services.downloads.entries
+    assert entry.download.fault in spoken(small, "Q8_0")
+    with qtbot.waitSignal(page.downloads_requested):
+        press_file_button(qtbot, small, "Q8_0")
+
+
+def test_another_file_of_the_same_size_and_name_elsewhere_is_not_taken_for_it(qtbot, page, server, folder):
+    (folder.models / "M-Q4_K_M.gguf").write_bytes(SMALL)
+    server.add(model("ada/M-GGUF", files={"M-Q4_K_M.gguf": SMALL}))
+    hub = open_repository(qtbot, page, "ada/M-GGUF")
+    assert file_button(hub, "Q4_K_M") == "Get"

@@ -265,12 +265,14 @@ def test_a_folder_that_is_gone_is_told_and_can_be_taken_off_the_list(qtbot, open
     gone = tmp_path / "unplugged"
     library = open_nibble(gone).show_page("library")
     assert shown(library) == ["unplugged"]
-    (remove,) = [
-        each for each in library.findChildren(QPushButton.__mro__[1]) if "unplugged" in each.accessibleName()
-    ]
-    remove.click()
+    bar = library.filter_bar
+    assert bar.folders.isVisible()
+    (remove,) = bar.folder_menu.actions()
+    assert "unplugged" in remove.text()
+    remove.trigger()
     settle(qtbot)
     assert library.body.is_first_start
+    assert not bar.folders.isVisible()
 
 
 @pytest.mark.parametrize(("tokens", "text"), [(512, "512"), (1024, "1k"), (131072, "128k"), (1000, "1,000")])

@@ -12,11 +12,12 @@ import pytest
 import send2trash
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QToolButton, QWidget
 
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.ui.notice import Kind
 from app.ui.pages import library_deletion
+from app.ui.pages.compare_picker import ModelPicker
 from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Column, Row, row_at
 from app.ui.reveal import reveal_command
@@ -205,6 +206,30 @@ def test_enter_on_a_file_that_cannot_be_used_says_more_and_forgets_nothing(qtbot
     assert row_of(library, "half").state == "gone"
 
 
+def visible_tools(part: QWidget) -> set[str]:
+    return {each.accessibleName() for each in part.findChildren(QToolButton) if each.isVisible()}
+
+
+def test_in_the_place_of_the_list_there_is_a_way_back_to_it(qtbot, library):
+    window = library.window()
+    window.resize(1280, 800)
+    detail(qtbot, library, "half")
+    assert "Close the details" in visible_tools(library.details)
+    assert "Back to the list" not in visible_tools(library.details)
+    window.resize(900, 600)
+    qtbot.waitUntil(lambda: not library.list.isVisible())
+    assert "Back to the list" in visible_tools(library.details)
+    assert "Close the details" not in visible_tools(library.details)
+    library.show_space()
+    (back,) = [
+        each
+        for each in library.space.findChildren(QToolButton)
+        if each.accessibleName() == "Back to the list" and each.isVisible()
+    ]
+    back.click()
+    assert library.list.isVisible()
+
+
 # Renaming
 
 
@@ -226,6 +251,22 @@ def test_a_name_of_the_person_s_own_is_shown_and_an_empty_one_gives_back_the_mod
     assert listed(library) == ["My poet"]
     rename(qtbot, library, "")
     assert row_of(library, "half").title == "Half"
+
+
+def test_a_name_of_the_person_s_own_is_used_in_chat_and_compare_too(qtbot, library):
+    detail(qtbot, library, "half")
+    rename(qtbot, library, "My poet")
+    chat = library.window().show_page("chat")
+    settle(qtbot)
+    chat.choose_model(row_of(library, "half").path)
+    settle(qtbot)
+    assert chat.head.model_button.text() == "My poet"
+    assert "My poet" in [choice.name for choice in chat.known.choices]
+    compare = library.window().show_page("compare")
+    settle(qtbot)
+    picker = compare.panes[0].findChild(ModelPicker)
+    shown = [picker.itemText(number) for number in range(picker.count())]
+    assert any(text.startswith("My poet · ") for text in shown)
 
 
 @pytest.mark.parametrize(("name", "word"), [("x" * 300, "120 characters"), ("a\u202eb", "not shown")])

@@ -48,3 +48,8 @@ def test_icons_take_the_themes_colour_when_they_are_painted(qtbot, qapp):
 def test_an_icon_that_is_not_in_the_font_is_a_bug(qtbot):
     with pytest.raises(KeyError):
         icons.icon("no-such-glyph")
+
+
+def test_an_icon_is_asked_for_without_any_room(qtbot, qapp):
+    Theme(qapp, Appearance.LIGHT)
+    assert icons.icon("stack").pixmap(QSize(0, 16)).isNull()  # and Qt warns of nothing

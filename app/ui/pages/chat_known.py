@@ -149,10 +149,9 @@ def _choices(
     choices = []
     for entry in sorted(entries, key=lambda entry: (entry.title.casefold(), entry.file_bytes or 0)):
         size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
-        name = (entry.facts.name if entry.facts else None) or entry.name
         choices.append(
             Choice(
-                name,
+                entry.plain_title,
                 " · ".join(filter(None, (entry.quantization, size))),
                 f"{entry.title} {entry.name} {entry.quantization or ''}",
                 entry.path,

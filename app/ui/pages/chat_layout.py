@@ -88,7 +88,7 @@ class ChatLayout(QWidget):
         self.no_models = State(
             "stack",
             self.tr("No models here yet"),
-            self.tr("A chat needs a model. In the library you show Nibble where yours are."),
+            self.tr("A chat needs a model. The library finds one for you, or shows those you have."),
             (self.tr("Go to the library"), "stack", self.library_asked.emit),
         )
         self._middle = QStackedWidget()

@@ -105,7 +105,9 @@ class ChatHead(QFrame):
     def show_model(self, path: Path | None, entry: LibraryEntry | None, is_gone: bool = False) -> None:
         """`entry`: what is known about the file; None while that is not known, or when the file `is_gone`."""
         facts = entry.facts if entry else None
-        name = (facts.name if facts else None) or (path.stem if path else self.tr("Choose a model"))
+        name = path.stem if path else self.tr("Choose a model")
+        if entry is not None:
+            name = entry.plain_title
         metrics = QFontMetrics(theme.font("body", strong=True))
         shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, 260)
         self.model_button.setText(without_mnemonics(shown))

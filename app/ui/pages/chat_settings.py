@@ -181,10 +181,9 @@ class SettingsDrawer(QFrame):
 
     def show_spread(self, spread: Spread | None) -> None:
         """Where the model runs; None: it is not loaded, or there is but one place for it."""
-        self._place.setVisible(spread is not None)
-        if spread is not None:
-            self._place.setText(spread_words(spread))
-            self._place.setToolTip(plain_tip(spread_explained(spread)))
+        for part, words in ((self._place, spread_words), (self._why_there, spread_explained)):
+            part.setText(words(spread) if spread is not None else "")
+            part.setVisible(spread is not None)
 
     def flush(self) -> None:
         """Tells what is still being typed."""
@@ -218,8 +217,10 @@ class SettingsDrawer(QFrame):
         column.addWidget(self._no_facts)
         column.addLayout(self._facts)
         self._place = label("", wrap=True)
-        self._place.hide()
-        column.addWidget(self._place)
+        self._why_there = label("", "caption", wrap=True)
+        for part in (self._place, self._why_there):
+            part.hide()
+            column.addWidget(part)
         column.addSpacing(16)
         column.addWidget(label(self.tr("System prompt"), "heading"))
         column.addWidget(self._make_prompt())

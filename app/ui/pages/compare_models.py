@@ -16,7 +16,6 @@ from app.library import LibraryEntry
 from app.memory import Keeper
 from app.ui import jobs
 from app.ui.guide_making import standing
-from app.ui.pages.compare_picker import name_of
 from app.ui.parts import without_mnemonics
 from app.ui.services import Services
 
@@ -138,14 +137,14 @@ def fill_presets(
     for group in quantizations_of_one(entries):
         pair = suggested_pair(group)
         words = _tr("{model}: {first} against {second}").format(
-            model=name_of(pair[0]), first=pair[0].quantization, second=pair[1].quantization
+            model=pair[0].plain_title, first=pair[0].quantization, second=pair[1].quantization
         )
         _add(menu, words, take, pair)
         if len(group) > len(pair):
             steps = ladder(group)
             _add(
                 menu,
-                f"{name_of(steps[0])}: {', '.join(each.quantization or '?' for each in steps)}",
+                f"{steps[0].plain_title}: {', '.join(each.quantization or '?' for each in steps)}",
                 take,
                 steps,
             )

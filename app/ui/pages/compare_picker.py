@@ -28,11 +28,6 @@ LIST_WIDTH_PX = 400
 HEAD_PX = 46
 
 
-def name_of(entry: LibraryEntry) -> str:
-    """Without the quantization, which stands beside it."""
-    return (entry.facts.name if entry.facts else None) or entry.name
-
-
 def details_of(entry: LibraryEntry) -> str:
     """`Q4_K_M · 4.92 GB`."""
     size = format_bytes(entry.file_bytes) if entry.file_bytes is not None else ""
@@ -41,7 +36,7 @@ def details_of(entry: LibraryEntry) -> str:
 
 def label_of(entry: LibraryEntry) -> str:
     """How a sentence calls it: `Bard Q4_K_M`."""
-    return " ".join(filter(None, (name_of(entry), entry.quantization)))
+    return " ".join(filter(None, (entry.plain_title, entry.quantization)))
 
 
 class ModelPicker(QComboBox):
@@ -76,7 +71,7 @@ class ModelPicker(QComboBox):
             shown.append(kept)
         self.clear()
         for entry in shown:
-            self.addItem(f"{name_of(entry)} · {details_of(entry)}", entry)
+            self.addItem(f"{entry.plain_title} · {details_of(entry)}", entry)
             last = self.count() - 1
             built_in = self._is_built_in(entry.path)
             tip = f"{guide.explanation()}\n{entry.path}" if built_in else str(entry.path)
@@ -119,7 +114,9 @@ class ModelPicker(QComboBox):
                 painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter, self.tr("Choose a model"))
                 return
             half = inside.height() // 2
-            _line(painter, QRect(inside.topLeft(), QSize(inside.width(), half)), name_of(entry), strong=True)
+            _line(
+                painter, QRect(inside.topLeft(), QSize(inside.width(), half)), entry.plain_title, strong=True
+            )
             below = QRect(inside.left(), inside.top() + half, inside.width(), half)
             mark = guide.badge_text() if self._is_built_in(entry.path) else ""
             details = " · ".join(filter(None, (details_of(entry), mark)))
@@ -157,8 +154,10 @@ class _Lines(QStyledItemDelegate):
         widths = (72, 76)
         name = QRect(inside.left(), inside.top(), inside.width() - sum(widths) - 8, inside.height())
         if index.data(BUILT_IN_ROLE):
-            name.setRight(guide.paint_badge_behind(painter, name, name_of(entry), theme.font("body"), colour))
-        _line(painter, name, name_of(entry), colour=colour)
+            name.setRight(
+                guide.paint_badge_behind(painter, name, entry.plain_title, theme.font("body"), colour)
+            )
+        _line(painter, name, entry.plain_title, colour=colour)
         middle = QRect(inside.right() - sum(widths), inside.top(), widths[0], inside.height())
         _line(painter, middle, entry.quantization or "", role="caption", strong=True, colour=colour)
         right = QRect(inside.right() - widths[1], inside.top(), widths[1], inside.height())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.recommend.kept_sizes import kept_file
 from app.ui import jobs, links
-from app.ui.computer import ComputerStrip
+from app.ui.computer import LOW_PX, ComputerStrip
 from app.ui.notice import NoticeArea
 from app.ui.pages.discover_getting import getting_of
 from app.ui.pages.discover_header import Header
@@ -32,12 +32,12 @@ FOLLOW_MS = 1000
 
 class DiscoverPage(QWidget):
     """`chat_requested` carries a model file's path, `get_requested` a HubRepository and one of its Variants,
-    `make_requested` a HubRepository and its OriginalCheckpoint; `settings_requested`: where the access token is;
-    `downloads_requested`: show them."""
+    `make_requested` a HubRepository, its OriginalCheckpoint and the type to make of it; `settings_requested`: where the
+    access token is; `downloads_requested`: show them."""
 
     chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object)
+    make_requested = Signal(object, object, str)
     settings_requested = Signal()
     downloads_requested = Signal()
 
@@ -58,7 +58,7 @@ class DiscoverPage(QWidget):
         self.body = Body(self.list)
         self.staircase = StaircaseView()
         self.nothing_fits = NothingFits()
-        self.hub = HubView(services.folder.cache, self._circumstances, self.notices)
+        self.hub = HubView(services, self._circumstances, self.notices)
         self._follow = QTimer(self)
         self._follow.setInterval(FOLLOW_MS)
         self._follow.timeout.connect(self._follow_machine)
@@ -80,6 +80,11 @@ class DiscoverPage(QWidget):
         else:
             self.offers.learn()
             self._look_here()
+            self.hub.repository.look_here()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.computer.set_brief(self.height() < LOW_PX)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -106,6 +111,16 @@ class DiscoverPage(QWidget):
         self.staircase.close_model()
         self._stack.setCurrentWidget(self._front)
         self._focus(self.body)
+
+    def go_to_search(self) -> None:
+        """The keyboard's focus to the words to look for, in the catalogue or on the Hub."""
+        if self._stack.currentWidget() is self.hub:
+            self.hub.go_to_search()
+            return
+        if self._stack.currentWidget() is self.staircase:
+            self.close_model()
+        self.header.search.setFocus()
+        self.header.search.selectAll()
 
     def look_on_hub(self, text: str) -> None:
         """Searches Hugging Face, or opens the repository that `text` names."""
@@ -171,8 +186,10 @@ class DiscoverPage(QWidget):
         self.staircase.page_asked.connect(self._ask_to_open)
         self.hub.closed.connect(self.close_hub)
         self.hub.context_chosen.connect(self._set_context)
+        self.hub.chat_requested.connect(self.chat_requested)
         self.hub.get_requested.connect(self.get_requested)
         self.hub.make_requested.connect(self.make_requested)
+        self.hub.downloads_requested.connect(self.downloads_requested)
         self.hub.settings_requested.connect(self.settings_requested)
         downloads = self._services.downloads
         self.staircase.get_asked.connect(self._get)
@@ -184,7 +201,7 @@ class DiscoverPage(QWidget):
         QShortcut(
             QKeySequence(QKeySequence.StandardKey.Find),
             self,
-            self._go_to_search,
+            self.go_to_search,
             context=Qt.ShortcutContext.WidgetWithChildrenShortcut,
         )
 
@@ -246,15 +263,6 @@ class DiscoverPage(QWidget):
     def _go_to_list(self) -> None:
         if self.body.shows_list:
             self.list.setFocus()
-
-    def _go_to_search(self) -> None:
-        if self._stack.currentWidget() is self.hub:
-            self.hub.go_to_search()
-            return
-        if self._stack.currentWidget() is self.staircase:
-            self.close_model()
-        self.header.search.setFocus()
-        self.header.search.selectAll()
 
     def _circumstances(self) -> Circumstances | None:
         """What verdicts on the Hub's models are for; None before the first look is over."""

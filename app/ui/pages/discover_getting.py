@@ -15,7 +15,6 @@ from app.ui.downloads import Downloads
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.recommend.catalogue import CatalogueModel
-    from app.recommend.choose import Step
 
 _SIXTEEN_BITS = {"BF16": "F16"}
 """Either is the original's own bits."""
@@ -73,9 +72,10 @@ class Offer:
             return _tr("Open on Hugging Face: {quantization}").format(quantization=quantization)
         return _tr("Get {quantization}").format(quantization=quantization)
 
-    def tip(self, step: Step) -> str:
+    def tip(self, quantization: str, size: int) -> str:
+        """`size` in bytes, of the file on the Hub."""
         if self.file is not None:
-            return f"{self.name(step.quantization)}\n{self.file}"
+            return f"{self.name(quantization)}\n{self.file}"
         if self.getting is not None:
             press = _tr("Press to stop that") if self.getting.is_asked else _tr("Show the downloads")
             return f"{self.getting.told}\n{press}"
@@ -84,7 +84,7 @@ class Offer:
                 repository=self.repository
             )
         return _tr("Downloads about {size} from {repository} on Hugging Face").format(
-            size=format_bytes(step.file_bytes), repository=self.repository
+            size=format_bytes(size), repository=self.repository
         )
 
 
@@ -101,15 +101,15 @@ def longest_words() -> tuple[str, ...]:
         _tr("Waiting"),
         _tr("Paused"),
         _tr("Failed"),
+        _tr("Here"),
     )
 
 
 def getting_of(downloads: Downloads, model: CatalogueModel) -> dict[str, Getting]:
     """By quantization, what comes of the model's own repositories."""
     repositories = {name.casefold() for name in model.gguf}
-    asked = Getting("hourglass-medium", _tr("Asking…"), _tr("The Hub is asked for its files."), is_asked=True)
     found = {
-        quantization: asked
+        quantization: asked()
         for repository, quantization in downloads.asked
         if repository.casefold() in repositories
     }
@@ -120,11 +120,22 @@ def getting_of(downloads: Downloads, model: CatalogueModel) -> dict[str, Getting
             and entry.state != "done"
         ):
             quantization = _SIXTEEN_BITS.get(entry.quantization, entry.quantization)
-            found[quantization] = _getting(entry)
+            found[quantization] = coming(entry)
     return found
 
 
-def _getting(entry: QueueEntry) -> Getting:
+def asked() -> Getting:
+    """What the Hub is asked for and is not in the queue yet."""
+    return Getting("hourglass-medium", _tr("Asking…"), _tr("The Hub is asked for its files."), is_asked=True)
+
+
+def here() -> Getting:
+    """What is here and cannot be chatted with."""
+    return Getting("check-circle", _tr("Here"), _tr("It is on this computer."), 1.0)
+
+
+def coming(entry: QueueEntry) -> Getting:
+    """What is in the queue and not done."""
     fraction = min(entry.received_bytes / entry.download.size, 1.0) if entry.download.size else 0.0
     percent = _tr("{n} %").format(n=int(100 * fraction))
     glyph, words = {

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QW
 from app.ui import icons
 from app.ui.pages.discover_rows import Order
 from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, context_name, use_names
-from app.ui.parts import button, label
+from app.ui.parts import button, label, let_clear
 
 ROOM_FOR_BUTTON_PX = 1000
 """With less, the button that searches the Hub is a glyph in the field."""
@@ -30,7 +30,7 @@ class Header(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.search = QLineEdit()
-        self.search.setClearButtonEnabled(True)
+        let_clear(self.search)
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(320)
         self.search.installEventFilter(self)

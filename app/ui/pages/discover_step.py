@@ -16,7 +16,7 @@ from app.ui import icons, theme
 from app.ui.memory_bar import BAR_PX, Zone, paint_bar, paint_zone_names
 from app.ui.pages import discover_words as words
 from app.ui.pages.discover_getting import NO_OFFER, Offer, longest_words
-from app.ui.paint import paint_text
+from app.ui.paint import paint_arrived, paint_text
 from app.ui.parts import button, plain_tip
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
@@ -28,7 +28,6 @@ EDGE = 12
 GAP = 14
 GLYPH_PX = 18
 STAR_PX = 14
-ARRIVED_PX = 3
 ROUNDING_PX = 2
 """Widths of words are rounded, and words that lack half a pixel are shortened."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -259,16 +258,9 @@ class StepRow(QWidget):
         painter.drawText(below, int(top), step.loss.words)
 
     def _paint_arrived(self, painter: QPainter) -> None:
-        """Under the button, how much of the file has come."""
-        getting, place = self._offer.getting, self.button.geometry()
-        if self._offer.file is not None or getting is None:
-            return
-        track = QRect(place.left(), place.bottom() + 3, place.width(), ARRIVED_PX)
-        tokens = theme.current()
-        painter.fillRect(track, tokens.colour("track"))
-        painter.fillRect(
-            track.adjusted(0, 0, round((getting.fraction - 1) * track.width()), 0), tokens.colour("accent")
-        )
+        getting = self._offer.getting
+        if self._offer.file is None and getting is not None:
+            paint_arrived(painter, self.button.geometry(), getting.fraction)
 
     def _tip(self, at: int) -> str:
         assert self._step is not None and self._budget is not None  # noqa: PT018
@@ -317,7 +309,7 @@ class StepRow(QWidget):
         self.button.setIcon(icons.icon(offer.glyph, "on_accent" if self._is_best else "text"))
         if self._step is not None:
             self.button.setAccessibleName(offer.name(self._step.quantization))
-            self.button.setToolTip(plain_tip(offer.tip(self._step)))
+            self.button.setToolTip(plain_tip(offer.tip(self._step.quantization, self._step.file_bytes)))
 
     def _place_button(self) -> None:
         columns = columns_of(self.width())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt, QUrl, Signal
@@ -17,6 +16,7 @@ from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.hub_judging import Circumstances
 from app.ui.pages.hub_repository import RepositoryPage
 from app.ui.pages.hub_search import HubSearch
+from app.ui.services import Services
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.hub import HubReference
@@ -25,26 +25,29 @@ if TYPE_CHECKING:  # the engine comes with the job that first needs it
 class HubView(QStackedWidget):
     """Nothing is asked of the Hub before `look_for` or `open`.
 
-    `get_requested` carries a HubRepository and one of its Variants, `make_requested` it and its OriginalCheckpoint,
-    `context_chosen` tokens; `settings_requested`: where the access token is. `circumstances` are those of verdicts,
-    None while this computer is not known.
+    `chat_requested` carries a file, `get_requested` a HubRepository and one of its Variants, `make_requested` a
+    HubRepository, its OriginalCheckpoint and the type to make of it, `context_chosen` tokens; `settings_requested`:
+    where the access token is; `downloads_requested`: show them. `circumstances` are those of verdicts, None while this
+    computer is not known.
     """
 
     closed = Signal()
+    chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object)
+    make_requested = Signal(object, object, str)
+    downloads_requested = Signal()
     context_chosen = Signal(int)
     settings_requested = Signal()
 
     def __init__(
-        self, cache: Path, circumstances: Callable[[], Circumstances | None], notices: NoticeArea
+        self, services: Services, circumstances: Callable[[], Circumstances | None], notices: NoticeArea
     ) -> None:
         super().__init__()
         self._circumstances = circumstances
         self._notices = notices
         self._understanding = Latest(self)
         self.search = HubSearch(circumstances)
-        self.repository = RepositoryPage(cache, circumstances)
+        self.repository = RepositoryPage(services, circumstances)
         for part in (self.search, self.repository):
             self.addWidget(part)
         self._connect()
@@ -140,8 +143,10 @@ class HubView(QStackedWidget):
         self.repository.search_asked.connect(self._search_for)
         self.repository.facts_read.connect(self.search.remember)
         self.repository.link_asked.connect(self._ask_about_link)
+        self.repository.chat_requested.connect(self.chat_requested)
         self.repository.get_requested.connect(self.get_requested)
         self.repository.make_requested.connect(self.make_requested)
+        self.repository.downloads_requested.connect(self.downloads_requested)
         self.repository.head.context_chosen.connect(self.context_chosen)
         for part in (self.search, self.repository):
             part.page_asked.connect(self._ask_to_open)

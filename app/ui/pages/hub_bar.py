@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.pages.hub_words import LICENCES
-from app.ui.parts import button, icon_button, label, with_keys
+from app.ui.parts import button, icon_button, label, let_clear, with_keys
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.hub import Search
@@ -31,7 +31,7 @@ class SearchBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.words = QLineEdit()
-        self.words.setClearButtonEnabled(True)
+        let_clear(self.words)
         self.words.setMaxLength(300)
         self.words.setMinimumWidth(160)
         self.words.setMaximumWidth(520)
@@ -58,7 +58,7 @@ class SearchBar(QWidget):
         )
         self.author = QLineEdit()
         self.author.setMaxLength(96)
-        self.author.setClearButtonEnabled(True)
+        let_clear(self.author)
         self.author.setPlaceholderText(_tr("Author"))
         self.author.setAccessibleName(_tr("Author: whose models, such as unsloth"))
         self.author.setToolTip(_tr("Whose models, such as unsloth"))
@@ -134,6 +134,7 @@ class SearchBar(QWidget):
         first.addStretch()
         second = QHBoxLayout()
         second.setSpacing(8)
+        second.addWidget(label(_tr("Sort"), "muted"))
         for part in (self.sort, self.least, self.most, self.licence):
             second.addWidget(part)
         second.addWidget(self.author, 1)

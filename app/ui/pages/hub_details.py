@@ -6,16 +6,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.errors import EnvironmentFault, GatedRepository
 from app.core.units import format_bytes, format_count
+from app.ui import icons
+from app.ui.make_menu import OF_CHECKPOINTS, fill_type_menu, pop_up_under
 from app.ui.pages import discover_words, hub_words
+from app.ui.pages.discover_getting import Getting
 from app.ui.pages.hub_variant_rows import VariantRow, basis
-from app.ui.parts import ElidedLabel, Glyph, button, label
+from app.ui.parts import ElidedLabel, Glyph, button, label, plain_tip
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
-    from app.hub import HubRepository, OriginalCheckpoint
+    from app.hub import HubRepository, OriginalCheckpoint, Variant
 
 
 class Figure(QWidget):
@@ -46,9 +58,9 @@ class Figure(QWidget):
 
 
 class Details(QFrame):
-    """`get_asked` carries the Variant that is shown, `page_asked` an address for the browser."""
+    """`button_pressed` carries the row that is shown, `page_asked` an address for the browser."""
 
-    get_asked = Signal(object)
+    button_pressed = Signal(object)
     page_asked = Signal(str)
 
     def __init__(self) -> None:
@@ -64,7 +76,7 @@ class Details(QFrame):
         self._bar.setRange(0, 0)
         self._bar.setFixedWidth(96)
         self._bar.setAccessibleName(_tr("Reading the header"))
-        self.get = button(_tr("Get"), self._get, role="primary", glyph="download-simple")
+        self.button = button(_tr("Get"), self._press, role="primary", glyph="download-simple")
         self.open_page = button(
             _tr("Open the page"), lambda: self.page_asked.emit(self._page), glyph="arrow-square-out"
         )
@@ -86,7 +98,7 @@ class Details(QFrame):
         head.addWidget(self._state, 1)
         head.addWidget(self._bar)
         head.addWidget(self.open_page)
-        head.addWidget(self.get)
+        head.addWidget(self.button)
         grid = QHBoxLayout()
         grid.setSpacing(12)
         for figure in self.figures.values():
@@ -112,12 +124,17 @@ class Details(QFrame):
         self._row = row
         assert row.variant is not None
         self._title.setText(row.variant.label)
-        self.get.setEnabled(row.can_get)
-        self.get.setText(_tr("Get {size}").format(size=format_bytes(row.variant.size)))
+        self._dress_button(row, row.variant)
         self._tell_facts(row)
         self._tell_need(row, context)
         for figure in self.figures.values():
             figure.setVisible(row.is_model)
+
+    def offer(self, row: VariantRow) -> None:
+        """The row that is shown, with what its button does now."""
+        if self._row is not None and row.variant is not None and self._row.variant == row.variant:
+            self._row = row
+            self._dress_button(row, row.variant)
 
     def show_reading(self) -> None:
         self._show_state(_tr("Reading the file's header…"), is_reading=True)
@@ -196,9 +213,20 @@ class Details(QFrame):
         self._bar.setVisible(is_reading)
         self.open_page.setVisible(bool(page))
 
-    def _get(self) -> None:
+    def _dress_button(self, row: VariantRow, variant: Variant) -> None:
+        offer = row.offer
+        is_new = offer.file is None and offer.getting is None
+        words = _tr("Get {size}").format(size=format_bytes(variant.size)) if is_new else offer.words
+        self.button.setEnabled(row.has_button)
+        self.button.setText(words)
+        self.button.setIcon(icons.icon(offer.glyph, "on_accent"))
+        tip = offer.tip(variant.label, variant.size) if row.has_button else hub_words.why_not(variant)
+        self.button.setToolTip(plain_tip(tip))
+        self.button.setAccessibleName(offer.name(variant.label))
+
+    def _press(self) -> None:
         if self._row is not None:
-            self.get_asked.emit(self._row.variant)
+            self.button_pressed.emit(self._row)
 
 
 class Strip(QFrame):
@@ -237,7 +265,7 @@ class Strip(QFrame):
         self.setAccessibleName(self.text)
         self.show()
 
-    def add_button(self, text: str, glyph: str, act: Callable[[], object]) -> QWidget:
+    def add_button(self, text: str, glyph: str, act: Callable[[], object]) -> QPushButton:
         made = button(text, act, glyph=glyph)
         self._buttons.addWidget(made)
         return made
@@ -267,26 +295,68 @@ class RefusalStrip(Strip):
 
 
 class OriginalStrip(Strip):
-    """The checkpoint that quantizations are made from; `make_asked`: here."""
+    """The checkpoint that quantizations are made from; `make_asked`: get it, and make one of this type of it."""
 
-    make_asked = Signal()
+    make_asked = Signal(str)
+    downloads_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__("card", "package", "muted")
-        self.make = self.add_button(_tr("Make it here"), "arrows-in-simple", self.make_asked.emit)
+        self._original: OriginalCheckpoint | None = None
+        self._reason_against = ""
+        self._getting: Getting | None = None
+        self._is_here = False
+        self.make = self.add_button(_tr("Make it here"), "arrows-in-simple", self._press)
 
     def show_original(self, original: OriginalCheckpoint | None, reason_against: str) -> None:
+        self._original, self._reason_against = original, reason_against
         if original is None:
             self.hide()
             return
+        self._tell(original)
+
+    def show_getting(self, getting: Getting | None, *, is_here: bool) -> None:
+        """What has become of it, None where it was not asked for or has come."""
+        if (getting, is_here) != (self._getting, self._is_here):
+            self._getting, self._is_here = getting, is_here
+            if self._original is not None:
+                self._tell(self._original)
+
+    def _tell(self, original: OriginalCheckpoint) -> None:
         architecture = hub_words.plain(original.architecture or "")
         facts = [hub_words.original_form(original), architecture, format_bytes(original.size)]
         if len(original.files) > 1:
             facts.append(_tr("{n} files").format(n=len(original.files)))
         told = _tr("Original checkpoint: {facts}").format(facts=", ".join(filter(None, facts)))
-        self.say(told, reason_against or _tr("Quantizations can be made from it on this computer."))
-        self.make.setEnabled(not reason_against)
-        self.make.setToolTip(reason_against or _tr("Get the checkpoint and make quantizations of it"))
+        getting, against = self._getting, self._reason_against
+        if getting is not None:
+            self.say(told, getting.told)
+            self.make.setText(getting.words)
+            self.make.setIcon(icons.icon(getting.glyph))
+            self.make.setToolTip(_tr("Show the downloads"))
+            self.make.setAccessibleName(f"{getting.words}: {getting.told}")
+        else:
+            hint = _tr("Quantizations can be made from it on this computer, once it is downloaded.")
+            if self._is_here:
+                hint = _tr("It is on this computer. The library shows what is made of it.")
+            self.say(told, against or hint)
+            self.make.setText(_tr("Make it here…"))
+            self.make.setAccessibleName("")
+            self.make.setIcon(icons.icon("arrows-in-simple"))
+            self.make.setToolTip(
+                plain_tip(against or _tr("Get the checkpoint and make a quantization of it"))
+            )
+        self.make.setEnabled(getting is not None or not against)
+
+    def _press(self) -> None:
+        if self._getting is not None:
+            if not self._getting.is_asked:
+                self.downloads_asked.emit()
+        elif self._original is not None:
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            fill_type_menu(menu, self._original.parameters, OF_CHECKPOINTS, self.make_asked.emit)
+            pop_up_under(menu, self.make.mapToGlobal(self.make.rect().bottomRight()))
 
 
 def _tr(text: str) -> str:

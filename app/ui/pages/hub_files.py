@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.ui.pages.hub_details import Details, OriginalStrip, RefusalStrip
 from app.ui.pages.hub_states import Message
 from app.ui.pages.hub_variant_list import VariantList
-from app.ui.pages.hub_variant_rows import VariantRows, hidden_files, rows_of
+from app.ui.pages.hub_variant_rows import VariantRow, VariantRows, hidden_files, rows_of
 from app.ui.parts import card, label
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
@@ -69,6 +69,13 @@ class Files(QWidget):
             notes.append(_tr("{n:,} more files are too many to be listed.").format(n=hidden))
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
+
+    def offer(self, rows: list[VariantRow]) -> None:
+        """The same rows, with what their buttons do now."""
+        self.rows.set_rows(rows)
+        current = self.list.current_row()
+        if current is not None and current.variant is not None:
+            self.details.offer(current)
 
     def _explain_emptiness(self, repository: HubRepository) -> None:
         words = repository.id.partition("/")[2]

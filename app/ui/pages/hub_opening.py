@@ -43,6 +43,8 @@ def opening(reference: HubReference) -> Callable[[JobControl], Opened]:
         refusal = _refusal(hub, repository, control.cancel)
         original = _original(hub, repository, control.cancel)
         against = _reason_against(repository, original) if original else ""
+        if refusal is not None:
+            against = against or QCoreApplication.translate("HubPage", "Only who has access gets it.")
         label = _label(repository, reference.choice)
         return Opened(hub, repository, label, original, against, refusal)
 

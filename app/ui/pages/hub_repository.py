@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QTimer, Signal
@@ -13,12 +12,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.core.errors import EnvironmentFault
 from app.ui.latest import Latest
 from app.ui.pages.hub_files import Files
+from app.ui.pages.hub_getting import Comings, Here, looking_for, offered
 from app.ui.pages.hub_head import Head, View
 from app.ui.pages.hub_judging import Circumstances, Judgement, judge_variants
 from app.ui.pages.hub_opening import Opened, opening, reading_card, reading_facts
 from app.ui.pages.hub_reading import CardView
 from app.ui.pages.hub_states import Asking, FaultMessage
 from app.ui.pages.hub_variant_rows import VariantRow
+from app.ui.services import Services
 from app.ui.state_stack import StateStack
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
@@ -30,27 +31,34 @@ SETTLING_MS = 200
 
 
 class RepositoryPage(QWidget):
-    """`get_requested` carries a HubRepository and one of its Variants, `make_requested` it and its OriginalCheckpoint,
-    `facts_read` its id, a variant's label and the ModelFacts, `search_asked` words, `page_asked` an address."""
+    """`chat_requested` carries a file, `get_requested` a HubRepository and one of its Variants, `make_requested` a
+    HubRepository, its OriginalCheckpoint and the type to make of it, `facts_read` its id, a variant's label and the
+    ModelFacts, `search_asked` words, `page_asked` an address; `downloads_requested`: show them."""
 
     closed = Signal()
+    chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object)
+    make_requested = Signal(object, object, str)
+    downloads_requested = Signal()
     facts_read = Signal(str, str, object)
     search_asked = Signal(str)
     page_asked = Signal(str)
     link_asked = Signal(str)
     settings_asked = Signal()
 
-    def __init__(self, cache: Path, circumstances: Callable[[], Circumstances | None]) -> None:
+    def __init__(self, services: Services, circumstances: Callable[[], Circumstances | None]) -> None:
         super().__init__()
-        self._cache = cache
+        self._folder = services.folder
+        self._downloads = services.downloads
         self._circumstances = circumstances
         self._id = ""
         self._choice = ""
         self._opened: Opened | None = None
         self._facts: dict[str, ModelFacts] = {}
-        self._opening, self._reading, self._judging, self._card = (Latest(self) for _ in range(4))
+        self._here: Here = {}
+        self._opening, self._reading, self._judging, self._card, self._looking = (
+            Latest(self) for _ in range(5)
+        )
         self.head = Head()
         self.files = Files()
         self.card = CardView()
@@ -84,12 +92,13 @@ class RepositoryPage(QWidget):
     @property
     def is_asking(self) -> bool:
         """Anything, also where the question only waits until a person stays at a file."""
-        questions = (self._opening, self._reading, self._judging, self._card)
+        questions = (self._opening, self._reading, self._judging, self._card, self._looking)
         return self._settling.isActive() or any(question.is_asking for question in questions)
 
     def open(self, reference: HubReference) -> None:
         """Asks for the repository and shows it; `choice` of the reference is the variant to look at first."""
         self.stop()
+        self._here = {}
         self._id, self._choice, self._opened, self._facts = reference.repository, reference.choice, None, {}
         self.head.show_asking(reference.repository)
         self.asking.say(_tr("Asking for {repository}…").format(repository=reference.repository))
@@ -100,7 +109,7 @@ class RepositoryPage(QWidget):
     def stop(self) -> None:
         """Nobody waits any more."""
         self._settling.stop()
-        for question in (self._opening, self._reading, self._judging, self._card):
+        for question in (self._opening, self._reading, self._judging, self._card, self._looking):
             question.drop()
 
     def judge(self) -> None:
@@ -114,12 +123,20 @@ class RepositoryPage(QWidget):
             "Judge the files of a repository", work, lambda found: self._show_judgements(found, here), _ignore
         )
 
+    def look_here(self) -> None:
+        """Which of the files are on this computer."""
+        if self._opened is not None:
+            work = looking_for(self._opened.repository, self._folder.models)
+            self._looking.ask("Look for a repository's files here", work, self._show_here, _ignore)
+
     def _show(self, opened: Opened) -> None:
         self._opened = opened
         self.body.patience.stop()
         self.head.show_repository(opened.repository)
         self.card.forget()
         self.files.show_repository(opened)
+        self._show_getting()
+        self.look_here()
         self.show_view(View.FILES)
         self.judge()
         self.files.list.show_label(opened.label)
@@ -166,7 +183,7 @@ class RepositoryPage(QWidget):
         row = self.files.list.current_row()
         if self._opened is None or row is None or row.variant is None:
             return
-        variant, work = row.variant, reading_facts(self._opened, row.variant, self._cache)
+        variant, work = row.variant, reading_facts(self._opened, row.variant, self._folder.cache)
         self._reading.ask(
             "Read a header on the Hub",
             work,
@@ -212,8 +229,13 @@ class RepositoryPage(QWidget):
         self.fault.again_asked.connect(self._again)
         self.files.list.chosen.connect(self._choose)
         for part in (self.files.list, self.files.details):
-            part.get_asked.connect(self._get)
-        self.files.original.make_asked.connect(self._make)
+            part.button_pressed.connect(self._act)
+        original = self.files.original
+        original.make_asked.connect(self._make)
+        original.downloads_asked.connect(self.downloads_requested)
+        self._downloads.changed.connect(self._show_getting)
+        self._downloads.progressed.connect(self._show_getting)
+        self._downloads.arrived.connect(self.look_here)
         self.files.search_asked.connect(self.search_asked)
         self.card.link_asked.connect(self.link_asked)
         self.card.again_asked.connect(lambda: self.show_view(View.CARD))
@@ -227,13 +249,31 @@ class RepositoryPage(QWidget):
 
         self.open(HubReference(self._id, self._choice))
 
-    def _get(self, variant: Variant) -> None:
-        if self._opened is not None:
+    def _act(self, row: VariantRow) -> None:
+        """What the button of a file is for."""
+        variant, offer = row.variant, row.offer
+        if self._opened is None or variant is None:
+            return
+        if offer.file is not None:
+            self.chat_requested.emit(offer.file)
+        elif offer.getting is None:
             self.get_requested.emit(self._opened.repository, variant)
+        elif not offer.getting.is_asked:  # which takes a moment: whoever presses twice means nothing by it
+            self.downloads_requested.emit()
 
-    def _make(self) -> None:
+    def _make(self, quantization: str) -> None:
         if self._opened is not None and self._opened.original is not None:
-            self.make_requested.emit(self._opened.repository, self._opened.original)
+            self.make_requested.emit(self._opened.repository, self._opened.original, quantization)
+
+    def _show_here(self, here: Here) -> None:
+        self._here = here
+        self._show_getting()
+
+    def _show_getting(self) -> None:
+        if self._opened is not None:
+            comings = Comings(self._downloads, self._opened.repository)
+            self.files.offer(offered(self.rows, self._opened.repository, self._here, comings))
+            self.files.original.show_getting(comings.of_original(), is_here=comings.has_original)
 
 
 def _ignore(fault: EnvironmentFault) -> None:

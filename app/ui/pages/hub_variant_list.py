@@ -1,4 +1,5 @@
-"""The list of a repository's files: paints its rows; each has a button that gets it, which Enter presses, too."""
+"""The list of a repository's files: paints its rows; each has a button for what can be done with it, which Enter
+presses, too."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewIt
 
 from app.ui import icons, theme
 from app.ui.pages import discover_words
+from app.ui.pages.discover_getting import Offer, longest_words
 from app.ui.pages.hub_painting import PADDING, ROUNDING_PX, RowHeight, paint_verdict, verdict_px
 from app.ui.pages.hub_variant_rows import (
     CAPTION_ROLE,
@@ -19,7 +21,7 @@ from app.ui.pages.hub_variant_rows import (
     row_at,
     titles,
 )
-from app.ui.paint import paint_text, two_lines
+from app.ui.paint import paint_arrived, paint_text, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
@@ -31,9 +33,9 @@ LABEL_PX = 190
 
 
 class VariantList(PaintedList):
-    """`get_asked` carries the Variant that a person wants, `chosen` the row that is looked at."""
+    """`button_pressed` carries the row whose button a person presses, `chosen` the row that is looked at."""
 
-    get_asked = Signal(object)
+    button_pressed = Signal(object)
     chosen = Signal(object)
 
     def __init__(self, rows: VariantRows) -> None:
@@ -102,10 +104,10 @@ class VariantList(PaintedList):
             paint_text(painter, upper, str(cell.data()), "body", "text", side, strong=strong)
             is_warning = column is Column.FILE and not row.is_whole
             paint_text(painter, lower, caption, "caption", "warning" if is_warning else "muted", side)
-        if row.can_get:
-            self._paint_button(painter, index)
+        if row.has_button:
+            self._paint_button(painter, index, row.offer)
 
-    def _paint_button(self, painter: QPainter, index: Index) -> None:
+    def _paint_button(self, painter: QPainter, index: Index, offer: Offer) -> None:
         tokens = theme.current()
         rect = self.button_rect(index)
         lit = self.is_hovered(index) and self._hovers_button
@@ -113,29 +115,32 @@ class VariantList(PaintedList):
         if lit:
             painter.setBrush(tokens.colour("accent"))
             painter.drawRoundedRect(rect, 6, 6)
-        colour = "on_accent" if lit else "accent"
+        colour = "on_accent" if lit else "accent" if offer.is_action else "text"
         glyph = QRect(rect.left() + 9, rect.top() + 7, 18, 18)
-        icons.paint(painter, glyph, "download-simple", tokens.colour(colour))
-        paint_text(painter, rect.adjusted(33, 0, 0, 0), _tr("Get"), "body", colour, strong=True)
+        icons.paint(painter, glyph, offer.glyph, tokens.colour(colour))
+        paint_text(painter, rect.adjusted(33, 0, 0, 0), offer.words, "body", colour, strong=True)
+        if offer.file is None and offer.getting is not None and offer.getting.fraction < 1:
+            paint_arrived(painter, rect, offer.getting.fraction)
 
     # Pointer and keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_row()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.can_get:
-            self.get_asked.emit(row.variant)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and row is not None and row.has_button:
+            self.button_pressed.emit(row)
             return
         super().keyPressEvent(event)
 
     def target_at(self, point: QPoint) -> object:
         index = self.indexAt(point)
         row = row_at(index)
-        if row is None or not row.can_get or not self.button_rect(index).contains(point):
+        if row is None or not row.has_button or not self.button_rect(index).contains(point):
             return None
-        return row.variant
+        return index.row()  # what the button does may change while it is pressed
 
     def choose(self, target: object) -> None:
-        self.get_asked.emit(target)
+        assert isinstance(target, int)
+        self.button_pressed.emit(row_at(self.model().index(target, 0)))
 
     def hover(self, point: QPoint) -> None:
         self._hovers_button = self.target_at(point) is not None
@@ -172,7 +177,8 @@ class VariantList(PaintedList):
 
 
 def _button_px() -> int:
-    return 33 + QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(_tr("Get")) + 12
+    metrics = QFontMetrics(theme.font("body", strong=True))
+    return 33 + max(map(metrics.horizontalAdvance, longest_words())) + 12
 
 
 def _row_px(index: Index) -> int:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt
 
 from app.core.units import format_bytes
 from app.ui.pages import discover_words, hub_words
+from app.ui.pages.discover_getting import NO_OFFER, Offer
 from app.ui.pages.hub_judging import Judgement
 from app.ui.parts import plain_tip
 from app.ui.table_rows import ROW_ROLE, Headers, Index, Readers, RowModel
@@ -42,7 +43,8 @@ class VariantRow:
     """One line: a variant, or with `title` alone what the lines below it are.
 
     `is_model` is not true of projectors and drafts, of which there is no verdict. `facts` once its header was read;
-    `parameters` as the Hub tells them, None where it does not. `is_refused`: only who has access gets it.
+    `parameters` as the Hub tells them, None where it does not. `is_refused`: only who has access gets it. `offer`: what
+    its button does.
     """
 
     title: str = ""
@@ -53,6 +55,7 @@ class VariantRow:
     parameters: int | None = None
     budget: Budget | None = None
     is_refused: bool = False
+    offer: Offer = NO_OFFER
 
     @property
     def is_whole(self) -> bool:
@@ -61,6 +64,10 @@ class VariantRow:
     @property
     def can_get(self) -> bool:
         return self.is_whole and not self.is_refused
+
+    @property
+    def has_button(self) -> bool:
+        return self.can_get or self.offer.file is not None or self.offer.getting is not None
 
     @property
     def bits_per_weight(self) -> float | None:
@@ -160,7 +167,7 @@ def _text(row: VariantRow, column: Column) -> str:
         case Column.VERDICT:
             return discover_words.verdict_look(judgement.fit.verdict).words if judgement else ""
         case Column.ACTION:
-            return _tr("Get") if row.can_get else ""
+            return row.offer.words if row.has_button else ""
 
 
 def _caption(row: VariantRow, column: Column) -> str:
@@ -200,14 +207,18 @@ def _tip(row: VariantRow, column: Column) -> str:
         case Column.VERDICT:
             return discover_words.verdict_meaning(judgement.fit.verdict) if judgement else ""
         case Column.ACTION:
-            return _tr("Get this file (Enter)") if row.can_get else hub_words.why_not(variant)
+            tip = row.offer.tip(variant.label, variant.size)
+            return plain_tip(tip) if row.has_button else hub_words.why_not(variant)
 
 
 def _spoken(row: VariantRow, column: Column) -> str:
     if column is not Column.FILE:
         return ", ".join(filter(None, (_text(row, column), _caption(row, column))))
     shown = (Column.FILE, Column.SIZE, Column.IN_USE, Column.VERDICT)
-    cells = (f"{_text(row, each)} {_caption(row, each)}".strip() for each in shown)
+    cells = [f"{_text(row, each)} {_caption(row, each)}".strip() for each in shown]
+    getting = row.offer.getting
+    if getting is not None:
+        cells.append(getting.told)
     return ", ".join(filter(None, cells))
 
 

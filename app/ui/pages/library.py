@@ -14,11 +14,13 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.ui import jobs, links
+from app.ui.download_wishes import QueueEntry
+from app.ui.make_menu import OF_CHECKPOINTS, fill_type_menu, pop_up_under
 from app.ui.notice import Action, Kind
-from app.ui.pages.library_finding import find_a_model
 from app.ui.pages.library_guide import Look, look, rows_to_make
 from app.ui.pages.library_layout import LibraryLayout
-from app.ui.pages.library_making import fill_make_menu
+from app.ui.pages.library_made import tell_made, tell_not_made
+from app.ui.pages.library_making import Checkpoint, fill_make_menu
 from app.ui.pages.library_menu import RowActs, fill_row_menu
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_watch import FolderWatch
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
 
 class LibraryPage(LibraryLayout):
     """`chat_requested` carries a model's path, `compare_requested` a list of two to four of them; `trial_requested`
-    the two to compare first, and what to ask them."""
+    the two to compare first, and what to ask them; `discover_requested`: find a model that is not here yet."""
 
     chat_requested = Signal(object)
+    discover_requested = Signal()
     compare_requested = Signal(object)
     trial_requested = Signal(object, str)
 
@@ -117,25 +120,26 @@ class LibraryPage(LibraryLayout):
         self._connect_list()
         self._connect_side()
         self.header.refresh_asked.connect(self.rescan)
-        self.header.find_asked.connect(self.find_model)
+        self.header.find_asked.connect(self.discover_requested)
         self.header.add_asked.connect(self._pick_folder)
         self.body.clear_asked.connect(self._clear_filter)
-        self.body.first.elsewhere.find_asked.connect(self.find_model)
+        self.body.first.elsewhere.find_asked.connect(self.discover_requested)
         self.body.first.add_asked.connect(self._pick_folder)
         self.body.first.open_asked.connect(self._open_models_folder)
         self.trial.made.connect(self._show_trial)
         self.trial.failed.connect(self._show_trial_failed)
         self.trial.ended.connect(self.rescan)
         self.downloads.chat_asked.connect(self.chat_requested)
+        self.downloads.make_asked.connect(self._open_checkpoint_menu)
         self.downloads.page_asked.connect(self._ask_to_open)
-        self._services.downloads.arrived.connect(lambda entry: self.rescan())
+        self._services.downloads.arrived.connect(self._take_in)
         self.making.made.connect(self._show_made)
         self.making.failed.connect(self._show_not_made)
         self.compared.changed.connect(self.list.mark)
         self.compared.compare_asked.connect(self.compare_requested)
-        self._chips.removed.connect(self._services.preferences.remove_model_folder)
+        self.filter_bar.folder_removed.connect(self._services.preferences.remove_model_folder)
         self._services.preferences.changed.connect(self._folders_changed)
-        self._chips.show_folders(self._services.preferences.model_folders)
+        self.filter_bar.show_folders(self._services.preferences.model_folders)
 
     def _connect_side(self) -> None:
         details = self.details
@@ -265,11 +269,7 @@ class LibraryPage(LibraryLayout):
         own = any(not row.built_in for row in self._found)
         return self.body.is_first_start and self.trial.keeps_its_place and not own
 
-    # The built-in model, and models from elsewhere
-
-    def find_model(self) -> None:
-        """Leads to where models are, and says what to do with one."""
-        find_a_model(self.notices, self._open_models_folder)
+    # The built-in model
 
     def _show_trial(self, paths: list[Path], question: str) -> None:
         def compare() -> None:
@@ -317,10 +317,22 @@ class LibraryPage(LibraryLayout):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._data.models)))
 
     def _folders_changed(self) -> None:
-        self._chips.show_folders(self._services.preferences.model_folders)
+        self.filter_bar.show_folders(self._services.preferences.model_folders)
         self.rescan()
 
     # Making quantizations
+
+    def _take_in(self, entry: QueueEntry) -> None:
+        """What has been downloaded; of a checkpoint is made what was chosen when it was asked for."""
+        for quantization in entry.to_make:
+            self.making.start(Checkpoint(entry.download.title, entry.path), quantization)
+        self.rescan()
+
+    def _open_checkpoint_menu(self, entry: QueueEntry, at: QPoint) -> None:
+        checkpoint = Checkpoint(entry.download.title, entry.path)
+        menu = self._menu()
+        fill_type_menu(menu, None, OF_CHECKPOINTS, lambda name: self.making.start(checkpoint, name))
+        pop_up_under(menu, at)
 
     def _open_make_menu_at_row(self, row: Row) -> None:
         self._open_make_menu(row, self.list.make_menu_place(row))
@@ -328,26 +340,16 @@ class LibraryPage(LibraryLayout):
     def _open_make_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
         fill_make_menu(menu, row, self.making.start)
-        # Under its button and not beyond the window's edge.
-        menu.popup(at - QPoint(menu.sizeHint().width(), -4))
+        pop_up_under(menu, at)
 
-    def _show_made(self, row: Row, quantization: str, path: Path) -> None:
+    def _show_made(self, source: Row | Checkpoint, quantization: str, path: Path) -> None:
         self._wanted = path
-        self.notices.show_good(
-            self.tr("{type} of {model} is ready.").format(type=quantization, model=row.title),
-            "" if row.built_in else self.tr("{file} is in your models folder.").format(file=path.name),
-            Action(self.tr("Chat"), lambda: self.chat_requested.emit(path)),
-        )
+        tell_made(self.notices, source, quantization, path, lambda: self.chat_requested.emit(path))
         self.rescan()
 
-    def _show_not_made(self, row: Row, quantization: str, fault: EnvironmentFault) -> None:
-        self.notices.show_message(
-            Kind.DANGER,
-            self.tr("{type} of {model} was not made. {reason}").format(
-                type=quantization, model=row.title, reason=fault.message
-            ),
-            fault.hint,
-            Action(self.tr("Try again"), lambda: self.making.start(row, quantization)),
+    def _show_not_made(self, source: Row | Checkpoint, quantization: str, fault: EnvironmentFault) -> None:
+        tell_not_made(
+            self.notices, source, quantization, fault, lambda: self.making.start(source, quantization)
         )
 
     # The menu of a row

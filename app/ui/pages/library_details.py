@@ -76,6 +76,11 @@ class Details(QFrame):
         """What is shown; None while nothing is."""
         return self._row
 
+    def set_alone(self, alone: bool) -> None:
+        """In the place of the list there is a way back, beside it one to close the pane."""
+        self._back.setVisible(alone)
+        self._close.setVisible(not alone)
+
     def show_row(self, row: Row) -> None:
         """Another model, or the same after a look; then what the person does in the pane goes on."""
         before, self._row = self._row, row
@@ -179,12 +184,13 @@ class Details(QFrame):
             self.begin_renaming,
             tip=with_keys(self.tr("Give it a name of your own; the file keeps its name"), QKeySequence("F2")),
         )
-        close = icon_button(
-            "x",
-            self.tr("Close the details"),
-            self.closed.emit,
-            tip=with_keys(self.tr("Close"), QKeySequence("Esc")),
+        escape = QKeySequence("Esc")
+        name = self.tr("Back to the list")
+        self._back = icon_button("arrow-left", name, self.closed.emit, tip=with_keys(name, escape))
+        self._close = icon_button(
+            "x", self.tr("Close the details"), self.closed.emit, tip=with_keys(self.tr("Close"), escape)
         )
+        self._back.hide()
         self._title_row = QFrame()
         titles = QHBoxLayout(self._title_row)
         titles.setContentsMargins(0, 0, 0, 0)
@@ -193,9 +199,10 @@ class Details(QFrame):
         titles.addWidget(self._rename)
         head = QHBoxLayout()
         head.setSpacing(2)
+        head.addWidget(self._back)
         head.addWidget(self._title_row, 1)
         head.addWidget(self.name_field, 1)
-        head.addWidget(close)
+        head.addWidget(self._close)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 12, 12)
         column.setSpacing(8)

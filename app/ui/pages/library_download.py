@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -36,9 +36,11 @@ _GLYPHS = {
 
 
 class DownloadRow(QFrame):
-    """`chat_asked` carries the file that has come, `page_asked` an address that is to be opened in a browser."""
+    """`chat_asked` carries the file that has come, `make_asked` the QueueEntry of a checkpoint that has come and where
+    a menu may open, `page_asked` an address that is to be opened in a browser."""
 
     chat_asked = Signal(object)
+    make_asked = Signal(object, QPoint)
     page_asked = Signal(str)
 
     def __init__(self, entry: QueueEntry, downloads: Downloads) -> None:
@@ -59,7 +61,7 @@ class DownloadRow(QFrame):
     @property
     def controls(self) -> list[QAbstractButton]:
         """From left to right, those that are hidden too."""
-        starts = (self._open, self._again, self._chat, self._more)
+        starts = (self._open, self._again, self._chat, self._make, self._more)
         line = (self._up, self._down, self._pause, self._resume, self._cancel, self._dismiss)
         return [*starts, *line, self._keep, self._lose]
 
@@ -131,6 +133,12 @@ class DownloadRow(QFrame):
     def _make_buttons(self) -> None:
         title, downloads, id = self._entry.download.title, self._downloads, self._entry.id
         self._chat = button(_tr("Chat"), lambda: self.chat_asked.emit(self._entry.path), glyph="chat-circle")
+        self._make = button(
+            _tr("Make…"),
+            self._ask_to_make,
+            glyph="arrows-in-simple",
+            tip=_tr("Make a model of this checkpoint, in a type that you choose"),
+        )
         self._open = button(
             _tr("Open page"),
             lambda: self.page_asked.emit(self._page),
@@ -197,7 +205,8 @@ class DownloadRow(QFrame):
         shown = {
             self._open: state == "failed" and bool(self._page),
             self._again: state == "failed" or waits_for_network,
-            self._chat: state == "done",
+            self._chat: state == "done" and not self._entry.is_checkpoint,
+            self._make: state == "done" and self._entry.is_checkpoint,
             self._more: len(self._entry.download.files) > 1,
             self._up: is_coming and not self._is_alone,
             self._down: is_coming and not self._is_alone,
@@ -213,7 +222,7 @@ class DownloadRow(QFrame):
         if not is_coming:
             self._question.hide()
         if had_focus:
-            order = (self._resume, self._pause, self._again, self._chat, self._cancel)
+            order = (self._resume, self._pause, self._again, self._chat, self._make, self._cancel)
             next(each for each in order if shown[each]).setFocus()
 
     def _show_files(self) -> None:
@@ -229,6 +238,9 @@ class DownloadRow(QFrame):
         self._files.setVisible(shown)
         self._more.setIcon(icons.icon("caret-up" if shown else "caret-down"))
         self._show_files()
+
+    def _ask_to_make(self) -> None:
+        self.make_asked.emit(self._entry, self._make.mapToGlobal(self._make.rect().bottomRight()))
 
     def _keep_it(self) -> None:
         self._question.hide()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -19,10 +19,12 @@ SHARE_OF_WINDOW = 0.36
 
 
 class DownloadsCard(QFrame):
-    """Hidden without any. `chat_asked` carries the file of one that has come, `page_asked` the address of a page that
-    one which failed points to."""
+    """Hidden without any. `chat_asked` carries the file of one that has come, `make_asked` the QueueEntry of a
+    checkpoint that has come and where a menu may open, `page_asked` the address of a page that one which failed points
+    to."""
 
     chat_asked = Signal(object)
+    make_asked = Signal(object, QPoint)
     page_asked = Signal(str)
 
     def __init__(self, downloads: Downloads) -> None:
@@ -46,8 +48,9 @@ class DownloadsCard(QFrame):
         return [self._rows[entry.id] for entry in self._downloads.entries if entry.id in self._rows]
 
     def dismiss_arrived(self) -> None:
-        """What has come has been seen."""
-        self._downloads.dismiss_arrived([row.entry.id for row in self.rows if row.entry.state == "done"])
+        """What has come has been seen. A checkpoint is of no use before something is made of it."""
+        done = [row.entry for row in self.rows if row.entry.state == "done"]
+        self._downloads.dismiss_arrived([entry.id for entry in done if not entry.is_unmade])
 
     def focus_first(self) -> None:
         """The keyboard's focus to the first thing that can be done here."""
@@ -80,6 +83,7 @@ class DownloadsCard(QFrame):
             if entry.id not in self._rows:
                 self._rows[entry.id] = row = DownloadRow(entry, self._downloads)
                 row.chat_asked.connect(self.chat_asked)
+                row.make_asked.connect(self.make_asked)
                 row.page_asked.connect(self.page_asked)
             self._list.put(place, self._rows[entry.id])
             self._rows[entry.id].show_entry(entry)

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.core.units import format_bytes
 from app.ui.pages.library_words import one_line
-from app.ui.parts import icon_button, label, plain_tip
+from app.ui.parts import icon_button, label, let_clear, plain_tip
 from app.ui.table_rows import Headers, Index, Readers, RowModel
 
 if TYPE_CHECKING:  # the engine comes with the job that reads the header
@@ -72,7 +72,7 @@ class HeaderTable(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(_tr("Search in the header"))
         self.search.setAccessibleName(_tr("Search in the header"))
-        self.search.setClearButtonEnabled(True)
+        let_clear(self.search)
         self.search.textChanged.connect(self._find)
         self.copy_button = icon_button(
             "copy", _tr("Copy"), self.copy, tip=_tr("Copy the rows that are chosen, or all that are shown")

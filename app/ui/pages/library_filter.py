@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from app.ui import fit_words
+from app.ui import fit_words, icons
 from app.ui.pages.library_rows import PROBLEM, Column, Row, titles
-from app.ui.parts import button
+from app.ui.parts import button, plain_tip, without_mnemonics
 
 SORTED_BY = tuple(column for column in Column if column is not Column.ACTIONS)
 
 
 class FilterBar(QWidget):
-    """`sort_chosen` carries a Column. By keyboard, and where a column has given way, there is no other way to sort."""
+    """`sort_chosen` carries a Column: by keyboard, and where a column has given way, there is no other way to sort.
+    `folder_removed` carries the path of a folder or file that a person had added."""
 
     source_chosen = Signal(str)
     verdict_chosen = Signal(str)
     sort_chosen = Signal(object)
+    folder_removed = Signal(object)
     space_asked = Signal()
 
     def __init__(self) -> None:
@@ -29,6 +33,15 @@ class FilterBar(QWidget):
         self.order = _choice(_tr("Sort by"))
         for column in SORTED_BY:
             self.order.addItem(_tr("Sort by {column}").format(column=titles()[column].lower()), column)
+        self.folders = button(
+            _tr("Your folders"),
+            self._open_folders,
+            role="ghost",
+            glyph="folder-simple",
+            tip=_tr("The folders and files that you added, to take them off the list"),
+        )
+        self.folder_menu = QMenu(self)
+        self.folder_menu.setToolTipsVisible(True)
         self.space = button(
             _tr("Disk space"),
             self.space_asked.emit,
@@ -45,8 +58,10 @@ class FilterBar(QWidget):
         for each in (self.source, self.verdict, self.order):
             row.addWidget(each)
         row.addStretch()
+        row.addWidget(self.folders)
         row.addWidget(self.space)
         self.show_rows(())
+        self.show_folders(())
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Offers the sources and verdicts there are; what was chosen stays, even if nothing is of it now."""
@@ -59,6 +74,19 @@ class FilterBar(QWidget):
         if any(row.fault is not None or row.state != "ok" for row in rows):
             verdicts.append((_tr("With a problem"), PROBLEM))
         _fill(self.verdict, _tr("All verdicts"), verdicts)
+
+    def show_folders(self, folders: Sequence[Path]) -> None:
+        self.folders.setVisible(bool(folders))
+        self.folder_menu.clear()
+        for folder in folders:
+            words = _tr("Take {name} off the list").format(name=without_mnemonics(folder.name or str(folder)))
+            is_file = folder.suffix.lower() == ".gguf"
+            entry = self.folder_menu.addAction(icons.icon("file" if is_file else "folder-simple"), words)
+            entry.setToolTip(plain_tip(_tr("{path}\nIts files stay.").format(path=folder)))
+            entry.triggered.connect(partial(self.folder_removed.emit, folder))
+
+    def _open_folders(self) -> None:
+        self.folder_menu.popup(self.folders.mapToGlobal(self.folders.rect().bottomLeft()))
 
     def show_order(self, column: int) -> None:
         with QSignalBlocker(self.order):
@@ -74,6 +102,8 @@ def _choice(name: str) -> QComboBox:
     made.setAccessibleName(name)
     made.setToolTip(name)
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    made.setMinimumWidth(64)  # a long word is shortened before the page gets wider than the window
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     return made
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.core.units import format_bytes
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, button, icon_button, label
+from app.ui.parts import ElidedLabel, button, icon_button, label, let_clear
 
 
 class Header(QWidget):
@@ -25,7 +25,7 @@ class Header(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Filter models"))
         self.search.setAccessibleName(self.tr("Filter models"))
-        self.search.setClearButtonEnabled(True)
+        let_clear(self.search)
         self.search.setMinimumWidth(112)
         self.search.setMaximumWidth(200)
         refresh = icon_button("arrow-clockwise", self.tr("Look for models again"), self.refresh_asked.emit)
@@ -33,7 +33,7 @@ class Header(QWidget):
             self.tr("Find a model"),
             self.find_asked.emit,
             glyph="magnifying-glass",
-            tip=self.tr("Opens huggingface.co in your browser, after asking"),
+            tip=self.tr("Shows models for this computer, and searches Hugging Face"),
         )
         add = button(
             self.tr("Add folder…"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.ui.computer import ComputerStrip
+from app.ui.computer import LOW_PX, ComputerStrip
 from app.ui.notice import NoticeArea
 from app.ui.pages.library_acts import Acts
 from app.ui.pages.library_body import Body
@@ -18,7 +19,6 @@ from app.ui.pages.library_header import Header
 from app.ui.pages.library_list import ModelList
 from app.ui.pages.library_making import Making
 from app.ui.pages.library_model import RowFilter, Rows
-from app.ui.pages.library_parts import FolderChips
 from app.ui.pages.library_rows import Column, Row, row_at
 from app.ui.pages.library_side import BesideList, Shown, Side
 from app.ui.pages.library_trial import Trial
@@ -63,6 +63,15 @@ class LibraryLayout(QWidget):
             lambda column, order: self.filter_bar.show_order(column)
         )
         self.filter_bar.show_order(Column.MODEL)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What stands above the list takes less room in a low page."""
+        super().resizeEvent(event)
+        low = self.height() < LOW_PX
+        edge_px = 16 if low else 24
+        self._column.setContentsMargins(24, edge_px, 24, edge_px)
+        self._column.setSpacing(12 if low else 16)
+        self.computer.set_brief(low)
 
     def show_row(self, path: Path) -> None:
         """Selects the row of a file and scrolls to it."""
@@ -117,13 +126,10 @@ class LibraryLayout(QWidget):
         self.filter_bar.clear()
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
-        column.setSpacing(16)
+        self._column = column = QVBoxLayout(self)
         self.computer = ComputerStrip(self.verdicts.probe)
-        self._chips = FolderChips()
         self.tray = self.compared.tray
-        self.beside = BesideList((self._chips, self.filter_bar), self.body, self.side)
+        self.beside = BesideList(self.filter_bar, self.body, self.side)
         for part in (
             self.header,
             self.computer,

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl, Progress
 from app.core.units import format_bytes, format_duration
 from app.storage import DataFolder
+from app.ui.make_menu import fill_type_menu
 from app.ui.pages.library_queue import CardQueue, Order
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, Glyph, button, plain_tip, without_mnemonics
+from app.ui.parts import ElidedLabel, Glyph, button, without_mnemonics
 
-if TYPE_CHECKING:
-    from app.convert import Quantization
 
-USUAL = ("Q4_K_M", "Q8_0")
-"""The types that get a line of their own: the most common one, and the one that loses almost nothing."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's folder, of which models are made."""
+
+    title: str
+    path: Path
 
 
 def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -> None:
@@ -32,19 +33,7 @@ def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -
     if not row.can_quantize:
         _add_explanation(menu, row)
         return
-    from app.convert import QUANTIZATIONS
-
-    by_name = {kind.name: kind for kind in QUANTIZATIONS}
-    for name in USUAL:
-        if name == row.quantization:
-            continue
-        menu.addAction(_make_action(menu, row, by_name[name], start))
-    others = menu.addMenu(_tr("Other types"))
-    others.setToolTipsVisible(True)
-    for kind in QUANTIZATIONS:
-        if kind.name not in USUAL and kind.name != row.quantization:
-            others.addAction(_make_action(others, row, kind, start))
-    menu.setToolTipsVisible(True)
+    fill_type_menu(menu, row.parameters, (row.quantization,), lambda name: start(row, name))
 
 
 class ProgressLines(QWidget):
@@ -116,39 +105,43 @@ class MakingCard(QFrame):
 class Making(CardQueue):
     """Makes one quantization after the other."""
 
-    made = Signal(object, str, object)  # Row, quantization, Path
-    failed = Signal(object, str, object)  # Row, quantization, EnvironmentFault
+    made = Signal(object, str, object)  # Row or Checkpoint, quantization, Path
+    failed = Signal(object, str, object)  # Row or Checkpoint, quantization, EnvironmentFault
 
     def __init__(self, folder: DataFolder) -> None:
         super().__init__()
         self._folder = folder
 
-    def start(self, row: Row, quantization: str) -> None:
-        title = self.tr("Making {type} of {model}").format(type=quantization, model=row.title)
+    def start(self, source: Row | Checkpoint, quantization: str) -> None:
+        title = self.tr("Making {type} of {model}").format(type=quantization, model=source.title)
         card = MakingCard(title, lambda: self.cancel(card))
         folder = self._folder
 
         def work(control: JobControl) -> Path:
-            return make(row, quantization, folder, control)
+            return make(source, quantization, folder, control)
 
         def done(path: Path) -> None:
-            self.made.emit(row, quantization, path)
+            self.made.emit(source, quantization, path)
 
         def failed(fault: EnvironmentFault) -> None:
-            self.failed.emit(row, quantization, fault)
+            self.failed.emit(source, quantization, fault)
 
-        self.add(Order(card, f"Make {quantization} of {row.path.name}", work, done, failed))
+        self.add(Order(card, f"Make {quantization} of {source.path.name}", work, done, failed))
 
 
-def make(row: Row, quantization: str, folder: DataFolder, control: JobControl) -> Path:
-    """For a job: `row` in that quantization, in the data folder."""
-    if row.built_in:
+def make(source: Row | Checkpoint, quantization: str, folder: DataFolder, control: JobControl) -> Path:
+    """For a job: `source` in that quantization, in the data folder; what is made of a checkpoint goes beside it."""
+    if isinstance(source, Checkpoint):
+        from app.convert import make_from_checkpoint
+
+        return make_from_checkpoint(source.path, [quantization], source.path, control)[0]
+    if source.built_in:
         from app.guide import make_guide
 
         return make_guide(folder, [quantization], control)[0]
     from app.convert import quantize
 
-    return quantize(row.path, quantization, folder.models, control)
+    return quantize(source.path, quantization, folder.models, control)
 
 
 def describe_progress(progress: Progress) -> str:
@@ -169,23 +162,6 @@ def _describe_time_left(seconds: float) -> str:
     if seconds < 10:
         return _tr("a few seconds left")
     return _tr("{time} left").format(time=format_duration(math.ceil(seconds)))
-
-
-def _make_action(menu: QMenu, row: Row, kind: Quantization, start: Callable[[Row, str], object]) -> QAction:
-    words = _tr("Make {type}").format(type=kind.name)
-    if row.parameters:
-        size = _tr("about {size}").format(size=format_bytes(round(row.parameters * kind.bits_per_weight / 8)))
-        words = f"{words}\t{size}"
-    action = QAction(words, menu)
-    tip = _tr("{summary} ({bits:.1f} bits per weight)").format(
-        summary=kind.summary, bits=kind.bits_per_weight
-    )
-    if kind.needs_importance_matrix:
-        tip = _tr("{tip}\nNeeds an importance matrix, which Nibble cannot make yet.").format(tip=tip)
-        action.setEnabled(False)
-    action.setToolTip(plain_tip(tip))
-    action.triggered.connect(lambda: start(row, kind.name))
-    return action
 
 
 def _add_explanation(menu: QMenu, row: Row) -> None:

@@ -53,16 +53,16 @@ class FindOffer(Offer):
 
     def __init__(self) -> None:
         super().__init__(
-            "globe-simple",
+            "compass",
             _tr("A real model"),
             _tr(
-                "Opens Hugging Face's list of GGUF models in your browser. Download a .gguf file there, "
-                "then drop it on this window."
+                "Discover knows which models suit this computer, and gets the one you choose. "
+                "Most are a few GB, so it takes a while."
             ),
         )
         self.head.addStretch()
         self.begin = _begin_button(_tr("Find a model"), "magnifying-glass", self.find_asked)
-        self.begin.setToolTip(_tr("Opens huggingface.co in your browser, after asking"))
+        self.begin.setToolTip(_tr("Shows models for this computer, and searches Hugging Face"))
         self.column.addWidget(self.begin)
         self.setFocusProxy(self.begin)
 
@@ -156,9 +156,7 @@ class GuideOffer(Offer):
 
 
 def _begin_button(text: str, glyph: str, asked: SignalInstance) -> QPushButton:
-    made = button(text, asked.emit, role="primary", glyph=glyph)
-    made.setAutoDefault(True)  # Enter presses it, too
-    return made
+    return button(text, asked.emit, role="primary", glyph=glyph)
 
 
 def _tr(text: str) -> str:

@@ -43,7 +43,7 @@ class Overview(QScrollArea):
         self.check = _Check()
         self._facts = _Facts()
         self._where = label("", "strong")
-        self._path = WrappedText(_tr("Where it lies"))
+        self._path = WrappedText(_tr("Where it is"))
         self._reveal = button(
             _tr("Show in folder"),
             self.reveal_asked.emit,
@@ -66,7 +66,7 @@ class Overview(QScrollArea):
         self.state.show_row(row)
         self._facts.show_facts(_facts_of(row))
         gone = row.state == "gone"
-        self._where.setText(_tr("Where it was") if gone else _tr("Where it lies"))
+        self._where.setText(_tr("Where it was") if gone else _tr("Where it is"))
         self._path.set_text(str(row.path))
         self._reveal.setVisible(not gone)
         reason = _why_not_deleted(row)
@@ -146,6 +146,7 @@ class _State(QFrame):
         words.addWidget(self._title)
         words.addWidget(self._told)
         words.addLayout(buttons)
+        words.addStretch()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 10, 12, 10)
         row.setSpacing(10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
@@ -33,31 +32,6 @@ class Chip(QFrame):
         close = icon_button("x", remove_name, remove)
         close.setFixedSize(24, 24)
         row.addWidget(close)
-
-
-class FolderChips(QWidget):
-    """The folders a person added, each with a button that takes it off the list."""
-
-    removed = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(8)
-        self.hide()
-
-    def show_folders(self, folders: Sequence[Path]) -> None:
-        _empty(self._row)
-        for folder in folders:
-            name = self.tr("Take {name} off the list; its files stay").format(name=folder.name)
-            glyph = "file" if folder.suffix.lower() == ".gguf" else "folder-simple"
-            chip = Chip(
-                folder.name or str(folder), str(folder), glyph, name, partial(self.removed.emit, folder)
-            )
-            self._row.addWidget(chip)
-        self._row.addStretch()
-        self.setVisible(bool(folders))
 
 
 class CompareTray(QFrame):

@@ -78,7 +78,7 @@ def row_of(entry: LibraryEntry, *, built_in: bool = False, fit: Fit | None = Non
     from app.convert import can_quantize
 
     facts = entry.facts
-    title = one_line(entry.label or (facts.name if facts else None) or entry.name)
+    title = one_line(entry.plain_title)
     if facts is None or entry.fault is not None:
         return Row(
             entry.path,

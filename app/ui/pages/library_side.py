@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum, auto
 from pathlib import Path
 
@@ -42,6 +41,11 @@ class Side(QStackedWidget):
         self.details.show_row(row)
         self._show_check(row.path)
 
+    def set_alone(self, alone: bool) -> None:
+        """Whether it is in the place of the list."""
+        self.details.set_alone(alone)
+        self.space.set_alone(alone)
+
     def _show_check(self, path: Path) -> None:
         if self.details.row is not None and self.details.row.path == path:
             checking = self._acts.checking
@@ -75,15 +79,14 @@ class BesideList(QWidget):
 
     arranged = Signal(object)
 
-    def __init__(self, above: Sequence[QWidget], body: QWidget, side: Side) -> None:
+    def __init__(self, above: QWidget, body: QWidget, side: Side) -> None:
         super().__init__()
         self._side = side
         self._left = QWidget()
         column = QVBoxLayout(self._left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        for part in above:
-            column.addWidget(part)
+        column.addWidget(above)
         column.addWidget(body, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -113,6 +116,7 @@ class BesideList(QWidget):
     def _share_room(self) -> None:
         shown = self.shown
         self._left.setVisible(shown is not Shown.SIDE)
+        self._side.set_alone(shown is Shown.SIDE)
         if shown is Shown.SIDE:
             self._side.setMinimumWidth(0)
             self._side.setMaximumWidth(QWIDGETSIZE_MAX)

@@ -80,14 +80,22 @@ class Space(QFrame):
         for size in sizes:
             self._places.addWidget(_PlaceLine(size, total))
 
+    def set_alone(self, alone: bool) -> None:
+        """As in the details."""
+        self._back.setVisible(alone)
+        self._close.setVisible(not alone)
+
     def _lay_out(self) -> None:
-        close = icon_button(
-            "x", _tr("Close"), self.closed.emit, tip=with_keys(_tr("Close"), QKeySequence("Esc"))
-        )
+        escape = QKeySequence("Esc")
+        name = _tr("Back to the list")
+        self._back = icon_button("arrow-left", name, self.closed.emit, tip=with_keys(name, escape))
+        self._close = icon_button("x", _tr("Close"), self.closed.emit, tip=with_keys(_tr("Close"), escape))
+        self._back.hide()
         head = QHBoxLayout()
+        head.addWidget(self._back)
         head.addWidget(label(_tr("Disk space"), "heading"))
         head.addStretch()
-        head.addWidget(close)
+        head.addWidget(self._close)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 8, 8)

@@ -65,7 +65,7 @@ def test_contrast_is_computed_as_wcag_defines_it():
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["nibble", "chevron-light", "chevron-dark"])
+@pytest.mark.parametrize("name", ["nibble", "chevron-light", "chevron-dark", "check-light", "check-dark"])
 def test_icons_are_there(name):
     assert resources.icon_path(name).read_text(encoding="utf-8").lstrip().startswith("<svg")
 
