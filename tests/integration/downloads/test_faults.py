@@ -384,8 +384,9 @@ def test_a_repository_that_calls_itself_otherwise_writes_nowhere_else(
 ) -> None:
     server.add(Repository("ada/../../../M", {FILE: DATA}))
     server.repositories[REPOSITORY] = server.repositories["ada/../../../M"]
-    with pytest.raises(WrongChoice, match="not safe"):
+    with pytest.raises(HubFault, match="not what a Hub answers"):
         person.put()
+    assert person.present() == []
 
 
 def test_a_file_that_is_there_already_is_not_fetched(server: HubServer, person: Downloader) -> None:
