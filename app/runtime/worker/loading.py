@@ -22,6 +22,7 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
+from app.runtime.worker.adapters import use_adapters
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
@@ -90,6 +91,12 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     with listening(log.read):
         model = _load_weights(request, report, stop)
         context = make_context(model, request.settings, stop)
+        try:
+            use_adapters(model, context, request.settings.adapters)
+        except BaseException:
+            llama_cpp.llama_free(context)
+            llama_cpp.llama_model_free(model)
+            raise
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
     if stop.is_set():
@@ -194,9 +201,10 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
 
 
 def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
-    if re.search(r"cache type \S+ with block size|quantized V cache was requested", log):
+    if re.search(r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log):
+        types = " and ".join(dict.fromkeys((settings.kv_type, settings.value_type or settings.kv_type)))
         return LoadFailed(
-            f"This model cannot be run with a KV cache in {settings.kv_type}.",
+            f"This model cannot be run with a KV cache in {types}.",
             "Choose f16 for the KV cache.",
         )
     if _is_out_of_memory(log):
