@@ -7,19 +7,16 @@ import math
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import llama_cpp
 import psutil
-from llama_cpp import _ctypes_extensions, _ggml
 
 from app.core.errors import WrongChoice
 from app.core.text import encodable
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import LoadSettings
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.ggml import ggml_function
+from app.runtime.worker.stop_flag import StopFlag
 
 MOST_TOKENS = 1 << 24
 """Of a context, more than any model has; llama.cpp keeps some 50 bytes of its own for each."""
@@ -129,8 +126,7 @@ def _devices(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p] | None:
     """Ends with an empty entry; None stands for all devices."""
     if not names:
         return None
-    find = _ggml.libggml.ggml_backend_dev_by_name
-    find.restype, find.argtypes = ctypes.c_void_p, (ctypes.c_char_p,)
+    find = ggml_function("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
     found = []
     for name in names:
         device = find(encodable(name).encode())
@@ -157,9 +153,7 @@ class _BufferOverride(ctypes.Structure):
 @cache
 def _experts_on_processor() -> ctypes.Array[_BufferOverride]:
     """Ends with an empty entry. The same for all models and kept, since llama.cpp only points to it."""
-    base = _ctypes_extensions.load_shared_library("ggml-base", _ggml.libggml_base_path)
-    processor = base.ggml_backend_cpu_buffer_type
-    processor.restype = ctypes.c_void_p
+    processor = ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)
     return (_BufferOverride * 2)(_BufferOverride(_EXPERTS, processor()), _BufferOverride(None, None))
 
 
@@ -176,7 +170,7 @@ def context_parameters(
     outputs = outputs_at_once(llama_cpp.llama_vocab_n_tokens(vocabulary), parameters.n_batch)
     parameters.n_outputs_max = max(outputs, settings.sequences)
     parameters.n_seq_max = settings.sequences
-    parameters.swa_full = False  # see LlamaModel.forget_beyond
+    parameters.swa_full = False  # see Slot.forget_beyond
     parameters.type_k, parameters.type_v = _KV_TYPES[settings.kv_type], _KV_TYPES[value_type]
     parameters.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     parameters.n_threads = threads
