@@ -18,6 +18,7 @@ from app.memory.held import Held, held_by
 from app.memory.keeper import Keeper
 from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, Way, plan_loads
+from app.memory.rest import Rest
 from app.memory.spread import Spread, spread_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LoadPlan",
     "MemoryEstimate",
     "PastLoads",
+    "Rest",
     "Spread",
     "Way",
     "default_context_length",

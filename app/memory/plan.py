@@ -26,11 +26,13 @@ class Load:
     """A model that is to be loaded, in a worker of its own.
 
     `accelerators`: those that `settings` were chosen for, as they were then; none without, or before any choice.
+    `is_placed`: a person chose where its layers go.
     """
 
     facts: ModelFacts
     settings: LoadSettings
     accelerators: tuple[Accelerator, ...] = ()
+    is_placed: bool = False
 
 
 class Way(Enum):

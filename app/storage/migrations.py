@@ -170,12 +170,25 @@ def files_of_the_library(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE loads ADD COLUMN path BLOB")
 
 
+def choices_for_loading(connection: sqlite3.Connection) -> None:
+    # By what is in the file (`app.gguf.content_key`), so that a model keeps them wherever it goes.
+    connection.execute(
+        """
+        CREATE TABLE load_choices (
+            model TEXT NOT NULL PRIMARY KEY,
+            choices TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
     runs_of_models,
     queue_of_downloads,
     files_of_the_library,
+    choices_for_loading,
 )
 
 
