@@ -69,14 +69,14 @@ class ChatEngine:
         keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
-        """Makes `path` the loaded model. Raises what reading and loading it raise."""
+        """Makes `path` the loaded model. Emits Unreturned where memory that was given up is not free. Raises what reading and loading it raise."""
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
     def answer(self, conversation_id: int, control: JobControl) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        Emits `AnswerDelta`. The prompt is in the store before, so after any failure the same call
+        Emits `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any failure the same call
         tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
@@ -196,8 +196,8 @@ class ChatEngine:
         wanted = wanted_load(facts, choices)
         # With what the model before this one gives back: it goes only where this one fits.
         plan = plan_recommended(self._keeper, self.title, [wanted])
-        self._keeper.make_room(plan)
-        self._drop()
+        for unreturned in self._keeper.make_room(plan, self._drop):
+            control.emit(unreturned)
         load, model = load_recommended(
             self._keeper,
             plan.loads[0],

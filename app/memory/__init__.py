@@ -14,6 +14,7 @@ from app.memory.estimate import (
     estimate,
     exact_estimate,
 )
+from app.memory.giving_back import Unreturned
 from app.memory.held import Held, held_by
 from app.memory.keeper import Keeper
 from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
@@ -32,6 +33,7 @@ __all__ = [
     "PastLoads",
     "Rest",
     "Spread",
+    "Unreturned",
     "Way",
     "default_context_length",
     "estimate",
