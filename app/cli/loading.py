@@ -17,7 +17,9 @@ from app.runtime.protocol import Adapter
 ContextOption = Annotated[
     int | None, typer.Option("--context", min=1, max=1 << 24, help="Context length in tokens.")
 ]
-KvOption = Annotated[Literal["f16", "q8_0", "q4_0"] | None, typer.Option("--kv", help="Type of the KV cache.")]
+KvOption = Annotated[
+    Literal["f16", "q8_0", "q4_0"] | None, typer.Option("--kv", help="Type of the KV cache.")
+]
 GpuLayersOption = Annotated[
     int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the GPU, the output as one; -1 for all.")
 ]

@@ -122,9 +122,7 @@ class Keeper:
             worker_bytes(self.database),
         )
 
-    def make_room(
-        self, plan: LoadPlan, leave: Callable[[], None] | None = None
-    ) -> tuple[Unreturned, ...]:
+    def make_room(self, plan: LoadPlan, leave: Callable[[], None] | None = None) -> tuple[Unreturned, ...]:
         """Unloads what gives way, and by `leave` what the caller gives up himself; tells what of their memory is not
         free afterwards.
 

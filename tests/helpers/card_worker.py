@@ -28,7 +28,11 @@ def machine_with_card(*room_bytes: int) -> Machine:
     """As drivers tell of a computer with such cards, of which CUDA itself takes a part."""
     cards = tuple(
         Accelerator(
-            TITLE, "CUDA", 8_585_740_288, room + backend_overhead("CUDA"), bandwidth_bytes_per_s=272_000_000_000
+            TITLE,
+            "CUDA",
+            8_585_740_288,
+            room + backend_overhead("CUDA"),
+            bandwidth_bytes_per_s=272_000_000_000,
         )
         for room in room_bytes
     )

@@ -97,7 +97,9 @@ def test_adapters_of_a_strength_do_what_merging_their_matrices_does(
 
 @pytest.fixture(scope="module")
 def adapter(models: Path) -> Path:
-    return write_lora(models / "voice.gguf", {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)}, alpha=ALPHA)
+    return write_lora(
+        models / "voice.gguf", {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)}, alpha=ALPHA
+    )
 
 
 def test_adapter_of_strength_0_changes_nothing(tiny: Path, adapter: Path) -> None:
@@ -121,7 +123,10 @@ def refused(model: Path, path: Path, kind: type[EnvironmentFault], words: str) -
 
 def test_adapter_for_another_architecture_is_refused(tiny: Path, tmp_path: Path) -> None:
     path = write_lora(
-        tmp_path / "qwen.gguf", {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)}, alpha=1.0, architecture="qwen2"
+        tmp_path / "qwen.gguf",
+        {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)},
+        alpha=1.0,
+        architecture="qwen2",
     )
     refused(tiny, path, LoadFailed, "cannot use the adapter qwen.gguf .*model arch and LoRA arch mismatch")
 

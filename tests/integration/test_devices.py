@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,9 @@ ROOMS = (60_000_000, 60_000_000)
 
 @pytest.fixture(scope="module")
 def deep(models: Path) -> Path:
-    return write_tiny_model(models / "eight.gguf", layers=LAYERS, chat_template=CHATML, never_ends=True, scale=2.0)
+    return write_tiny_model(
+        models / "eight.gguf", layers=LAYERS, chat_template=CHATML, never_ends=True, scale=2.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,8 @@ def expected(deep: Path) -> str:
 
 
 @pytest.fixture
-def cards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.runtime.client.worker_command", lambda: worker_with_card(*ROOMS))
-    yield
 
 
 def called(number: int, accelerator: Accelerator) -> Accelerator:

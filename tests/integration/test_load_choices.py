@@ -184,10 +184,24 @@ def test_command_line_loads_as_chosen_unless_told_otherwise(
     prompt = "hello world " * 60  # some 440 tokens
     write_choices(home / "nibble.db", tiny, LoadChoices(context_length=256))
     nibble("chat", tiny, "-p", prompt).assert_refused("context holds 256")
-    options = ("-p", prompt, "--temperature", 0, "--max-tokens", 16, "--context", 1024, "--threads", 1, "--json")
+    options = (
+        "-p",
+        prompt,
+        "--temperature",
+        0,
+        "--max-tokens",
+        16,
+        "--context",
+        1024,
+        "--threads",
+        1,
+        "--json",
+    )
     plain = nibble("chat", tiny, *options).document["text"]
     for strength, same in ((0, True), (1, False)):
         told = nibble("chat", tiny, *options, "--kv", "f16", "--lora", f"{voice}:{strength}")
         assert (told.document["text"] == plain) == same
     nibble("chat", tiny, *options, "--lora", tmp_path / "none.gguf").assert_refused("no adapter")
-    nibble("chat", tiny, *options, "--kv", "q8_0", "--no-flash-attention").assert_refused("needs flash attention")
+    nibble("chat", tiny, *options, "--kv", "q8_0", "--no-flash-attention").assert_refused(
+        "needs flash attention"
+    )

@@ -106,7 +106,12 @@ def test_answer_in_a_context_of_several_sequences_ends_where_its_part_does(tiny:
 
 def test_keys_and_values_may_be_kept_in_different_types(tiny: Path) -> None:
     scores = {}
-    types: list[tuple[KvType, KvType | None]] = [("q8_0", None), ("q8_0", "q8_0"), ("q8_0", "f16"), ("f16", "q8_0")]
+    types: list[tuple[KvType, KvType | None]] = [
+        ("q8_0", None),
+        ("q8_0", "q8_0"),
+        ("q8_0", "f16"),
+        ("f16", "q8_0"),
+    ]
     for kv_type, value_type in types:
         settings = LoadSettings(context_length=512, threads=1, kv_type=kv_type, value_type=value_type)
         with LoadedModel.load(tiny, settings) as model:

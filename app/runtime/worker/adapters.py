@@ -30,7 +30,9 @@ def use_adapters(model: object, context: object, adapters: Sequence[Adapter]) ->
     pointers = (llama_cpp.llama_adapter_lora_p_ctypes * len(handles))(*handles)
     strengths = (ctypes.c_float * len(handles))(*(adapter.strength for adapter in adapters))
     if llama_cpp.llama_set_adapters_lora(context, pointers, len(handles), strengths) != 0:
-        raise LoadFailed("llama.cpp does not use these adapters with this model.", "Load it without adapters.")
+        raise LoadFailed(
+            "llama.cpp does not use these adapters with this model.", "Load it without adapters."
+        )
 
 
 def _read(model: object, path: bytes) -> object:

@@ -178,7 +178,9 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
 
 
 def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
-    if re.search(r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log):
+    if re.search(
+        r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log
+    ):
         types = " and ".join(dict.fromkeys((settings.kv_type, settings.value_type or settings.kv_type)))
         return LoadFailed(
             f"This model cannot be run with a KV cache in {types}.",

@@ -18,9 +18,7 @@ GONE = Held("Chat's model", ("Qwen",), 2 * GB, 0, (6 * GB,))
 
 
 def with_free(memory: int, card: int) -> Machine:
-    return replace(
-        BEFORE, memory=Memory(32 * GB, memory), accelerators=(replace(CARD, free_bytes=card),)
-    )
+    return replace(BEFORE, memory=Memory(32 * GB, memory), accelerators=(replace(CARD, free_bytes=card),))
 
 
 def readings(*machines: Machine) -> Callable[[], Machine]:
@@ -54,7 +52,9 @@ def test_memory_of_a_card_that_another_program_took_is_missed() -> None:
 
 
 def test_some_hundred_megabytes_that_others_move_are_not_missed() -> None:
-    assert wait_until_returned([GONE], BEFORE, readings(with_free(11_700_000_000, 6_800_000_000)), print) == ()
+    assert (
+        wait_until_returned([GONE], BEFORE, readings(with_free(11_700_000_000, 6_800_000_000)), print) == ()
+    )
 
 
 def test_pages_of_a_mapped_file_count_as_available_all_the_time_and_are_not_waited_for() -> None:
