@@ -34,7 +34,7 @@ class IdleWatch(QObject):
         self._holder: Holder | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._unload)
+        self._timer.timeout.connect(self.unload)
 
     def look(self, holder: Holder | None) -> None:
         self._holder = holder
@@ -44,7 +44,8 @@ class IdleWatch(QObject):
         else:
             self._timer.start(min(max(ceil(left_s * 1000), _LEAST_MS), _MOST_MS))
 
-    def _unload(self) -> None:
+    def unload(self) -> None:
+        """As when the time is up; nothing where it is not."""
         holder = self._holder
         if holder is None:
             return

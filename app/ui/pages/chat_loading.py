@@ -44,6 +44,10 @@ class ChatLoading(QObject):
     def is_reading(self) -> bool:
         return self._latest.is_asking
 
+    def unload_now(self) -> None:
+        """Unloads the model if its time is up."""
+        self._idle.unload()
+
     def show_model(self, path: Path | None, title: str) -> None:
         """The chat's model is another, or more is known about it."""
         if path != self._path:

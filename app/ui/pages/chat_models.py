@@ -145,6 +145,10 @@ class ChatHead(QFrame):
             self.show_loading(None)
 
     @property
+    def resting_words(self) -> str:
+        return self._resting
+
+    @property
     def shows_loading(self) -> bool:
         return not self._bar.isHidden()
 

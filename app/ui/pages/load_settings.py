@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.recommend.choices import LoadChoices
     from app.recommend.outlook import Outlook
 
-WIDTH_PX = 384
+WIDTH_PX = 368
 
 
 class LoadSettingsPanel(QFrame):
@@ -110,6 +110,11 @@ class LoadSettingsPanel(QFrame):
         super().showEvent(event)
         if not event.spontaneous():
             self.opened.emit()
+
+    def show_end(self) -> None:
+        """Scrolls to the adapters."""
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(bar.maximum())
 
     @property
     def choices(self) -> LoadChoices | None:
@@ -270,13 +275,12 @@ class LoadSettingsPanel(QFrame):
         longest = outlook.facts.context_length or 0
         recommended = outlook.recommended.context_length
         context = draft.context_length or recommended
-        stops = sorted({*fit_words.contexts_of(longest), context, recommended})
+        usual = (min(each, longest or each) for each in fit_words.contexts_of(longest))
+        stops = sorted({*usual, context, recommended})
         self.context.set_stops(stops, longest, context)
         words = self.tr("How much of a conversation the model sees at once.")
-        if draft.context_length is not None and context != recommended:
-            more = self.tr("Recommended: {n:,} tokens.").format(n=recommended)
-            words = f"{words} {more}"
-        self._context_words.setText(words)
+        more = self.tr("Recommended: {n:,} tokens.").format(n=recommended)
+        self._context_words.setText(f"{words} {more}")
         self.context_reset.setVisible(draft.context_length is not None)
 
     def _show_devices(self, draft: LoadChoices, outlook: Outlook) -> None:

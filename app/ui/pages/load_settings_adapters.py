@@ -70,8 +70,8 @@ class AdapterRows(QWidget):
 
     def add_files(self, paths: Iterable[Path]) -> None:
         """Those that are not there yet."""
-        new = [Adapter(os.fsencode(path)) for path in paths]
-        new = [each for each in new if each.path not in self._paths]
+        added = dict.fromkeys(os.fsencode(path) for path in paths)
+        new = [Adapter(path) for path in added if path not in self._paths]
         if new:
             self.chosen.emit((*self._adapters, *new))
 

@@ -63,7 +63,7 @@ def _places() -> tuple[Option, ...]:
             Number(0, lambda outlook: outlook.layers),
             _layers,
             lambda outlook: bool(outlook.accelerators),
-            lambda outlook: _tr("of {n}").format(n=outlook.layers),
+            lambda outlook: _tr("there are {n}").format(n=outlook.layers),
         ),
         Option(
             "experts_on_processor",

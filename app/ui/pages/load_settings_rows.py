@@ -33,7 +33,7 @@ class OptionRow(QWidget):
         self._field.installEventFilter(wheel)
         name = label(option.title)
         name.setBuddy(self._field)
-        self._recommended = label("", "caption", wrap=True)
+        self._explanation = label("", "caption", wrap=True)
         self.reset = icon_button(
             "arrow-counter-clockwise",
             self.tr("{name}: back to what is recommended").format(name=option.title),
@@ -52,8 +52,7 @@ class OptionRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addLayout(above)
-        column.addWidget(label(option.explanation, "caption", wrap=True))
-        column.addWidget(self._recommended)
+        column.addWidget(self._explanation)
 
     @property
     def field(self) -> QSpinBox | QComboBox:
@@ -72,9 +71,9 @@ class OptionRow(QWidget):
             self._field.setCurrentIndex(max(self._field.findData(shown), 0))
         self._field.blockSignals(False)
         why = self.option.why(outlook)
-        words = " ".join(filter(None, (self._words_of(recommended), why and f"({why})")))
-        self._recommended.setText(self.tr("Recommended: {what}").format(what=words))
-        self._recommended.setVisible(value is not None and shown != recommended)
+        words = ", ".join(filter(None, (self._words_of(recommended), why)))
+        told = self.tr("Recommended: {what}.").format(what=words)
+        self._explanation.setText(f"{self.option.explanation} {told}")
         self.reset.setVisible(value is not None)
 
     def _make_field(self, kind: Number | Names) -> QSpinBox | QComboBox:
