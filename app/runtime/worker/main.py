@@ -16,6 +16,7 @@ from typing import IO
 
 from app.core.errors import Cancelled, EnvironmentFault
 from app.runtime.protocol import (
+    Bench,
     Cancel,
     Crashed,
     Describe,
@@ -120,6 +121,8 @@ class Session:
             return self._generate(request, arrived_at)
         if isinstance(request, Score):
             return self._score(request)
+        if isinstance(request, Bench):
+            return self._bench(request)
         if isinstance(request, Quantize):
             from app.runtime.worker.quantizing import quantize
 
@@ -150,6 +153,12 @@ class Session:
 
         assert self._model is not None, "Score before Load"
         return score(self._model, request, self._report, self._stop)
+
+    def _bench(self, request: Bench) -> Reply:
+        from app.runtime.worker.benching import bench
+
+        assert self._model is not None, "Bench before Load"
+        return bench(self._model, request, self._report, self._stop)
 
     def _report(self, reply: Reply) -> None:
         write_message(self._output, reply)
