@@ -6,20 +6,17 @@ import ctypes
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import llama_cpp
 
 from app.core.errors import Cancelled, LoadFailed, PromptTooLong
 from app.runtime.protocol import Bench, Benched, BenchProgress, BenchTimes, Reply
 from app.runtime.worker.loading import LlamaModel
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.stop_flag import StopFlag
 
 
 def bench(model: LlamaModel, request: Bench, report: Callable[[Reply], None], stop: StopFlag) -> Benched:
-    """Takes the KV cache for itself and leaves it empty.
+    """Takes the first slot's KV cache for itself and leaves it empty.
 
     Each measurement follows one that does not count: the whole prompt, and one token, as there.
     Raises PromptTooLong, LoadFailed, Cancelled.
@@ -47,7 +44,7 @@ def bench(model: LlamaModel, request: Bench, report: Callable[[Reply], None], st
         measure(prompt_s, speed.prompt, request.prompt_tokens, request.prompt_tokens)
         measure(generate_s, speed.generate, 1, request.generated_tokens)
     finally:
-        model.forget_beyond(0)
+        model.slots[0].forget_beyond(0)
     return Benched(times=BenchTimes(prompt_s=tuple(prompt_s), generate_s=tuple(generate_s)))
 
 
@@ -75,7 +72,7 @@ class _Stopwatch:
         return (ctypes.c_int32 * count)(*(random.randrange(size) for _ in range(count)))
 
     def _decode(self, batches: list[ctypes.Array[ctypes.c_int32]]) -> float:
-        self._model.forget_beyond(0)
+        self._model.slots[0].forget_beyond(0)  # the one that llama_batch_get_one means
         context, decode, synchronize = (
             self._model.context,
             llama_cpp.llama_decode,
