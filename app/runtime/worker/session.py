@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
+from typing import TYPE_CHECKING
 
 from app.runtime.protocol import Bench, Describe, DryRun, Generate, Load, Quantize, Reply, Score
-from app.runtime.worker.batching import Batching
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+
+if TYPE_CHECKING:
+    from app.runtime.worker.batching import Batching
 
 
 class Session:
@@ -63,15 +67,14 @@ class Session:
         report, stop = partial(self._output.send, call.number), self._line.stop
         match call.request:
             case Generate() as request:
-                assert self._batching is not None, "Generate before Load"
-                self._batching.begin(call, request)
+                self._begin_answer(call, request)
                 return None
             case Load() as request:
                 from app.runtime.worker.loading import load
 
                 self._unload()
+                threading.Thread(target=_import_batching, daemon=True).start()
                 self._model, loaded = load(request, report, stop)
-                self._batching = Batching(self._model, self._line, self._output)
                 return loaded
             case DryRun() as request:
                 from app.runtime.worker.dry_run import dry_run
@@ -98,7 +101,21 @@ class Session:
             case _:
                 raise AssertionError(f"{call.request} is handled where it arrives")
 
+    def _begin_answer(self, call: Call, request: Generate) -> None:
+        assert self._model is not None, "Generate before Load"
+        if self._batching is None:
+            from app.runtime.worker.batching import Batching
+
+            self._batching = Batching(self._model, self._line, self._output)
+        self._batching.begin(call, request)
+
     def _unload(self) -> None:
         model, self._model, self._batching = self._model, None, None
         if model is not None:
             model.free()
+
+
+def _import_batching() -> None:
+    """NumPy and Jinja2 take longer to import than a small model to load: beside that, so that neither it nor the
+    first answer waits for them."""
+    import app.runtime.worker.batching  # noqa: F401

@@ -42,6 +42,20 @@ def test_neither_numpy_nor_jinja_is_loaded_with_them() -> None:
     assert found == []
 
 
+def test_worker_that_waits_for_a_load_has_imported_neither_the_other_end_nor_what_only_answers_need() -> None:
+    unwanted = ("numpy", "jinja2", "app.runtime.client", "app.runtime.model")
+    load_all = (
+        ALONE + "import app.runtime.worker.main, app.runtime.worker.session, app.runtime.worker.loading; "
+    )
+    assert run(load_all + f"print(json.dumps([n for n in {unwanted!r} if n in sys.modules]))") == []
+
+
+def test_runtime_has_all_that_it_promises() -> None:
+    promised = "import app.runtime as r; print(json.dumps([n for n in r.__all__ if not hasattr(r, n)]))"
+    assert run(promised) == []
+    assert run("import app.runtime as r; print(json.dumps(hasattr(r, 'no_such_thing')))") is False
+
+
 def test_package_of_another_layout_is_imported_as_it_is(tmp_path: Path) -> None:
     package = tmp_path / "llama_cpp"
     package.mkdir()
