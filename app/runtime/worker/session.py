@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ class Session:
             batching = self._batching
             if batching is None or not batching.running:
                 self._begin(self._line.first(wait=True))
+                self._prepare_to_answer()  # after a load has been answered
                 continue
             while self._may_begin(call := self._line.first(wait=False)):
                 self._begin(call)
@@ -67,13 +67,13 @@ class Session:
         report, stop = partial(self._output.send, call.number), self._line.stop
         match call.request:
             case Generate() as request:
-                self._begin_answer(call, request)
+                assert self._batching is not None, "Generate before Load"
+                self._batching.begin(call, request)
                 return None
             case Load() as request:
                 from app.runtime.worker.loading import load
 
                 self._unload()
-                threading.Thread(target=_import_batching, daemon=True).start()
                 self._model, loaded = load(request, report, stop)
                 return loaded
             case DryRun() as request:
@@ -101,21 +101,15 @@ class Session:
             case _:
                 raise AssertionError(f"{call.request} is handled where it arrives")
 
-    def _begin_answer(self, call: Call, request: Generate) -> None:
-        assert self._model is not None, "Generate before Load"
-        if self._batching is None:
+    def _prepare_to_answer(self) -> None:
+        """Imports NumPy and Jinja2, which takes longer than to load a small model. Not beside the load: whatever
+        llama.cpp logs would wait for it."""
+        if self._model is not None and self._batching is None:
             from app.runtime.worker.batching import Batching
 
             self._batching = Batching(self._model, self._line, self._output)
-        self._batching.begin(call, request)
 
     def _unload(self) -> None:
         model, self._model, self._batching = self._model, None, None
         if model is not None:
             model.free()
-
-
-def _import_batching() -> None:
-    """NumPy and Jinja2 take longer to import than a small model to load: beside that, so that neither it nor the
-    first answer waits for them."""
-    import app.runtime.worker.batching  # noqa: F401
