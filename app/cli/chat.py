@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.loading import load_as_recommended
 from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
@@ -18,8 +18,7 @@ from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import read_facts
-from app.memory import Keeper, Load, default_context_length
-from app.recommend.loading import load_recommended, plan_recommended
+from app.memory import Load, default_context_length
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
 from app.runtime.protocol import GenerationStatistics, Piece
@@ -45,7 +44,7 @@ def chat(
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
     wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
-    load, loaded = run_job("load", lambda control: _load(wanted, database, control))
+    load, loaded = run_job("load", lambda control: load_as_recommended(wanted, database, control))
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
@@ -60,21 +59,6 @@ def chat(
             print()
             _print_statistics(generation)
         remember(generation.statistics)
-
-
-def _load(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
-    keeper = Keeper(database)
-    name = wanted.facts.path.stem
-    plan = plan_recommended(keeper, name, [wanted])
-    keeper.make_room(plan)
-    load, loaded = load_recommended(
-        keeper,
-        plan.loads[0],
-        control.cancel,
-        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
-    )
-    keeper.remember(load, loaded.description)
-    return load, loaded
 
 
 def _converse(

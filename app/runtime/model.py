@@ -14,6 +14,10 @@ from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
 from app.runtime.protocol import (
+    Bench,
+    Benched,
+    BenchProgress,
+    BenchTimes,
     ChatMessage,
     Generate,
     Generated,
@@ -158,6 +162,30 @@ class LoadedModel:
                 on_progress(reply.done, reply.total)
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
+        raise AssertionError("a worker's replies end with a final one")
+
+    def bench(
+        self,
+        *,
+        prompt_tokens: int,
+        generated_tokens: int,
+        repetitions: int,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> BenchTimes:
+        """How long evaluating and decoding so many tokens takes, as llama-bench measures it.
+
+        `on_progress` gets how many repetitions are done, of how many. The next answer evaluates its whole prompt
+        again. Raises PromptTooLong, LoadFailed, WorkerDied, or Cancelled.
+        """
+        request = Bench(
+            prompt_tokens=prompt_tokens, generated_tokens=generated_tokens, repetitions=repetitions
+        )
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, BenchProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Benched):
+                return reply.times
         raise AssertionError("a worker's replies end with a final one")
 
     def close(self) -> None:

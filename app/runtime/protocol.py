@@ -108,6 +108,18 @@ class Score(_Message, frozen=True):
     parse_special: bool
 
 
+class Bench(_Message, frozen=True):
+    """How fast is the loaded model? The KV cache is empty afterwards.
+
+    As llama-bench measures it: `prompt_tokens` random tokens in batches, then `generated_tokens` of them one by
+    one, each from an empty cache and `repetitions` times, without sampling and text. Either may be 0.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    repetitions: int
+
+
 class Quantize(_Message, frozen=True):
     """Makes `target` from `source`, paths as in `Load`; `file_type` is a `llama_ftype`."""
 
@@ -274,6 +286,24 @@ class Scored(_Message, frozen=True):
     log_probabilities: tuple[float, ...]
 
 
+class BenchProgress(_Message, frozen=True):
+    """`done` of `total` repetitions are measured, those of prompt and generation counted together."""
+
+    done: int
+    total: int
+
+
+class BenchTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each repetition took, in seconds; empty for what was not asked for."""
+
+    prompt_s: tuple[float, ...]
+    generate_s: tuple[float, ...]
+
+
+class Benched(_Message, frozen=True):
+    times: BenchTimes
+
+
 class QuantizeProgress(_Message, frozen=True):
     """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
 
@@ -324,7 +354,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | Bench | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -334,6 +364,8 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | BenchProgress
+    | Benched
     | QuantizeProgress
     | Quantized
     | Described
@@ -341,7 +373,18 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
+FINAL_REPLIES = (
+    Loaded,
+    DryRunDone,
+    Generated,
+    Scored,
+    Benched,
+    Quantized,
+    Described,
+    Failed,
+    Crashed,
+    Stopped,
+)
 
 _HEAD = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()
