@@ -261,7 +261,7 @@ class LibraryPage(LibraryLayout):
         first = self.body.is_first_start
         self.trial.show_offer(first)
         self.header.show_controls(not first)  # it has buttons of its own, and nothing to filter
-        self.filter_bar.setVisible(bool(self._found))
+        self.filter_bar.setVisible(not first and bool(self._found))
         self.header.show_count([] if first else [row for row in self._model.rows if not row.can_try])
 
     def _is_trying(self) -> bool:
