@@ -62,7 +62,11 @@ class RowModel(QAbstractTableModel):
 
     def _change_to(self, rows: list[Any]) -> None:
         before, self._rows = self._rows, rows
-        changed = [at for at, (old, new) in enumerate(zip(before, rows, strict=True)) if old != new]
+        changed = [
+            at
+            for at, (old, new) in enumerate(zip(before, rows, strict=True))
+            if old is not new and old != new
+        ]
         if len(changed) > _MOST_TOLD_APART:
             self._tell_of_change(0, len(rows) - 1)
         else:
