@@ -18,7 +18,7 @@ from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Generated, GenerationStatistics, Piece, PromptProgress, Reply
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.sampling import Sampler, make_sampler
-from app.runtime.worker.templates import render_prompt
+from app.runtime.worker.templates import ChatTemplate
 from app.runtime.worker.text_stream import TextStream
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def generate(
     Raises TemplateFault and PromptTooLong.
     """
     vocabulary = model.vocabulary
-    prompt = render_prompt(model.chat_template, request.messages, vocabulary.bos_text, vocabulary.eos_text)
+    prompt = ChatTemplate(model.chat_template).render(
+        request.messages, bos_token=vocabulary.bos_text, eos_token=vocabulary.eos_text
+    )
     tokens = _prompt_tokens(model, prompt)
     if len(tokens) >= model.context_length:
         raise PromptTooLong(
