@@ -89,7 +89,7 @@ CALLS: Sequence[tuple[str, CallMarks]] = (
     ("<|function_call|>", CallMarks("<|function_call|>", (), json_calls)),
     (
         "'role': 'function call'",
-        CallMarks("<|message_sep|>\n\nfunction call<|role_sep|>", ("<|message_sep|>",), json_calls),
+        CallMarks("<|message_sep|>\n\nfunction call<|role_sep|>", (), json_calls),
     ),
     ("[TOOL_CALLS]", CallMarks("[TOOL_CALLS]", (), mistral_calls, keeps_marks=True)),
     ("<seed:tool_call>", CallMarks("<seed:tool_call>", ("</seed:tool_call>",), xml_calls)),
