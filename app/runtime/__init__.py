@@ -10,7 +10,15 @@ The room stands low in the house, because hardware (which devices does the runti
 
 from app.runtime.client import Worker, start_worker
 from app.runtime.model import Generation, LoadedModel, TokenScores
-from app.runtime.protocol import ChatMessage, GenerationStatistics, LoadSettings, ModelDescription, Sampling
+from app.runtime.protocol import (
+    ChatMessage,
+    GenerationStatistics,
+    LoadSettings,
+    ModelDescription,
+    Sampling,
+    TemplateOptions,
+    ToolCall,
+)
 
 __all__ = [
     "ChatMessage",
@@ -20,7 +28,9 @@ __all__ = [
     "LoadedModel",
     "ModelDescription",
     "Sampling",
+    "TemplateOptions",
     "TokenScores",
+    "ToolCall",
     "Worker",
     "start_worker",
 ]
