@@ -20,7 +20,7 @@ from app.memory import Held, Keeper, Load, Spread, default_context_length, held_
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import Piece, PromptProgress
+from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -34,6 +34,7 @@ class AnswerDelta:
 
     text: str
     tokens: int
+    kind: PieceKind = "answer"
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,13 @@ class ChatEngine:
         control: JobControl,
     ) -> Message | None:
         try:
-            for event in model.generate(messages, _with_seed(conversation.sampling), control.cancel):
+            sampling, options = _with_seed(conversation.sampling), conversation.options
+            for event in model.generate(messages, sampling, control.cancel, options):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
-                    writer.append(event.text)
-                    control.emit(AnswerDelta(event.text, event.tokens))
+                    writer.append(event.text, event.kind)
+                    control.emit(AnswerDelta(event.text, event.tokens, event.kind))
                 elif isinstance(event, Generation):
                     stopped = event.statistics.finish_reason == "cancelled"
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
@@ -204,7 +206,8 @@ class ChatEngine:
 def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
     """What the model is given: all up to the last prompt, so that an answer that was cut off after
     it can be tried again. Two prompts in a row (the first failed) become one turn, since many
-    templates insist that roles alternate; of several answers to one prompt the last one counts."""
+    templates insist that roles alternate; of several answers to one prompt the last one counts.
+    What the model thought goes along: its template knows whether to keep it."""
     turns: list[ChatMessage] = []
     if conversation.system_prompt:
         turns.append(ChatMessage("system", conversation.system_prompt))
@@ -213,9 +216,9 @@ def _history(conversation: Conversation, messages: Sequence[Message]) -> list[Ch
         if turns and turns[-1].role == message.role == "user":
             turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
         elif turns and turns[-1].role == message.role:
-            turns[-1] = ChatMessage(message.role, message.text)
+            turns[-1] = ChatMessage(message.role, message.text, message.reasoning)
         else:
-            turns.append(ChatMessage(message.role, message.text))
+            turns.append(ChatMessage(message.role, message.text, message.reasoning))
     return turns
 
 

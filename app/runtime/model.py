@@ -55,6 +55,11 @@ class Generation:
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
 
+    @property
+    def message(self) -> ChatMessage:
+        """As a turn of the conversation that goes on."""
+        return ChatMessage("assistant", self.text, self.reasoning, self.tool_calls)
+
 
 @dataclass(frozen=True)
 class TokenScores:
