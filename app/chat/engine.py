@@ -14,12 +14,13 @@ import msgspec
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
-from app.gguf import read_facts
+from app.gguf import ThinkingControls, read_facts
+from app.gguf.thinking import thinking_controls
 from app.hardware import Accelerator
 from app.memory import Held, Keeper, Load, Spread, default_context_length, held_by, spread_of
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
 from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
@@ -78,7 +79,7 @@ class ChatEngine:
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded.model, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -177,15 +178,16 @@ class ChatEngine:
 
     def _stream(
         self,
-        model: LoadedModel,
+        loaded: _Loaded,
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
         control: JobControl,
     ) -> Message | None:
         try:
-            sampling, options = _with_seed(conversation.sampling), conversation.options
-            for event in model.generate(messages, sampling, control.cancel, options):
+            sampling = _with_seed(conversation.sampling)
+            options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
+            for event in loaded.model.generate(messages, sampling, control.cancel, options):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
@@ -220,6 +222,13 @@ def _history(conversation: Conversation, messages: Sequence[Message]) -> list[Ch
         else:
             turns.append(ChatMessage(message.role, message.text, message.reasoning))
     return turns
+
+
+def _known_to(controls: ThinkingControls | None, options: TemplateOptions) -> TemplateOptions:
+    """An effort that was chosen for another model may be one that this one's template refuses."""
+    if controls is not None and options.reasoning_effort in controls.efforts:
+        return options
+    return msgspec.structs.replace(options, reasoning_effort="")
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
