@@ -52,7 +52,7 @@ def chat(
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
-            generation = _answer(loaded, messages, sampling, lambda text: None)
+            generation = _answer(loaded, messages, sampling, lambda piece: None)
             print_json({"model": entry.name, **_document(generation)})
         else:
             generation = _answer(loaded, messages, sampling, _print_piece)
@@ -79,9 +79,10 @@ def _converse(
             continue
         pieces: list[str] = []
 
-        def show(text: str, pieces: list[str] = pieces) -> None:
-            pieces.append(text)
-            _print_piece(text)
+        def show(piece: Piece, pieces: list[str] = pieces) -> None:
+            if piece.kind == "answer":
+                pieces.append(piece.text)
+            _print_piece(piece)
 
         messages.append(ChatMessage("user", line))
         try:
@@ -102,27 +103,33 @@ def _converse(
             print_fault(fault)
             continue
         print()
-        messages.append(ChatMessage("assistant", generation.text))
+        messages.append(generation.message)
         _print_statistics(generation)
         remember(generation.statistics)
 
 
 def _answer(
-    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, show: Callable[[str], None]
+    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, show: Callable[[Piece], None]
 ) -> Generation:
     def work(control: JobControl) -> Generation:
         for event in model.generate(messages, sampling, control.cancel):
             if isinstance(event, Piece):
-                control.emit(event.text)
+                control.emit(event)
             elif isinstance(event, Generation):
                 return event
         raise AssertionError("generate() ends with a Generation")
 
-    return run_job("answer", work, lambda value: show(str(value)))
+    def show_piece(value: object) -> None:
+        assert isinstance(value, Piece)
+        show(value)
+
+    return run_job("answer", work, show_piece)
 
 
-def _print_piece(text: str) -> None:
-    print(printable(text, lines=True), end="", flush=True)
+def _print_piece(piece: Piece) -> None:
+    """What the model thinks is not its answer, so that it does not end where the answer is sent to."""
+    stream = sys.stdout if piece.kind == "answer" else sys.stderr
+    print(printable(piece.text, lines=True), end="", flush=True, file=stream)
 
 
 def _print_statistics(generation: Generation) -> None:
@@ -138,6 +145,7 @@ def _document(generation: Generation) -> dict[str, Any]:
     statistics = generation.statistics
     return {
         "text": generation.text,
+        "reasoning": generation.reasoning,
         "prompt_tokens": statistics.prompt_tokens,
         "tokens": statistics.tokens,
         "time_to_first_token_s": statistics.time_to_first_token_s,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         LoadSettings,
         ModelDescription,
         Sampling,
+        TemplateOptions,
+        ToolCall,
     )
 
 __all__ = [
@@ -30,7 +32,9 @@ __all__ = [
     "LoadedModel",
     "ModelDescription",
     "Sampling",
+    "TemplateOptions",
     "TokenScores",
+    "ToolCall",
     "Worker",
     "start_worker",
 ]
@@ -38,7 +42,15 @@ __all__ = [
 _HOMES = {
     "client": ("Worker", "start_worker"),
     "model": ("Generation", "LoadedModel", "TokenScores"),
-    "protocol": ("ChatMessage", "GenerationStatistics", "LoadSettings", "ModelDescription", "Sampling"),
+    "protocol": (
+        "ChatMessage",
+        "GenerationStatistics",
+        "LoadSettings",
+        "ModelDescription",
+        "Sampling",
+        "TemplateOptions",
+        "ToolCall",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,7 +34,11 @@ from app.runtime.protocol import (
     Score,
     Scored,
     ScoreProgress,
+    TemplateOptions,
+    ToolCall,
 )
+
+T = TypeVar("T")
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -42,12 +47,22 @@ LONGEST_TEXT = 5_000_000
 """Characters to score at once, more than any context holds: what a worker is sent must fit into a message."""
 
 
+NO_OPTIONS = TemplateOptions()
+
+
 @dataclass(frozen=True)
 class Generation:
-    """A whole answer."""
+    """A whole answer. What the model thought before and which tools it called is not in its text."""
 
     text: str
     statistics: GenerationStatistics
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def message(self) -> ChatMessage:
+        """As a turn of the conversation that goes on."""
+        return ChatMessage("assistant", self.text, self.reasoning, self.tool_calls)
 
 
 @dataclass(frozen=True)
@@ -118,22 +133,27 @@ class LoadedModel:
         return self._worker.log
 
     def generate(
-        self, messages: Sequence[ChatMessage], sampling: Sampling, cancel: CancelToken | None = None
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        cancel: CancelToken | None = None,
+        options: TemplateOptions = NO_OPTIONS,
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
         """
-        clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
         request = Generate(
-            messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS)
+            messages=tuple(map(_encodable, messages)),
+            sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
+            options=_encodable(options),
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply
             elif isinstance(reply, Generated):
-                yield Generation(reply.text, reply.statistics)
+                yield Generation(reply.text, reply.statistics, reply.reasoning, reply.tool_calls)
 
     def score(
         self,
@@ -196,3 +216,19 @@ class LoadedModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _encodable(value: T) -> T:
+    """The same with text that every part can take, however deep it stands."""
+    plain = _clean(msgspec.to_builtins(value))
+    return msgspec.convert(plain, type(value))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value

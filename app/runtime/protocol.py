@@ -10,7 +10,7 @@ context has sequences; every other request runs alone. Requests begin in the ord
 from __future__ import annotations
 
 import struct
-from typing import IO, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 import msgspec
 
@@ -24,11 +24,41 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, kw_only=
     pass
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A model's wish to have the tool `name` used. `arguments` is the text of a JSON object; `id` is empty
+    where the model's format has none."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
 class ChatMessage(msgspec.Struct, frozen=True):
-    """One turn. `role` is 'system', 'user' or 'assistant'."""
+    """One turn. `role` is 'system', 'user', 'assistant' or 'tool'.
+
+    An assistant's may hold its `reasoning`, which the template keeps or drops, and `tool_calls`. A tool's
+    holds the result as `content`, with the tool's name and, where the call had one, its id.
+    """
 
     role: str
     content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
+
+
+class TemplateOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's chat template gets beside the messages; one that knows nothing of it ignores it.
+
+    `tools` as OpenAI's interface has them: `{"type": "function", "function": {...}}`. `thinking` None and
+    `reasoning_effort` empty: as the template has it by itself. `arguments` are handed on by their names.
+    """
+
+    tools: tuple[dict[str, Any], ...] = ()
+    thinking: bool | None = None
+    reasoning_effort: str = ""
+    arguments: dict[str, Any] = {}
 
 
 KvType = Literal["f16", "q8_0", "q4_0"]
@@ -95,6 +125,7 @@ class DryRun(_Message, frozen=True):
 class Generate(_Message, frozen=True):
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    options: TemplateOptions = TemplateOptions()
 
 
 class Score(_Message, frozen=True):
@@ -230,11 +261,15 @@ class PromptProgress(_Message, frozen=True):
     reused: int
 
 
+PieceKind = Literal["answer", "reasoning"]
+
+
 class Piece(_Message, frozen=True):
-    """The text since the last piece; `tokens` generated so far. At most 30 a second."""
+    """The text since the last piece; `tokens` generated so far. At most about 30 a second."""
 
     text: str
     tokens: int
+    kind: PieceKind = "answer"
 
 
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,10 +295,12 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generated(_Message, frozen=True):
-    """`text` is the whole answer, which equals the pieces joined."""
+    """`text` and `reasoning` equal the pieces of their kind joined. `tool_calls` are in neither."""
 
     text: str
     statistics: GenerationStatistics
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class ScoreProgress(_Message, frozen=True):

@@ -170,12 +170,21 @@ def files_of_the_library(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE loads ADD COLUMN path BLOB")
 
 
+def reasoning_of_answers(connection: sqlite3.Connection) -> None:
+    # What a model thought before its answer, and for how many seconds; what its template is told, as JSON.
+    connection.execute("ALTER TABLE message_pieces ADD COLUMN kind TEXT NOT NULL DEFAULT 'answer'")
+    connection.execute("ALTER TABLE messages ADD COLUMN reasoning TEXT NOT NULL DEFAULT ''")
+    connection.execute("ALTER TABLE messages ADD COLUMN reasoning_s REAL")
+    connection.execute("ALTER TABLE conversations ADD COLUMN template_options TEXT NOT NULL DEFAULT '{}'")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
     runs_of_models,
     queue_of_downloads,
     files_of_the_library,
+    reasoning_of_answers,
 )
 
 

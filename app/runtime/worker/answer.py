@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptProgress, Reply, Sampling
 from app.runtime.worker.answer_text import AnswerText
+from app.runtime.worker.answers import AnswerReader, Part
 from app.runtime.worker.sampling import Sampler
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.spelling import Spelling
@@ -29,6 +30,7 @@ class Answer:
         number: int,
         slot: Slot,
         prompt: Spelling,
+        reader: AnswerReader,
         sampling: Sampling,
         sampler: Sampler,
         vocabulary: Vocabulary,
@@ -49,8 +51,8 @@ class Answer:
         self._limit = sampling.max_tokens or context_length
         self._arrived_at = arrived_at
         self._report = report
-        self._text = AnswerText()
-        self._shown: list[str] = []
+        self._text = AnswerText(reader)
+        self._shown: list[Part] = []
         self._reused = len(slot.cached)
         self._furthest = self._reused
         self.count = 0
@@ -97,12 +99,17 @@ class Answer:
         self._text.finish()
         self._send()
         self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
-        return Generated(text="".join(self._shown), statistics=self._statistics(memory_bytes))
+        return Generated(
+            text="".join(part.text for part in self._shown if part.kind == "answer"),
+            reasoning="".join(part.text for part in self._shown if part.kind == "reasoning"),
+            tool_calls=tuple(self._text.tool_calls),
+            statistics=self._statistics(memory_bytes),
+        )
 
     def _send(self) -> None:
-        if text := self._text.take():
-            self._shown.append(text)
-            self._report(Piece(text=text, tokens=self.count))
+        for part in self._text.take():
+            self._shown.append(part)
+            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind))
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)

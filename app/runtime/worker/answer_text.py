@@ -1,14 +1,20 @@
-"""An answer's way from the bytes of tokens to the text that is shown."""
+"""An answer's way from the bytes of tokens to the parts that are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from app.runtime.protocol import ToolCall
+from app.runtime.worker.answers import AnswerReader, Part
 from app.runtime.worker.text_stream import TextStream
 
 
 class AnswerText:
-    """`raw` is all that the model wrote, in whole characters."""
+    """`raw` is all that the model wrote, in whole characters; `reader` takes it apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: AnswerReader) -> None:
+        self._reader = reader
+        self._is_whole = False
         self._stream = TextStream()
         self._taken: list[str] = []
         self._pending: list[str] = []
@@ -21,13 +27,20 @@ class AnswerText:
         """The bytes of the next token."""
         self._pending.append(self._stream.feed(piece))
 
-    def take(self) -> str:
+    @property
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """Complete once all is taken."""
+        return self._reader.tool_calls
+
+    def take(self) -> list[Part]:
         """What can be shown since the last time."""
         text = "".join(self._pending)
         self._pending.clear()
         self._taken.append(text)
-        return text
+        parts = list(self._reader.feed(text))
+        return [*parts, *self._reader.finish()] if self._is_whole else parts
 
     def finish(self) -> None:
         """No more tokens come: what was held back can be taken."""
         self._pending.append(self._stream.finish())
+        self._is_whole = True

@@ -25,7 +25,6 @@ from app.runtime.worker.output import Output
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
 from app.runtime.worker.spelling import Spelling, spell
-from app.runtime.worker.templates import render_prompt
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -64,6 +63,7 @@ class Batching:
         Raises TemplateFault, PromptTooLong.
         """
         prompt = self._spell(request)
+        reader = self._model.answer_format.reader(prompt.text, request.options.tools)
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
@@ -74,6 +74,7 @@ class Batching:
             call.number,
             slot,
             prompt,
+            reader,
             request.sampling,
             sampler,
             self._model.vocabulary,
@@ -117,8 +118,11 @@ class Batching:
 
     def _spell(self, request: Generate) -> Spelling:
         vocabulary, room = self._model.vocabulary, self._model.context_length
-        text = render_prompt(
-            self._model.chat_template, request.messages, vocabulary.bos_text, vocabulary.eos_text
+        text = self._model.chat_template.render(
+            request.messages,
+            request.options,
+            bos_token=vocabulary.bos_text,
+            eos_token=vocabulary.eos_text,
         )
         prompt = spell(text, vocabulary, (slot.spelling for slot in self._model.slots))
         if len(prompt.tokens) >= room:

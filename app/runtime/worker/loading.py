@@ -21,11 +21,13 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
+from app.runtime.worker.templates import ChatTemplate
 from app.runtime.worker.vocabulary import Vocabulary
 
 
@@ -42,7 +44,10 @@ class LlamaModel:
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
-        self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
+        template = _text(llama_cpp.llama_model_chat_template(model, None))
+        self.chat_template = ChatTemplate(template)
+        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.is_special)
+        self.vocabulary.reveal(self.answer_format.marks)
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))
         self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)

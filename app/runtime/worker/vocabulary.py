@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from functools import cached_property
 
 import llama_cpp
@@ -54,6 +55,18 @@ class Vocabulary:
             if count >= 0:
                 return list(buffer[:count])
             size = -count
+
+    def is_special(self, text: str) -> bool:
+        """Whether there is one token for `text` that ordinary text is not cut into."""
+        with_special = self._tokenize(text, add_special=False, parse_special=True)
+        return len(with_special) == 1 and with_special != self._tokenize(text, False, False)
+
+    def reveal(self, marks: Iterable[str]) -> None:
+        """Control tokens of which `marks` are made are given as text from now on; others stand for none."""
+        for mark in marks:
+            for token in self._tokenize(mark, add_special=False, parse_special=True):
+                if self.is_control(token):
+                    self._pieces[token] = self._special_text(token).encode()
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; may be part of a UTF-8 character."""

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from app.chat import ConversationStore, MessageState
-from app.runtime import GenerationStatistics, Sampling
+from app.runtime import GenerationStatistics, Sampling, TemplateOptions
 
 MODEL = Path("/models/bard.gguf")
 STATISTICS = GenerationStatistics(
@@ -120,6 +120,52 @@ def test_answer_stopped_before_its_first_word_leaves_no_message(store: Conversat
     conversation = new_conversation(store, "hello")
     assert store.begin_answer(conversation, "Bard", None).finish(MessageState.STOPPED) is None
     assert texts(path, conversation) == [("user", "hello", MessageState.COMPLETE)]
+
+
+def test_reasoning_streams_beside_the_answer_and_is_kept_apart_from_it(
+    store: ConversationStore, path: Path
+) -> None:
+    conversation = new_conversation(store, "Two and two?")
+    writer = store.begin_answer(conversation, "Bard", None)
+    writer.append("Two and ", "reasoning")
+    writer.append("two.", "reasoning")
+    with ConversationStore(path) as elsewhere:
+        streaming = elsewhere.messages(conversation)[-1]
+    assert (streaming.text, streaming.reasoning) == ("", "Two and two.")
+    writer.append("4")
+    finished = writer.finish(MessageState.COMPLETE, STATISTICS)
+    with ConversationStore(path) as elsewhere:
+        assert elsewhere.messages(conversation)[-1] == finished
+    assert finished is not None
+    assert (finished.text, finished.reasoning) == ("4", "Two and two.")
+    assert finished.reasoning_s is not None
+
+
+def test_answer_stopped_while_the_model_thinks_keeps_what_it_thought(store: ConversationStore) -> None:
+    conversation = new_conversation(store, "Two and two?")
+    writer = store.begin_answer(conversation, "Bard", None)
+    writer.append("Two", "reasoning")
+    stopped = writer.finish(MessageState.STOPPED)
+    assert stopped is not None
+    assert (stopped.text, stopped.reasoning, stopped.state) == ("", "Two", MessageState.STOPPED)
+
+
+def test_answer_without_reasoning_has_no_time_of_thinking(store: ConversationStore) -> None:
+    writer = store.begin_answer(new_conversation(store, "Hi"), "Bard", None)
+    writer.append("Hello")
+    finished = writer.finish(MessageState.COMPLETE)
+    assert finished is not None
+    assert (finished.reasoning, finished.reasoning_s) == ("", None)
+
+
+def test_template_options_of_a_conversation_are_kept(store: ConversationStore, path: Path) -> None:
+    options = TemplateOptions(thinking=False, reasoning_effort="low")
+    first = store.create(MODEL, Sampling(), options=options)
+    second = store.create(MODEL, Sampling())
+    store.change_options(second.id, TemplateOptions(thinking=True))
+    with ConversationStore(path) as again:
+        assert again.conversation(first.id).options == options
+        assert again.conversation(second.id).options == TemplateOptions(thinking=True)
 
 
 def test_complete_answer_without_a_word_is_kept(store: ConversationStore, path: Path) -> None:
