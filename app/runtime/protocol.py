@@ -12,6 +12,8 @@ from typing import IO, Literal, TypeVar
 
 import msgspec
 
+from app.runtime.sampling import Sampling as Sampling
+
 T = TypeVar("T")
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -53,24 +55,6 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     sequences: int = 1
     experts_on_processor: bool = False
     processor_only: bool = False
-
-
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """llama.cpp's sampler chain, in its terms and with its defaults.
-
-    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at the last `repeat_last_n` tokens
-    of the answer. `seed` is any number; what it came to is in the answer's statistics.
-    `max_tokens` 0: until the model ends or the context is full.
-    """
-
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    repeat_last_n: int = 64
-    seed: int = 0
-    max_tokens: int = 0
 
 
 class Load(_Message, frozen=True):

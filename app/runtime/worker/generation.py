@@ -124,7 +124,7 @@ class _Answer:
     def decode(self) -> None:
         if self._stop.is_set():
             return
-        with closing(make_sampler(self._sampling, self._model.vocabulary.size)) as sampler:
+        with closing(make_sampler(self._sampling, self._model.vocabulary)) as sampler:
             try:
                 self._decode_tokens(sampler)
             except _Stopped:
