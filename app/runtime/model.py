@@ -30,6 +30,7 @@ from app.runtime.protocol import (
     Scored,
     ScoreProgress,
 )
+from app.runtime.sampling_limits import require_possible
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -119,8 +120,9 @@ class LoadedModel:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
-        had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
+        had been generated. Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
+        require_possible(sampling)
         clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
         request = Generate(
             messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS)

@@ -92,6 +92,8 @@ def require_possible(sampling: Sampling) -> None:
         _require_within("A bias", entry.bias, Limits(-MOST_BIAS, MOST_BIAS))
         if isinstance(entry.token, str):
             _require_short("logit_bias", entry.token, MOST_STOP_CHARACTERS)
+        else:
+            _require_within("A token", entry.token, Limits(0, _INT32, whole=True))
 
 
 def require_possible_top(count: int) -> None:
