@@ -17,18 +17,18 @@ Step = list[Any]
 """The name of a sampler and its arguments as in llama.h, without vocabulary or its size."""
 
 
-def drawn(path: Path, prompt: str, count: int, *chain: Step) -> str:
-    """The text of `count` tokens chosen by a chain."""
-    return str(_call({"path": str(path), "prompt": prompt, "count": count, "chain": chain}))
+def drawn(path: Path, prompt: str, count: int, chains: list[list[Step]]) -> list[str]:
+    """The text of `count` tokens, for each chain that chooses them."""
+    return _call({"path": str(path), "prompt": prompt, "count": count, "chains": chains})
 
 
-def penalized(path: Path, prompt: str, count: int, **penalties: Any) -> str:
-    """The text of the likeliest `count` tokens after `penalties`, by arithmetic: `bias` (a list of token and bias),
-    `repeat`, `frequency`, `presence`, `window`; `dry` (multiplier, base, allowed length, window)."""
-    return str(_call({"path": str(path), "prompt": prompt, "count": count, "penalties": penalties}))
+def penalized(path: Path, prompt: str, count: int, penalties: list[dict[str, Any]]) -> list[str]:
+    """The text of the likeliest `count` tokens after each of `penalties`, by arithmetic: `bias` (a list of token
+    and bias), `repeat`, `frequency`, `presence`, `window`; `dry` (multiplier, base, allowed length, window)."""
+    return _call({"path": str(path), "prompt": prompt, "count": count, "penalties": penalties})
 
 
-def _call(request: dict[str, Any]) -> Any:
+def _call(request: dict[str, Any]) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.helpers.reference_sampling"],
         input=json.dumps(request),
@@ -38,27 +38,35 @@ def _call(request: dict[str, Any]) -> Any:
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
+    texts: list[str] = json.loads(done.stdout)
+    return texts
 
 
-def _serve(request: dict[str, Any]) -> str:
+def _serve(request: dict[str, Any]) -> list[str]:
     import llama_cpp
 
     llama = llama_cpp.Llama(
         request["path"], n_ctx=512, n_threads=1, n_threads_batch=1, flash_attn=True, verbose=False
     )
-    choose = (
-        _chain(llama, request["chain"]) if "chain" in request else _penalizer(llama, request["penalties"])
-    )
-    llama.eval(llama.tokenize(request["prompt"].encode(), add_bos=True, special=True))
+    prompt = llama.tokenize(request["prompt"].encode(), add_bos=True, special=True)
+    choosers = [_chain(llama, chain) for chain in request.get("chains", ())]
+    choosers += [_penalizer(llama, penalties) for penalties in request.get("penalties", ())]
+    return [_text(llama, prompt, request["count"], choose) for choose in choosers]
+
+
+def _text(llama: Any, prompt: list[int], count: int, choose: Callable[[list[int]], int]) -> str:
+    import llama_cpp
+
+    llama.reset()
+    llama.eval(prompt)
     tokens: list[int] = []
-    while len(tokens) < request["count"]:
+    while len(tokens) < count:
         token = choose(tokens)
         if llama_cpp.llama_vocab_is_eog(llama_cpp.llama_model_get_vocab(llama.model), token):
             break
         tokens.append(token)
         llama.eval([token])
-    return str(b"".join(_piece(llama, token) for token in tokens).decode("utf-8", "replace"))
+    return b"".join(_piece(llama, token) for token in tokens).decode("utf-8", "replace")
 
 
 def _piece(llama: Any, token: int) -> bytes:
