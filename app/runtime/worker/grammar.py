@@ -12,6 +12,7 @@ from app.core.errors import GrammarFault
 from app.runtime.worker.candidates import Candidates
 from app.runtime.worker.gbnf import ROOT, check_grammar
 from app.runtime.worker.vocabulary import Vocabulary
+from app.runtime.worker.whole_characters import WholeCharacters
 
 MOST_MEMORY_BYTES = 1 << 30
 """llama.cpp keeps every way in which the answer so far can be read. In an ambiguous grammar (of palindromes, say)
@@ -30,6 +31,7 @@ class Grammar:
                 "llama.cpp does not take this grammar.",
                 "It may repeat too much: use fewer or smaller repetitions.",
             )
+        self._characters = WholeCharacters(vocabulary)
         self._one = llama_cpp.llama_token_data()
         self._only = llama_cpp.llama_token_data_array(ctypes.pointer(self._one), 1, -1, False)
         self._process = psutil.Process()
@@ -38,14 +40,15 @@ class Grammar:
     def allows(self, token: int) -> bool:
         self._one.id, self._one.logit = token, 0.0
         llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(self._only))
-        return bool(self._one.logit == 0.0)
+        return bool(self._one.logit == 0.0) and self._characters.allows(token)
 
     def restrict(self, candidates: Candidates) -> None:
         llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(candidates.array))
-        candidates.keep(candidates.logits > -np.inf)
+        candidates.keep((candidates.logits > -np.inf) & self._characters.allowed())
 
     def accept(self, token: int) -> None:
         llama_cpp.llama_sampler_accept(self._sampler, token)
+        self._characters.accept(token)
         if self._process.memory_info().rss > self._memory_bytes + MOST_MEMORY_BYTES:
             raise GrammarFault(
                 "This grammar takes too much memory: there are too many ways to read the answer so far.",

@@ -36,9 +36,9 @@ class JsonSchema:
     """What an answer must be, in a vocabulary."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        _require_json(text)
+        schema = _require_schema(text)
         try:
-            grammar = llguidance.LLMatcher.grammar_from_json_schema(text, overrides=_OPTIONS)
+            grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=_OPTIONS)
         except ValueError as error:
             raise _fault(str(error)) from error
         self._ends = frozenset(vocabulary.ends)
@@ -102,9 +102,10 @@ class _Tokens(llguidance.TokenizerWrapper):
         )
 
 
-def _require_json(text: str) -> None:
+def _require_schema(text: str) -> str:
+    """As the object that llguidance wants; the order of its properties is that of the answer's."""
     try:
-        json.loads(text)
+        schema = json.loads(text)
     except json.JSONDecodeError as error:
         reason = f"it is no JSON ({error.msg}, line {error.lineno}, column {error.colno})"
         raise _fault(reason) from error
@@ -112,6 +113,11 @@ def _require_json(text: str) -> None:
         raise _fault("it is nested too deeply") from error
     except ValueError as error:  # a number of thousands of digits
         raise _fault(str(error)) from error
+    if schema is True:
+        return "{}"
+    if not isinstance(schema, dict):
+        raise _fault("no answer follows it" if schema is False else "it must be an object")
+    return text
 
 
 def _fault(reason: str) -> GrammarFault:

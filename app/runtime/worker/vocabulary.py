@@ -32,6 +32,13 @@ class Vocabulary:
         return [token for token in range(self.size) if self.is_end(token)]
 
     @cached_property
+    def partial(self) -> list[int]:
+        """The tokens whose bytes are not whole characters."""
+        from app.runtime.worker.whole_characters import is_whole
+
+        return [token for token in range(self.size) if not is_whole(self.piece(token))]
+
+    @cached_property
     def suppressed(self) -> list[int]:
         """The tokens that the model's metadata wants never to be chosen."""
         count = ctypes.c_int32()
