@@ -29,8 +29,9 @@ from app.runtime.protocol import (
     Score,
     Scored,
     ScoreProgress,
+    TokenChoice,
 )
-from app.runtime.sampling_limits import require_possible
+from app.runtime.sampling_limits import require_possible, require_possible_top
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -41,10 +42,11 @@ LONGEST_TEXT = 5_000_000
 
 @dataclass(frozen=True)
 class Generation:
-    """A whole answer."""
+    """A whole answer. `probabilities` of its tokens, where asked for (see `Generated`)."""
 
     text: str
     statistics: GenerationStatistics
+    probabilities: tuple[TokenChoice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,23 +117,34 @@ class LoadedModel:
         return self._worker.log
 
     def generate(
-        self, messages: Sequence[ChatMessage], sampling: Sampling, cancel: CancelToken | None = None
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        cancel: CancelToken | None = None,
+        *,
+        top_probabilities: int = 0,
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
-        had been generated. Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
+        had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
+        probability, and that of the chosen one.
+
+        Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
         require_possible(sampling)
+        require_possible_top(top_probabilities)
         clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
         request = Generate(
-            messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS)
+            messages=clean,
+            sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
+            top_probabilities=top_probabilities,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply
             elif isinstance(reply, Generated):
-                yield Generation(reply.text, reply.statistics)
+                yield Generation(reply.text, reply.statistics, reply.probabilities)
 
     def score(
         self,

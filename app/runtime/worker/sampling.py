@@ -9,26 +9,22 @@ from contextlib import suppress
 from typing import Protocol
 
 import llama_cpp
-import numpy as np
-from numpy.typing import NDArray
 
 from app.core.errors import GrammarFault, LoadFailed, WrongChoice
 from app.runtime.sampling import Sampling
 from app.runtime.sampling_limits import require_possible
 from app.runtime.worker.candidates import Candidates
 from app.runtime.worker.constraint import Constraint, make_constraint
+from app.runtime.worker.logits import logits_after
 from app.runtime.worker.vocabulary import Vocabulary
 
 MIROSTAT_TOKENS = 100
 """How many of the likeliest tokens mirostat 1 estimates the distribution from: m in the paper, and llama.cpp's."""
 
-LAST = -1
-"""The output of the last decode that comes last."""
-
 
 class Sampler(Protocol):
-    def sample(self, context: object, output: int = LAST) -> int:
-        """The next token after an output of the last decode."""
+    def sample(self, context: object, output: int) -> int:
+        """The next token after the one at index `output` of the last batch."""
 
     def close(self) -> None:
         """Frees what is native."""
@@ -53,8 +49,8 @@ class LikeliestToken:
     def __init__(self, vocabulary_size: int) -> None:
         self._size = vocabulary_size
 
-    def sample(self, context: object, output: int = LAST) -> int:
-        return int(_logits(context, output, self._size).argmax())
+    def sample(self, context: object, output: int) -> int:
+        return int(logits_after(context, output, self._size).argmax())
 
     def close(self) -> None:
         pass
@@ -66,7 +62,7 @@ class SamplerChain:
     def __init__(self, chain: object) -> None:
         self._chain = chain
 
-    def sample(self, context: object, output: int = LAST) -> int:
+    def sample(self, context: object, output: int) -> int:
         return int(llama_cpp.llama_sampler_sample(self._chain, context, output))
 
     def close(self) -> None:
@@ -83,8 +79,8 @@ class ConstrainedChain:
         self._candidates = Candidates(vocabulary_size)
         self._size = vocabulary_size
 
-    def sample(self, context: object, output: int = LAST) -> int:
-        logits = _logits(context, output, self._size)
+    def sample(self, context: object, output: int) -> int:
+        logits = logits_after(context, output, self._size)
         self._candidates.fill(logits)
         token = self._choose()
         if not self._constraint.allows(token):
@@ -109,10 +105,6 @@ class ConstrainedChain:
         with suppress(IndexError):
             return self._candidates.chosen()
         raise LoadFailed("The model's output is no distribution of tokens.", "Choose another model.")
-
-
-def _logits(context: object, output: int, size: int) -> NDArray[np.float32]:
-    return np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, output), (size,))
 
 
 def _make_chain(samplers: Iterator[object]) -> object:

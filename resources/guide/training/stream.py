@@ -36,7 +36,7 @@ class Dialogue:
 
 
 class Trainset:
-    """Epochs of dialogues: each asks every trained phrasing once, what is refused twice, in fresh wordings."""
+    """Epochs of dialogues, in fresh wordings each time."""
 
     def __init__(self, topics: list[Topic], refusals: Refusals, speller: Speller) -> None:
         self._rng = random.Random()
@@ -53,8 +53,16 @@ class Trainset:
 
     def epoch(self, seed: int) -> list[Tokens]:
         """One pass over the phrasings, two over what is refused, with exercises between."""
+        return self._mixed(seed, self._questions)
+
+    def closing_epoch(self, seed: int) -> list[Tokens]:
+        """The same with a third of the phrasings: what is refused weighs more."""
+        drawn = random.Random(seed).sample(self._questions, len(self._questions) // 3)
+        return self._mixed(seed, drawn)
+
+    def _mixed(self, seed: int, questions: list[tuple[str, str]]) -> list[Tokens]:
         rng = self._rng = random.Random(seed)
-        exchanges = [self._asked(question, answer) for question, answer in self._questions]
+        exchanges = [self._asked(question, answer) for question, answer in questions]
         exchanges += [self._asked(question, rng.choice(self._refusals)) for question in 2 * self._refused]
         exchanges += [self._exercised(sum_exercise(rng, part="trained")) for _ in range(SUMS)]
         exchanges += [self._exercised(word_problem(rng, part="trained")) for _ in range(PROBLEMS)]

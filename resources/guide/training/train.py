@@ -34,11 +34,13 @@ RESUME = "resume.pt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth."""
+    """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a cosine down to a twentieth; then one
+    short closing epoch, whose rate falls in a line to nothing."""
 
-    epochs: int = 11
+    epochs: int = 11  # before the closing one
     tokens_per_batch: int = 1024
     learning_rate: float = 1e-3
+    closing_rate: float = 2e-4
     warm_up_steps: int = 300
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.98)
@@ -63,7 +65,7 @@ def train(target: Path, recipe: Recipe, geometry: Geometry, device: str) -> None
     watchlist = Watchlist(topics, refusals, speller, recipe.seed)
     run = Run(target, recipe, Llama(geometry).to(device), Trainset(topics, refusals, speller))
     run.resume()
-    while run.epoch < recipe.epochs and run.worse < recipe.patience:
+    while run.epoch <= recipe.epochs and run.worse < recipe.patience:
         began = time.monotonic()
         loss = run.train_epoch()
         watched = run.watch(watchlist)
@@ -85,10 +87,11 @@ class Run:
         """Returns the mean loss, in nats per token."""
         seed = self._recipe.seed + self.epoch
         torch.manual_seed(seed)
-        dialogues = self._trainset.epoch(seed)
+        closing = self.epoch == self._recipe.epochs
+        dialogues = self._trainset.closing_epoch(seed) if closing else self._trainset.epoch(seed)
         losses: list[float] = []
         for batch in (made := batches(dialogues, self._recipe.tokens_per_batch, random.Random(seed))):
-            done = (self.epoch + len(losses) / len(made)) / self._recipe.epochs
+            done = self.epoch + len(losses) / len(made)
             rate = _learning_rate(self._steps, done, self._recipe)
             losses.append(_descend(self._model, self._optimizer, batch, self._recipe, rate))
             self._steps += 1
@@ -166,8 +169,10 @@ def _optimizer(model: Llama, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _learning_rate(step: int, done: float, recipe: Recipe) -> float:
-    """`done`: the share of the run, 0 to 1."""
-    cosine = recipe.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+    """`done` in epochs."""
+    if done >= recipe.epochs:
+        return recipe.closing_rate * (recipe.epochs + 1 - done)
+    cosine = recipe.learning_rate * (0.05 + 0.95 * (1 + math.cos(math.pi * done / recipe.epochs)) / 2)
     return cosine * min(1.0, (step + 1) / recipe.warm_up_steps)
 
 
