@@ -80,14 +80,12 @@ def test_likeliest_tokens_are_those_of_numpy_s_softmax_of_the_logits(model: Load
     "settings", [{"repeat_penalty": 1.5}, {"grammar": 'root ::= "The" .*'}, {"top_k": 1}]
 )
 def test_they_are_the_model_s_before_any_sampler(trained: LoadedModel, settings: dict[str, object]) -> None:
+    trained.score("x")  # empties the cache: the last token alone gives logits with other last digits
     _, plain = answered(trained, QUESTION, greedy(1), 5)
+    trained.score("x")
     sampling = Sampling(seed=1, temperature=1.5, max_tokens=1, **settings)  # type: ignore[arg-type]
     _, bent = answered(trained, QUESTION, sampling, 5)
-    (told,), (expected,) = bent.probabilities, plain.probabilities
-    assert [each.token for each in told.likeliest] == [each.token for each in expected.likeliest]
-    assert [each.log_probability for each in told.likeliest] == pytest.approx(
-        [each.log_probability for each in expected.likeliest], abs=TOLERANCE
-    )
+    assert bent.probabilities[0].likeliest == plain.probabilities[0].likeliest
 
 
 def test_greedy_answer_is_made_of_the_likeliest(trained: LoadedModel) -> None:
