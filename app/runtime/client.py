@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
 from app.core.jobs import CancelToken
+from app.runtime.deaths import Ending, explain, memory_kills
+from app.runtime.lifeline import Lifeline
 from app.runtime.protocol import (
     FINAL_REPLIES,
     Cancel,
@@ -31,6 +32,7 @@ from app.runtime.protocol import (
     read_reply,
     write_message,
 )
+from app.runtime.watchdog import LOOK_S, PATIENCE_S, Watchdog
 
 WORKER_ARGUMENT = "--runtime-worker"
 LOG_LINES = 200
@@ -57,19 +59,19 @@ def start_worker() -> Worker:
 class Worker:
     """One child process. One request at a time; any thread may cancel it."""
 
-    def __init__(self, command: list[str]) -> None:
-        environment = dict(os.environ)
-        # A dying ggml would otherwise start a debugger to print a backtrace.
-        environment["GGML_NO_BACKTRACE"] = "1"
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            creationflags=flags,
-        )
+    def __init__(
+        self,
+        command: list[str],
+        environment: Mapping[str, str] | None = None,
+        patience_s: float | None = None,
+    ) -> None:
+        """`environment`: variables besides those of this process. `patience_s`: how long it may do nothing while an
+        answer is due (see `Watchdog`), if not as long as usual."""
+        self._lifeline = Lifeline()
+        self._memory_kills = memory_kills()
+        self._process = _start(command, environment or {}, self._lifeline)
+        self._watchdog = Watchdog(self._process.pid, patience_s or PATIENCE_S)
+        self._stalled_s: float | None = None
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self._request_lock = threading.Lock()
@@ -137,6 +139,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._lifeline.cut()
         for reader in self._readers:
             reader.join()
         for stream in (self._process.stdout, self._process.stderr):
@@ -151,7 +154,15 @@ class Worker:
 
     def _next_reply(self) -> Reply | None:
         """None when the process has ended, however often it is asked."""
-        reply = self._replies.get()
+        while True:
+            try:
+                reply = self._replies.get(timeout=LOOK_S)
+                break
+            except queue.Empty:
+                if self._watchdog.look() and self._stalled_s is None:
+                    self._stalled_s = self._watchdog.idle_s
+                    self._process.kill()
+        self._watchdog.reward()
         if reply is None:
             self._replies.put(None)
         return reply
@@ -202,10 +213,14 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=CANCEL_GRACE_S)
         self._readers[1].join(timeout=1.0)
-        return WorkerDied(
-            f"The runtime that ran the model ended unexpectedly ({_ending(self._process.returncode)}).",
-            "Try again; if it happens again, choose a smaller quantization or close other programs.",
-            self.log,
+        return explain(
+            Ending(
+                self._process.returncode,
+                self.log,
+                self._stalled_s,
+                memory_kills() - self._memory_kills,
+                self._protocol_error is not None,
+            )
         )
 
     def _read_replies(self) -> None:
@@ -224,10 +239,19 @@ class Worker:
             self._log.append(line.decode("utf-8", "replace").rstrip())
 
 
-def _ending(return_code: int | None) -> str:
-    if return_code is None:
-        return "it no longer answers"
-    if return_code < 0:
-        name = signal.Signals(-return_code).name if -return_code in set(signal.Signals) else str(-return_code)
-        return f"signal {name}"
-    return f"exit code {return_code}"
+def _start(command: list[str], environment: Mapping[str, str], lifeline: Lifeline) -> subprocess.Popen[bytes]:
+    process = None
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A dying ggml would otherwise start a debugger to print a backtrace.
+            env={**os.environ, "GGML_NO_BACKTRACE": "1", **environment, **lifeline.environment},
+            pass_fds=lifeline.pass_fds,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    finally:
+        lifeline.hold(process)
+    return process

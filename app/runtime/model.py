@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.errors import PromptTooLong, TooLittleMemory, WorkerDied
+from app.core.errors import PromptTooLong, WorkerOutOfMemory
 from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
@@ -86,16 +86,11 @@ class LoadedModel:
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
                     return cls(path, worker, reply.model)
-        except WorkerDied as death:
-            worker.close()
+        except WorkerOutOfMemory as death:
             # Where a card has none left when the first token is computed, ggml ends the process.
-            if any("out of memory" in line for line in death.log):
-                raise TooLittleMemory(
-                    f"There was too little memory to run {path.stem}.",
-                    "Choose a smaller quantization, or close other programs.",
-                    death.log,
-                ) from death
-            raise
+            worker.close()
+            message = f"There was too little memory to run {path.stem}."
+            raise WorkerOutOfMemory(message, death.hint, death.log) from death
         except BaseException:
             worker.close()
             raise

@@ -32,6 +32,7 @@ from app.runtime.protocol import (
     read_request,
     write_message,
 )
+from app.runtime.worker.lifeline import hold_on
 
 
 class StopFlag:
@@ -73,6 +74,7 @@ def run_worker() -> int:
     """Serves requests until stdin ends. Never returns while the application lives."""
     # Ctrl+C in a terminal reaches the whole process group; the application decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hold_on()
     output = _claim_stdout()
     stop = StopFlag()
     requests: SimpleQueue[tuple[float, Request]] = SimpleQueue()
