@@ -97,6 +97,10 @@ class WorkerCrashed(WorkerDied):
     """The processor or the system stopped the runtime's process at something forbidden."""
 
 
+class UnknownInstruction(WorkerCrashed):
+    """The runtime was built for another kind of processor."""
+
+
 class WorkerAborted(WorkerDied):
     """A check inside llama.cpp failed, and it ended its process."""
 
@@ -207,6 +211,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         QuantizeFailed,
         WorkerDied,
         WorkerCrashed,
+        UnknownInstruction,
         WorkerAborted,
         WorkerOutOfMemory,
         KilledForMemory,

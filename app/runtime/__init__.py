@@ -8,9 +8,10 @@ The room stands low in the house, because hardware (which devices does the runti
 (what would it allocate?) and convert (quantize) all ask a worker.
 """
 
-from app.runtime.client import Worker, start_worker
+from app.runtime.client import Worker
 from app.runtime.model import Generation, LoadedModel, TokenScores
 from app.runtime.protocol import ChatMessage, GenerationStatistics, LoadSettings, ModelDescription, Sampling
+from app.runtime.starting import packs_set_aside, start_worker
 
 __all__ = [
     "ChatMessage",
@@ -22,5 +23,6 @@ __all__ = [
     "Sampling",
     "TokenScores",
     "Worker",
+    "packs_set_aside",
     "start_worker",
 ]

@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
 from app.core.jobs import CancelToken
@@ -43,6 +44,11 @@ CANCEL_GRACE_S = 3.0
 class WorkerCrash(Exception):
     """A bug in the worker's own code; the message is its traceback."""
 
+    @property
+    def summary(self) -> str:
+        """The traceback's last line."""
+        return (str(self).strip().splitlines() or [""])[-1]
+
 
 def worker_command() -> list[str]:
     """How this application starts itself as a worker, from source and frozen."""
@@ -50,10 +56,6 @@ def worker_command() -> list[str]:
         return [sys.executable, WORKER_ARGUMENT]
     # -P: the current folder is not searched for modules, whatever lies in it.
     return [sys.executable, "-P", "-m", "app", WORKER_ARGUMENT]
-
-
-def start_worker() -> Worker:
-    return Worker(worker_command())
 
 
 class Worker:
@@ -67,6 +69,9 @@ class Worker:
     ) -> None:
         """`environment`: variables besides those of this process. `patience_s`: how long it may do nothing while an
         answer is due (see `Watchdog`), if not as long as usual."""
+        folder = (environment or {}).get("LLAMA_CPP_LIB_PATH")
+        self.runtime_folder = Path(folder) if folder else None
+        """Of the runtime pack it runs on, if any."""
         self._lifeline = Lifeline()
         self._memory_kills = memory_kills()
         self._process = _start(command, environment or {}, self._lifeline)

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.core.errors import (
     DriverReset,
     KilledForMemory,
+    UnknownInstruction,
     WorkerAborted,
     WorkerCrashed,
     WorkerDied,
@@ -126,15 +127,15 @@ def _reason(ending: Ending) -> _Reason:
         )
     if signal_name == _ILLEGAL_INSTRUCTION:
         return (
-            WorkerCrashed,
+            UnknownInstruction,
             f"The runtime uses an instruction that this processor does not have ({how}).",
             "Choose another runtime pack.",
         )
     if signal_name == _BUS_ERROR:
         return (
             WorkerCrashed,
-            f"The model's file could not be read any more while it was in use ({how}).",
-            "Check that the file is whole and its disk connected, then try again.",
+            f"A file in use, the model's or the runtime's, could not be read any more ({how}).",
+            "Check that the model is whole and its disk connected, then try again.",
         )
     if signal_name == _ABORT and (check := _failed_check(words)):
         return (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.errors import PromptTooLong, WorkerOutOfMemory
+from app.core.errors import PromptTooLong, UnknownInstruction, WorkerOutOfMemory
 from app.core.jobs import CancelToken
 from app.core.text import encodable
-from app.runtime.client import Worker, start_worker
+from app.runtime.client import Worker
 from app.runtime.protocol import (
     ChatMessage,
     Generate,
@@ -30,6 +30,7 @@ from app.runtime.protocol import (
     Scored,
     ScoreProgress,
 )
+from app.runtime.starting import set_aside, start_worker
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -91,6 +92,11 @@ class LoadedModel:
             worker.close()
             message = f"There was too little memory to run {path.stem}."
             raise WorkerOutOfMemory(message, death.hint, death.log) from death
+        except UnknownInstruction as death:
+            worker.close()
+            if not set_aside(worker, f"It cannot be used: {death.message}"):
+                raise
+            return cls.load(path, settings, cancel, on_progress)  # on the next one
         except BaseException:
             worker.close()
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psutil
 
 LOOK_S = 1.0
@@ -57,8 +59,6 @@ def _activity(process: psutil.Process) -> tuple[float, ...]:
         memory = process.memory_info()
         counters: list[float] = [times.user, times.system, getattr(memory, "pfaults", 0), memory.rss]
         if hasattr(process, "io_counters"):  # not on macOS
-            try:
+            with suppress(psutil.AccessDenied):
                 counters += process.io_counters()
-            except psutil.AccessDenied:
-                pass
     return tuple(counters)

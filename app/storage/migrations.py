@@ -170,12 +170,27 @@ def files_of_the_library(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE loads ADD COLUMN path BLOB")
 
 
+def packs_of_the_runtime(connection: sqlite3.Connection) -> None:
+    # What came of starting a pack, as long as its stamp (its files, drivers, this Nibble's bindings) is the same.
+    connection.execute(
+        """
+        CREATE TABLE runtime_packs (
+            folder BLOB NOT NULL PRIMARY KEY,
+            stamp TEXT NOT NULL,
+            fault TEXT NOT NULL,
+            tried_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
     runs_of_models,
     queue_of_downloads,
     files_of_the_library,
+    packs_of_the_runtime,
 )
 
 

@@ -1,4 +1,4 @@
-"""Whatever ends a worker, the application lives and says what happened; whatever ends the application, no worker is left."""
+"""Whatever ends a worker, the application lives and says what happened; a worker never outlives the application."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from app.core.errors import (
     EnvironmentFault,
     TooLittleMemory,
+    UnknownInstruction,
     WorkerAborted,
     WorkerCrashed,
     WorkerDied,
@@ -50,7 +51,7 @@ def answer_until(model: LoadedModel, sent: signal.Signals) -> None:
     [
         (signal.SIGKILL, WorkerDied),
         (signal.SIGSEGV, WorkerCrashed),
-        (signal.SIGILL, WorkerCrashed),
+        (signal.SIGILL, UnknownInstruction),
         (signal.SIGABRT, WorkerCrashed),
         (signal.SIGTERM, WorkerDied),
     ],

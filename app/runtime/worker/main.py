@@ -158,9 +158,11 @@ class Session:
 
 
 def _open_session(output: IO[bytes], stop: StopFlag) -> Session:
+    from app.runtime.worker.ggml import load_backends
     from app.runtime.worker.log import install_log
 
     install_log()
+    load_backends()
     return Session(output, stop)
 
 

@@ -10,6 +10,7 @@ from app.core.errors import (
     DriverReset,
     KilledForMemory,
     TooLittleMemory,
+    UnknownInstruction,
     WorkerAborted,
     WorkerCrashed,
     WorkerDied,
@@ -29,7 +30,7 @@ def fault(code: int | None, *log: str, **options: object) -> WorkerDied:
     ("code", "kind"),
     [
         (-11, WorkerCrashed),  # SIGSEGV
-        (-4, WorkerCrashed),  # SIGILL
+        (-4, UnknownInstruction),  # SIGILL
         (-7, WorkerCrashed),  # SIGBUS on Linux
         (-8, WorkerCrashed),  # SIGFPE
         (-6, WorkerCrashed),  # SIGABRT without a word
@@ -121,7 +122,7 @@ def test_stalled_process_says_for_how_long() -> None:
     [
         # ntstatus.h
         (0xC0000005, WorkerCrashed, "0xc0000005"),
-        (0xC000001D, WorkerCrashed, "instruction"),
+        (0xC000001D, UnknownInstruction, "instruction"),
         (0xC0000006, WorkerCrashed, "file"),
         (1, WorkerDied, "exit code 1"),
     ],
