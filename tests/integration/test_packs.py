@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,18 +16,19 @@ from app.runtime.packs import Pack, RuntimePacks, choice, runtime_packs
 from app.runtime.protocol import Describe
 from app.storage import DataFolder
 from tests.helpers.answers import ask, greedy
+from tests.helpers.command_line import nibble
 from tests.helpers.packs import good_pack, pack_of, truncated_pack, write_manifest
 
 SETTINGS = LoadSettings(context_length=512, threads=1)
 
 
 @pytest.fixture
-def places(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def places(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for packs in the person's data folder."""
     monkeypatch.delenv("LLAMA_CPP_LIB_PATH", raising=False)
     folder = DataFolder(home).packs
     folder.mkdir(parents=True)
-    yield folder
+    return folder
 
 
 def fault_of(folder: Path) -> str | None:
@@ -36,9 +36,7 @@ def fault_of(folder: Path) -> str | None:
 
 
 def libraries_of(pid: int) -> set[Path]:
-    return {
-        Path(each.path).parent for each in psutil.Process(pid).memory_maps() if "libllama" in each.path
-    }
+    return {Path(each.path).parent for each in psutil.Process(pid).memory_maps() if "libllama" in each.path}
 
 
 def test_without_packs_the_plain_build_is_used_and_nothing_is_remembered(home: Path, tiny: Path) -> None:
@@ -212,3 +210,28 @@ def test_library_path_a_person_set_is_used_whatever_packs_there_are(
     with start_worker() as worker:
         assert worker.call_for(Describe())
     assert fault_of(places / "aborts") is None
+
+
+def test_doctor_lists_packs_their_devices_and_why_one_is_set_aside(places: Path) -> None:
+    good_pack(places, "Good")
+    pack_of(places, "Bad", "abort();")
+    document = nibble("doctor", "--json").document
+    bad, good, plain = sorted(document["runtime"]["packs"], key=lambda pack: str(pack["name"]))
+    assert (good["used"], bad["used"], plain["used"]) == (True, False, False)
+    assert "SIGABRT" in bad["fault"]
+    assert [device["kind"] for device in good["devices"]] == ["cpu"]
+    assert [device["kind"] for device in plain["devices"]] == ["cpu"]
+    text = nibble("doctor").out
+    assert "Good: in use" in text
+    assert "Bad: set aside." in text
+
+
+def test_doctor_tries_packs_again_when_asked(places: Path) -> None:
+    marker = places.parent / "mended"
+    folder = pack_of(places, "Bad", f'if (access("{marker}", F_OK) != 0) abort(); else _exit(9);')
+    nibble("doctor")
+    marker.touch()
+    nibble("doctor")
+    assert "SIGABRT" in (fault_of(folder) or "")
+    nibble("doctor", "--retry-packs")
+    assert "exit code 9" in (fault_of(folder) or "")

@@ -53,6 +53,10 @@ class RuntimePacks:
         its devices take to be found."""
         return _start(self.chosen())
 
+    def start_on(self, pack: Pack) -> Worker:
+        """A worker on this one, whatever is known of it."""
+        return _start(pack)
+
     def chosen(self) -> Pack:
         """The pack that `start` takes; tries as it does."""
         for pack in find_packs(self._places):
