@@ -49,7 +49,8 @@ def generate(
     Raises TemplateFault and PromptTooLong.
     """
     vocabulary = model.vocabulary
-    prompt = render_prompt(model.chat_template, request.messages, vocabulary.bos_text, vocabulary.eos_text)
+    messages = model.typed_specials.protect(request.messages)
+    prompt = render_prompt(model.chat_template, messages, vocabulary.bos_text, vocabulary.eos_text)
     tokens = _prompt_tokens(model, prompt)
     if len(tokens) >= model.context_length:
         raise PromptTooLong(
@@ -61,7 +62,7 @@ def generate(
     answer.evaluate_prompt(tokens)
     answer.decode()
     if not answer.broke_off:
-        model.conversation = prompt + answer.text, answer.spelling
+        model.conversation = prompt + model.typed_specials.protect(answer.text), answer.spelling
     return Generated(text=answer.text, statistics=answer.statistics())
 
 
@@ -223,10 +224,10 @@ def _prompt_tokens(model: LlamaModel, prompt: str) -> list[int]:
     """
     text, spelling = model.conversation or ("", [])
     if text and prompt.startswith(text):
-        rest = model.vocabulary.tokenize_continuation(prompt[len(text) :])
+        rest = model.typed_specials.tokenize(prompt[len(text) :], continues=True)
         if rest and model.vocabulary.is_control(rest[0]):
             return [*spelling, *rest]
-    return model.vocabulary.tokenize_text(prompt, parse_special=True)
+    return model.typed_specials.tokenize(prompt)
 
 
 def _reuse_cache(model: LlamaModel, tokens: list[int]) -> int:

@@ -25,6 +25,7 @@ from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, Model
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
+from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class LlamaModel:
         self.context = context
         self.memory = llama_cpp.llama_get_memory(context)
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))

@@ -7,6 +7,8 @@ from functools import cached_property
 
 import llama_cpp
 
+_UNKNOWN, _CONTROL, _LSTRIP, _RSTRIP = 1 << 0, 1 << 3, 1 << 7, 1 << 8  # enum llama_token_attr
+
 
 class Vocabulary:
     """The vocabulary of one model; tokens are its integer ids."""
@@ -14,6 +16,7 @@ class Vocabulary:
     def __init__(self, vocab: object) -> None:
         self._vocab = vocab
         self._pieces: dict[int, bytes] = {}
+        self._known_attributes: dict[int, int] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -41,6 +44,10 @@ class Vocabulary:
     def tokenize_continuation(self, text: str) -> list[int]:
         """What follows on tokens already there; special tokens in `text` count as such."""
         return self._tokenize(text, add_special=False, parse_special=True)
+
+    def tokenize_plain(self, text: str) -> list[int]:
+        """What follows on tokens already there; nothing in `text` counts as a special token."""
+        return self._tokenize(text, add_special=False, parse_special=False)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode("utf-8")
@@ -75,8 +82,26 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
-    def _special_text(self, token: int) -> str:
-        if token < 0:
-            return ""
+    def is_special(self, token: int) -> bool:
+        """Whether it only counts as such where special tokens are parsed."""
+        return bool(self._attributes(token) & (_UNKNOWN | _CONTROL))
+
+    def takes_space_before(self, token: int) -> bool:
+        return bool(self._attributes(token) & _LSTRIP)
+
+    def takes_space_behind(self, token: int) -> bool:
+        return bool(self._attributes(token) & _RSTRIP)
+
+    def text(self, token: int) -> str:
+        """How the vocabulary writes it."""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
         return (text or b"").decode("utf-8", "replace")
+
+    def _attributes(self, token: int) -> int:
+        known = self._known_attributes.get(token)
+        if known is None:
+            known = self._known_attributes[token] = int(llama_cpp.llama_vocab_get_attr(self._vocab, token))
+        return known
+
+    def _special_text(self, token: int) -> str:
+        return self.text(token) if token >= 0 else ""
