@@ -7,6 +7,7 @@ failure.
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import subprocess
@@ -22,6 +23,7 @@ from app.core.jobs import CancelToken
 from app.runtime.deaths import Ending, explain, memory_kills
 from app.runtime.lifeline import Lifeline
 from app.runtime.protocol import (
+    CALLS,
     FINAL_REPLIES,
     Cancel,
     Crashed,
@@ -58,8 +60,17 @@ def worker_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app", WORKER_ARGUMENT]
 
 
+class _Call:
+    """A request on its way, with the replies that have come. `is_over` once the worker has done with it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self.is_over = threading.Event()
+
+
 class Worker:
-    """One child process. One request at a time; any thread may cancel it."""
+    """One child process, for any thread. What it does at the same time is in `protocol`."""
 
     def __init__(
         self,
@@ -78,8 +89,10 @@ class Worker:
         self._watchdog = Watchdog(self._process.pid, patience_s or PATIENCE_S)
         self._stalled_s: float | None = None
         self._log: deque[str] = deque(maxlen=LOG_LINES)
-        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
-        self._request_lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._calls: dict[int, _Call] = {}
+        self._calls_lock = threading.Lock()
+        self._has_ended = False
         self._write_lock = threading.Lock()
         self._protocol_error: ProtocolError | None = None
         self._readers = (
@@ -109,26 +122,22 @@ class Worker:
         for a bug in the worker.
         """
         cancel = cancel or CancelToken()
-        with self._request_lock:
-            cancel.raise_if_cancelled()
-            self._send(request)
-            finished = threading.Event()
-            forget = cancel.on_cancel(lambda: self._cancel(finished))
+        cancel.raise_if_cancelled()
+        call = self._open_call()
+        self._send(call, request)
+        forget = cancel.on_cancel(lambda: self._cancel(call))
+        try:
             reply: Reply | None = None
-            try:
-                while not isinstance(reply, FINAL_REPLIES):
-                    reply = self._next_reply()
-                    yield self._accept(reply, cancel)
-            except GeneratorExit:
-                # The caller lost interest midway: what is still coming must not be taken for an
-                # answer to the next request.
-                if not isinstance(reply, FINAL_REPLIES):
-                    self._cancel(finished)
-                    self._drain()
-                raise
-            finally:
-                finished.set()
-                forget()
+            while not isinstance(reply, FINAL_REPLIES):
+                reply = self._next_reply(call)
+                yield self._accept(reply, cancel)
+        except GeneratorExit:
+            # The caller lost interest midway; what still comes, nobody reads.
+            if not isinstance(reply, FINAL_REPLIES):
+                self._cancel(call)
+            raise
+        finally:
+            forget()
 
     def call_for(self, request: Request, cancel: CancelToken | None = None) -> Reply:
         """The final reply to a request whose intermediate ones do not matter."""
@@ -157,20 +166,15 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _next_reply(self) -> Reply | None:
-        """None when the process has ended, however often it is asked."""
+    def _next_reply(self, call: _Call) -> Reply | None:
+        """None when the process has ended."""
         while True:
             try:
-                reply = self._replies.get(timeout=LOOK_S)
-                break
+                return call.replies.get(timeout=LOOK_S)
             except queue.Empty:
                 if self._watchdog.look() and self._stalled_s is None:
                     self._stalled_s = self._watchdog.idle_s
                     self._process.kill()
-        self._watchdog.reward()
-        if reply is None:
-            self._replies.put(None)
-        return reply
 
     def _accept(self, reply: Reply | None, cancel: CancelToken) -> Reply:
         if reply is None:
@@ -186,28 +190,30 @@ class Worker:
             raise Cancelled
         return reply
 
-    def _drain(self) -> None:
-        while (reply := self._next_reply()) is not None:
-            if isinstance(reply, FINAL_REPLIES):
-                return
+    def _open_call(self) -> _Call:
+        with self._calls_lock:
+            call = _Call(next(self._numbers) % CALLS)
+            if self._has_ended:
+                call.replies.put(None)
+            else:
+                self._calls[call.number] = call
+            return call
 
-    def _send(self, message: Request, unless: threading.Event | None = None) -> None:
+    def _send(self, call: _Call, message: Request) -> None:
         assert self._process.stdin is not None
         try:
             with self._write_lock:
-                # Looked at under the lock: a Cancel that comes late must not meet the next request.
-                if unless is None or not unless.is_set():
-                    write_message(self._process.stdin, message)
+                write_message(self._process.stdin, call.number, message)
         except (OSError, ValueError) as error:  # ValueError: closed meanwhile
             raise self._death() from error
 
-    def _cancel(self, finished: threading.Event) -> None:
+    def _cancel(self, call: _Call) -> None:
         """Asks first; kills after a grace period, off the caller's thread."""
 
         def ask_then_kill() -> None:
             with suppress(WorkerDied):
-                self._send(Cancel(), unless=finished)
-            if not finished.wait(CANCEL_GRACE_S):
+                self._send(call, Cancel())
+            if not call.is_over.wait(CANCEL_GRACE_S):
                 self._process.kill()
 
         threading.Thread(target=ask_then_kill, name="worker-cancel", daemon=True).start()
@@ -231,12 +237,32 @@ class Worker:
     def _read_replies(self) -> None:
         assert self._process.stdout is not None
         try:
-            while (reply := read_reply(self._process.stdout)) is not None:
-                self._replies.put(reply)
+            while (numbered := read_reply(self._process.stdout)) is not None:
+                self._deliver(*numbered)
         except ProtocolError as error:
             self._protocol_error = error
         finally:
-            self._replies.put(None)
+            self._end_calls()
+
+    def _deliver(self, number: int, reply: Reply) -> None:
+        self._watchdog.reward()
+        with self._calls_lock:
+            call = self._calls.get(number)
+            if call is None:
+                raise ProtocolError(f"a reply to call {number}, which is not open")
+            if isinstance(reply, FINAL_REPLIES):
+                del self._calls[number]
+                call.is_over.set()
+        call.replies.put(reply)
+
+    def _end_calls(self) -> None:
+        """The process has ended, or nothing more from it can be understood."""
+        with self._calls_lock:
+            self._has_ended = True
+            calls, self._calls = list(self._calls.values()), {}
+        for call in calls:
+            call.replies.put(None)
+            call.is_over.set()
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None

@@ -1,8 +1,10 @@
 """Every message between the application and a worker, declared once.
 
-Framing: four bytes little-endian length, then one MessagePack map with a `type` tag. The
-application sends requests, one at a time, and may send `Cancel` while one runs; the worker
-answers each request with any number of intermediate replies and exactly one of its final ones.
+Framing: four bytes little-endian length, four bytes number of the call, then one MessagePack map with
+a `type` tag. The application numbers its requests and may send as many as it likes; a `Cancel` has the
+number of the request it ends. The worker answers each with any number of intermediate replies and exactly
+one final one, all with its number. Answers (`Generate`) run beside each other, as many as the loaded
+context has sequences; every other request runs alone. Requests begin in the order they came.
 """
 
 from __future__ import annotations
@@ -120,7 +122,7 @@ class Describe(_Message, frozen=True):
 
 
 class Cancel(_Message, frozen=True):
-    """Ends the running request early; without one it has no effect."""
+    """Ends the request of the same number early; one that has ended or never was is not affected."""
 
 
 class LoadProgress(_Message, frozen=True):
@@ -341,52 +343,49 @@ Reply = (
 )
 FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
 
-_LENGTH = struct.Struct("<I")
+_HEAD = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()
 _request_decoder = msgspec.msgpack.Decoder(Request)
 _reply_decoder = msgspec.msgpack.Decoder(Reply)
+
+CALLS = 2**32
+"""Numbers of calls wrap around here."""
 
 
 class ProtocolError(Exception):
     """The stream does not hold what the protocol says: the other end is broken."""
 
 
-def write_message(stream: IO[bytes], message: Request | Reply) -> None:
-    """One write and one flush, so that messages of several threads never interleave."""
+def write_message(stream: IO[bytes], call: int, message: Request | Reply) -> None:
+    """One write and one flush; whoever writes from several threads lets only one in at a time."""
     body = _encoder.encode(message)
-    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.write(_HEAD.pack(len(body), call) + body)
     stream.flush()
 
 
-def read_request(stream: IO[bytes]) -> Request | None:
-    """The next request; None at the end of the stream."""
-    body = _read_body(stream)
-    return None if body is None else _decode(_request_decoder, body)
+def read_request(stream: IO[bytes]) -> tuple[int, Request] | None:
+    """The next request with the number of its call; None at the end of the stream."""
+    return _read(stream, _request_decoder)
 
 
-def read_reply(stream: IO[bytes]) -> Reply | None:
-    """The next reply; None at the end of the stream."""
-    body = _read_body(stream)
-    return None if body is None else _decode(_reply_decoder, body)
+def read_reply(stream: IO[bytes]) -> tuple[int, Reply] | None:
+    """The next reply with the number of its call; None at the end of the stream."""
+    return _read(stream, _reply_decoder)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"message of {len(body)} bytes: {error}") from error
-
-
-def _read_body(stream: IO[bytes]) -> bytes | None:
-    head = stream.read(_LENGTH.size)
+def _read(stream: IO[bytes], decoder: msgspec.msgpack.Decoder[T]) -> tuple[int, T] | None:
+    head = stream.read(_HEAD.size)
     if not head:
         return None
-    if len(head) < _LENGTH.size:
-        raise ProtocolError("the stream ends inside a length")
-    (length,) = _LENGTH.unpack(head)
+    if len(head) < _HEAD.size:
+        raise ProtocolError("the stream ends inside a head")
+    length, call = _HEAD.unpack(head)
     if length > MESSAGE_LIMIT_BYTES:
         raise ProtocolError(f"a message of {length} bytes")
     body = stream.read(length)
     if len(body) < length:
         raise ProtocolError("the stream ends inside a message")
-    return body
+    try:
+        return call, decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"message of {len(body)} bytes: {error}") from error

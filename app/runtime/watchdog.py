@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import suppress
 
 import psutil
@@ -23,6 +25,8 @@ class Watchdog:
     def __init__(self, pid: int, patience_s: float = PATIENCE_S) -> None:
         self._looks = max(round(patience_s / LOOK_S), 1)
         self._idle_looks = 0
+        self._looked_at = 0.0
+        self._lock = threading.Lock()
         self._seen: tuple[float, ...] = ()
         try:
             self._process: psutil.Process | None = psutil.Process(pid)
@@ -39,17 +43,24 @@ class Watchdog:
 
     def look(self) -> bool:
         """Whether the worker has stalled: no processor time, no bytes read or written, no page brought in for as many
-        looks as patience has. To be called every `LOOK_S` while an answer is due."""
+        looks as patience has. To be called every `LOOK_S` while an answer is due, by everybody who waits for one."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._looked_at >= LOOK_S * 0.9:
+                self._looked_at = now
+                self._count()
+            return self._idle_looks >= self._looks
+
+    def _count(self) -> None:
         try:
             seen = _activity(self._process) if self._process is not None else ()
         except psutil.Error:  # it is gone, which is told otherwise
-            return False
+            return
         if seen != self._seen:
             self._seen = seen
             self._idle_looks = 0
         else:
             self._idle_looks += 1
-        return self._idle_looks >= self._looks
 
 
 def _activity(process: psutil.Process) -> tuple[float, ...]:

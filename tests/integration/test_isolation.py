@@ -85,7 +85,7 @@ def test_worker_that_only_takes_long_is_left_alone(monkeypatch: pytest.MonkeyPat
         while time.monotonic() < end:
             sum(range(1_000_000))  # some hundredths of a second, then nothing, as with a slow disk or a card
             time.sleep(0.5)
-        write_message(sys.stdout.buffer, Described(version="", system_info="", backends=(), devices=()))
+        write_message(sys.stdout.buffer, 0, Described(version="", system_info="", backends=(), devices=()))
     """
     with worker_of(code, patience_s=2.0) as worker:
         assert worker.call_for(Describe())

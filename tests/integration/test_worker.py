@@ -365,7 +365,7 @@ def test_process_that_ends_at_once_raises_with_its_exit_code_and_last_words() ->
 
 
 @pytest.mark.parametrize(
-    "code", ["print('hello ' * 1000, flush=True)", "print('\\x05\\0\\0\\0whats', end='', flush=True)"]
+    "code", ["print('hello ' * 1000, flush=True)", "print('\\x05' + '\\0' * 7 + 'whats', end='', flush=True)"]
 )
 def test_process_that_does_not_speak_the_protocol_is_ended(code: str) -> None:
     with worker_of(f"import time; {code}; time.sleep(60)") as worker:

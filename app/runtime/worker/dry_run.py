@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import llama_cpp
 import psutil
@@ -17,9 +16,7 @@ from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.loading import make_context, open_model, require_file
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import model_parameters, require_possible
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.stop_flag import StopFlag
 
 MEMORY_LIMIT_BYTES = 1 << 31
 """Vocabulary, recurrent state and output buffer are allocated all the same. No real model takes a quarter of

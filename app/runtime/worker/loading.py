@@ -7,7 +7,6 @@ import os
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import llama_cpp
 import psutil
@@ -25,52 +24,30 @@ from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, Model
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
+from app.runtime.worker.slots import Slot
+from app.runtime.worker.stop_flag import StopFlag
 from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
-
 
 class LlamaModel:
-    """A model with its context, and which tokens its KV cache holds.
+    """A model with its context and the slots for conversations in it.
 
-    `context_length`: of the one sequence that is used. `batch_tokens`: most tokens of one llama_decode.
-    `conversation` is the last one as text with the tokens that spell it. After an answer the cache
-    holds all of them or, where the last was shown but not evaluated, all but one.
+    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode.
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
         self._model = model
         self._repacked_bytes = repacked_bytes
         self.context = context
-        self.memory = llama_cpp.llama_get_memory(context)
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
         self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
         self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
-        self.cached_tokens: list[int] = []
-        self.conversation: tuple[str, list[int]] | None = None
-
-    def forget_beyond(self, position: int) -> int:
-        """Drops the cache from `position` on and returns where it ends now. Recurrent models cannot
-        drop a part, and layers with a sliding window may have lost what the next token would see:
-        their cache is emptied."""
-        kept = self._has_window_before(position)
-        if not kept or not llama_cpp.llama_memory_seq_rm(self.memory, 0, position, -1):
-            llama_cpp.llama_memory_clear(self.memory, True)
-            position = 0
-        del self.cached_tokens[position:]
-        return position
-
-    def _has_window_before(self, position: int) -> bool:
-        """Windowed layers keep little more than their window, from the oldest token they still have."""
-        window = llama_cpp.llama_model_n_swa(self._model)
-        if not window or position >= len(self.cached_tokens):
-            return True
-        oldest = llama_cpp.llama_memory_seq_pos_min(self.memory, 0)
-        return bool(oldest <= max(0, position - window))
+        window = int(llama_cpp.llama_model_n_swa(model))
+        sequences = range(llama_cpp.llama_n_seq_max(context))
+        self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)
 
     def memory_in_use(self) -> int:
         """Bytes of this process in memory, each weight counted once (see `BufferLog`)."""
@@ -183,7 +160,7 @@ def _can_generate(model: object, context: object) -> bool:
 def _warm_up(loaded: LlamaModel) -> None:
     token = (ctypes.c_int32 * 1)(loaded.vocabulary.any_token)
     llama_cpp.llama_decode(loaded.context, llama_cpp.llama_batch_get_one(token, 1))
-    llama_cpp.llama_memory_clear(loaded.memory, True)
+    llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(loaded.context), True)
 
 
 def unknown_architecture(log: str) -> UnknownArchitecture | None:

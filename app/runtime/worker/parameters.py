@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 import llama_cpp
 import psutil
@@ -14,9 +13,7 @@ from app.core.errors import WrongChoice
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import LoadSettings
 from app.runtime.worker.ggml import ggml_function
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.stop_flag import StopFlag
 
 MOST_TOKENS = 1 << 24
 """Of a context, more than any model has; llama.cpp keeps some 50 bytes of its own for each."""
@@ -97,7 +94,7 @@ def context_parameters(
     outputs = outputs_at_once(llama_cpp.llama_vocab_n_tokens(vocabulary), parameters.n_batch)
     parameters.n_outputs_max = max(outputs, settings.sequences)
     parameters.n_seq_max = settings.sequences
-    parameters.swa_full = False  # see LlamaModel.forget_beyond
+    parameters.swa_full = False  # see Slot.forget_beyond
     parameters.type_k = parameters.type_v = _KV_TYPES[settings.kv_type]
     parameters.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     parameters.n_threads = threads

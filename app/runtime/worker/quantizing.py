@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import llama_cpp
 
@@ -12,9 +11,7 @@ from app.core.errors import EnvironmentFault, QuantizeFailed
 from app.runtime.protocol import Quantize, Quantized, QuantizeProgress, Reply
 from app.runtime.worker.loading import unknown_architecture
 from app.runtime.worker.log import listening, recent_lines
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.stop_flag import StopFlag
 
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
 

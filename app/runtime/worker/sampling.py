@@ -11,8 +11,8 @@ from app.runtime.protocol import Sampling
 
 
 class Sampler(Protocol):
-    def sample(self, context: object) -> int:
-        """The next token after the last decoded one."""
+    def sample(self, context: object, output: int) -> int:
+        """The next token after the one at index `output` of the last batch."""
 
     def close(self) -> None:
         """Frees what is native."""
@@ -32,8 +32,10 @@ class LikeliestToken:
     def __init__(self, vocabulary_size: int) -> None:
         self._shape = (vocabulary_size,)
 
-    def sample(self, context: object) -> int:
-        return int(np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), self._shape).argmax())
+    def sample(self, context: object, output: int) -> int:
+        return int(
+            np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, output), self._shape).argmax()
+        )
 
     def close(self) -> None:
         pass
@@ -47,8 +49,8 @@ class SamplerChain:
         for sampler in _samplers(sampling, vocabulary_size):
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
-    def sample(self, context: object) -> int:
-        return int(llama_cpp.llama_sampler_sample(self._chain, context, -1))
+    def sample(self, context: object, output: int) -> int:
+        return int(llama_cpp.llama_sampler_sample(self._chain, context, output))
 
     def close(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import llama_cpp
 import numpy as np
@@ -16,16 +15,14 @@ from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import Reply, Score, Scored, ScoreProgress
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.log_softmax import log_probabilities
-
-if TYPE_CHECKING:
-    from app.runtime.worker.main import StopFlag
+from app.runtime.worker.stop_flag import StopFlag
 
 
 def score(model: LlamaModel, request: Score, report: Callable[[Reply], None], stop: StopFlag) -> Scored:
     """Scores the text of `request`.
 
-    It takes the KV cache for itself and leaves it empty. The last conversation stays known, so
-    that its next turn is spelled in the same tokens as if nothing had been between.
+    It takes the first slot's KV cache for itself and leaves it empty. The last conversation there stays known,
+    so that its next turn is spelled in the same tokens as if nothing had been between.
     Raises PromptTooLong, LoadFailed, Cancelled.
     """
     tokens = _tokens(model, request)
@@ -58,11 +55,12 @@ def _tokens(model: LlamaModel, request: Score) -> list[int]:
 @contextmanager
 def _empty_cache(model: LlamaModel) -> Iterator[None]:
     """Empty before and, whatever happens, after."""
-    model.forget_beyond(0)
+    slot = model.slots[0]  # the one that llama_batch_get_one means
+    slot.forget_beyond(0)
     try:
         yield
     finally:
-        model.forget_beyond(0)
+        slot.forget_beyond(0)
 
 
 def _evaluate(model: LlamaModel, tokens: list[int], stop: StopFlag) -> NDArray[np.float32]:

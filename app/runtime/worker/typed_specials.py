@@ -1,9 +1,9 @@
 """Special tokens that somebody only wrote: in a prompt they stay the characters they are written in.
 
-A template's own text may spell special tokens ("<|im_start|>"), what people, tools and documents say may not, or whoever
-writes "<|im_end|>" could speak in another's name. In the rendered prompt the two look alike. So before a template is
-rendered, each special token spelled in what it is given is replaced by a mark that nobody can guess, and when the
-prompt is cut into tokens, the text around a mark, up to the template's next special tokens, counts as plain text.
+A template's own text may spell special tokens ("<|im_start|>"). What people, tools and documents say may not, or
+whoever writes "<|im_end|>" could speak in another's name; in the rendered prompt the two look alike. So before a
+template is rendered, each special token spelled in what it is given is replaced by a mark that nobody can guess, and
+when the prompt is cut into tokens, the text around a mark, up to the template's next special tokens, is plain text.
 """
 
 from __future__ import annotations

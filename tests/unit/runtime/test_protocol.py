@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.runtime.protocol import (
+    CALLS,
     MESSAGE_LIMIT_BYTES,
+    Cancel,
     Piece,
     ProtocolError,
     Reply,
@@ -55,22 +57,27 @@ def messages(union: Any) -> st.SearchStrategy[Any]:
 
 
 def framed(*sent: Any) -> bytes:
+    """Messages of the calls 0, 1, 2, …"""
     stream = io.BytesIO()
-    for message in sent:
-        write_message(stream, message)
+    for call, message in enumerate(sent):
+        write_message(stream, call, message)
     return stream.getvalue()
+
+
+def head(length: int, call: int = 0) -> bytes:
+    return struct.pack("<II", length, call)
 
 
 @given(st.lists(messages(Request), max_size=3))
 def test_requests_written_one_after_another_are_read_back_and_then_the_end(sent: list[Any]) -> None:
     stream = io.BytesIO(framed(*sent))
-    assert [read_request(stream) for _ in range(len(sent) + 1)] == [*sent, None]
+    assert [read_request(stream) for _ in range(len(sent) + 1)] == [*enumerate(sent), None]
 
 
 @given(st.lists(messages(Reply), max_size=3))
 def test_replies_written_one_after_another_are_read_back_and_then_the_end(sent: list[Any]) -> None:
     stream = io.BytesIO(framed(*sent))
-    assert [read_reply(stream) for _ in range(len(sent) + 1)] == [*sent, None]
+    assert [read_reply(stream) for _ in range(len(sent) + 1)] == [*enumerate(sent), None]
 
 
 @given(messages(Reply), st.data())
@@ -102,10 +109,18 @@ def test_pipe_closed_inside_a_message_raises_protocol_error_instead_of_waiting()
 
 @pytest.mark.parametrize("length", [MESSAGE_LIMIT_BYTES + 1, 2**32 - 1])
 def test_oversized_length_raises_protocol_error_before_anything_is_read(length: int) -> None:
-    stream = io.BytesIO(struct.pack("<I", length) + b"x" * 100)
+    stream = io.BytesIO(head(length) + b"x" * 100)
     with pytest.raises(ProtocolError, match=str(length)):
         read_reply(stream)
-    assert stream.tell() == 4
+    assert stream.tell() == 8
+
+
+@given(st.integers(0, CALLS - 1))
+def test_number_of_a_call_survives_the_wire(call: int) -> None:
+    stream = io.BytesIO()
+    write_message(stream, call, Cancel())
+    stream.seek(0)
+    assert read_request(stream) == (call, Cancel())
 
 
 def read_all(content: bytes, read: Any) -> list[Any]:
@@ -113,7 +128,7 @@ def read_all(content: bytes, read: Any) -> list[Any]:
     found = []
     try:
         while (message := read(stream)) is not None:
-            found.append(message)
+            found.append(message[1])
     except ProtocolError:
         pass
     return found
@@ -123,7 +138,7 @@ def read_all(content: bytes, read: Any) -> list[Any]:
 @given(st.binary(max_size=200), st.booleans())
 def test_garbage_is_read_to_a_protocol_error_or_the_end(content: bytes, with_length: bool) -> None:
     for read, union in ((read_reply, Reply), (read_request, Request)):
-        stream = struct.pack("<I", len(content)) + content if with_length else content
+        stream = head(len(content)) + content if with_length else content
         assert all(isinstance(message, get_args(union)) for message in read_all(stream, read))
 
 
@@ -153,4 +168,4 @@ def test_message_with_bytes_changed_is_another_message_or_a_protocol_error(
 )
 def test_body_that_is_no_reply_raises_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError, match=f"{len(body)} bytes"):
-        read_reply(io.BytesIO(struct.pack("<I", len(body)) + body))
+        read_reply(io.BytesIO(head(len(body)) + body))

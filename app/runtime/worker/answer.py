@@ -1,0 +1,131 @@
+"""One answer while it is made: its tokens, its text, and the figures it ends with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptProgress, Reply, Sampling
+from app.runtime.worker.answer_text import AnswerText
+from app.runtime.worker.sampling import Sampler
+from app.runtime.worker.slots import Slot
+from app.runtime.worker.spelling import Spelling
+from app.runtime.worker.vocabulary import Vocabulary
+
+FRAME_S = 1 / 30
+"""Text is sent at most once in two display frames: each message wakes the application, which on a
+machine with all cores computing costs the answer itself more time than anyone sees in the text."""
+
+
+class Answer:
+    """`tokens` are those of prompt and answer, of which the slot has the first in the cache.
+
+    `finish_reason` is None while the answer goes on. Its sampler is closed by whoever ends it.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        slot: Slot,
+        prompt: Spelling,
+        sampling: Sampling,
+        sampler: Sampler,
+        vocabulary: Vocabulary,
+        context_length: int,
+        arrived_at: float,
+        report: Callable[[Reply], None],
+    ) -> None:
+        """`number` of the call; `slot` keeps as many tokens as can be reused."""
+        self.number = number
+        self.slot = slot
+        self.sampler = sampler
+        self.tokens = list(prompt.tokens)
+        self.finish_reason: str | None = None
+        self._prompt = prompt
+        self._sampling = sampling
+        self._vocabulary = vocabulary
+        self._context_length = context_length
+        self._limit = sampling.max_tokens or context_length
+        self._arrived_at = arrived_at
+        self._report = report
+        self._text = AnswerText()
+        self._shown: list[str] = []
+        self._reused = len(slot.cached)
+        self._furthest = self._reused
+        self._count = 0
+        self.begun_at = time.perf_counter()
+        self._prompt_s = 0.0
+        self._first_token_at: float | None = None
+        self._last_token_at = 0.0
+        self._sent_at = 0.0
+        self._report_progress()
+
+    @property
+    def unevaluated(self) -> int:
+        return len(self.tokens) - len(self.slot.cached)
+
+    @property
+    def is_reading(self) -> bool:
+        """Nothing is written yet."""
+        return self._count == 0
+
+    def has_evaluated(self) -> None:
+        """More of the prompt is in the cache."""
+        self._furthest = max(self._furthest, len(self.slot.cached))
+        if len(self.slot.cached) == len(self.tokens):
+            self._prompt_s = time.perf_counter() - self.begun_at
+        self._report_progress()
+
+    def accept(self, token: int) -> None:
+        """The sampler's choice after the last of `tokens`."""
+        now = self._last_token_at = time.perf_counter()
+        if self._first_token_at is None:
+            self._first_token_at = now
+        if self._vocabulary.is_end(token):
+            self.finish_reason = "stop"
+            return
+        self.tokens.append(token)
+        self._count += 1
+        self._text.feed(self._vocabulary.piece(token))
+        if now - self._sent_at >= FRAME_S:
+            self._sent_at = now
+            self._send()
+        if self._count >= self._limit:
+            self.finish_reason = "length"
+        elif len(self.tokens) > self._context_length:
+            self.finish_reason = "context"
+
+    def finish(self, memory_bytes: int) -> Generated:
+        """Sends what was held back. The slot knows afterwards how the conversation is spelled."""
+        self._text.finish()
+        self._send()
+        self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
+        return Generated(text="".join(self._shown), statistics=self._statistics(memory_bytes))
+
+    def _send(self) -> None:
+        if text := self._text.take():
+            self._shown.append(text)
+            self._report(Piece(text=text, tokens=self._count))
+
+    def _report_progress(self) -> None:
+        total = len(self._prompt.tokens)
+        self._report(PromptProgress(done=len(self.slot.cached), total=total, reused=self._reused))
+
+    def _statistics(self, memory_bytes: int) -> GenerationStatistics:
+        first = self._first_token_at
+        decode_s = self._last_token_at - first if first is not None else 0.0
+        # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
+        intervals = self._count if self.finish_reason == "stop" else self._count - 1
+        evaluated = self._furthest - self._reused
+        return GenerationStatistics(
+            prompt_tokens=len(self._prompt.tokens),
+            evaluated_tokens=evaluated,
+            tokens=self._count,
+            prompt_s=self._prompt_s,
+            prompt_tokens_per_s=evaluated / self._prompt_s if self._prompt_s > 0 else 0.0,
+            time_to_first_token_s=(first or time.perf_counter()) - self._arrived_at,
+            tokens_per_s=max(intervals, 0) / decode_s if decode_s > 0 else 0.0,
+            memory_bytes=memory_bytes,
+            seed=self._sampling.seed,
+            finish_reason=self.finish_reason or "cancelled",
+        )

@@ -1,0 +1,175 @@
+"""Answers beside each other: continuous batching over the sequences of one context.
+
+Drives llama.cpp's low-level API. In each step every answer that writes adds its last token to the batch,
+and those that still read their prompt share what room is left; who has logits then chooses its next token.
+What this costs per token beside llama_decode (one batch, one sample, one dictionary look-up) is what stands
+between llama-bench's speed and ours.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import llama_cpp
+
+from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
+from app.runtime.protocol import Generate, Reply
+from app.runtime.worker.answer import Answer
+from app.runtime.worker.batch import Batch
+from app.runtime.worker.failing import failed
+from app.runtime.worker.line import Call, Line
+from app.runtime.worker.loading import LlamaModel
+from app.runtime.worker.output import Output
+from app.runtime.worker.sampling import make_sampler
+from app.runtime.worker.slots import choose_slot
+from app.runtime.worker.spelling import Spelling, spell
+from app.runtime.worker.templates import render_prompt
+
+DECODE_ABORTED = 2
+DECODE_NO_SLOT = 1
+
+
+class Batching:
+    """The answers of one loaded model. Each has a slot of its own; `running` are in the slots' order, in which
+    llama.cpp can evaluate neighbours together."""
+
+    def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
+        self._model = model
+        self._line = line
+        self._output = output
+        self._batch = Batch(model.batch_tokens)
+        self.running: list[Answer] = []
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.running) < len(self._model.slots)
+
+    def begin(self, call: Call, request: Generate) -> None:
+        """Gives the answer to `call` a slot; its first token comes with a later step.
+
+        Raises TemplateFault, PromptTooLong.
+        """
+        prompt = self._spell(request)
+        taken = [answer.slot for answer in self.running]
+        free = [slot for slot in self._model.slots if slot not in taken]
+        # At least the last token is evaluated again, since its logits are needed.
+        slot, common = choose_slot(free, prompt.tokens[:-1])
+        sampler = make_sampler(request.sampling, self._model.vocabulary.size)
+        slot.forget_beyond(common)
+        answer = Answer(
+            call.number,
+            slot,
+            prompt,
+            request.sampling,
+            sampler,
+            self._model.vocabulary,
+            self._model.context_length,
+            call.arrived_at,
+            partial(self._output.send, call.number),
+        )
+        self.running.append(answer)
+        self.running.sort(key=lambda each: each.slot.sequence)
+
+    def step(self) -> None:
+        """Brings every answer further by a token or, while it reads, by a part of its prompt."""
+        if self._line.stop.is_set():
+            self._end_cancelled()
+        if not self.running:
+            return
+        parts = self._fill_batch()
+        code = llama_cpp.llama_decode(self._model.context, self._batch.native)
+        if code != 0:
+            self._undo(code, [answer for answer, _, _ in parts])
+            return
+        for answer, tokens, output in parts:
+            answer.slot.cached += tokens
+            if answer.is_reading:
+                self._report_progress(answer)
+            if not answer.unevaluated:
+                self._choose_token(answer, output)
+
+    def end_all(self, reply: Reply) -> None:
+        for answer in list(self.running):
+            self._end(answer, reply)
+
+    def _spell(self, request: Generate) -> Spelling:
+        vocabulary, room = self._model.vocabulary, self._model.context_length
+        text = render_prompt(
+            self._model.chat_template,
+            self._model.typed_specials.protect(request.messages),
+            vocabulary.bos_text,
+            vocabulary.eos_text,
+        )
+        prompt = spell(
+            text, vocabulary, self._model.typed_specials, (slot.spelling for slot in self._model.slots)
+        )
+        if len(prompt.tokens) >= room:
+            raise PromptTooLong(
+                f"This conversation has {len(prompt.tokens)} tokens; the context holds {room}.",
+                "Start a new chat or shorten the prompt.",
+            )
+        return prompt
+
+    def _fill_batch(self) -> list[tuple[Answer, list[int], int]]:
+        """The answers with their tokens in the batch, and the index of the last of these."""
+        self._batch.clear()
+        parts = []
+        # One token for each, so that nobody waits; the rest for who came first.
+        left = self._model.batch_tokens - len(self.running)
+        extra: dict[Answer, int] = {}
+        for answer in sorted(self.running, key=lambda each: each.begun_at):
+            extra[answer] = min(answer.unevaluated - 1, left)
+            left -= extra[answer]
+        for answer in self.running:
+            position = len(answer.slot.cached)
+            tokens = answer.tokens[position : position + 1 + extra[answer]]
+            at_end = position + len(tokens) == len(answer.tokens)
+            output = self._batch.add(answer.slot.sequence, position, tokens, wants_logits=at_end)
+            parts.append((answer, tokens, output))
+        return parts
+
+    def _report_progress(self, answer: Answer) -> None:
+        if not answer.unevaluated:
+            llama_cpp.llama_synchronize(self._model.context)  # or a card's time would be missing
+        answer.has_evaluated()
+
+    def _choose_token(self, answer: Answer, output: int) -> None:
+        try:
+            answer.accept(answer.sampler.sample(self._model.context, output))
+        except EnvironmentFault as fault:
+            self._end(answer, failed(fault))
+            return
+        if answer.finish_reason is not None:
+            self._end(answer, answer.finish(self._model.memory_in_use()))
+
+    def _end_cancelled(self) -> None:
+        cancelled = self._line.cancelled()
+        for answer in [answer for answer in self.running if answer.number in cancelled]:
+            self._end(answer, answer.finish(self._model.memory_in_use()))
+
+    def _end(self, answer: Answer, reply: Reply) -> None:
+        self.running.remove(answer)
+        answer.sampler.close()
+        answer.slot.used_at = time.perf_counter()
+        self._output.send(answer.number, reply)
+        self._line.end(answer.number)
+
+    def _undo(self, code: int, answers: list[Answer]) -> None:
+        """What was decoded only in part must not be taken for cached. Whoever is not cancelled does that step again.
+
+        Raises PromptTooLong or LoadFailed where the step was not just aborted.
+        """
+        for answer in answers:
+            answer.slot.forget_beyond(len(answer.slot.cached))
+        if code == DECODE_ABORTED:
+            return
+        if code == DECODE_NO_SLOT:
+            raise PromptTooLong(
+                f"The context of {self._model.context_length} tokens is full.",
+                "Start a new chat.",
+            )
+        raise LoadFailed(
+            f"llama.cpp could not evaluate the prompt (code {code}).",
+            "Try again; if it happens again, choose another model.",
+        )

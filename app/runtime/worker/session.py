@@ -1,0 +1,99 @@
+"""The worker's work: what is asked, in the order it came, and answers beside each other."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app.runtime.protocol import Describe, DryRun, Generate, Load, Quantize, Reply, Score
+from app.runtime.worker.batching import Batching
+from app.runtime.worker.failing import failed
+from app.runtime.worker.line import Call, Line
+from app.runtime.worker.loading import LlamaModel
+from app.runtime.worker.output import Output
+
+
+class Session:
+    """Routes requests to the modules that meet them; holds the loaded model, if any.
+
+    Answers begin as soon as a slot is free; all else waits until it has the runtime for itself, and what came
+    after it waits, too.
+    """
+
+    def __init__(self, line: Line, output: Output) -> None:
+        self._line = line
+        self._output = output
+        self._model: LlamaModel | None = None
+        self._batching: Batching | None = None
+
+    def serve(self) -> None:
+        """Never returns."""
+        while True:
+            batching = self._batching
+            if batching is None or not batching.running:
+                self._begin(self._line.first(wait=True))
+                continue
+            while self._may_begin(call := self._line.first(wait=False)):
+                self._begin(call)
+            try:
+                batching.step()
+            except Exception as error:  # a bug in the worker becomes a message
+                batching.end_all(failed(error))
+
+    def _may_begin(self, call: Call | None) -> bool:
+        return (
+            call is not None
+            and isinstance(call.request, Generate)
+            and self._batching is not None
+            and self._batching.has_room
+        )
+
+    def _begin(self, call: Call | None) -> None:
+        if call is None or not self._line.begin(call):
+            return
+        try:
+            reply = self._handle(call)
+        except Exception as error:
+            reply = failed(error)
+        if reply is not None:
+            self._output.send(call.number, reply)
+            self._line.end(call.number)
+
+    def _handle(self, call: Call) -> Reply | None:
+        """None where the final reply comes later."""
+        report, stop = partial(self._output.send, call.number), self._line.stop
+        match call.request:
+            case Generate() as request:
+                assert self._batching is not None, "Generate before Load"
+                self._batching.begin(call, request)
+                return None
+            case Load() as request:
+                from app.runtime.worker.loading import load
+
+                self._unload()
+                self._model, loaded = load(request, report, stop)
+                self._batching = Batching(self._model, self._line, self._output)
+                return loaded
+            case DryRun() as request:
+                from app.runtime.worker.dry_run import dry_run
+
+                return dry_run(request, report, stop)
+            case Score() as request:
+                from app.runtime.worker.scoring import score
+
+                assert self._model is not None, "Score before Load"
+                return score(self._model, request, report, stop)
+            case Quantize() as request:
+                from app.runtime.worker.quantizing import quantize
+
+                return quantize(request, report, stop)
+            case Describe():
+                from app.runtime.worker.describing import describe
+
+                return describe()
+            case _:
+                raise AssertionError(f"{call.request} is handled where it arrives")
+
+    def _unload(self) -> None:
+        model, self._model, self._batching = self._model, None, None
+        if model is not None:
+            model.free()
