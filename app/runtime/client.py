@@ -23,6 +23,7 @@ from app.core.jobs import CancelToken
 from app.runtime.deaths import Ending, explain, memory_kills
 from app.runtime.lifeline import Lifeline
 from app.runtime.protocol import (
+    ANSWERS,
     CALLS,
     FINAL_REPLIES,
     Cancel,
@@ -39,6 +40,8 @@ from app.runtime.watchdog import LOOK_S, PATIENCE_S, Watchdog
 
 WORKER_ARGUMENT = "--runtime-worker"
 LOG_LINES = 200
+LONGEST_LINE = 4096
+"""Bytes; what is longer counts as several lines."""
 CANCEL_GRACE_S = 3.0
 """After this long a worker that does not answer a Cancel is killed."""
 
@@ -63,8 +66,9 @@ def worker_command() -> list[str]:
 class _Call:
     """A request on its way, with the replies that have come. `is_over` once the worker has done with it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, request: Request) -> None:
         self.number = number
+        self.answers = (*ANSWERS[type(request)], Failed, Crashed, Stopped)
         self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self.is_over = threading.Event()
 
@@ -123,7 +127,7 @@ class Worker:
         """
         cancel = cancel or CancelToken()
         cancel.raise_if_cancelled()
-        call = self._open_call()
+        call = self._open_call(request)
         self._send(call, request)
         forget = cancel.on_cancel(lambda: self._cancel(call))
         try:
@@ -190,9 +194,9 @@ class Worker:
             raise Cancelled
         return reply
 
-    def _open_call(self) -> _Call:
+    def _open_call(self, request: Request) -> _Call:
         with self._calls_lock:
-            call = _Call(next(self._numbers) % CALLS)
+            call = _Call(next(self._numbers) % CALLS, request)
             if self._has_ended:
                 call.replies.put(None)
             else:
@@ -250,6 +254,8 @@ class Worker:
             call = self._calls.get(number)
             if call is None:
                 raise ProtocolError(f"a reply to call {number}, which is not open")
+            if not isinstance(reply, call.answers):
+                raise ProtocolError(f"{type(reply).__name__} is no reply to call {number}")
             if isinstance(reply, FINAL_REPLIES):
                 del self._calls[number]
                 call.is_over.set()
@@ -266,7 +272,7 @@ class Worker:
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
+        for line in iter(lambda stream=self._process.stderr: stream.readline(LONGEST_LINE), b""):
             self._log.append(line.decode("utf-8", "replace").rstrip())
 
 

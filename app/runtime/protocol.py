@@ -341,6 +341,16 @@ Reply = (
     | Crashed
     | Stopped
 )
+ANSWERS: dict[type, tuple[type, ...]] = {
+    Load: (LoadProgress, Loaded),
+    DryRun: (DryRunDone,),
+    Generate: (PromptProgress, Piece, Generated),
+    Score: (ScoreProgress, Scored),
+    Quantize: (QuantizeProgress, Quantized),
+    Describe: (Described,),
+}
+"""What may come for each request, besides what may for any: Failed, Crashed, Stopped."""
+
 FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
 
 _HEAD = struct.Struct("<II")
