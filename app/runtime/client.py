@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
@@ -272,7 +273,7 @@ class Worker:
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
-        for line in iter(lambda stream=self._process.stderr: stream.readline(LONGEST_LINE), b""):
+        for line in iter(partial(self._process.stderr.readline, LONGEST_LINE), b""):
             self._log.append(line.decode("utf-8", "replace").rstrip())
 
 
