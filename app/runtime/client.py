@@ -34,8 +34,9 @@ from app.runtime.protocol import (
     Reply,
     Request,
     Stopped,
+    frame,
     read_reply,
-    write_message,
+    write_frame,
 )
 from app.runtime.watchdog import LOOK_S, PATIENCE_S, Watchdog
 
@@ -206,9 +207,10 @@ class Worker:
 
     def _send(self, call: _Call, message: Request) -> None:
         assert self._process.stdin is not None
+        content = frame(call.number, message)  # what cannot be written down is no fault of the worker
         try:
             with self._write_lock:
-                write_message(self._process.stdin, call.number, message)
+                write_frame(self._process.stdin, content)
         except (OSError, ValueError) as error:  # ValueError: closed meanwhile
             raise self._death() from error
 

@@ -122,7 +122,7 @@ class LoadedModel:
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
         """
-        clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
+        clean = tuple(ChatMessage(encodable(m.role), encodable(m.content)) for m in messages)
         request = Generate(
             messages=clean, sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS)
         )
