@@ -9,7 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.errors import PromptTooLong, UnknownInstruction, WorkerOutOfMemory
+from app.core.errors import (
+    DriverReset,
+    PromptTooLong,
+    WorkerAborted,
+    WorkerCrashed,
+    WorkerOutOfMemory,
+    WorkerStalled,
+)
 from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker
@@ -30,7 +37,7 @@ from app.runtime.protocol import (
     Scored,
     ScoreProgress,
 )
-from app.runtime.starting import set_aside, start_worker
+from app.runtime.starting import is_set_aside_after, start_worker
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -92,9 +99,9 @@ class LoadedModel:
             worker.close()
             message = f"There was too little memory to run {path.stem}."
             raise WorkerOutOfMemory(message, death.hint, death.log) from death
-        except UnknownInstruction as death:
+        except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
             worker.close()
-            if not set_aside(worker, f"It cannot be used: {death.message}"):
+            if not is_set_aside_after(worker, death):
                 raise
             return cls.load(path, settings, cancel, on_progress)  # on the next one
         except BaseException:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.errors import WorkerDied
 from app.runtime import client
 from app.runtime.client import Worker
 from app.runtime.fingerprint import fingerprint_of
@@ -28,10 +29,10 @@ def start_worker() -> Worker:
     return _packs().start()
 
 
-def set_aside(worker: Worker, fault: str) -> bool:
-    """The pack that `worker` ran on is not used again until its files or the drivers change. False where it ran on
-    none: then there is nothing else to use."""
-    return _packs().set_aside(worker.runtime_folder, fault) if worker.runtime_folder is not None else False
+def is_set_aside_after(worker: Worker, death: WorkerDied) -> bool:
+    """Whether the runtime pack that `worker` ran on, if any, is not used any more since `death` while it loaded a
+    model; then another start takes the next one."""
+    return worker.runtime_folder is not None and _packs().doubt(worker.runtime_folder, death)
 
 
 def packs_set_aside() -> list[str]:

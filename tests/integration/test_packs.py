@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.core.errors import WorkerCrashed
 from app.hardware import ask_runtime
 from app.runtime import LoadedModel, LoadSettings, start_worker
 from app.runtime.packs import Pack, RuntimePacks, choice, runtime_packs
@@ -193,6 +194,40 @@ run_worker()
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("is_the_packs_fault", [False, True])
+def test_pack_on_which_loading_crashes_is_tried_again_and_kept_where_it_runs_other_models(
+    places: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, is_the_packs_fault: bool
+) -> None:
+    folder = good_pack(places, "Driver")
+    assert runtime_packs().chosen().folder == folder
+    doomed = "" if is_the_packs_fault else os.fspath(tiny)
+    code = CRASHES_ON_PACK.format(folder=str(folder), doomed=doomed)
+    monkeypatch.setattr("app.runtime.client.worker_command", lambda: [sys.executable, "-c", code])
+    if is_the_packs_fault:
+        with LoadedModel.load(tiny, SETTINGS) as model:
+            assert ask(model, "hello", greedy(3)).statistics.tokens == 3
+        assert "SIGSEGV" in (fault_of(folder) or "")
+    else:
+        with pytest.raises(WorkerCrashed, match="SIGSEGV"):
+            LoadedModel.load(tiny, SETTINGS)
+        assert fault_of(folder) == ""
+
+
+CRASHES_ON_PACK = """
+import os, signal
+from app.runtime.worker import loading
+from app.runtime.worker.main import run_worker
+load_weights = loading._load_weights
+def load(request, *others):
+    if os.environ.get("LLAMA_CPP_LIB_PATH") == {folder!r} and request.path.decode().startswith({doomed!r}):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return load_weights(request, *others)
+loading._load_weights = load
+run_worker()
+"""
+
+
 def test_database_that_cannot_be_used_does_not_keep_workers_from_starting(home: Path, places: Path) -> None:
     folder = good_pack(places, "Good")
     (home / "nibble.db").write_bytes(b"this is no database" * 100)
@@ -221,17 +256,15 @@ def test_doctor_lists_packs_their_devices_and_why_one_is_set_aside(places: Path)
     assert "SIGABRT" in bad["fault"]
     assert [device["kind"] for device in good["devices"]] == ["cpu"]
     assert [device["kind"] for device in plain["devices"]] == ["cpu"]
-    text = nibble("doctor").out
-    assert "Good: in use" in text
-    assert "Bad: set aside." in text
+    assert any("Bad is set aside" in note for note in document["notes"])
 
 
 def test_doctor_tries_packs_again_when_asked(places: Path) -> None:
     marker = places.parent / "mended"
     folder = pack_of(places, "Bad", f'if (access("{marker}", F_OK) != 0) abort(); else _exit(9);')
-    nibble("doctor")
+    assert runtime_packs().chosen().folder is None
     marker.touch()
-    nibble("doctor")
+    assert runtime_packs().chosen().folder is None
     assert "SIGABRT" in (fault_of(folder) or "")
-    nibble("doctor", "--retry-packs")
+    assert "Bad: set aside." in nibble("doctor", "--retry-packs").out
     assert "exit code 9" in (fault_of(folder) or "")

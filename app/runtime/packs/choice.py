@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from app.core.errors import EnvironmentFault
+from app.core.errors import EnvironmentFault, UnknownInstruction, WorkerDied
 from app.runtime import client
 from app.runtime.client import Worker, WorkerCrash
 from app.runtime.packs.pack import Pack, find_packs
 from app.runtime.packs.record import PackRecords
-from app.runtime.protocol import Describe, Described
+from app.runtime.packs.trial_model import write_trial_model
+from app.runtime.protocol import Describe, Described, Load, LoadSettings
 from app.storage import DataFolder, data_folder
 
 PATIENCE_S = 15.0
@@ -65,12 +68,15 @@ class RuntimePacks:
                 return pack
         raise AssertionError("the plain pack has no fault")
 
-    def set_aside(self, folder: Path, fault: str) -> bool:
-        """The pack there is not used again until its files or the drivers change; False where there is none."""
+    def doubt(self, folder: Path, death: WorkerDied) -> bool:
+        """A worker on the pack there died while it loaded a model. Whether the pack is set aside now: where the
+        processor does not know its instructions, and where it fails with a model that others run."""
         for pack in find_packs(self._places):
             if pack.folder == folder:
-                self._records.write(folder, pack.stamp(), fault)
-                return True
+                if isinstance(death, UnknownInstruction):
+                    self._records.write(folder, pack.stamp(), f"It cannot be used: {death.message}")
+                    return True
+                return not self._try(pack)
         return False
 
     def try_again(self) -> None:
@@ -85,21 +91,29 @@ class RuntimePacks:
         return self._records.read(pack.folder, pack.stamp())
 
     def _try(self, pack: Pack) -> bool:
-        """Whether a worker on the pack can describe itself; otherwise it is set aside with the reason."""
-        fault = ""
-        try:
-            with _start(pack, PATIENCE_S) as worker:
-                described = worker.call_for(Describe())
-            assert isinstance(described, Described)
-            if pack.backend != "cpu" and not _has_accelerator(described):
-                fault = "It finds no device here that it could use."
-        except WorkerCrash as crash:  # what Python says where a library or a function in it is missing
-            fault = f"It cannot be loaded ({crash.summary})."
-        except EnvironmentFault as death:
-            fault = f"It cannot be started: {death.message}"
+        """Whether a worker on the pack runs a model; otherwise the pack is set aside with the reason."""
         assert pack.folder is not None
+        fault = _fault_in_trial(pack)
         self._records.write(pack.folder, pack.stamp(), fault)
         return not fault
+
+
+def _fault_in_trial(pack: Pack) -> str:
+    """Empty where it passes."""
+    try:
+        with _start(pack, PATIENCE_S) as worker, TemporaryDirectory() as folder:
+            described = worker.call_for(Describe())
+            assert isinstance(described, Described)
+            if pack.backend != "cpu" and not _has_accelerator(described):
+                return "It finds no device here that it could use."
+            model = Path(folder) / "trial.gguf"
+            write_trial_model(model)
+            worker.call_for(Load(path=os.fsencode(model), settings=LoadSettings(context_length=64)))
+    except WorkerCrash as crash:  # what Python says where a library or a function in it is missing
+        return f"It cannot be loaded ({crash.summary})."
+    except EnvironmentFault as death:
+        return f"It cannot be started: {death.message}"
+    return ""
 
 
 def _has_accelerator(described: Described) -> bool:
