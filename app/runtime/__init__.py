@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.runtime.client import Worker, start_worker
+    from app.runtime.client import Worker
     from app.runtime.model import Generation, LoadedModel, TokenScores
     from app.runtime.protocol import (
         ChatMessage,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TemplateOptions,
         ToolCall,
     )
+    from app.runtime.starting import packs_set_aside, start_worker
 
 __all__ = [
     "ChatMessage",
@@ -36,11 +37,12 @@ __all__ = [
     "TokenScores",
     "ToolCall",
     "Worker",
+    "packs_set_aside",
     "start_worker",
 ]
 
 _HOMES = {
-    "client": ("Worker", "start_worker"),
+    "client": ("Worker",),
     "model": ("Generation", "LoadedModel", "TokenScores"),
     "protocol": (
         "ChatMessage",
@@ -51,6 +53,7 @@ _HOMES = {
         "TemplateOptions",
         "ToolCall",
     ),
+    "starting": ("packs_set_aside", "start_worker"),
 }
 
 

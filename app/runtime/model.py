@@ -10,10 +10,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.core.errors import PromptTooLong, TooLittleMemory, WorkerDied
+from app.core.errors import (
+    DriverReset,
+    PromptTooLong,
+    WorkerAborted,
+    WorkerCrashed,
+    WorkerOutOfMemory,
+    WorkerStalled,
+)
 from app.core.jobs import CancelToken
 from app.core.text import encodable
-from app.runtime.client import Worker, start_worker
+from app.runtime.client import Worker
 from app.runtime.protocol import (
     Bench,
     Benched,
@@ -39,6 +46,7 @@ from app.runtime.protocol import (
     ToolCall,
 )
 from app.runtime.sampling_limits import require_possible, require_possible_top
+from app.runtime.starting import is_set_aside_after, start_worker
 
 T = TypeVar("T")
 
@@ -111,16 +119,16 @@ class LoadedModel:
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
                     return cls(path, worker, reply.model)
-        except WorkerDied as death:
-            worker.close()
+        except WorkerOutOfMemory as death:
             # Where a card has none left when the first token is computed, ggml ends the process.
-            if any("out of memory" in line for line in death.log):
-                raise TooLittleMemory(
-                    f"There was too little memory to run {path.stem}.",
-                    "Choose a smaller quantization, or close other programs.",
-                    death.log,
-                ) from death
-            raise
+            worker.close()
+            message = f"There was too little memory to run {path.stem}."
+            raise WorkerOutOfMemory(message, death.hint, death.log) from death
+        except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
+            worker.close()
+            if not is_set_aside_after(worker, death):
+                raise
+            return cls.load(path, settings, cancel, on_progress)  # on the next one
         except BaseException:
             worker.close()
             raise

@@ -423,6 +423,17 @@ Reply = (
     | Crashed
     | Stopped
 )
+ANSWERS: dict[type, tuple[type, ...]] = {
+    Load: (LoadProgress, Loaded),
+    DryRun: (DryRunDone,),
+    Generate: (PromptProgress, Piece, Generated),
+    Score: (ScoreProgress, Scored),
+    Bench: (BenchProgress, Benched),
+    Quantize: (QuantizeProgress, Quantized),
+    Describe: (Described,),
+}
+"""What may come for each request, besides what may for any: Failed, Crashed, Stopped."""
+
 FINAL_REPLIES = (
     Loaded,
     DryRunDone,
@@ -451,8 +462,16 @@ class ProtocolError(Exception):
 
 def write_message(stream: IO[bytes], call: int, message: Request | Reply) -> None:
     """One write and one flush; whoever writes from several threads lets only one in at a time."""
+    write_frame(stream, frame(call, message))
+
+
+def frame(call: int, message: Request | Reply) -> bytes:
     body = _encoder.encode(message)
-    stream.write(_HEAD.pack(len(body), call) + body)
+    return _HEAD.pack(len(body), call) + body
+
+
+def write_frame(stream: IO[bytes], content: bytes) -> None:
+    stream.write(content)
     stream.flush()
 
 

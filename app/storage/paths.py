@@ -27,6 +27,11 @@ class DataFolder:
         return self.root / "guide"
 
     @property
+    def packs(self) -> Path:
+        """Runtime packs that were added, a folder each."""
+        return self.root / "packs"
+
+    @property
     def database(self) -> Path:
         return self.root / "nibble.db"
 

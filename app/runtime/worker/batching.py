@@ -24,9 +24,9 @@ from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
 from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
-from app.runtime.worker.spelling import Spelling, spell
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -65,7 +65,9 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = self._spell(request)
+        prompt = make_prompt(
+            self._model, request.messages, request.options, (slot.spelling for slot in self._model.slots)
+        )
         reader = self._model.answer_format.reader(prompt.text, request.options.tools)
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
@@ -119,22 +121,6 @@ class Batching:
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
-
-    def _spell(self, request: Generate) -> Spelling:
-        vocabulary, room = self._model.vocabulary, self._model.context_length
-        text = self._model.chat_template.render(
-            request.messages,
-            request.options,
-            bos_token=vocabulary.bos_text,
-            eos_token=vocabulary.eos_text,
-        )
-        prompt = spell(text, vocabulary, (slot.spelling for slot in self._model.slots))
-        if len(prompt.tokens) >= room:
-            raise PromptTooLong(
-                f"This conversation has {len(prompt.tokens)} tokens; the context holds {room}.",
-                "Start a new chat or shorten the prompt.",
-            )
-        return prompt
 
     def _fill_batch(self) -> None:
         if self._is_steady:  # as before, only further

@@ -28,6 +28,7 @@ from app.runtime.worker.parameters import context_parameters, model_parameters, 
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
 from app.runtime.worker.templates import ChatTemplate
+from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
 
@@ -42,11 +43,12 @@ class LlamaModel:
         self._repacked_bytes = repacked_bytes
         self.context = context
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
         template = _text(llama_cpp.llama_model_chat_template(model, None))
         self.chat_template = ChatTemplate(template)
-        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.is_special)
+        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.spells_special)
         self.vocabulary.reveal(self.answer_format.marks)
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))

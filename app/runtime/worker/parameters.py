@@ -8,11 +8,11 @@ from functools import cache
 
 import llama_cpp
 import psutil
-from llama_cpp import _ctypes_extensions, _ggml
 
 from app.core.errors import WrongChoice
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import LoadSettings
+from app.runtime.worker.ggml import ggml_function
 from app.runtime.worker.stop_flag import StopFlag
 
 MOST_TOKENS = 1 << 24
@@ -78,9 +78,7 @@ class _BufferOverride(ctypes.Structure):
 @cache
 def _experts_on_processor() -> ctypes.Array[_BufferOverride]:
     """Ends with an empty entry. The same for all models and kept, since llama.cpp only points to it."""
-    base = _ctypes_extensions.load_shared_library("ggml-base", _ggml.libggml_base_path)
-    processor = base.ggml_backend_cpu_buffer_type
-    processor.restype = ctypes.c_void_p
+    processor = ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)
     return (_BufferOverride * 2)(_BufferOverride(_EXPERTS, processor()), _BufferOverride(None, None))
 
 

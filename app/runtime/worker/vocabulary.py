@@ -12,6 +12,8 @@ import llama_cpp
 if TYPE_CHECKING:
     import llguidance
 
+_UNKNOWN, _CONTROL, _LSTRIP, _RSTRIP = 1 << 0, 1 << 3, 1 << 7, 1 << 8  # enum llama_token_attr
+
 
 class Vocabulary:
     """The vocabulary of one model; tokens are its integer ids."""
@@ -20,6 +22,7 @@ class Vocabulary:
         self._vocab = self.handle = vocab
         self._pieces: dict[int, bytes] = {}
         self._written: dict[int, bytes | None] = {}
+        self._known_attributes: dict[int, int] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -74,8 +77,8 @@ class Vocabulary:
         """What follows on tokens already there; special tokens in `text` count as such."""
         return self._tokenize(text, add_special=False, parse_special=True)
 
-    def tokenize_part(self, text: str) -> list[int]:
-        """Any text by itself; special tokens in it are the characters they are written in."""
+    def tokenize_plain(self, text: str) -> list[int]:
+        """What follows on tokens already there; nothing in `text` counts as a special token."""
         return self._tokenize(text, add_special=False, parse_special=False)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
@@ -90,7 +93,7 @@ class Vocabulary:
                 return list(buffer[:count])
             size = -count
 
-    def is_special(self, text: str) -> bool:
+    def spells_special(self, text: str) -> bool:
         """Whether there is one token for `text` that ordinary text is not cut into."""
         with_special = self._tokenize(text, add_special=False, parse_special=True)
         return len(with_special) == 1 and with_special != self._tokenize(text, False, False)
@@ -131,10 +134,30 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
+    def is_special(self, token: int) -> bool:
+        """Whether it only counts as such where special tokens are parsed."""
+        return bool(self._attributes(token) & (_UNKNOWN | _CONTROL))
+
+    def takes_space_before(self, token: int) -> bool:
+        return bool(self._attributes(token) & _LSTRIP)
+
+    def takes_space_behind(self, token: int) -> bool:
+        return bool(self._attributes(token) & _RSTRIP)
+
     def name(self, token: int) -> bytes:
         """As the vocabulary writes it, special tokens too."""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
         return text or b""
 
+    def text(self, token: int) -> str:
+        """Its name in whole characters."""
+        return self.name(token).decode("utf-8", "replace")
+
+    def _attributes(self, token: int) -> int:
+        known = self._known_attributes.get(token)
+        if known is None:
+            known = self._known_attributes[token] = int(llama_cpp.llama_vocab_get_attr(self._vocab, token))
+        return known
+
     def _special_text(self, token: int) -> str:
-        return self.name(token).decode("utf-8", "replace") if token >= 0 else ""
+        return self.text(token) if token >= 0 else ""
