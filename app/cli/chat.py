@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.loading import load_as_recommended
+from app.cli.loading import (
+    ContextOption,
+    ExpertsOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    KvOption,
+    LoadModeOption,
+    LoraOption,
+    ThreadsOption,
+    UbatchOption,
+    choices_with,
+    load_as_recommended,
+)
 from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampler_options import sampler_options, with_choices
@@ -19,9 +31,9 @@ from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import read_facts
-from app.memory import Load, default_context_length
+from app.recommend.choices import read_choices, wanted_load
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling
 from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
 from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
 from app.storage import data_folder
@@ -45,6 +57,15 @@ def chat(
             help="With --json: how probable each token was, and this many of the likeliest.",
         ),
     ] = 0,
+    context: ContextOption = None,
+    kv: KvOption = None,
+    gpu_layers: GpuLayersOption = None,
+    experts_on_cpu: ExpertsOption = None,
+    flash_attention: FlashAttentionOption = None,
+    threads: ThreadsOption = None,
+    ubatch: UbatchOption = None,
+    load_mode: LoadModeOption = None,
+    lora: LoraOption = None,
     as_json: JsonOption = False,
     *,
     samplers: Sampling,
@@ -58,7 +79,19 @@ def chat(
     sampling = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
-    wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
+    choose = partial(
+        choices_with,
+        context=context,
+        kv=kv,
+        gpu_layers=gpu_layers,
+        experts_on_cpu=experts_on_cpu,
+        flash_attention=flash_attention,
+        threads=threads,
+        ubatch=ubatch,
+        load_mode=load_mode,
+        lora=lora,
+    )
+    wanted = wanted_load(facts, choose(read_choices(database, entry.path)))
     load, loaded = run_job("load", lambda control: load_as_recommended(wanted, database, control))
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)

@@ -192,6 +192,18 @@ def packs_of_the_runtime(connection: sqlite3.Connection) -> None:
     )
 
 
+def choices_for_loading(connection: sqlite3.Connection) -> None:
+    # By what is in the file (`app.gguf.content_key`), so that a model keeps them wherever it goes.
+    connection.execute(
+        """
+        CREATE TABLE load_choices (
+            model TEXT NOT NULL PRIMARY KEY,
+            choices TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -200,6 +212,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     files_of_the_library,
     reasoning_of_answers,
     packs_of_the_runtime,
+    choices_for_loading,
 )
 
 

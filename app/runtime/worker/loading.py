@@ -21,6 +21,7 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
+from app.runtime.worker.adapters import use_adapters
 from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
@@ -74,6 +75,12 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     with listening(log.read):
         model = _load_weights(request, report, stop)
         context = make_context(model, request.settings, stop)
+        try:
+            use_adapters(model, context, request.settings.adapters)
+        except BaseException:
+            llama_cpp.llama_free(context)
+            llama_cpp.llama_model_free(model)
+            raise
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
     if stop.is_set:
@@ -178,9 +185,12 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
 
 
 def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
-    if re.search(r"cache type \S+ with block size|quantized V cache was requested", log):
+    if re.search(
+        r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log
+    ):
+        types = " and ".join(dict.fromkeys((settings.kv_type, settings.value_type or settings.kv_type)))
         return LoadFailed(
-            f"This model cannot be run with a KV cache in {settings.kv_type}.",
+            f"This model cannot be run with a KV cache in {types}.",
             "Choose f16 for the KV cache.",
         )
     if _is_out_of_memory(log):

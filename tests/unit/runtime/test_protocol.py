@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 import types
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -46,7 +46,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.builds(kind, **fields)
     if get_origin(kind) is Literal:
         return st.sampled_from(get_args(kind))
-    if isinstance(kind, types.UnionType):
+    if get_origin(kind) in (types.UnionType, Union):  # the latter where a Literal is one of the options
         return st.one_of([values(option) for option in get_args(kind)])
     if get_origin(kind) is dict:  # of JSON's kind
         return st.dictionaries(
