@@ -18,6 +18,7 @@ from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
 from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
@@ -27,6 +28,7 @@ from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
+from app.runtime.worker.templates import ChatTemplate
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -48,6 +50,9 @@ class Batching:
 
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
+        self._template = ChatTemplate(model.template_text)
+        self._format = AnswerFormat.of(model.template_text or "", model.vocabulary.spells_special)
+        model.vocabulary.reveal(self._format.marks)
         self._line = line
         self._output = output
         self._batch = Batch(model.batch_tokens)
@@ -65,10 +70,8 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = make_prompt(
-            self._model, request.messages, request.options, (slot.spelling for slot in self._model.slots)
-        )
-        reader = self._model.answer_format.reader(prompt.text, request.options.tools)
+        prompt = make_prompt(self._model, self._template, request.messages, request.options)
+        reader = self._format.reader(prompt.text, request.options.tools)
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.

@@ -22,13 +22,11 @@ from app.core.errors import (
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
 from app.runtime.worker.adapters import use_adapters
-from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
-from app.runtime.worker.templates import ChatTemplate
 from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
@@ -36,7 +34,8 @@ from app.runtime.worker.vocabulary import Vocabulary
 class LlamaModel:
     """A model with its context and the slots for conversations in it.
 
-    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode.
+    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode. `template_text`: of its chat
+    template, if it has one.
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
@@ -47,10 +46,7 @@ class LlamaModel:
         self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
-        template = _text(llama_cpp.llama_model_chat_template(model, None))
-        self.chat_template = ChatTemplate(template)
-        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.spells_special)
-        self.vocabulary.reveal(self.answer_format.marks)
+        self.template_text = _text(llama_cpp.llama_model_chat_template(model, None))
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))
         self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)

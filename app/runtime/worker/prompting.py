@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from app.core.errors import PromptTooLong, TemplateFault
 from app.runtime.protocol import ChatMessage, TemplateOptions
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.spelling import Spelling, spell
+from app.runtime.worker.templates import ChatTemplate
 
 _USUAL_TOKEN_BYTES = 4
 
 
 def make_prompt(
-    model: LlamaModel, messages: Sequence[ChatMessage], options: TemplateOptions, known: Iterable[Spelling]
+    model: LlamaModel, template: ChatTemplate, messages: Sequence[ChatMessage], options: TemplateOptions
 ) -> Spelling:
-    """The prompt that ends where the assistant's answer begins. `known`: conversations in the cache.
+    """The prompt that ends where the assistant's answer begins.
 
     Raises TemplateFault and PromptTooLong.
     """
     vocabulary, room = model.vocabulary, model.context_length
     _require_room(model, messages)
-    text = model.chat_template.render(
+    text = template.render(
         model.typed_specials.protect(tuple(messages)),
         model.typed_specials.protect(options),
         bos_token=vocabulary.bos_text,
         eos_token=vocabulary.eos_text,
     )
+    known = (slot.spelling for slot in model.slots)
     prompt = spell(text, vocabulary, model.typed_specials, known)
     if not prompt.tokens:
         raise TemplateFault(
