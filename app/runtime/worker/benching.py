@@ -82,13 +82,13 @@ class _Stopwatch:
         start = time.perf_counter()
         for batch in prepared:
             code = decode(context, batch)
-            if code != 0 or self._stop.is_set():
+            if code != 0 or self._stop.is_set:
                 self._explain(code)
             synchronize(context)
         return time.perf_counter() - start
 
     def _explain(self, code: int) -> None:
-        if self._stop.is_set():
+        if self._stop.is_set:
             raise Cancelled
         raise LoadFailed(
             f"llama.cpp could not evaluate {self._model.context_length} tokens (code {code}).",
