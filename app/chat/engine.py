@@ -69,15 +69,18 @@ class ChatEngine:
         keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
-        """Makes `path` the loaded model. Emits Unreturned where memory that was given up is not free. Raises what reading and loading it raise."""
+        """Makes `path` the loaded model. Emits Unreturned where memory that was given up is not free.
+
+        Raises what reading and loading it raise.
+        """
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
     def answer(self, conversation_id: int, control: JobControl) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        Emits `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any failure the same call
-        tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
+        Emits `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any failure the same
+        call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
@@ -137,6 +140,11 @@ class ChatEngine:
         if loaded is None or not loaded.model.alive or self._lock.locked():
             return None
         return self._rest.left_s
+
+    @property
+    def kept_minutes(self) -> int | None:
+        """For how long the model that is or was loaded last is kept while it is idle; None: without end."""
+        return None if self._rest.keep_s is None else round(self._rest.keep_s / 60)
 
     def unload_idle(self) -> bool:
         """Whether the model had been idle for as long as it is kept, and so was unloaded."""

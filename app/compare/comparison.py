@@ -179,8 +179,8 @@ class Comparison:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
         `sampling`: for this prompt instead of the comparison's own; the models stay loaded.
-        Emits MemoryPlanned, Unreturned where memory that was given up is not free, then PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several
-        threads.
+        Emits MemoryPlanned, Unreturned where memory that was given up is not free, then PaneLoading, PaneReading,
+        PaneDelta and one PaneFinished for each pane, from several threads.
         Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
         had begun to answer. A prompt that got no answer is given again together with the next one.
         """

@@ -124,7 +124,10 @@ def estimate(
     placement = place(
         layer_count,
         settings.gpu_layers,
-        settings.split or [each.free_bytes for each in accelerators],
+        # A split is of devices that may not all be there, and of none where the whole is told without them.
+        settings.split
+        if len(settings.split) == len(accelerators)
+        else [each.free_bytes for each in accelerators],
         experts_on_processor=settings.experts_on_processor,
     )
     names = ("CPU", *(each.name for each in accelerators))

@@ -72,8 +72,8 @@ class Lack:
 class LoadPlan:
     """`estimates` in the order of `loads`; `rooms` for all of them together, main memory first.
 
-    `leaves`: what goes in any case. `unloads`: what gives way, or would in vain; `stays`: what need not. `waits_for`: what is at work and would have to
-    give way for a better plan. `lack`: where not even one after another fits.
+    `leaves`: what goes in any case. `unloads`: what gives way, or would in vain; `stays`: what need not. `waits_for`:
+    what is at work and would have to give way for a better plan. `lack`: where not even one after another fits.
     """
 
     loads: tuple[Load, ...]

@@ -27,7 +27,7 @@ from app.runtime import LoadedModel
 def plan_recommended(
     keeper: Keeper, title: str, loads: Sequence[Load], keeping: Owner | None = None
 ) -> LoadPlan:
-    """The plan for `loads`, each placed as a person chose, or as it is recommended alone, with all unloaded that may go.
+    """The plan for `loads`, each placed as a person chose or as it is recommended alone, all unloaded that may go.
 
     So a model runs in the same place whatever is idle beside it, and those that have no room together take turns.
     `title`, `keeping` as for `Keeper.situation`. Some ten milliseconds for each load where there are accelerators.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,9 +39,8 @@ def expected(deep: Path) -> str:
 
 
 @pytest.fixture
-def cards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.runtime.client.worker_command", lambda: worker_with_card(*ROOMS))
-    yield
 
 
 def called(number: int, accelerator: Accelerator) -> Accelerator:
@@ -86,3 +84,11 @@ def test_layers_go_to_the_devices_that_were_chosen_in_the_parts_that_were(
         assert told[name].weights_bytes == pytest.approx(weights, abs=20_000)
         assert told[name].kv_bytes == pytest.approx(cache, abs=5243)
     assert set(told) - set(used) <= {"CPU", "CUDA0"}
+
+
+def test_formula_knows_a_split_where_the_cards_are_and_where_they_are_not(deep: Path) -> None:
+    settings = LoadSettings(context_length=512, devices=("CUDA0", "CUDA1"), split=(2.0, 1.0))
+    alone = estimate(read_facts(deep), LoadSettings(context_length=512))
+    assert estimate(read_facts(deep), settings) == alone
+    one = machine_with_card(ROOMS[0]).accelerators
+    assert estimate(read_facts(deep), settings, one).gpu_layers == LAYERS + 1

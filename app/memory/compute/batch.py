@@ -13,8 +13,8 @@ class Batch:
     """The largest batch a context is made for.
 
     `tokens`: the micro-batch, of all `sequences` together; `outputs`: for how many of them logits are wanted
-    at most; `value_type`: of values in the cache, None as keys; `cells` and `window_cells`: tokens of one sequence that the KV cache has room for, in whole and
-    in windowed layers.
+    at most; `cells` and `window_cells`: tokens of one sequence that the KV cache has room for, in whole and
+    in windowed layers; `value_type`: of values there, None as keys.
     """
 
     tokens: int

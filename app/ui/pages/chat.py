@@ -19,6 +19,7 @@ from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
+from app.ui.pages.chat_loading import ChatLoading
 from app.ui.pages.chat_settings import DEFAULTS
 from app.ui.services import Services
 
@@ -42,6 +43,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.loading = ChatLoading(services, self, self.answering)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
@@ -292,8 +294,7 @@ class ChatPage(ChatLayout):
     # Settings and deleting
 
     def _change_sampling(self, sampling: Sampling) -> None:
-        conversation = self._conversation
-        if conversation is not None:
+        if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
 
     def _change_options(self, options: TemplateOptions) -> None:
@@ -347,6 +348,7 @@ class ChatPage(ChatLayout):
         self.drawer.show_facts(self._model, entry.facts if entry else None)
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
+        self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
 
     def _show_messages(self) -> None:
         conversation = self._conversation

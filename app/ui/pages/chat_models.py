@@ -59,6 +59,7 @@ class ChatHead(QFrame):
 
     pick_asked = Signal()
     settings_asked = Signal()
+    loading_asked = Signal()
     cancel_asked = Signal()
 
     def __init__(self) -> None:
@@ -83,6 +84,11 @@ class ChatHead(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(96)
         self._cancel = icon_button("x", self.tr("Do not load the model now"), self.cancel_asked.emit)
+        self._resting = ""
+        self.loading_button = icon_button("cpu", self.tr("How it is loaded"), self.loading_asked.emit)
+        self.loading_button.setCheckable(True)
+        self.loading_button.setIcon(icons.icon("cpu", "muted", checked="on_accent_soft"))
+        set_shortcut(self.loading_button, "Ctrl+Shift+L")
         self.settings_button = icon_button(
             "sliders-horizontal", self.tr("Model and settings"), self.settings_asked.emit
         )
@@ -98,6 +104,7 @@ class ChatHead(QFrame):
         row.addWidget(self._state)
         row.addWidget(self._bar)
         row.addWidget(self._cancel)
+        row.addWidget(self.loading_button)
         row.addWidget(self.settings_button)
         self.show_model(None, None)
         self.show_loading(None)
@@ -130,15 +137,28 @@ class ChatHead(QFrame):
         self._facts.setToolTip(tip)
         self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
 
+    def show_resting(self, words: str, tip: str = "") -> None:
+        """Why the model is not loaded any more, while that is so."""
+        self._resting = words
+        self._state.setToolTip(tip)
+        if not self.shows_loading:
+            self.show_loading(None)
+
+    @property
+    def resting_words(self) -> str:
+        return self._resting
+
     @property
     def shows_loading(self) -> bool:
         return not self._bar.isHidden()
 
     def show_loading(self, progress: Progress | None, what: str = "") -> None:
         """None: nothing is being loaded. `what` goes on, unless it is loading."""
-        for part in (self._bar, self._cancel, self._state):
+        for part in (self._bar, self._cancel):
             part.setVisible(progress is not None)
+        self._state.setVisible(progress is not None or bool(self._resting))
         if progress is None:
+            self._state.setText(self._resting)
             return
         words = describe_progress(progress)
         self._state.setText(what or self.tr("Loading the model"))
