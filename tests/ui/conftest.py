@@ -49,6 +49,15 @@ def no_keyring() -> Iterator[None]:
     keyring.set_keyring(known)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def modules_are_no_rubbish() -> Iterator[None]:
+    """`nothing_left_running` looks for rubbish among what tests have made alone: 7 ms a test instead of 70."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_running(qapp: QApplication) -> Iterator[None]:
     """No job may outlive its test; rubbish is collected on this thread, as in the program."""
