@@ -14,6 +14,18 @@ class TokenBias(msgspec.Struct, frozen=True):
     bias: float
 
 
+def read_bias(text: str) -> TokenBias:
+    """As a person writes it: `42=-5` for token 42, ` llama=1.5` for the tokens of a text. Raises ValueError."""
+    token, _, bias = text.rpartition("=")
+    if not token:
+        raise ValueError(f"{text[:40]!r} is not TOKEN=BIAS")
+    return TokenBias(int(token) if token.isascii() and token.isdecimal() else token, float(bias))
+
+
+def write_bias(bias: TokenBias) -> str:
+    return f"{bias.token}={bias.bias:g}"
+
+
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """The sampler chain, in llama.cpp's order: logit bias, penalties, DRY, top-n-sigma, top-k, typical, top-p,
     min-p, XTC, temperature, and a draw with `seed`. A default of 0 or 1 is "off" where nothing else is said.

@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 
 from app.core.errors import GrammarFault
+from app.runtime.gbnf import ROOT, check_grammar
 from app.runtime.worker.candidates import Candidates
-from app.runtime.worker.gbnf import ROOT, check_grammar
 from app.runtime.worker.vocabulary import Vocabulary
 from app.runtime.worker.whole_characters import WholeCharacters
 
