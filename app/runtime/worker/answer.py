@@ -22,7 +22,8 @@ machine with all cores computing costs the answer itself more time than anyone s
 class Answer:
     """`tokens` are those of prompt and answer, of which the slot has the first in the cache.
 
-    `finish_reason` is None while the answer goes on. Its sampler is closed by whoever ends it.
+    `count` of these are the answer's. `finish_reason` is None while the answer goes on. Its sampler is
+    closed by whoever ends it.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Answer:
         self._choices = Choices()
         self._reused = len(slot.cached)
         self._furthest = self._reused
-        self._count = 0
+        self.count = 0
         self._has_ended = False
         self.begun_at = time.perf_counter()
         self._prompt_s = 0.0
@@ -69,11 +70,6 @@ class Answer:
     @property
     def unevaluated(self) -> int:
         return len(self.tokens) - len(self.slot.cached)
-
-    @property
-    def is_reading(self) -> bool:
-        """Nothing is written yet."""
-        return self._count == 0
 
     def has_evaluated(self) -> None:
         """More of the prompt is in the cache."""
@@ -91,21 +87,22 @@ class Answer:
         now = self._last_token_at = time.perf_counter()
         if self._first_token_at is None:
             self._first_token_at = now
-        if self._vocabulary.is_end(token):
+        piece = self._vocabulary.written(token)
+        if piece is None:
             self._has_ended = True
             self.finish_reason = "stop"
             return
         self.tokens.append(token)
-        self._count += 1
+        self.count += 1
         if self._probabilities.wanted:
             self._choices.add(self._text.characters, self._probabilities.after(context, output, token))
-        self._text.feed(self._vocabulary.piece(token))
+        self._text.feed(piece)
         if now - self._sent_at >= FRAME_S:
             self._sent_at = now
             self._send()
         if self._text.has_stopped:
             self.finish_reason = "stop"
-        elif self._count >= self._limit:
+        elif self.count >= self._limit:
             self.finish_reason = "length"
         elif len(self.tokens) > self._context_length:
             self.finish_reason = "context"
@@ -125,7 +122,7 @@ class Answer:
         if text := self._text.take():
             self._shown.append(text)
             self._report(
-                Piece(text=text, tokens=self._count, probabilities=self._choices.shown_with(len(text)))
+                Piece(text=text, tokens=self.count, probabilities=self._choices.shown_with(len(text)))
             )
 
     def _report_progress(self) -> None:
@@ -136,12 +133,12 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self._count if self._has_ended else self._count - 1
+        intervals = self.count if self._has_ended else self.count - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),
             evaluated_tokens=evaluated,
-            tokens=self._count,
+            tokens=self.count,
             prompt_s=self._prompt_s,
             prompt_tokens_per_s=evaluated / self._prompt_s if self._prompt_s > 0 else 0.0,
             time_to_first_token_s=(first or time.perf_counter()) - self._arrived_at,

@@ -18,6 +18,7 @@ class Vocabulary:
     def __init__(self, vocab: object) -> None:
         self._vocab = self.handle = vocab
         self._pieces: dict[int, bytes] = {}
+        self._written: dict[int, bytes | None] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -102,6 +103,14 @@ class Vocabulary:
             size = -count
         self._pieces[token] = piece = buffer.raw[:count]
         return piece
+
+    def written(self, token: int) -> bytes | None:
+        """What `token` adds to an answer; None where it ends it. Asked for every token: a look-up in most cases."""
+        try:
+            return self._written[token]
+        except KeyError:
+            found = self._written[token] = None if self.is_end(token) else self.piece(token)
+            return found
 
     def is_end(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
