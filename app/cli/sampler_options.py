@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from app.core.errors import WrongChoice, from_os_error
-from app.runtime.sampling import Sampling, TokenBias
+from app.runtime.sampling import Sampling, TokenBias, read_bias
 from app.runtime.sampling_limits import LIMITS, require_possible
 
 _PANEL = "Samplers"
@@ -114,13 +114,10 @@ def _flag(name: str) -> str:
 
 
 def _bias(text: str) -> TokenBias:
-    token, _, bias = text.rpartition("=")
     try:
-        if token:
-            return TokenBias(int(token) if token.isascii() and token.isdecimal() else token, float(bias))
-    except ValueError:  # also for a number of thousands of digits
-        pass
-    raise typer.BadParameter(f"{text[:40]!r} is not TOKEN=BIAS", param_hint="--logit-bias")
+        return read_bias(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text[:40]!r} is not TOKEN=BIAS", param_hint="--logit-bias") from None
 
 
 def _text_of(path: Path | None) -> str:

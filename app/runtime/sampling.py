@@ -14,12 +14,24 @@ class TokenBias(msgspec.Struct, frozen=True):
     bias: float
 
 
+def read_bias(text: str) -> TokenBias:
+    """As a person writes it: `42=-5` for token 42, ` llama=1.5` for the tokens of a text. Raises ValueError."""
+    token, _, bias = text.rpartition("=")
+    if not token:
+        raise ValueError(f"{text[:40]!r} is not TOKEN=BIAS")
+    return TokenBias(int(token) if token.isascii() and token.isdecimal() else token, float(bias))
+
+
+def write_bias(bias: TokenBias) -> str:
+    return f"{bias.token}={bias.bias:g}"
+
+
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """The sampler chain, in llama.cpp's order: logit bias, penalties, DRY, top-n-sigma, top-k, typical, top-p,
     min-p, XTC, temperature, and a draw with `seed`. A default of 0 or 1 is "off" where nothing else is said.
 
-    `temperature` divides the logits; 0 is greedy, whatever dynamic temperature or mirostat say. Dynamic
-    temperature (Zhu et al. 2023, arXiv 2309.02772): with a `dynatemp_range` above 0 it moves between
+    `temperature` divides the logits; 0 takes the likeliest token after bias, penalties and DRY, whatever all others
+    say. Dynamic temperature (Zhu et al. 2023, arXiv 2309.02772): with a `dynatemp_range` above 0 it moves between
     `temperature` - range and + range with the entropy of the candidates, to the power of `dynatemp_exponent`.
 
     `top_k` keeps so many of the likeliest tokens; `top_p` the likeliest that together have this probability

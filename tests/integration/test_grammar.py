@@ -10,8 +10,9 @@ import pytest
 
 from app.core.errors import GrammarFault
 from app.runtime import LoadedModel, LoadSettings, Sampling
+from app.runtime.sampling import TokenBias
 from tests.helpers.answers import ask, greedy, talk
-from tests.helpers.reference import chatml
+from tests.helpers.reference import chatml, tokenize
 from tests.helpers.reference_sampling import drawn
 from tests.helpers.tiny_gguf import write_tiny_model
 
@@ -109,6 +110,17 @@ def test_grammar_that_no_token_can_follow_is_a_fault(bytewise: LoadedModel) -> N
     with pytest.raises(GrammarFault, match="No token of this model"):
         ask(bytewise, "hello", greedy(20, grammar="root ::= <[999999]>"))
     assert ask(bytewise, "hello", greedy(5)).statistics.tokens == 5
+
+
+def test_grammar_whose_readings_double_with_each_character_is_a_fault_before_it_stalls(
+    model: LoadedModel, tiny: Path
+) -> None:
+    ((_, _, letter),) = tokenize(tiny, "x")
+    doubling = 'root ::= "x" root "b" | "x" root "c" | "x" root "d" | "x"'
+    bias = (TokenBias(letter, 100.0),)
+    with pytest.raises(GrammarFault, match="too many ways to read"):
+        ask(model, "hello", greedy(40, grammar=doubling, logit_bias=bias))
+    assert ask(model, "hello", greedy(5)).statistics.tokens == 5
 
 
 @pytest.mark.parametrize(

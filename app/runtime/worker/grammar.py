@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import time
 
 import llama_cpp
 import numpy as np
-import psutil
 
 from app.core.errors import GrammarFault
+from app.runtime.gbnf import ROOT, check_grammar
 from app.runtime.worker.candidates import Candidates
-from app.runtime.worker.gbnf import ROOT, check_grammar
 from app.runtime.worker.vocabulary import Vocabulary
 from app.runtime.worker.whole_characters import WholeCharacters
 
-MOST_MEMORY_BYTES = 1 << 30
-"""llama.cpp keeps every way in which the answer so far can be read. In an ambiguous grammar (of palindromes, say)
-those double with each character."""
+MOST_STEP_S = 0.1
+"""Of a core's time for one token, a hundred times what any usual grammar takes. llama.cpp keeps every way in which
+the answer so far can be read and compares each with all others; in some grammars (`root ::= "a" root "b" | "a"
+root "c" | "a"`) those double with each character, and three characters later it would be minutes."""
 
 
 class Grammar:
@@ -34,8 +35,6 @@ class Grammar:
         self._characters = WholeCharacters(vocabulary)
         self._one = llama_cpp.llama_token_data()
         self._only = llama_cpp.llama_token_data_array(ctypes.pointer(self._one), 1, -1, False)
-        self._process = psutil.Process()
-        self._memory_bytes = self._process.memory_info().rss
 
     def allows(self, token: int) -> bool:
         self._one.id, self._one.logit = token, 0.0
@@ -47,12 +46,13 @@ class Grammar:
         candidates.keep((candidates.logits > -np.inf) & self._characters.allowed())
 
     def accept(self, token: int) -> None:
+        started = time.thread_time()
         llama_cpp.llama_sampler_accept(self._sampler, token)
         self._characters.accept(token)
-        if self._process.memory_info().rss > self._memory_bytes + MOST_MEMORY_BYTES:
+        if time.thread_time() - started > MOST_STEP_S:
             raise GrammarFault(
-                "This grammar takes too much memory: there are too many ways to read the answer so far.",
-                "Write it so that each answer can be read in one way.",
+                "This grammar cannot be followed any further: there are too many ways to read the answer so far.",
+                "Write it so that every answer can be read in one way.",
             )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import GrammarFault
-from app.runtime.worker.gbnf import check_grammar
+from app.runtime.gbnf import check_grammar
 
 ARITHMETIC = r"""
 # A sum and what it comes to.
