@@ -75,6 +75,7 @@ from tests.helpers.hub_published import published_models
 from tests.helpers.hub_server import Fault, HubServer
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
+from tests.helpers.scripted_gguf import THINKING_TEMPLATE
 from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
@@ -82,6 +83,13 @@ BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
 TINY_LLAMA = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
 SIZES = ((1280, 800), (900, 600))
 PATIENCE_S = 60.0
+THOUGHTS = """The person asks for the days between two dates of one year.
+
+From 3 March to 3 April are 31 days, since March has 31. To 3 May 30 more, which is 61. To 3 June 31 more: 92. \
+From 3 June to 19 June are 16.
+
+92 + 16 = 108. No 29 February lies between, so it does not matter which year it is."""
+"""What a model may think before an answer."""
 
 
 class CannotPlay(Exception):
@@ -1189,6 +1197,25 @@ def chat_settings(stage: Stage) -> None:
 
 
 @scene
+def chat_thought(stage: Stage) -> None:
+    open_thoughtful_chat(stage).show_drawer(True)
+
+
+@scene
+def chat_thought_unfolded(stage: Stage) -> None:
+    for answer in open_thoughtful_chat(stage).column.answers():
+        answer.reasoning.head.click()
+
+
+@scene
+def chat_thinking(stage: Stage) -> None:
+    page = open_thoughtful_chat(stage)
+    page.composer.set_text("And on a leap day?")
+    page.composer.send()
+    stage.wait(lambda: len(page.answering.reasoning) > 300)
+
+
+@scene
 def chat_split(stage: Stage) -> None:
     page = open_chat_on_card(stage, 76_000_000)
     say(stage, page, "What is the sea?", 60)
@@ -1711,6 +1738,27 @@ def open_chat(stage: Stage) -> ChatPage:
     page = stage.window.show_page("chat")
     assert isinstance(page, ChatPage)
     page.open_model(model)
+    return settle_chat(stage)
+
+
+def open_thoughtful_chat(stage: Stage) -> ChatPage:
+    """A conversation with a model that thinks first; what it thinks next has no end."""
+    template = THINKING_TEMPLATE + "{# reasoning_effort #}"
+    path = write_tiny_model(
+        stage.models / "thinker.gguf",
+        name="Thinker 8B",
+        context=4096,
+        chat_template=template,
+        never_ends=True,
+    )
+    with ConversationStore(DataFolder(stage.root / "home").create().database) as store:
+        conversation = store.create(path, Sampling(temperature=0.6))
+        store.add_prompt(conversation.id, "How many days are between the 3rd of March and the 19th of June?")
+        writer = store.begin_answer(conversation.id, "Thinker 8B", "F32")
+        writer.append(THOUGHTS, "reasoning")
+        writer.append("There are **108 days** from 3 March to 19 June.")
+        store.end_answer(writer.message_id, MessageState.COMPLETE, None, 12.4)
+    stage.open()
     return settle_chat(stage)
 
 

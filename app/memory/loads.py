@@ -17,8 +17,9 @@ from app.core.errors import EnvironmentFault
 from app.gguf import ModelFacts
 from app.hardware import Accelerator
 from app.memory.estimate import estimate
-from app.memory.held import allocated_on, place_of
+from app.memory.held import allocated_on
 from app.memory.overhead import WORKER_BYTES
+from app.memory.placement import place_of
 from app.runtime.protocol import BufferSize, LoadSettings, ModelDescription
 from app.storage.database import open_database, transaction
 

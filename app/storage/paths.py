@@ -40,6 +40,11 @@ class DataFolder:
         return self.root / "settings.toml"
 
     @property
+    def hubs_in_keyring(self) -> Path:
+        """The hosts whose access token is in the system's keyring, one a line."""
+        return self.root / "hubs-in-keyring.txt"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

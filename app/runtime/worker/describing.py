@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p
+from importlib.metadata import version
 
 import llama_cpp
 
@@ -18,7 +19,7 @@ def describe() -> Described:
     llama_cpp.llama_backend_init()
     devices = tuple(_devices())
     return Described(
-        version=llama_cpp.__version__,
+        version=version("llama-cpp-python"),
         system_info=(llama_cpp.llama_print_system_info() or b"").decode("utf-8", "replace").strip(),
         backends=tuple(dict.fromkeys(device.backend for device in devices)),
         devices=devices,

@@ -21,11 +21,14 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
+from app.runtime.worker.adapters import use_adapters
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
+from app.runtime.worker.templates import ChatTemplate
 from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
@@ -44,7 +47,10 @@ class LlamaModel:
         self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
-        self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
+        template = _text(llama_cpp.llama_model_chat_template(model, None))
+        self.chat_template = ChatTemplate(template)
+        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.spells_special)
+        self.vocabulary.reveal(self.answer_format.marks)
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))
         self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)
@@ -69,9 +75,15 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     with listening(log.read):
         model = _load_weights(request, report, stop)
         context = make_context(model, request.settings, stop)
+        try:
+            use_adapters(model, context, request.settings.adapters)
+        except BaseException:
+            llama_cpp.llama_free(context)
+            llama_cpp.llama_model_free(model)
+            raise
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
-    if stop.is_set():
+    if stop.is_set:
         loaded.free()
         raise Cancelled
     description = ModelDescription(
@@ -101,17 +113,17 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
         if now - last_report > 0.05:
             last_report = now
             report(LoadProgress(fraction=fraction))
-        return not stop.is_set()
+        return not stop.is_set
 
     parameters = model_parameters(request.settings)
     parameters.progress_callback = on_progress
     try:
         model = open_model(request.path, parameters)
     except EnvironmentFault as fault:
-        if stop.is_set():
+        if stop.is_set:
             raise Cancelled from fault
         raise
-    if stop.is_set():
+    if stop.is_set:
         llama_cpp.llama_model_free(model)
         raise Cancelled
     return model
@@ -173,9 +185,12 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
 
 
 def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
-    if re.search(r"cache type \S+ with block size|quantized V cache was requested", log):
+    if re.search(
+        r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log
+    ):
+        types = " and ".join(dict.fromkeys((settings.kv_type, settings.value_type or settings.kv_type)))
         return LoadFailed(
-            f"This model cannot be run with a KV cache in {settings.kv_type}.",
+            f"This model cannot be run with a KV cache in {types}.",
             "Choose f16 for the KV cache.",
         )
     if _is_out_of_memory(log):

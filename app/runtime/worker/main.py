@@ -40,6 +40,9 @@ def run_worker() -> int:
 
 
 def _open_session(line: Line, output: Output) -> Session:
+    from app.runtime.worker.bindings import import_bindings
+
+    import_bindings()  # before anything else imports llama_cpp
     from app.runtime.worker.ggml import load_backends
     from app.runtime.worker.log import install_log
     from app.runtime.worker.session import Session

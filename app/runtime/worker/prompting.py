@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.core.errors import PromptTooLong, TemplateFault
-from app.runtime.protocol import ChatMessage
+from app.runtime.protocol import ChatMessage, TemplateOptions
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.spelling import Spelling, spell
-from app.runtime.worker.templates import render_prompt
 
 _USUAL_TOKEN_BYTES = 4
 
 
-def make_prompt(model: LlamaModel, messages: Sequence[ChatMessage], known: Iterable[Spelling]) -> Spelling:
+def make_prompt(
+    model: LlamaModel, messages: Sequence[ChatMessage], options: TemplateOptions, known: Iterable[Spelling]
+) -> Spelling:
     """The prompt that ends where the assistant's answer begins. `known`: conversations in the cache.
 
     Raises TemplateFault and PromptTooLong.
     """
     vocabulary, room = model.vocabulary, model.context_length
     _require_room(model, messages)
-    text = render_prompt(
-        model.chat_template,
-        model.typed_specials.protect(tuple(messages)),
-        vocabulary.bos_text,
-        vocabulary.eos_text,
+    text = model.chat_template.render(
+        messages,
+        options,
+        bos_token=vocabulary.bos_text,
+        eos_token=vocabulary.eos_text,
+        protect=model.typed_specials.protect,
     )
     prompt = spell(text, vocabulary, model.typed_specials, known)
     if not prompt.tokens:
@@ -40,13 +42,11 @@ def make_prompt(model: LlamaModel, messages: Sequence[ChatMessage], known: Itera
 def _require_room(model: LlamaModel, messages: Sequence[ChatMessage]) -> None:
     """Not left to the tokenizer: llama.cpp's for SentencePiece vocabularies takes time with the square of how many
     characters the vocabulary does not know (three seconds for 100,000, hours for millions)."""
-    size = sum(len(message.content.encode("utf-8")) for message in messages)
-    if (
-        size <= model.context_length * _USUAL_TOKEN_BYTES
-    ):  # most often: the longest token need not be looked for
-        return
+    size = sum(len(f"{message.reasoning}{message.content}".encode()) for message in messages)
+    if size <= model.context_length * _USUAL_TOKEN_BYTES:
+        return  # most often; the longest token need not be looked for
     if size > model.context_length * model.vocabulary.longest_token:
-        characters = sum(len(message.content) for message in messages)
+        characters = sum(len(message.reasoning) + len(message.content) for message in messages)
         raise _too_long(f"{characters:,} characters", model.context_length)
 
 

@@ -34,7 +34,7 @@ class Answering(QObject):
     load_progressed = Signal(object, object)  # Path, Progress
     load_failed = Signal(object, object)  # Path, EnvironmentFault
     progressed = Signal(int, object)  # conversation, Progress
-    arrived = Signal(int, str)  # conversation, text
+    arrived = Signal(int, object)  # conversation, AnswerDelta
     ended = Signal(int, object)  # conversation, Outcome
 
     def __init__(self, engine: ChatEngine) -> None:
@@ -45,6 +45,7 @@ class Answering(QObject):
         self._wanted: Path | None = None
         self._conversation: int | None = None
         self._text = ""
+        self._reasoning = ""
         self._progress: Progress | None = None
 
     @property
@@ -56,6 +57,11 @@ class Answering(QObject):
     def text(self) -> str:
         """What has arrived of its answer."""
         return self._text
+
+    @property
+    def reasoning(self) -> str:
+        """What has arrived of the reasoning before it."""
+        return self._reasoning
 
     @property
     def progress(self) -> Progress | None:
@@ -90,7 +96,7 @@ class Answering(QObject):
     def ask(self, conversation: int, path: Path) -> None:
         """Answers the last prompt of the conversation, whose model is `path`."""
         assert self._conversation is None, "one answer at a time"
-        self._conversation, self._text, self._progress = conversation, "", None
+        self._conversation, self._text, self._reasoning, self._progress = conversation, "", "", None
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -190,14 +196,17 @@ class Answering(QObject):
             self.progressed.emit(self._conversation, progress)
 
     def _take(self, delta: AnswerDelta) -> None:
-        self._text += delta.text
+        if delta.kind == "reasoning":
+            self._reasoning += delta.text
+        else:
+            self._text += delta.text
         if self._conversation is not None:
-            self.arrived.emit(self._conversation, delta.text)
+            self.arrived.emit(self._conversation, delta)
 
     def _finish(self, outcome: Outcome) -> None:
         conversation, self._conversation, self._answer = self._conversation, None, None
         assert conversation is not None
-        self._text, self._progress = "", None
+        self._text, self._reasoning, self._progress = "", "", None
         self.ended.emit(conversation, outcome)
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:

@@ -30,6 +30,7 @@ from app.gguf import ModelSummary
 from app.memory import Spread, default_context_length
 from app.runtime import Sampling
 from app.ui.pages.chat_spread import spread_explained, spread_words
+from app.ui.pages.chat_thinking import ThinkingSettings
 from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip
 
 WIDTH_PX = 296
@@ -225,6 +226,10 @@ class SettingsDrawer(QFrame):
         column.addWidget(label(self.tr("System prompt"), "heading"))
         column.addWidget(self._make_prompt())
         column.addSpacing(16)
+        self.thinking = ThinkingSettings()
+        for field in (self.thinking.switch, self.thinking.effort):
+            field.installEventFilter(self._wheel)
+        column.addWidget(self.thinking)
         column.addWidget(label(self.tr("Answers"), "heading"))
         for option in options():
             column.addLayout(self._make_row(option))
