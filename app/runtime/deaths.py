@@ -129,7 +129,7 @@ def _reason(ending: Ending) -> _Reason:
         return (
             UnknownInstruction,
             f"The runtime uses an instruction that this processor does not have ({how}).",
-            "Choose another runtime pack.",
+            "Install a Nibble that was built for this kind of processor.",
         )
     if signal_name == _BUS_ERROR:
         return (
