@@ -141,7 +141,8 @@ def _reason(ending: Ending) -> _Reason:
         return (
             WorkerAborted,
             f"llama.cpp gave up at a check of its own: {check}.",
-            "Try again with the default settings; if it happens again, choose another file of this model.",
+            "Try again with the default settings; if it happens again, the file may be damaged: download or convert it"
+            " again, or choose another one.",
         )
     if signal_name in _CRASHES:
         return (
