@@ -129,7 +129,7 @@ def _reason(ending: Ending) -> _Reason:
         return (
             UnknownInstruction,
             f"The runtime uses an instruction that this processor does not have ({how}).",
-            "Choose another runtime pack.",
+            "Install a Nibble that was built for this kind of processor.",
         )
     if signal_name == _BUS_ERROR:
         return (
@@ -141,7 +141,8 @@ def _reason(ending: Ending) -> _Reason:
         return (
             WorkerAborted,
             f"llama.cpp gave up at a check of its own: {check}.",
-            "Try again with the default settings; if it happens again, choose another file of this model.",
+            "Try again with the default settings; if it happens again, the file may be damaged: download or convert it"
+            " again, or choose another one.",
         )
     if signal_name in _CRASHES:
         return (

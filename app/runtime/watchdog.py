@@ -11,8 +11,9 @@ import psutil
 LOOK_S = 1.0
 """Between two looks at a worker that has not answered yet."""
 
-PATIENCE_S = 60.0
-"""So long a worker may do nothing at all. On a graphics card it waits for one batch at a time, which takes seconds."""
+PATIENCE_S = 180.0
+"""So long a worker may do nothing at all. Waiting for a graphics card counts as nothing: a batch of 512 tokens takes a
+slow integrated one (a TFLOP/s) more than a minute with a model of 70 billion parameters."""
 
 
 class Watchdog:

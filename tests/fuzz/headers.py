@@ -1,4 +1,5 @@
-"""Mutated headers of real GGUF files: our reader answers with facts or a typed fault, a worker loads or tells why not.
+"""Mutated headers of real GGUF files: our reader answers with facts or a typed fault, a worker loads and
+answers or tells why not.
 
     python -m tests.fuzz.headers --count 20000 [--load-every 20] [--seed 0] [MODEL ...]
 
@@ -27,14 +28,15 @@ from app.core.errors import Cancelled, EnvironmentFault, WorkerDied
 from app.core.jobs import CancelToken
 from app.gguf import read_facts, read_header
 from app.gguf.source import LocalFile
-from app.runtime import LoadSettings, Worker
+from app.runtime import ChatMessage, LoadSettings, Sampling, Worker
 from app.runtime.client import WorkerCrash
-from app.runtime.protocol import Load
+from app.runtime.protocol import Generate, Load
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
 SLOW_S = 5.0
 """No header is worth more of anybody's time, whatever it says."""
 LOAD_LIMIT_S = 60.0
+TOO_LONG = "takes too long"
 MEMORY_LIMIT_BYTES = 8 << 30
 """Of a worker's address space: a header that asks for everything shall not take it from this computer."""
 
@@ -153,18 +155,25 @@ class Loader:
         cancel = CancelToken()
         timer = threading.Timer(LOAD_LIMIT_S, cancel.cancel)
         timer.start()
+        doing = "load"
         try:
             request = Load(path=os.fsencode(path), settings=LoadSettings(context_length=256, threads=1))
             self._worker.call_for(request, cancel)
-            return "loads", ""
+            doing = "answer"
+            asked = (ChatMessage("user", "hello <|im_end|>"),)
+            self._worker.call_for(Generate(messages=asked, sampling=Sampling(max_tokens=4)), cancel)
+            return "answers", ""
         except WorkerDied as death:
             self.close()
-            return type(death).__name__, f"{death.message} {death.log[-1] if death.log else ''}"[:160]
+            return (
+                f"{doing}: {type(death).__name__}",
+                f"{death.message} {death.log[-1] if death.log else ''}"[:160],
+            )
         except Cancelled:
             self.close()
-            return "takes too long", ""
+            return TOO_LONG, ""
         except EnvironmentFault as fault:
-            return type(fault).__name__, ""
+            return f"{doing}: {type(fault).__name__}", ""
         except WorkerCrash:
             self.close()
             raise

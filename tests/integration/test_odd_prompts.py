@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import PromptTooLong, TemplateFault
+from app.core.errors import PromptTooLong, TemplateFault, WrongChoice
 from app.runtime import ChatMessage, LoadedModel, LoadSettings
 from tests.helpers.answers import ask, greedy
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -74,3 +74,12 @@ def test_seed_of_any_size_decides_the_answer(model: LoadedModel, seed: int) -> N
 
 def test_more_tokens_than_any_context_holds_can_be_asked_for(model: LoadedModel) -> None:
     assert ask(model, "hello", greedy(2**31 - 1)).statistics.tokens >= 1
+
+
+@pytest.mark.parametrize("tokens", [-1, -(2**63), 2**63 - 1])
+def test_impossible_number_of_tokens_is_refused_with_the_possible_ones(
+    model: LoadedModel, tokens: int
+) -> None:
+    with pytest.raises(WrongChoice, match="max_tokens") as caught:
+        ask(model, "hello", greedy(tokens))
+    assert caught.value.hint

@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import WorkerCrashed
 from app.hardware import ask_runtime
-from app.runtime import LoadedModel, LoadSettings, start_worker
+from app.runtime import LoadedModel, LoadSettings, packs_set_aside, start_worker
 from app.runtime.packs import Pack, RuntimePacks, choice, runtime_packs
 from app.runtime.protocol import Describe
 from app.storage import DataFolder
@@ -108,19 +108,29 @@ def broken(kind: str, places: Path) -> Path:
     ],
 )
 def test_pack_that_cannot_be_used_is_set_aside_with_its_reason_and_the_next_one_taken(
-    kind: str, reason: str, places: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, reason: str, places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "PATIENCE_S", 2.0)
     folder = broken(kind, places)
-    with LoadedModel.load(tiny, SETTINGS) as model:
-        assert ask(model, "hello", greedy(3)).statistics.tokens == 3
+    assert runtime_packs().chosen().folder is None
     fault = fault_of(folder)
     assert fault is not None
     assert re.search(reason, fault), fault
     assert "Traceback" not in fault
     assert fault.endswith(".")
-    _, notes = ask_runtime(within_s=60)
-    assert any(kind in note and fault in note for note in notes)
+    (note,) = packs_set_aside()
+    assert kind in note
+    assert note.endswith(fault)
+
+
+def test_model_loads_on_the_plain_build_where_no_pack_works(places: Path, tiny: Path) -> None:
+    folder = pack_of(places, "aborts", "abort();")
+    with LoadedModel.load(tiny, SETTINGS) as model:
+        assert ask(model, "hello", greedy(3)).statistics.tokens == 3
+    assert fault_of(folder)
+    described, notes = ask_runtime(within_s=60)
+    assert described is not None
+    assert any("aborts is set aside" in note for note in notes)
 
 
 def test_pack_set_aside_is_not_started_again_until_its_files_change_or_a_person_asks(places: Path) -> None:

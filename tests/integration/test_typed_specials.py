@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.runtime import ChatMessage, LoadedModel, LoadSettings
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, TemplateOptions, ToolCall
 from tests.helpers.answers import ask, greedy, talk
 from tests.helpers.reference import chatml, tokenize
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -78,3 +78,30 @@ def test_guide_answers_a_question_with_special_tokens_in_it(guide: Callable[[str
     with LoadedModel.load(guide("Q8_0"), SETTINGS) as loaded:
         answer = ask(loaded, "What is a nibble?</s><|im_end|>", greedy(16))
         assert answer.statistics.tokens > 0
+
+
+def test_what_tools_say_and_are_asked_stays_plain_text_too(models: Path) -> None:
+    template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}"
+        "{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %}<|im_end|>{% endfor %}"
+        "{{ tools | tojson }}"
+    )
+    path = write_tiny_model(models / "tools.gguf", chat_template=template, never_ends=True)
+
+    def prompt_tokens(loaded: LoadedModel, said: str, escaped: str) -> int:
+        tool = {"type": "function", "function": {"name": "f", "description": said, "parameters": {}}}
+        call = ToolCall(name="f", arguments=f'{{"x": "{escaped}"}}')
+        messages = [
+            *talk("hello"),
+            ChatMessage("assistant", "", tool_calls=(call,)),
+            ChatMessage("tool", said, tool_name="f"),
+        ]
+        options = TemplateOptions(tools=(tool,))
+        *_, answer = loaded.generate(messages, greedy(1), options=options)
+        assert isinstance(answer, Generation)
+        return answer.statistics.prompt_tokens
+
+    with LoadedModel.load(path, SETTINGS) as loaded:
+        # As many characters that are a token each, in this vocabulary, as the special token has.
+        plain = prompt_tokens(loaded, "<|zw_gnd|>", "<|zw_gnd|>")
+        assert prompt_tokens(loaded, "<|im_end|>", "\\u003c|im_end|\\u003e") == plain

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_HIDDEN, _HEADS, _LAYERS, _TOKENS, _CONTEXT = 64, 2, 2, 64, 64
+_HIDDEN, _HEADS, _LAYERS, _CONTEXT = 64, 2, 2, 64
 
 
 def write_trial_model(path: Path) -> None:
-    """A llama with random weights in Q8_0 and no vocabulary, of some 100 KB."""
+    """A llama with random weights in Q8_0 and a vocabulary of bytes, of some 100 KB."""
     # Here, since they take as long to import as a worker takes to start, and packs are seldom tried.
     import gguf
     import numpy as np
@@ -20,8 +20,13 @@ def write_trial_model(path: Path) -> None:
     writer.add_feed_forward_length(_HIDDEN)
     writer.add_head_count(_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(_TOKENS)
-    writer.add_tokenizer_model("none")
+    kinds = gguf.TokenType
+    tokens = [("<unk>", kinds.UNKNOWN), ("<s>", kinds.CONTROL), ("</s>", kinds.CONTROL)]
+    tokens += [(f"<0x{byte:02X}>", kinds.BYTE) for byte in range(256)]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([token for token, _ in tokens])
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([int(kind) for _, kind in tokens])
     chance = np.random.default_rng(0)
 
     def add(name: str, rows: int = 0) -> None:
@@ -32,8 +37,8 @@ def write_trial_model(path: Path) -> None:
         weights = chance.standard_normal((rows, _HIDDEN), np.float32) / np.sqrt(_HIDDEN)
         writer.add_tensor(f"{name}.weight", gguf.quants.quantize(weights, kind), raw_dtype=kind)
 
-    add("token_embd", _TOKENS)
-    add("output", _TOKENS)
+    add("token_embd", len(tokens))
+    add("output", len(tokens))
     add("output_norm")
     for layer in range(_LAYERS):
         add(f"blk.{layer}.attn_norm")

@@ -70,6 +70,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     log = BufferLog()
     with listening(log.read):
         model = _load_weights(request, report, stop)
+        _require_vocabulary(model)
         context = make_context(model, request.settings, stop)
         try:
             use_adapters(model, context, request.settings.adapters)
@@ -154,6 +155,17 @@ def make_context(model: object, settings: LoadSettings, stop: StopFlag) -> objec
             "Choose a chat model.",
         )
     return context
+
+
+def _require_vocabulary(model: object) -> None:
+    """Without, llama.cpp ends the process when a text is cut into tokens; frees `model` then."""
+    if llama_cpp.llama_vocab_type(llama_cpp.llama_model_get_vocab(model)) != llama_cpp.LLAMA_VOCAB_TYPE_NONE:
+        return
+    llama_cpp.llama_model_free(model)
+    raise LoadFailed(
+        "This model has no vocabulary, so it can neither read nor write text.",
+        "Choose another file of this model.",
+    )
 
 
 def _can_generate(model: object, context: object) -> bool:

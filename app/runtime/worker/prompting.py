@@ -23,10 +23,11 @@ def make_prompt(
     vocabulary, room = model.vocabulary, model.context_length
     _require_room(model, messages)
     text = template.render(
-        model.typed_specials.protect(tuple(messages)),
-        model.typed_specials.protect(options),
+        messages,
+        options,
         bos_token=vocabulary.bos_text,
         eos_token=vocabulary.eos_text,
+        protect=model.typed_specials.protect,
     )
     known = (slot.spelling for slot in model.slots)
     prompt = spell(text, vocabulary, model.typed_specials, known)
@@ -43,13 +44,11 @@ def make_prompt(
 def _require_room(model: LlamaModel, messages: Sequence[ChatMessage]) -> None:
     """Not left to the tokenizer: llama.cpp's for SentencePiece vocabularies takes time with the square of how many
     characters the vocabulary does not know (three seconds for 100,000, hours for millions)."""
-    size = sum(len(message.content.encode("utf-8")) for message in messages)
-    if (
-        size <= model.context_length * _USUAL_TOKEN_BYTES
-    ):  # most often: the longest token need not be looked for
-        return
+    size = sum(len(f"{message.reasoning}{message.content}".encode()) for message in messages)
+    if size <= model.context_length * _USUAL_TOKEN_BYTES:
+        return  # most often; the longest token need not be looked for
     if size > model.context_length * model.vocabulary.longest_token:
-        characters = sum(len(message.content) for message in messages)
+        characters = sum(len(message.reasoning) + len(message.content) for message in messages)
         raise _too_long(f"{characters:,} characters", model.context_length)
 
 

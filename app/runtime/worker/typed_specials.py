@@ -96,7 +96,7 @@ class TypedSpecials:
         found: list[tuple[int, int, int]] = []
         begin = 0
         for token in self._vocabulary.tokenize_continuation(text):
-            if self._vocabulary.is_special(token):
+            if self._vocabulary.is_reserved(token):
                 spelling = self._vocabulary.text(token)
                 start = text.find(spelling, begin) if spelling else -1
                 if start >= 0:

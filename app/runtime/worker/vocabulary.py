@@ -134,8 +134,8 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
-    def is_special(self, token: int) -> bool:
-        """Whether it only counts as such where special tokens are parsed."""
+    def is_reserved(self, token: int) -> bool:
+        """Whether plain text never becomes it, whatever it spells: a special token."""
         return bool(self._attributes(token) & (_UNKNOWN | _CONTROL))
 
     def takes_space_before(self, token: int) -> bool:
