@@ -18,7 +18,7 @@ import msgspec
 
 from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions
-from app.storage import open_database, transaction
+from app.storage import open_database, reading, transaction
 from app.storage.processes import is_alive, this_process
 
 T = TypeVar("T")
@@ -101,19 +101,21 @@ class ConversationStore:
         return self.conversation(cursor.lastrowid)
 
     def conversation(self, conversation_id: int) -> Conversation:
-        row = self._connection.execute(
-            "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
-        ).fetchone()
+        with reading(self._connection) as connection:
+            row = connection.execute(
+                "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
+            ).fetchone()
         if row is None:
             raise KeyError(conversation_id)
         return _conversation(row)
 
     def conversations(self) -> list[Conversation]:
         """Those that hold a message, the one used last first."""
-        rows = self._connection.execute(
-            "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
-            " ORDER BY updated_at DESC, id DESC"
-        )
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
+                " ORDER BY updated_at DESC, id DESC"
+            ).fetchall()
         return [_conversation(row) for row in rows]
 
     def change_model(self, conversation_id: int, model_path: Path) -> None:
@@ -151,14 +153,15 @@ class ConversationStore:
     def messages(self, conversation_id: int) -> list[Message]:
         """In order. A streaming answer shows the text that has arrived."""
         # One state of the database: an answer that ends between two reads would have lost its pieces.
-        self._connection.execute("BEGIN")
-        try:
-            rows = self._connection.execute(
-                "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
-            )
-            return [self._message(row) for row in rows]
-        finally:
-            self._connection.execute("COMMIT")
+        with reading(self._connection) as connection:
+            connection.execute("BEGIN")
+            try:
+                rows = connection.execute(
+                    "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+                )
+                return [self._message(row) for row in rows]
+            finally:
+                connection.execute("COMMIT")
 
     def add_prompt(self, conversation_id: int, text: str) -> Message:
         """Keeps what the person wrote; the first prompt gives the conversation its title."""
@@ -196,9 +199,10 @@ class ConversationStore:
 
     def recover(self) -> int:
         """Marks answers whose writer is no longer alive as cut off; returns how many."""
-        rows = self._connection.execute(
-            "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
-        ).fetchall()
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
+            ).fetchall()
         orphans = [row["id"] for row in rows if not is_alive(row["writer"])]
         for message_id in orphans:
             self.end_answer(message_id, MessageState.CUT_OFF, None)

@@ -238,13 +238,13 @@ def test_field_grows_with_its_lines_up_to_a_limit(chat, qtbot):
 
 def test_prompt_that_cannot_be_saved_stays_in_the_field(chat, monkeypatch):
     def full(*arguments: object) -> None:
-        raise DiskFull("The disk is full: the conversation could not be saved.", "Free some space.")
+        raise DiskFull("The disk is full: nothing can be saved.", "Free some space.")
 
     monkeypatch.setattr(chat.window().services.conversations, "add_prompt", full)
     ask(chat, "Do not lose this")
     assert chat.composer.text == "Do not lose this"
     assert [bar.sentence for bar in chat.notices.bars()] == [
-        "The disk is full: the conversation could not be saved."
+        "The disk is full: nothing can be saved."
     ]
 
 
