@@ -97,7 +97,7 @@ class Batching:
     def _spell(self, request: Generate) -> Spelling:
         vocabulary, room = self._model.vocabulary, self._model.context_length
         text = self._model.chat_template.render(
-            request.messages,
+            [vocabulary.quoter.quoted(message) for message in request.messages],
             request.options,
             bos_token=vocabulary.bos_text,
             eos_token=vocabulary.eos_text,

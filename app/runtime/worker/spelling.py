@@ -45,7 +45,7 @@ def spell(prompt: str, vocabulary: Vocabulary, known: Iterable[Spelling]) -> Spe
             if not rest or vocabulary.is_control(rest[0]):
                 kept = tuple(mark for mark in spelling.marks if mark <= (characters, count))
                 return _spelling(prompt, (*spelling.tokens[:count], *rest), kept)
-    return _spelling(prompt, tuple(vocabulary.tokenize_text(prompt, parse_special=True)), ())
+    return _spelling(prompt, tuple(vocabulary.tokenize_prompt(prompt)), ())
 
 
 def _spelling(prompt: str, tokens: tuple[int, ...], kept: tuple[tuple[int, int], ...]) -> Spelling:

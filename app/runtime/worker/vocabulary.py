@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import llama_cpp
+
+from app.runtime.worker.quoting import QUOTES, Quoter
+
+_QUOTED = re.compile(f"[{QUOTES}]")
 
 
 class Vocabulary:
@@ -39,9 +44,36 @@ class Vocabulary:
             tokens.pop()  # added as well: the text may go on, it must not be closed already
         return tokens
 
-    def tokenize_continuation(self, text: str) -> list[int]:
-        """What follows on tokens already there; special tokens in `text` count as such."""
-        return self._tokenize(text, add_special=False, parse_special=True)
+    def tokenize_prompt(self, prompt: str) -> list[int]:
+        """A rendered prompt from its beginning: special tokens in it count as such but for those within `QUOTES`."""
+        first, *rest = _QUOTED.split(prompt)
+        return [*self.tokenize_text(first, parse_special=True), *self._tokenize_parts(rest)]
+
+    def tokenize_continuation(self, prompt: str) -> list[int]:
+        """What follows on tokens already there of a rendered prompt."""
+        first, *rest = _QUOTED.split(prompt)
+        return [*self._tokenize(first, add_special=False, parse_special=True), *self._tokenize_parts(rest)]
+
+    def _tokenize_parts(self, parts: Sequence[str]) -> list[int]:
+        """Text from the middle of a prompt, by turns quoted and not."""
+        line_end = self._tokenize("\n", False, False) if parts else []
+        tokens: list[int] = []
+        for number, part in enumerate(parts):
+            # Behind a line's end, or SentencePiece would put a space before it.
+            found = self._tokenize(f"\n{part}", False, parse_special=number % 2 == 1)
+            if found[: len(line_end)] == line_end:
+                tokens += found[len(line_end) :]
+            else:
+                tokens += self._tokenize(part, False, parse_special=number % 2 == 1)
+        return tokens
+
+    @cached_property
+    def quoter(self) -> Quoter:
+        """For texts that come from elsewhere into a prompt."""
+        return Quoter(self._is_control_text)
+
+    def _is_control_text(self, text: str) -> bool:
+        return any(map(self.is_control, self._tokenize(text, add_special=False, parse_special=True)))
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode("utf-8")
