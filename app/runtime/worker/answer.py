@@ -21,7 +21,8 @@ machine with all cores computing costs the answer itself more time than anyone s
 class Answer:
     """`tokens` are those of prompt and answer, of which the slot has the first in the cache.
 
-    `finish_reason` is None while the answer goes on. Its sampler is closed by whoever ends it.
+    `count` of these are the answer's. `finish_reason` is None while the answer goes on. Its sampler is
+    closed by whoever ends it.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Answer:
         self._arrived_at = arrived_at
         self._report = report
         self._text = AnswerText(reader)
+        self._end_mark = ""
         self._shown: list[Part] = []
         self._reused = len(slot.cached)
         self._furthest = self._reused
-        self._count = 0
+        self.count = 0
         self.begun_at = time.perf_counter()
         self._prompt_s = 0.0
         self._first_token_at: float | None = None
@@ -65,11 +67,6 @@ class Answer:
     @property
     def unevaluated(self) -> int:
         return len(self.tokens) - len(self.slot.cached)
-
-    @property
-    def is_reading(self) -> bool:
-        """Nothing is written yet."""
-        return self._count == 0
 
     def has_evaluated(self) -> None:
         """More of the prompt is in the cache."""
@@ -83,23 +80,25 @@ class Answer:
         now = self._last_token_at = time.perf_counter()
         if self._first_token_at is None:
             self._first_token_at = now
-        if self._vocabulary.is_end(token):
+        piece = self._vocabulary.written(token)
+        if piece is None:
             self.finish_reason = "stop"
+            self._end_mark = self._vocabulary.mark_of(token)
             return
         self.tokens.append(token)
-        self._count += 1
-        self._text.feed(self._vocabulary.piece(token))
+        self.count += 1
+        self._text.feed(piece)
         if now - self._sent_at >= FRAME_S:
             self._sent_at = now
             self._send()
-        if self._count >= self._limit:
+        if self.count >= self._limit:
             self.finish_reason = "length"
         elif len(self.tokens) > self._context_length:
             self.finish_reason = "context"
 
     def finish(self, memory_bytes: int) -> Generated:
         """Sends what was held back. The slot knows afterwards how the conversation is spelled."""
-        self._text.finish()
+        self._text.finish(self._end_mark)
         self._send()
         self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
         return Generated(
@@ -112,7 +111,7 @@ class Answer:
     def _send(self) -> None:
         for part in self._text.take():
             self._shown.append(part)
-            self._report(Piece(text=part.text, tokens=self._count, kind=part.kind))
+            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind))
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)
@@ -122,12 +121,12 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self._count if self.finish_reason == "stop" else self._count - 1
+        intervals = self.count if self.finish_reason == "stop" else self.count - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),
             evaluated_tokens=evaluated,
-            tokens=self._count,
+            tokens=self.count,
             prompt_s=self._prompt_s,
             prompt_tokens_per_s=evaluated / self._prompt_s if self._prompt_s > 0 else 0.0,
             time_to_first_token_s=(first or time.perf_counter()) - self._arrived_at,

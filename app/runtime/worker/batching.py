@@ -9,6 +9,7 @@ between llama-bench's speed and ours.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 import llama_cpp
@@ -29,15 +30,27 @@ DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An answer's part in a step: so many tokens, of which the last is at `output` in the batch."""
+
+    answer: Answer
+    tokens: int
+    output: int
+
+
 class Batching:
     """The answers of one loaded model. Each has a slot of its own; `running` are in the slots' order, in which
-    llama.cpp can evaluate neighbours together."""
+    llama.cpp can evaluate neighbours together. A batch is steady while the same answers each add one token.
+    """
 
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
         self._line = line
         self._output = output
         self._batch = Batch(model.batch_tokens)
+        self._parts: list[_Part] = []
+        self._is_steady = False
         self.running: list[Answer] = []
 
     @property
@@ -69,26 +82,35 @@ class Batching:
             call.arrived_at,
             partial(self._output.send, call.number),
         )
+        self._is_steady = False
         self.running.append(answer)
         self.running.sort(key=lambda each: each.slot.sequence)
 
     def step(self) -> None:
         """Brings every answer further by a token or, while it reads, by a part of its prompt."""
-        if self._line.stop.is_set():
+        if self._line.stop.is_set:
             self._end_cancelled()
         if not self.running:
             return
-        parts = self._fill_batch()
+        self._fill_batch()
         code = llama_cpp.llama_decode(self._model.context, self._batch.native)
         if code != 0:
-            self._undo(code, [answer for answer, _, _ in parts])
+            self._undo(code)
             return
-        for answer, tokens, output in parts:
-            answer.slot.cached += tokens
-            if answer.is_reading:
+        self._is_steady = True
+        for part in self._parts:
+            answer, cached = part.answer, part.answer.slot.cached
+            if part.tokens == 1:
+                cached.append(answer.tokens[len(cached)])
+            else:
+                self._is_steady = False
+                cached += answer.tokens[len(cached) : len(cached) + part.tokens]
+            if answer.count == 0:
                 self._report_progress(answer)
-            if not answer.unevaluated:
-                self._choose_token(answer, output)
+            if len(cached) == len(answer.tokens):
+                self._choose_token(answer, part.output)
+            else:
+                self._is_steady = False
 
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
@@ -110,10 +132,13 @@ class Batching:
             )
         return prompt
 
-    def _fill_batch(self) -> list[tuple[Answer, list[int], int]]:
-        """The answers with their tokens in the batch, and the index of the last of these."""
+    def _fill_batch(self) -> None:
+        if self._is_steady:  # as before, only further
+            for part in self._parts:
+                self._batch.replace(part.output, part.answer.tokens[-1])
+            return
         self._batch.clear()
-        parts = []
+        self._parts = []
         # One token for each, so that nobody waits; the rest for who came first.
         left = self._model.batch_tokens - len(self.running)
         extra: dict[Answer, int] = {}
@@ -125,8 +150,7 @@ class Batching:
             tokens = answer.tokens[position : position + 1 + extra[answer]]
             at_end = position + len(tokens) == len(answer.tokens)
             output = self._batch.add(answer.slot.sequence, position, tokens, wants_logits=at_end)
-            parts.append((answer, tokens, output))
-        return parts
+            self._parts.append(_Part(answer, len(tokens), output))
 
     def _report_progress(self, answer: Answer) -> None:
         if not answer.unevaluated:
@@ -148,19 +172,21 @@ class Batching:
             self._end(answer, answer.finish(self._model.memory_in_use()))
 
     def _end(self, answer: Answer, reply: Reply) -> None:
+        self._is_steady = False
         self.running.remove(answer)
         answer.sampler.close()
         answer.slot.used_at = time.perf_counter()
         self._output.send(answer.number, reply)
         self._line.end(answer.number)
 
-    def _undo(self, code: int, answers: list[Answer]) -> None:
+    def _undo(self, code: int) -> None:
         """What was decoded only in part must not be taken for cached. Whoever is not cancelled does that step again.
 
         Raises PromptTooLong or LoadFailed where the step was not just aborted.
         """
-        for answer in answers:
-            answer.slot.forget_beyond(len(answer.slot.cached))
+        self._is_steady = False
+        for part in self._parts:
+            part.answer.slot.forget_beyond(len(part.answer.slot.cached))
         if code == DECODE_ABORTED:
             return
         if code == DECODE_NO_SLOT:

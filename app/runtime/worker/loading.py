@@ -74,7 +74,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
         context = make_context(model, request.settings, stop)
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
-    if stop.is_set():
+    if stop.is_set:
         loaded.free()
         raise Cancelled
     description = ModelDescription(
@@ -104,17 +104,17 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
         if now - last_report > 0.05:
             last_report = now
             report(LoadProgress(fraction=fraction))
-        return not stop.is_set()
+        return not stop.is_set
 
     parameters = model_parameters(request.settings)
     parameters.progress_callback = on_progress
     try:
         model = open_model(request.path, parameters)
     except EnvironmentFault as fault:
-        if stop.is_set():
+        if stop.is_set:
             raise Cancelled from fault
         raise
-    if stop.is_set():
+    if stop.is_set:
         llama_cpp.llama_model_free(model)
         raise Cancelled
     return model

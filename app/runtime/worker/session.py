@@ -32,20 +32,16 @@ class Session:
             if batching is None or not batching.running:
                 self._begin(self._line.first(wait=True))
                 continue
-            while self._may_begin(call := self._line.first(wait=False)):
+            while (call := self._line.first(wait=False)) is not None and self._may_begin(call):
                 self._begin(call)
             try:
                 batching.step()
             except Exception as error:  # a bug in the worker becomes a message
                 batching.end_all(failed(error))
 
-    def _may_begin(self, call: Call | None) -> bool:
-        return (
-            call is not None
-            and isinstance(call.request, Generate)
-            and self._batching is not None
-            and self._batching.has_room
-        )
+    def _may_begin(self, call: Call) -> bool:
+        """While others are answered."""
+        return isinstance(call.request, Generate) and self._batching is not None and self._batching.has_room
 
     def _begin(self, call: Call | None) -> None:
         if call is None or not self._line.begin(call):

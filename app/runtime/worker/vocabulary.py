@@ -20,6 +20,8 @@ class Vocabulary:
     def __init__(self, vocab: object) -> None:
         self._vocab = vocab
         self._pieces: dict[int, bytes] = {}
+        self._revealed: dict[int, str] = {}
+        self._written: dict[int, bytes | None] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -97,7 +99,12 @@ class Vocabulary:
         for mark in marks:
             for token in self._tokenize(mark, add_special=False, parse_special=True):
                 if self.is_control(token):
-                    self._pieces[token] = self._special_text(token).encode()
+                    self._revealed[token] = self._special_text(token)
+                    self._pieces[token] = self._revealed[token].encode()
+
+    def mark_of(self, token: int) -> str:
+        """The text of a token that was revealed; also of one that ends answers."""
+        return self._revealed.get(token, "")
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; may be part of a UTF-8 character."""
@@ -113,6 +120,14 @@ class Vocabulary:
             size = -count
         self._pieces[token] = piece = buffer.raw[:count]
         return piece
+
+    def written(self, token: int) -> bytes | None:
+        """What `token` adds to an answer; None where it ends it. Asked for every token: a look-up in most cases."""
+        try:
+            return self._written[token]
+        except KeyError:
+            found = self._written[token] = None if self.is_end(token) else self.piece(token)
+            return found
 
     def is_end(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
