@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from app.chat.kept_caches import cache_stamp
+from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
@@ -42,6 +44,7 @@ class _Loaded:
     stamp: tuple[int, int] | None
     load: Load
     model: LoadedModel
+    caches: ModelCaches
 
 
 class ChatEngine:
@@ -76,8 +79,9 @@ class ChatEngine:
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
+            loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded.model, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -89,6 +93,11 @@ class ChatEngine:
         self._keeper.leave(self)
         loaded = self._loaded
         if loaded is not None:
+            if self._lock.acquire(blocking=False):  # nothing is running
+                try:
+                    loaded.caches.save()
+                finally:
+                    self._lock.release()
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -162,7 +171,8 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, load, model)
+        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        loaded = self._loaded = _Loaded(path, stamp, load, model, caches)
         self._keeper.remember(load, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
@@ -172,18 +182,20 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
+            loaded.caches.save()
             loaded.model.close()
 
     def _stream(
         self,
-        model: LoadedModel,
+        loaded: _Loaded,
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
         control: JobControl,
     ) -> Message | None:
         try:
-            for event in model.generate(messages, _with_seed(conversation.sampling), control.cancel):
+            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
+            for event in loaded.model.generate(messages, sampling, control.cancel, conversation=name):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):

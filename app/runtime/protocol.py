@@ -93,8 +93,11 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
+    """`conversation`: what the application calls it; by that name its cache is saved."""
+
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    conversation: str = ""
 
 
 class Score(_Message, frozen=True):
@@ -106,6 +109,26 @@ class Score(_Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class SaveCache(_Message, frozen=True):
+    """Keeps what the KV cache has of a conversation in the file `path`, unless that takes more than `most_bytes`.
+
+    `stamp`: of the model and the settings without which the file is of no use.
+    """
+
+    path: bytes
+    conversation: str
+    stamp: str
+    most_bytes: int
+
+
+class RestoreCache(_Message, frozen=True):
+    """Makes a conversation known from its file, where that is whole and of this `stamp`. Else nothing happens."""
+
+    path: bytes
+    conversation: str
+    stamp: str
 
 
 class Quantize(_Message, frozen=True):
@@ -274,6 +297,18 @@ class Scored(_Message, frozen=True):
     log_probabilities: tuple[float, ...]
 
 
+class CacheSaved(_Message, frozen=True):
+    """`tokens` 0: nothing of the conversation is in the cache, or it takes too much."""
+
+    tokens: int
+
+
+class CacheRestored(_Message, frozen=True):
+    """`tokens` of the conversation are in the cache now; 0: the file was of no use."""
+
+    tokens: int
+
+
 class QuantizeProgress(_Message, frozen=True):
     """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
 
@@ -324,7 +359,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | SaveCache | RestoreCache | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -334,6 +369,8 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | CacheSaved
+    | CacheRestored
     | QuantizeProgress
     | Quantized
     | Described
@@ -341,7 +378,19 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
+FINAL_REPLIES = (
+    Loaded,
+    DryRunDone,
+    Generated,
+    Scored,
+    CacheSaved,
+    CacheRestored,
+    Quantized,
+    Described,
+    Failed,
+    Crashed,
+    Stopped,
+)
 
 _HEAD = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()
