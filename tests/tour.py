@@ -32,7 +32,7 @@ from keyring.errors import KeyringError
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollArea
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
@@ -76,6 +76,7 @@ from tests.helpers.hub_server import Fault, HubServer
 from tests.helpers.lora import random_pair, write_lora
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
+from tests.helpers.scripted_gguf import THINKING_TEMPLATE
 from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
@@ -83,6 +84,13 @@ BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
 TINY_LLAMA = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
 SIZES = ((1280, 800), (900, 600))
 PATIENCE_S = 60.0
+THOUGHTS = """The person asks for the days between two dates of one year.
+
+From 3 March to 3 April are 31 days, since March has 31. To 3 May 30 more, which is 61. To 3 June 31 more: 92. \
+From 3 June to 19 June are 16.
+
+92 + 16 = 108. No 29 February lies between, so it does not matter which year it is."""
+"""What a model may think before an answer."""
 
 
 class CannotPlay(Exception):
@@ -1190,6 +1198,52 @@ def chat_settings(stage: Stage) -> None:
 
 
 @scene
+def chat_thought(stage: Stage) -> None:
+    open_thoughtful_chat(stage).show_drawer(True)
+
+
+@scene
+def chat_thought_unfolded(stage: Stage) -> None:
+    for answer in open_thoughtful_chat(stage).column.answers():
+        answer.reasoning.head.click()
+
+
+@scene
+def chat_thinking(stage: Stage) -> None:
+    page = open_thoughtful_chat(stage)
+    page.composer.set_text("And on a leap day?")
+    page.composer.send()
+    stage.wait(lambda: len(page.answering.reasoning) > 300)
+
+
+@scene
+def chat_settings_advanced(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    page.drawer.samplers.fields["dry_multiplier"].setValue(0.8)
+    page.drawer.samplers.show_advanced(True)
+    scroll_drawer(page, 520)
+
+
+@scene
+def chat_settings_texts(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    samplers = page.drawer.samplers
+    samplers.show_advanced(True)
+    for name, text in (
+        ("stop", "\\nUser:\nEND"),
+        ("logit_bias", " maybe=-100\n42"),
+        ("grammar", 'root ::= answer "."\nanswer ::= "yes" | "no'),
+    ):
+        samplers.rows[name].text.setPlainText(text)
+    page.drawer.flush()
+    scroll_drawer(page, 100_000)
+
+
+@scene
 def chat_split(stage: Stage) -> None:
     page = open_chat_on_card(stage, 76_000_000)
     say(stage, page, "What is the sea?", 60)
@@ -1770,6 +1824,27 @@ def open_chat(stage: Stage) -> ChatPage:
     return settle_chat(stage)
 
 
+def open_thoughtful_chat(stage: Stage) -> ChatPage:
+    """A conversation with a model that thinks first; what it thinks next has no end."""
+    template = THINKING_TEMPLATE + "{# reasoning_effort #}"
+    path = write_tiny_model(
+        stage.models / "thinker.gguf",
+        name="Thinker 8B",
+        context=4096,
+        chat_template=template,
+        never_ends=True,
+    )
+    with ConversationStore(DataFolder(stage.root / "home").create().database) as store:
+        conversation = store.create(path, Sampling(temperature=0.6))
+        store.add_prompt(conversation.id, "How many days are between the 3rd of March and the 19th of June?")
+        writer = store.begin_answer(conversation.id, "Thinker 8B", "F32")
+        writer.append(THOUGHTS, "reasoning")
+        writer.append("There are **108 days** from 3 March to 19 June.")
+        store.end_answer(writer.message_id, MessageState.COMPLETE, None, 12.4)
+    stage.open()
+    return settle_chat(stage)
+
+
 def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
     """A new chat with a model of 37 layers, on a computer whose card takes so much of it."""
     path = write_tiny_model(
@@ -1811,8 +1886,15 @@ def put_bard_file(path: Path) -> None:
         write_tiny_model(path, type="bf16", name="Bard", never_ends=True)
 
 
+def scroll_drawer(page: ChatPage, pixels: int) -> None:
+    QApplication.processEvents()
+    area = page.drawer.findChild(QScrollArea)
+    assert area is not None
+    area.verticalScrollBar().setValue(pixels)
+
+
 def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
-    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.drawer.samplers.fields["max_tokens"].setValue(max_tokens)
     page.composer.set_text(text)
     page.composer.send()
     settle_chat(stage)
@@ -1821,9 +1903,9 @@ def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
 def start(stage: Stage, page: ChatPage) -> None:
     """Asks for what Bard has a long answer to, and waits until a good part of it is there."""
     for name, value in (("temperature", 1.2), ("repeat_penalty", 1.1)):
-        page.drawer.fields[name].setValue(value)
-    page.drawer.random_seed.setChecked(False)
-    page.drawer.seed.setValue(0)  # one with a long answer
+        page.drawer.samplers.fields[name].setValue(value)
+    page.drawer.samplers.random_seed.setChecked(False)
+    page.drawer.samplers.seed.setValue(0)  # one with a long answer
     page.composer.set_text("Speak to me of love, and of the sea that parted us.")
     page.composer.send()
     stage.wait(lambda: len(page.answering.text) > 80 or not jobs.running())
@@ -2142,7 +2224,8 @@ def play_everywhere(application: QApplication, name: str, scratch: Path, target:
             picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
             try:
                 SCENES[name](stage)
-                application.processEvents()
+                for _ in range(4):  # texts find their heights when their widths are known, one inside another
+                    application.processEvents()
                 stage.photograph().save(str(picture))
                 print(picture)
             except CannotPlay as reason:

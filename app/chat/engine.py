@@ -12,17 +12,20 @@ from pathlib import Path
 
 import msgspec
 
+from app.chat.kept_caches import cache_stamp
+from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
-from app.gguf import read_facts
+from app.gguf import ThinkingControls, read_facts
+from app.gguf.thinking import thinking_controls
 from app.hardware import Accelerator
 from app.memory import Held, Keeper, Load, Rest, Spread, held_by, spread_of
 from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_choices
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import Piece, PromptProgress
+from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
+from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -36,6 +39,7 @@ class AnswerDelta:
 
     text: str
     tokens: int
+    kind: PieceKind = "answer"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class _Loaded:
     choices: LoadChoices
     load: Load
     model: LoadedModel
+    caches: ModelCaches
 
 
 class ChatEngine:
@@ -85,8 +90,9 @@ class ChatEngine:
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
+            loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded.model, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -98,6 +104,11 @@ class ChatEngine:
         self._keeper.leave(self)
         loaded = self._loaded
         if loaded is not None:
+            if self._lock.acquire(blocking=False):  # nothing is running
+                try:
+                    loaded.caches.save()
+                finally:
+                    self._lock.release()
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -212,7 +223,8 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, choices, load, model)
+        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
         self._rest.keep_s = choices.keep_s
         self._is_outdated = False
         self._keeper.remember(load, model.description)
@@ -224,23 +236,28 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
+            loaded.caches.save()
             loaded.model.close()
 
     def _stream(
         self,
-        model: LoadedModel,
+        loaded: _Loaded,
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
         control: JobControl,
     ) -> Message | None:
         try:
-            for event in model.generate(messages, _with_seed(conversation.sampling), control.cancel):
+            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
+            options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
+            for event in loaded.model.generate(
+                messages, sampling, control.cancel, options, conversation=name
+            ):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
-                    writer.append(event.text)
-                    control.emit(AnswerDelta(event.text, event.tokens))
+                    writer.append(event.text, event.kind)
+                    control.emit(AnswerDelta(event.text, event.tokens, event.kind))
                 elif isinstance(event, Generation):
                     stopped = event.statistics.finish_reason == "cancelled"
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
@@ -256,7 +273,8 @@ class ChatEngine:
 def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
     """What the model is given: all up to the last prompt, so that an answer that was cut off after
     it can be tried again. Two prompts in a row (the first failed) become one turn, since many
-    templates insist that roles alternate; of several answers to one prompt the last one counts."""
+    templates insist that roles alternate; of several answers to one prompt the last one counts.
+    What the model thought goes along: its template knows whether to keep it."""
     turns: list[ChatMessage] = []
     if conversation.system_prompt:
         turns.append(ChatMessage("system", conversation.system_prompt))
@@ -265,10 +283,17 @@ def _history(conversation: Conversation, messages: Sequence[Message]) -> list[Ch
         if turns and turns[-1].role == message.role == "user":
             turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
         elif turns and turns[-1].role == message.role:
-            turns[-1] = ChatMessage(message.role, message.text)
+            turns[-1] = ChatMessage(message.role, message.text, message.reasoning)
         else:
-            turns.append(ChatMessage(message.role, message.text))
+            turns.append(ChatMessage(message.role, message.text, message.reasoning))
     return turns
+
+
+def _known_to(controls: ThinkingControls | None, options: TemplateOptions) -> TemplateOptions:
+    """An effort that was chosen for another model may be one that this one's template refuses."""
+    if controls is not None and options.reasoning_effort in controls.efforts:
+        return options
+    return msgspec.structs.replace(options, reasoning_effort="")
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

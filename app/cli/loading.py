@@ -1,4 +1,4 @@
-"""The options for loading that chat and compare share. What is not given is as chosen in the window, or recommended."""
+"""Loading for commands, and its options. What is not given is as chosen in the window, or recommended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import msgspec
 import typer
 
 from app.core.errors import WrongChoice
+from app.core.jobs import JobControl
+from app.memory import Keeper, Load
 from app.recommend.choices import LoadChoices
+from app.recommend.loading import load_recommended, plan_recommended
+from app.runtime import LoadedModel
 from app.runtime.protocol import Adapter
 
 ContextOption = Annotated[
@@ -78,6 +82,24 @@ def choices_with(
     return msgspec.structs.replace(
         saved, **{name: value for name, value in given.items() if value is not None}
     )
+
+
+def load_as_recommended(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
+    """Where it runs best on this computer; what it took is remembered. Raises TooLittleMemory, and what
+    `LoadedModel.load` raises.
+    """
+    keeper = Keeper(database)
+    name = wanted.facts.path.stem
+    plan = plan_recommended(keeper, name, [wanted])
+    keeper.make_room(plan)
+    load, loaded = load_recommended(
+        keeper,
+        plan.loads[0],
+        control.cancel,
+        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
+    )
+    keeper.remember(load, loaded.description)
+    return load, loaded
 
 
 def _adapter(words: str) -> Adapter:

@@ -352,16 +352,21 @@ class Comparison:
     ) -> PaneAnswer:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
+        thinks = False
         for event in model.generate(pane.messages, sampling, cancel):
             if isinstance(event, PromptProgress):
                 control.emit(PaneReading(index, event.done, event.total))
             elif isinstance(event, Piece):
-                parts.append(event.text)
-                control.emit(PaneDelta(index, event.text, event.tokens))
+                # What models think is compared like their answers, which begin below it.
+                begins = event.kind == "answer" and thinks
+                text, thinks = f"\n\n{event.text}" if begins else event.text, event.kind == "reasoning"
+                parts.append(text)
+                control.emit(PaneDelta(index, text, event.tokens))
             elif isinstance(event, Generation):
-                if event.text or event.statistics.finish_reason != "cancelled":
-                    pane.messages.append(ChatMessage("assistant", event.text))
-                return PaneAnswer(pane.path, event.text, event.statistics)
+                text = "".join(parts)
+                if text or event.statistics.finish_reason != "cancelled":
+                    pane.messages.append(event.message)
+                return PaneAnswer(pane.path, text, event.statistics)
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:

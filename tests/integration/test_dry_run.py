@@ -30,6 +30,7 @@ from app.memory.dry_run import dry_run
 from app.runtime import LoadedModel, LoadSettings, Worker, start_worker
 from app.runtime.protocol import BufferSize, DryRun, DryRunDone, DryRunResult, Load, Loaded, MemoryBuffers
 from app.storage import DataFolder
+from tests.helpers.forgetful_models import write_hollow_mamba
 from tests.helpers.ghosts import write_ghost, write_hollow_model
 from tests.helpers.tiny_gguf import tiny_vocabulary, write_tiny_model
 
@@ -70,7 +71,7 @@ def ghost(model: Path) -> Path:
 @pytest.fixture(scope="module")
 def recurrent(models: Path) -> Path:
     """Mamba: 3 layers, convolutions of 4 over 512 channels, 16 states each."""
-    return write_mamba(models / "mamba.gguf", layers=3, states=16)
+    return write_hollow_mamba(models / "mamba.gguf", layers=3, states=16)
 
 
 @pytest.fixture(scope="module")
@@ -116,41 +117,6 @@ def windowed(models: Path) -> Path:
 @pytest.fixture
 def data(tmp_path: Path) -> DataFolder:
     return DataFolder(tmp_path / "data").create()
-
-
-def write_mamba(path: Path, *, layers: int, states: int) -> Path:
-    hidden, inner, rank = 256, 512, 16
-    tensors: dict[str, tuple[int, ...]] = {
-        "token_embd.weight": (hidden, len(tiny_vocabulary())),
-        "output_norm.weight": (hidden,),
-    }
-    for layer in range(layers):
-        shapes: dict[str, tuple[int, ...]] = {
-            "attn_norm.weight": (hidden,),
-            "ssm_in.weight": (hidden, 2 * inner),
-            "ssm_conv1d.weight": (4, inner),
-            "ssm_conv1d.bias": (inner,),
-            "ssm_x.weight": (inner, rank + 2 * states),
-            "ssm_dt.weight": (rank, inner),
-            "ssm_dt.bias": (inner,),
-            "ssm_a": (states, inner),
-            "ssm_d": (inner,),
-            "ssm_out.weight": (inner, hidden),
-        }
-        tensors |= {f"blk.{layer}.{name}": shape for name, shape in shapes.items()}
-    keys = {
-        "context_length": 4096,
-        "embedding_length": hidden,
-        "block_count": layers,
-        "feed_forward_length": 0,
-        "attention.head_count": 0,
-        "ssm.conv_kernel": 4,
-        "ssm.inner_size": inner,
-        "ssm.state_size": states,
-        "ssm.time_step_rank": rank,
-        "attention.layer_norm_rms_epsilon": 1e-5,
-    }
-    return write_hollow_model(path, "mamba", keys, tensors)
 
 
 def plan(worker: Worker, path: Path, settings: LoadSettings) -> DryRunResult:
@@ -480,7 +446,7 @@ def test_name_that_looks_like_the_log_changes_no_figure(worker: Worker, ghost: P
 
 def test_state_that_outgrows_the_limit_ends_the_worker_with_a_fault(tmp_path: Path) -> None:
     # 48 layers of 512 x 4096 states in F32 are 400 MB, which llama.cpp allocates even in a dry run.
-    path = write_mamba(tmp_path / "large.gguf", layers=48, states=4096)
+    path = write_hollow_mamba(tmp_path / "large.gguf", layers=48, states=4096)
     code = """
         from app.runtime.worker import dry_run, main
         dry_run.MEMORY_LIMIT_BYTES = 100_000_000

@@ -6,7 +6,9 @@ import ctypes
 from collections.abc import Sequence
 
 import llama_cpp
-import numpy as np
+
+_Token = ctypes.c_int32
+_TokenPointer = ctypes.POINTER(_Token)
 
 
 class Batch:
@@ -14,21 +16,22 @@ class Batch:
 
     def __init__(self, capacity: int) -> None:
         self._count = 0
-        self._tokens = np.zeros(capacity, np.int32)
-        self._positions = np.zeros(capacity, np.int32)
-        self._sequences = np.zeros(capacity, np.int32)
-        self._outputs = np.zeros(capacity, np.int8)
-        self._sequence_counts = np.ones(capacity, np.int32)
-        first = self._sequences.ctypes.data
-        self._sequence_lists = np.arange(first, first + 4 * capacity, 4, dtype=np.uintp)
+        self._tokens = (_Token * capacity)()
+        self._positions = (_Token * capacity)()
+        self._sequences = (_Token * capacity)()
+        self._outputs = (ctypes.c_int8 * capacity)()
+        self._sequence_counts = (_Token * capacity)(*[1] * capacity)
+        first, step = ctypes.addressof(self._sequences), ctypes.sizeof(_Token)
+        places = [ctypes.cast(first + index * step, _TokenPointer) for index in range(capacity)]
+        self._sequence_lists = (_TokenPointer * capacity)(*places)
         self.native = llama_cpp.llama_batch(
             n_tokens=0,
-            token=_pointer(self._tokens, ctypes.c_int32),
+            token=self._tokens,
             embd=None,
-            pos=_pointer(self._positions, ctypes.c_int32),
-            n_seq_id=_pointer(self._sequence_counts, ctypes.c_int32),
-            seq_id=_pointer(self._sequence_lists, ctypes.POINTER(ctypes.c_int32)),
-            logits=_pointer(self._outputs, ctypes.c_int8),
+            pos=self._positions,
+            n_seq_id=self._sequence_counts,
+            seq_id=self._sequence_lists,
+            logits=self._outputs,
         )
 
     def clear(self) -> None:
@@ -36,19 +39,17 @@ class Batch:
 
     def add(self, sequence: int, position: int, tokens: Sequence[int], *, wants_logits: bool) -> int:
         """Adds `tokens` from `position` on; returns the index of the last one, after which logits may be wanted."""
-        start, end = self._count, self._count + len(tokens)
-        if end - start == 1:  # once for every token that is written
-            self._tokens[start], self._positions[start] = tokens[0], position
-            self._sequences[start], self._outputs[start] = sequence, wants_logits
-        else:
-            self._tokens[start:end] = tokens
-            self._positions[start:end] = range(position, position + len(tokens))
-            self._sequences[start:end] = sequence
-            self._outputs[start:end] = 0
-            self._outputs[end - 1] = wants_logits
+        count = len(tokens)
+        start, end = self._count, self._count + count
+        self._tokens[start:end] = list(tokens)
+        self._positions[start:end] = list(range(position, position + count))
+        self._sequences[start:end] = [sequence] * count
+        self._outputs[start:end] = [0] * count
+        self._outputs[end - 1] = wants_logits
         self._count = self.native.n_tokens = end
         return end - 1
 
-
-def _pointer(array: np.ndarray[tuple[int], np.dtype[np.generic]], kind: type) -> object:
-    return array.ctypes.data_as(ctypes.POINTER(kind))
+    def replace(self, index: int, token: int) -> None:
+        """Puts the next token of the same sequence in the place of the one at `index`."""
+        self._tokens[index] = token
+        self._positions[index] += 1

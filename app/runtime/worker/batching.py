@@ -9,36 +9,55 @@ between llama-bench's speed and ours.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 import llama_cpp
 
 from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
+from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
-from app.runtime.worker.spelling import Spelling, spell
-from app.runtime.worker.templates import render_prompt
+from app.runtime.worker.templates import ChatTemplate
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An answer's part in a step: so many tokens, of which the last is at `output` in the batch."""
+
+    answer: Answer
+    tokens: int
+    output: int
+
+
 class Batching:
     """The answers of one loaded model. Each has a slot of its own; `running` are in the slots' order, in which
-    llama.cpp can evaluate neighbours together."""
+    llama.cpp can evaluate neighbours together. A batch is steady while the same answers each add one token.
+    """
 
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
+        self._template = ChatTemplate(model.template_text)
+        self._format = AnswerFormat.of(model.template_text or "", model.vocabulary.spells_special)
+        model.vocabulary.reveal(self._format.marks)
         self._line = line
         self._output = output
         self._batch = Batch(model.batch_tokens)
+        self._parts: list[_Part] = []
+        self._is_steady = False
         self.running: list[Answer] = []
 
     @property
@@ -48,68 +67,72 @@ class Batching:
     def begin(self, call: Call, request: Generate) -> None:
         """Gives the answer to `call` a slot; its first token comes with a later step.
 
-        Raises TemplateFault, PromptTooLong.
+        Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
-        prompt = self._spell(request)
+        require_possible_top(request.top_probabilities)
+        prompt = make_prompt(self._model, self._template, request.messages, request.options)
+        reader = self._format.reader(prompt.text, request.options.tools)
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
         slot, common = choose_slot(free, prompt.tokens[:-1])
-        sampler = make_sampler(request.sampling, self._model.vocabulary.size)
+        sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
+        slot.conversation = request.conversation
         answer = Answer(
             call.number,
             slot,
             prompt,
+            reader,
             request.sampling,
             sampler,
+            TokenProbabilities(request.top_probabilities, self._model.vocabulary),
             self._model.vocabulary,
             self._model.context_length,
             call.arrived_at,
             partial(self._output.send, call.number),
         )
+        self._is_steady = False
         self.running.append(answer)
         self.running.sort(key=lambda each: each.slot.sequence)
 
     def step(self) -> None:
         """Brings every answer further by a token or, while it reads, by a part of its prompt."""
-        if self._line.stop.is_set():
+        if self._line.stop.is_set:
             self._end_cancelled()
         if not self.running:
             return
-        parts = self._fill_batch()
+        self._fill_batch()
         code = llama_cpp.llama_decode(self._model.context, self._batch.native)
         if code != 0:
-            self._undo(code, [answer for answer, _, _ in parts])
+            self._undo(code)
             return
-        for answer, tokens, output in parts:
-            answer.slot.cached += tokens
-            if answer.is_reading:
+        self._is_steady = True
+        for part in self._parts:
+            answer, cached = part.answer, part.answer.slot.cached
+            if part.tokens == 1:
+                cached.append(answer.tokens[len(cached)])
+            else:
+                self._is_steady = False
+                cached += answer.tokens[len(cached) : len(cached) + part.tokens]
+            if answer.count == 0:
                 self._report_progress(answer)
-            if not answer.unevaluated:
-                self._choose_token(answer, output)
+            if len(cached) == len(answer.tokens):
+                self._choose_token(answer, part.output)
+            else:
+                self._is_steady = False
 
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
 
-    def _spell(self, request: Generate) -> Spelling:
-        vocabulary, room = self._model.vocabulary, self._model.context_length
-        text = render_prompt(
-            self._model.chat_template, request.messages, vocabulary.bos_text, vocabulary.eos_text
-        )
-        prompt = spell(text, vocabulary, (slot.spelling for slot in self._model.slots))
-        if len(prompt.tokens) >= room:
-            raise PromptTooLong(
-                f"This conversation has {len(prompt.tokens)} tokens; the context holds {room}.",
-                "Start a new chat or shorten the prompt.",
-            )
-        return prompt
-
-    def _fill_batch(self) -> list[tuple[Answer, list[int], int]]:
-        """The answers with their tokens in the batch, and the index of the last of these."""
+    def _fill_batch(self) -> None:
+        if self._is_steady:  # as before, only further
+            for part in self._parts:
+                self._batch.replace(part.output, part.answer.tokens[-1])
+            return
         self._batch.clear()
-        parts = []
+        self._parts = []
         # One token for each, so that nobody waits; the rest for who came first.
         left = self._model.batch_tokens - len(self.running)
         extra: dict[Answer, int] = {}
@@ -121,8 +144,7 @@ class Batching:
             tokens = answer.tokens[position : position + 1 + extra[answer]]
             at_end = position + len(tokens) == len(answer.tokens)
             output = self._batch.add(answer.slot.sequence, position, tokens, wants_logits=at_end)
-            parts.append((answer, tokens, output))
-        return parts
+            self._parts.append(_Part(answer, len(tokens), output))
 
     def _report_progress(self, answer: Answer) -> None:
         if not answer.unevaluated:
@@ -131,7 +153,7 @@ class Batching:
 
     def _choose_token(self, answer: Answer, output: int) -> None:
         try:
-            answer.accept(answer.sampler.sample(self._model.context, output))
+            answer.write(self._model.context, output)
         except EnvironmentFault as fault:
             self._end(answer, failed(fault))
             return
@@ -144,19 +166,21 @@ class Batching:
             self._end(answer, answer.finish(self._model.memory_in_use()))
 
     def _end(self, answer: Answer, reply: Reply) -> None:
+        self._is_steady = False
         self.running.remove(answer)
         answer.sampler.close()
         answer.slot.used_at = time.perf_counter()
         self._output.send(answer.number, reply)
         self._line.end(answer.number)
 
-    def _undo(self, code: int, answers: list[Answer]) -> None:
+    def _undo(self, code: int) -> None:
         """What was decoded only in part must not be taken for cached. Whoever is not cancelled does that step again.
 
         Raises PromptTooLong or LoadFailed where the step was not just aborted.
         """
-        for answer in answers:
-            answer.slot.forget_beyond(len(answer.slot.cached))
+        self._is_steady = False
+        for part in self._parts:
+            part.answer.slot.forget_beyond(len(part.answer.slot.cached))
         if code == DECODE_ABORTED:
             return
         if code == DECODE_NO_SLOT:

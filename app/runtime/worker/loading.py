@@ -27,13 +27,15 @@ from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
+from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
 
 class LlamaModel:
     """A model with its context and the slots for conversations in it.
 
-    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode.
+    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode. `template_text`: of its chat
+    template, if it has one.
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
@@ -41,9 +43,10 @@ class LlamaModel:
         self._repacked_bytes = repacked_bytes
         self.context = context
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
-        self.chat_template = _text(llama_cpp.llama_model_chat_template(model, None))
+        self.template_text = _text(llama_cpp.llama_model_chat_template(model, None))
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))
         self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)
@@ -67,6 +70,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     log = BufferLog()
     with listening(log.read):
         model = _load_weights(request, report, stop)
+        _require_vocabulary(model)
         context = make_context(model, request.settings, stop)
         try:
             use_adapters(model, context, request.settings.adapters)
@@ -76,7 +80,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
             raise
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
-    if stop.is_set():
+    if stop.is_set:
         loaded.free()
         raise Cancelled
     description = ModelDescription(
@@ -106,17 +110,17 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
         if now - last_report > 0.05:
             last_report = now
             report(LoadProgress(fraction=fraction))
-        return not stop.is_set()
+        return not stop.is_set
 
     parameters = model_parameters(request.settings)
     parameters.progress_callback = on_progress
     try:
         model = open_model(request.path, parameters)
     except EnvironmentFault as fault:
-        if stop.is_set():
+        if stop.is_set:
             raise Cancelled from fault
         raise
-    if stop.is_set():
+    if stop.is_set:
         llama_cpp.llama_model_free(model)
         raise Cancelled
     return model
@@ -158,6 +162,17 @@ def make_context(model: object, settings: LoadSettings, stop: StopFlag) -> objec
             "Choose a chat model.",
         )
     return context
+
+
+def _require_vocabulary(model: object) -> None:
+    """Without, llama.cpp ends the process when a text is cut into tokens; frees `model` then."""
+    if llama_cpp.llama_vocab_type(llama_cpp.llama_model_get_vocab(model)) != llama_cpp.LLAMA_VOCAB_TYPE_NONE:
+        return
+    llama_cpp.llama_model_free(model)
+    raise LoadFailed(
+        "This model has no vocabulary, so it can neither read nor write text.",
+        "Choose another file of this model.",
+    )
 
 
 def _can_generate(model: object, context: object) -> bool:

@@ -71,7 +71,7 @@ def _evaluate(model: LlamaModel, tokens: list[int], stop: StopFlag) -> NDArray[n
     batch = llama_cpp.llama_batch_get_one(ids, count)
     batch.logits = (ctypes.c_int8 * count)(*[1] * count)
     code = llama_cpp.llama_decode(model.context, batch)
-    if stop.is_set():
+    if stop.is_set:
         raise Cancelled
     if code != 0:
         raise LoadFailed(

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from app.runtime.protocol import Describe, DryRun, Generate, Load, Quantize, Reply, Score
-from app.runtime.worker.batching import Batching
+from app.runtime.protocol import (
+    Bench,
+    Describe,
+    DryRun,
+    Generate,
+    Load,
+    Quantize,
+    Reply,
+    RestoreCache,
+    SaveCache,
+    Score,
+)
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+
+if TYPE_CHECKING:
+    from app.runtime.worker.batching import Batching
 
 
 class Session:
@@ -31,21 +45,18 @@ class Session:
             batching = self._batching
             if batching is None or not batching.running:
                 self._begin(self._line.first(wait=True))
+                self._prepare_to_answer()  # after a load has been answered
                 continue
-            while self._may_begin(call := self._line.first(wait=False)):
+            while (call := self._line.first(wait=False)) is not None and self._may_begin(call):
                 self._begin(call)
             try:
                 batching.step()
             except Exception as error:  # a bug in the worker becomes a message
                 batching.end_all(failed(error))
 
-    def _may_begin(self, call: Call | None) -> bool:
-        return (
-            call is not None
-            and isinstance(call.request, Generate)
-            and self._batching is not None
-            and self._batching.has_room
-        )
+    def _may_begin(self, call: Call) -> bool:
+        """While others are answered."""
+        return isinstance(call.request, Generate) and self._batching is not None and self._batching.has_room
 
     def _begin(self, call: Call | None) -> None:
         if call is None or not self._line.begin(call):
@@ -71,7 +82,6 @@ class Session:
 
                 self._unload()
                 self._model, loaded = load(request, report, stop)
-                self._batching = Batching(self._model, self._line, self._output)
                 return loaded
             case DryRun() as request:
                 from app.runtime.worker.dry_run import dry_run
@@ -82,6 +92,21 @@ class Session:
 
                 assert self._model is not None, "Score before Load"
                 return score(self._model, request, report, stop)
+            case Bench() as request:
+                from app.runtime.worker.benching import bench
+
+                assert self._model is not None, "Bench before Load"
+                return bench(self._model, request, report, stop)
+            case SaveCache() as request:
+                from app.runtime.worker.kept_cache import save_cache
+
+                assert self._model is not None, "SaveCache before Load"
+                return save_cache(self._model, request)
+            case RestoreCache() as request:
+                from app.runtime.worker.kept_cache import restore_cache
+
+                assert self._model is not None, "RestoreCache before Load"
+                return restore_cache(self._model, request)
             case Quantize() as request:
                 from app.runtime.worker.quantizing import quantize
 
@@ -92,6 +117,14 @@ class Session:
                 return describe()
             case _:
                 raise AssertionError(f"{call.request} is handled where it arrives")
+
+    def _prepare_to_answer(self) -> None:
+        """Imports NumPy and Jinja2, which takes longer than to load a small model. Not beside the load: whatever
+        llama.cpp logs would wait for it."""
+        if self._model is not None and self._batching is None:
+            from app.runtime.worker.batching import Batching
+
+            self._batching = Batching(self._model, self._line, self._output)
 
     def _unload(self) -> None:
         model, self._model, self._batching = self._model, None, None

@@ -12,6 +12,7 @@ from app.runtime.worker.spelling import Spelling
 class Slot:
     """Which tokens one sequence has in the KV cache, and how its last conversation is spelled.
 
+    `conversation`: what the application calls it. `used_at` by `time.perf_counter`, 0 where never.
     After an answer the cache holds the whole conversation or, where the last token was shown but not
     evaluated, all but that one.
     """
@@ -23,6 +24,7 @@ class Slot:
         self.sequence = sequence
         self.cached: list[int] = []
         self.spelling = Spelling()
+        self.conversation = ""
         self.used_at = 0.0
 
     def forget_beyond(self, position: int) -> int:
@@ -45,10 +47,16 @@ class Slot:
 
 
 def choose_slot(free: Sequence[Slot], tokens: Sequence[int]) -> tuple[Slot, int]:
-    """The slot that has most of the beginning of `tokens` and how much that is; of equal ones the one that has
-    rested longest."""
+    """A slot for `tokens`, and how many of them it has already.
+
+    The one that has most of their beginning, if that is at least half of what it holds or of what is wanted.
+    Otherwise the one that has rested longest: a few tokens that all conversations begin with are not worth the
+    end of another one.
+    """
     common = {slot: common_prefix(slot.cached, tokens) for slot in free}
-    best = max(free, key=lambda slot: (common[slot], -slot.used_at))
+    alike = [slot for slot in free if 2 * common[slot] >= min(len(slot.cached), len(tokens)) > 0]
+    rested = min(free, key=lambda slot: slot.used_at)
+    best = max(alike, key=lambda slot: common[slot], default=rested)
     return best, common[best]
 
 

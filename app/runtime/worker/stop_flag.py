@@ -17,9 +17,11 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.buffer = ctypes.create_string_buffer(2)
+        self.is_set = False
         self._ends_process = False
 
     def set(self) -> None:
+        self.is_set = True
         self.buffer[0] = b"x"
         if self._ends_process:
             os._exit(0)
@@ -30,14 +32,12 @@ class StopFlag:
         the process, and the application takes its silence for the cancel it asked for."""
         self._ends_process = True
         try:
-            if self.is_set():
+            if self.is_set:
                 os._exit(0)
             yield
         finally:
             self._ends_process = False
 
     def clear(self) -> None:
+        self.is_set = False
         self.buffer[0] = b"\0"
-
-    def is_set(self) -> bool:
-        return self.buffer.raw[0] != 0

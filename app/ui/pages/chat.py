@@ -8,11 +8,11 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
 
-from app.chat import Conversation, ConversationStore, Message, MessageState
+from app.chat import NO_OPTIONS, AnswerDelta, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import EnvironmentFault, PromptTooLong
 from app.core.jobs import Progress
 from app.core.text import encodable
-from app.runtime import Sampling
+from app.runtime import Sampling, TemplateOptions
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
@@ -20,7 +20,7 @@ from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
-from app.ui.pages.chat_settings import DEFAULTS
+from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
 STOPPING_S = 1.0
@@ -153,6 +153,7 @@ class ChatPage(ChatLayout):
         self.new_asked.connect(self.new_chat)
         self.library_asked.connect(self.library_requested)
         self.drawer.sampling_changed.connect(self._change_sampling)
+        self.drawer.thinking.changed.connect(self._change_options)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
@@ -187,6 +188,7 @@ class ChatPage(ChatLayout):
             conversation.sampling if conversation else DEFAULTS,
             conversation.system_prompt if conversation else "",
         )
+        self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
         self._spared = None
         self.composer.field.setFocus()
@@ -228,7 +230,10 @@ class ChatPage(ChatLayout):
     def _send(self, path: Path, text: str) -> None:
         conversation = self._conversation
         if conversation is None:
-            conversation = self._store.create(path, self.drawer.sampling, self.drawer.system_prompt)
+            drawer = self.drawer
+            conversation = self._store.create(
+                path, drawer.sampling, drawer.system_prompt, drawer.thinking.options
+            )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
         self.composer.clear()
@@ -262,9 +267,10 @@ class ChatPage(ChatLayout):
         if self._is_open(identity) and self.column.live is not None:
             self.column.live.show_progress(progress)
 
-    def _arrived(self, identity: int, text: str) -> None:
-        if self._is_open(identity) and self.column.live is not None:
-            self.column.live.append(text)
+    def _arrived(self, identity: int, delta: AnswerDelta) -> None:
+        live = self.column.live
+        if self._is_open(identity) and live is not None:
+            (live.think if delta.kind == "reasoning" else live.append)(delta.text)
 
     def _ended(self, identity: int, outcome: Outcome) -> None:
         if outcome.fault is not None:
@@ -290,6 +296,11 @@ class ChatPage(ChatLayout):
     def _change_sampling(self, sampling: Sampling) -> None:
         if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
+
+    def _change_options(self, options: TemplateOptions) -> None:
+        conversation = self._conversation
+        if conversation is not None:
+            self._kept(lambda: self._store.change_options(conversation.id, options))
 
     def _change_system_prompt(self, text: str) -> None:
         conversation = self._conversation
@@ -335,6 +346,7 @@ class ChatPage(ChatLayout):
         entry = self.known.entry(self._model)
         self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
         self.drawer.show_facts(self._model, *self.known.described(self._model))
+        self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
 
@@ -349,7 +361,8 @@ class ChatPage(ChatLayout):
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
             self.column.show_messages(messages)
             if answering:
-                self.column.begin_answer(self.answering.text, self.answering.progress)
+                so_far = self.answering
+                self.column.begin_answer(so_far.text, so_far.progress, reasoning=so_far.reasoning)
             else:
                 self._show_missing(conversation.id, messages[-1])
         self._show_centre()

@@ -36,7 +36,7 @@ class Answering(QObject):
     unreturned = Signal(str)
     """Memory that was given up for the model is not free."""
     progressed = Signal(int, object)  # conversation, Progress
-    arrived = Signal(int, str)  # conversation, text
+    arrived = Signal(int, object)  # conversation, AnswerDelta
     ended = Signal(int, object)  # conversation, Outcome
 
     def __init__(self, engine: ChatEngine) -> None:
@@ -47,6 +47,7 @@ class Answering(QObject):
         self._wanted: Path | None = None
         self._conversation: int | None = None
         self._text = ""
+        self._reasoning = ""
         self._progress: Progress | None = None
 
     @property
@@ -58,6 +59,11 @@ class Answering(QObject):
     def text(self) -> str:
         """What has arrived of its answer."""
         return self._text
+
+    @property
+    def reasoning(self) -> str:
+        """What has arrived of the reasoning before it."""
+        return self._reasoning
 
     @property
     def progress(self) -> Progress | None:
@@ -92,7 +98,7 @@ class Answering(QObject):
     def ask(self, conversation: int, path: Path) -> None:
         """Answers the last prompt of the conversation, whose model is `path`."""
         assert self._conversation is None, "one answer at a time"
-        self._conversation, self._text, self._progress = conversation, "", None
+        self._conversation, self._text, self._reasoning, self._progress = conversation, "", "", None
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -196,14 +202,17 @@ class Answering(QObject):
         if isinstance(value, Unreturned):
             self.unreturned.emit(value.sentence)
             return
-        self._text += value.text
+        if value.kind == "reasoning":
+            self._reasoning += value.text
+        else:
+            self._text += value.text
         if self._conversation is not None:
-            self.arrived.emit(self._conversation, value.text)
+            self.arrived.emit(self._conversation, value)
 
     def _finish(self, outcome: Outcome) -> None:
         conversation, self._conversation, self._answer = self._conversation, None, None
         assert conversation is not None
-        self._text, self._progress = "", None
+        self._text, self._reasoning, self._progress = "", "", None
         self.ended.emit(conversation, outcome)
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:

@@ -48,7 +48,11 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(get_args(kind))
     if get_origin(kind) in (types.UnionType, Union):  # the latter where a Literal is one of the options
         return st.one_of([values(option) for option in get_args(kind)])
-    (item, *_) = get_args(kind)  # tuple[item, ...] is the only generic type on the wire
+    if get_origin(kind) is dict:  # of JSON's kind
+        return st.dictionaries(
+            st.text(max_size=3), st.one_of(st.text(), st.integers(-9, 9), st.none()), max_size=3
+        )
+    (item, *_) = get_args(kind)  # tuple[item, ...] is the only other generic type on the wire
     return st.lists(values(item), max_size=3).map(tuple)
 
 
