@@ -103,12 +103,15 @@ class ChatEngine:
         self._closed = True
         self._keeper.leave(self)
         loaded = self._loaded
-        if loaded is not None:
+        if loaded is None:
+            return
+        try:
             if self._lock.acquire(blocking=False):  # nothing is running
                 try:
                     loaded.caches.save()
                 finally:
                     self._lock.release()
+        finally:
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
