@@ -236,17 +236,22 @@ class ChatPage(ChatLayout):
             )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
+        self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self._show_centre()
         self.column.add_prompt(prompt)
-        self._ask(conversation.id, path)
+        self.column.begin_answer()
+        self._show_list()
 
     def _ask(self, identity: int, path: Path) -> None:
+        self._begin_answer(identity, path)
+        self.column.begin_answer()
+        self._show_list()
+
+    def _begin_answer(self, identity: int, path: Path) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.column.begin_answer()
         self.answering.ask(identity, path)
-        self._show_list()
 
     def _stop(self) -> None:
         self._spared = self._model
