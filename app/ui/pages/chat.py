@@ -349,11 +349,20 @@ class ChatPage(ChatLayout):
 
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
-        self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
+        self._show_head()
         self.drawer.show_facts(self._model, entry.facts if entry else None)
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_head(self) -> None:
+        model = self._model
+        self.head.show_model(
+            model,
+            self.known.entry(model),
+            is_gone=model is not None and self.known.lacks(model),
+            is_loaded=model is not None and self.answering.is_loaded(model),
+        )
 
     def _show_messages(self) -> None:
         conversation = self._conversation
@@ -401,6 +410,7 @@ class ChatPage(ChatLayout):
         self._show_busy()
 
     def _show_busy(self) -> None:
+        self._show_head()
         self.show_spread(self.answering.spread_of(self._model))
         answered = self.answering.conversation
         busy = answered is not None and self._is_open(answered)
