@@ -2224,7 +2224,8 @@ def play_everywhere(application: QApplication, name: str, scratch: Path, target:
             picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
             try:
                 SCENES[name](stage)
-                application.processEvents()
+                for _ in range(4):  # texts find their heights when their widths are known, one inside another
+                    application.processEvents()
                 stage.photograph().save(str(picture))
                 print(picture)
             except CannotPlay as reason:

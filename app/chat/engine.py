@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from app.chat.kept_caches import cache_stamp
+from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
@@ -47,6 +49,7 @@ class _Loaded:
     choices: LoadChoices
     load: Load
     model: LoadedModel
+    caches: ModelCaches
 
 
 class ChatEngine:
@@ -87,6 +90,7 @@ class ChatEngine:
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
+            loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
             message = self._stream(loaded, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
@@ -100,6 +104,11 @@ class ChatEngine:
         self._keeper.leave(self)
         loaded = self._loaded
         if loaded is not None:
+            if self._lock.acquire(blocking=False):  # nothing is running
+                try:
+                    loaded.caches.save()
+                finally:
+                    self._lock.release()
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -214,7 +223,8 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, choices, load, model)
+        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
         self._rest.keep_s = choices.keep_s
         self._is_outdated = False
         self._keeper.remember(load, model.description)
@@ -226,6 +236,7 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
+            loaded.caches.save()
             loaded.model.close()
 
     def _stream(
@@ -237,9 +248,11 @@ class ChatEngine:
         control: JobControl,
     ) -> Message | None:
         try:
-            sampling = _with_seed(conversation.sampling)
+            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
             options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
-            for event in loaded.model.generate(messages, sampling, control.cancel, options):
+            for event in loaded.model.generate(
+                messages, sampling, control.cancel, options, conversation=name
+            ):
                 if isinstance(event, PromptProgress):
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):

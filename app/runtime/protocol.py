@@ -129,12 +129,14 @@ class DryRun(_Message, frozen=True):
 
 class Generate(_Message, frozen=True):
     """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
-    none, and nothing of those chosen."""
+    none, and nothing of those chosen. `conversation`: what the application calls it; by that name its cache is
+    saved."""
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     options: TemplateOptions = TemplateOptions()
     top_probabilities: int = 0
+    conversation: str = ""
 
 
 class Score(_Message, frozen=True):
@@ -158,6 +160,26 @@ class Bench(_Message, frozen=True):
     prompt_tokens: int
     generated_tokens: int
     repetitions: int
+
+
+class SaveCache(_Message, frozen=True):
+    """Keeps what the KV cache has of a conversation in the file `path`, unless that takes more than `most_bytes`.
+
+    `stamp`: of the model and the settings without which the file is of no use.
+    """
+
+    path: bytes
+    conversation: str
+    stamp: str
+    most_bytes: int
+
+
+class RestoreCache(_Message, frozen=True):
+    """Makes a conversation known from its file, where that is whole and of this `stamp`. Else nothing happens."""
+
+    path: bytes
+    conversation: str
+    stamp: str
 
 
 class Quantize(_Message, frozen=True):
@@ -375,6 +397,18 @@ class Benched(_Message, frozen=True):
     times: BenchTimes
 
 
+class CacheSaved(_Message, frozen=True):
+    """`tokens` 0: nothing of the conversation is in the cache, or it takes too much."""
+
+    tokens: int
+
+
+class CacheRestored(_Message, frozen=True):
+    """`tokens` of the conversation are in the cache now; 0: the file was of no use."""
+
+    tokens: int
+
+
 class QuantizeProgress(_Message, frozen=True):
     """Tensor number `index` (from 1) of `count`, called `tensor`, is being written."""
 
@@ -425,7 +459,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Bench | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -437,6 +471,8 @@ Reply = (
     | Scored
     | BenchProgress
     | Benched
+    | CacheSaved
+    | CacheRestored
     | QuantizeProgress
     | Quantized
     | Described
@@ -450,6 +486,8 @@ ANSWERS: dict[type, tuple[type, ...]] = {
     Generate: (PromptProgress, Piece, Generated),
     Score: (ScoreProgress, Scored),
     Bench: (BenchProgress, Benched),
+    SaveCache: (CacheSaved,),
+    RestoreCache: (CacheRestored,),
     Quantize: (QuantizeProgress, Quantized),
     Describe: (Described,),
 }
@@ -461,6 +499,8 @@ FINAL_REPLIES = (
     Generated,
     Scored,
     Benched,
+    CacheSaved,
+    CacheRestored,
     Quantized,
     Described,
     Failed,

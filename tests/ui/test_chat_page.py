@@ -243,9 +243,7 @@ def test_prompt_that_cannot_be_saved_stays_in_the_field(chat, monkeypatch):
     monkeypatch.setattr(chat.window().services.conversations, "add_prompt", full)
     ask(chat, "Do not lose this")
     assert chat.composer.text == "Do not lose this"
-    assert [bar.sentence for bar in chat.notices.bars()] == [
-        "The disk is full: nothing can be saved."
-    ]
+    assert [bar.sentence for bar in chat.notices.bars()] == ["The disk is full: nothing can be saved."]
 
 
 def test_lone_surrogates_in_a_prompt_are_no_obstacle(chat, qtbot):

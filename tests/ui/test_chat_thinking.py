@@ -136,7 +136,7 @@ def test_thinking_is_switched_off_for_a_conversation(open_nibble, thinker, qtbot
     assert stored(page).reasoning == ""
     assert page.column.answers()[0].reasoning.isHidden()
     page.new_chat()
-    assert settings.switch.currentText() == "As the model prefers"
+    assert settings.switch.currentText() == "Automatic"
     page.open_conversation(page.list.lines[0].id)
     assert settings.switch.currentText() == "Off"
 
@@ -149,7 +149,7 @@ def test_effort_is_chosen_where_the_template_knows_it(open_nibble, folder, qtbot
     usual = stored(page).statistics.prompt_tokens
     settings = page.drawer.thinking
     assert [settings.effort.itemText(index) for index in range(settings.effort.count())] == [
-        "As the model prefers",
+        "Automatic",
         "Low",
         "Medium",
         "High",

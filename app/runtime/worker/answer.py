@@ -56,6 +56,7 @@ class Answer:
         self._arrived_at = arrived_at
         self._report = report
         self._text = AnswerText(reader, sampling.stop)
+        self._end_mark = ""
         self._shown: list[Part] = []
         self._choices = Choices()
         self._reused = len(slot.cached)
@@ -93,6 +94,7 @@ class Answer:
         if piece is None:
             self._has_ended = True
             self.finish_reason = "stop"
+            self._end_mark = self._vocabulary.mark_of(token)
             return
         self.tokens.append(token)
         self.count += 1
@@ -111,7 +113,7 @@ class Answer:
 
     def finish(self, memory_bytes: int) -> Generated:
         """Sends what was held back. The slot knows afterwards how the conversation is spelled."""
-        self._text.finish()
+        self._text.finish(self._end_mark)
         self._send()
         self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
         return Generated(

@@ -20,6 +20,7 @@ class AnswerText:
     def __init__(self, reader: AnswerReader, stops: Sequence[str] = ()) -> None:
         self._reader = reader
         self._stops = StopStrings(stops)
+        self._end_mark = ""
         self._stream = TextStream()
         self._is_whole = False
         self._raw: list[str] = []
@@ -51,10 +52,14 @@ class AnswerText:
         self._pending.clear()
         self.read_characters += len(text)
         parts = list(self._reader.feed(text))
-        return [*parts, *self._reader.finish()] if self._is_whole else parts
+        if self._is_whole:
+            parts += [*self._reader.feed(self._end_mark), *self._reader.finish()]
+        return parts
 
-    def finish(self) -> None:
-        """No more tokens come: what was held back can be taken."""
+    def finish(self, end_mark: str = "") -> None:
+        """No more tokens come: what was held back can be taken. `end_mark`: how the family's marks read the token
+        that ended it, which is no part of the text."""
+        self._end_mark = end_mark
         self._add(self._stream.finish())
         self._pending.append(self._stops.finish())
         self._is_whole = True

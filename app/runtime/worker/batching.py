@@ -78,6 +78,7 @@ class Batching:
         slot, common = choose_slot(free, prompt.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
+        slot.conversation = request.conversation
         answer = Answer(
             call.number,
             slot,

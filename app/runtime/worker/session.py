@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.runtime.protocol import Bench, Describe, DryRun, Generate, Load, Quantize, Reply, Score
+from app.runtime.protocol import (
+    Bench,
+    Describe,
+    DryRun,
+    Generate,
+    Load,
+    Quantize,
+    Reply,
+    RestoreCache,
+    SaveCache,
+    Score,
+)
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
@@ -86,6 +97,16 @@ class Session:
 
                 assert self._model is not None, "Bench before Load"
                 return bench(self._model, request, report, stop)
+            case SaveCache() as request:
+                from app.runtime.worker.kept_cache import save_cache
+
+                assert self._model is not None, "SaveCache before Load"
+                return save_cache(self._model, request)
+            case RestoreCache() as request:
+                from app.runtime.worker.kept_cache import restore_cache
+
+                assert self._model is not None, "RestoreCache before Load"
+                return restore_cache(self._model, request)
             case Quantize() as request:
                 from app.runtime.worker.quantizing import quantize
 

@@ -21,6 +21,7 @@ class Vocabulary:
     def __init__(self, vocab: object) -> None:
         self._vocab = self.handle = vocab
         self._pieces: dict[int, bytes] = {}
+        self._revealed: dict[int, str] = {}
         self._written: dict[int, bytes | None] = {}
         self._known_attributes: dict[int, int] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
@@ -103,7 +104,12 @@ class Vocabulary:
         for mark in marks:
             for token in self._tokenize(mark, add_special=False, parse_special=True):
                 if self.is_control(token):
-                    self._pieces[token] = self._special_text(token).encode()
+                    self._revealed[token] = self._special_text(token)
+                    self._pieces[token] = self._revealed[token].encode()
+
+    def mark_of(self, token: int) -> str:
+        """The text of a token that was revealed; also of one that ends answers."""
+        return self._revealed.get(token, "")
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; may be part of a UTF-8 character."""

@@ -23,16 +23,23 @@ class ThinkingSettings(QWidget):
         self._options = TemplateOptions()
         self.switch = _choice(
             _tr("Thinking"),
-            _tr("Whether the model thinks before it answers: it takes longer and often knows better."),
+            _tr(
+                "Whether the model thinks before it answers: it takes longer and often knows better. "
+                "Automatic: as the model does by itself."
+            ),
         )
         for text, thinking in (
-            (_tr("As the model prefers"), None),
+            (_tr("Automatic"), None),
             (_tr("On"), True),
             (_tr("Off"), False),
         ):
             self.switch.addItem(text, thinking)
         self.effort = _choice(
-            _tr("Effort"), _tr("How long the model thinks: more effort takes more tokens before the answer.")
+            _tr("Effort"),
+            _tr(
+                "How long the model thinks: more effort takes more tokens before the answer. "
+                "Automatic: as the model does by itself."
+            ),
         )
         self.switch.activated.connect(lambda: self._change(thinking=self.switch.currentData()))
         self.effort.activated.connect(lambda: self._change(reasoning_effort=self.effort.currentData()))
@@ -62,7 +69,7 @@ class ThinkingSettings(QWidget):
         """What the chosen model's template knows; None: nothing. What was chosen stays, also for another model."""
         known = controls or ThinkingControls()
         self.effort.clear()
-        self.effort.addItem(_tr("As the model prefers"), "")
+        self.effort.addItem(_tr("Automatic"), "")
         for effort in known.efforts:
             self.effort.addItem(_words(effort), effort)
         for part in (self.switch, self._switch_name):

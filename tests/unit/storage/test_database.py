@@ -149,7 +149,9 @@ def test_transaction_on_full_disk_raises_disk_full_and_keeps_what_was_there(path
         connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(DiskFull, match="disk is full") as caught, transaction(connection):
             connection.execute(INSERT, ("x" * 1_000_000,))
-        assert str(path.parent) in str(caught.value)  # whoever wrote: a chat, a download, a look at the library
+        assert str(path.parent) in str(
+            caught.value
+        )  # whoever wrote: a chat, a download, a look at the library
         connection.execute("PRAGMA max_page_count = 100000")
         with transaction(connection):
             connection.execute(INSERT, ("after",))
