@@ -1277,7 +1277,7 @@ def chat_load_settings_on_a_card(stage: Stage) -> None:
 @scene
 def chat_load_settings_too_much_for_a_card(stage: Stage) -> None:
     page = open_load_panel_on_cards(stage, 76_000_000)
-    page.load_panel.choose(gpu_layers=37)
+    page.load_panel.choose(gpu_layers=37, context_length=32768)
     stage.wait(lambda: not page.loading.is_reading)
 
 
@@ -1312,7 +1312,7 @@ def chat_unloaded(stage: Stage) -> None:
         stage.window.services.chat_engine, "unload_idle", stage.window.services.chat_engine.unload
     ):
         page.loading.unload_now()
-        stage.wait(lambda: not page.head.resting_words == "")
+        stage.wait(lambda: page.head.resting_words != "")
 
 
 @scene

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from app.core.errors import EnvironmentFault
+from app.core.errors import EnvironmentFault, FileGone
 from app.gguf import ModelFacts
 from app.gguf.content_key import content_key
 from app.memory import Load, default_context_length
@@ -85,6 +86,12 @@ def wanted_load(facts: ModelFacts, choices: LoadChoices, threads: int = 0) -> Lo
             prompt_threads=min(settings.prompt_threads, threads),
         )
     paths = [Path(os.fsdecode(adapter.path)) for adapter in choices.adapters]
+    for path in paths:
+        if not path.exists():
+            raise FileGone(
+                f"The adapter {path.name} is not there any more.",
+                "Put it back, or take it off the settings of this model.",
+            )
     for adapter in read_companions(facts, paths).adapters:
         facts = with_adapter(facts, adapter)
     return Load(facts, settings, is_placed=choices.places_layers)
@@ -101,6 +108,20 @@ def read_choices(database: Path, model: Path) -> LoadChoices:
         return msgspec.json.decode(row["choices"], type=LoadChoices) if row else LoadChoices()
     except (OSError, EnvironmentFault, msgspec.MsgspecError):
         return LoadChoices()
+
+
+def chosen_contexts(database: Path, models: Sequence[Path]) -> dict[Path, int]:
+    """The context length of those for which one was chosen, in tokens."""
+    if not database.exists():
+        return {}
+    try:
+        with closing(open_database(database)) as connection:
+            if not connection.execute("SELECT 1 FROM load_choices").fetchone():
+                return {}  # as with most people: nobody needs to read the models
+    except EnvironmentFault:
+        return {}
+    found = {model: read_choices(database, model).context_length for model in models}
+    return {model: context for model, context in found.items() if context is not None}
 
 
 def write_choices(database: Path, model: Path, choices: LoadChoices) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.core.errors import WrongChoice
+from app.core.errors import LoadFailed, WrongChoice
 from app.gguf import read_facts
 from app.memory import estimate
 from app.memory.dry_run import dry_run
@@ -143,3 +144,28 @@ def test_settings_that_llama_cpp_would_die_of_are_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(WrongChoice, match=words):
         LoadedModel.load(tiny, LoadSettings(**options))
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="what may be locked is set otherwise elsewhere"
+)
+def test_model_that_the_system_does_not_let_be_locked_is_not_said_to_be(heavy: Path) -> None:
+    import resource  # which Windows does not have
+
+    limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if may_lock_without_limit():
+        pytest.skip("this process may lock as much as it likes")
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(LoadFailed, match="does not let this model be locked"):
+            LoadedModel.load(heavy, LoadSettings(context_length=256, threads=1, load_mode="mlock"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
+
+
+def may_lock_without_limit() -> bool:
+    """By CAP_IPC_LOCK, which is number 14."""
+    (capabilities,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff")
+    )
+    return bool(int(capabilities.split()[1], 16) >> 14 & 1)

@@ -181,3 +181,14 @@ def test_idle_model_leaves_and_says_so_until_it_is_loaded_again(
     qtbot.waitUntil(lambda: engine(page).worker_pid is not None, timeout=30_000)
     settle(qtbot)
     assert "Unloaded" not in texts(page.head)
+
+
+def test_context_that_was_chosen_is_told_wherever_the_context_is(chat, qtbot):
+    chat.load_panel.context.choose(2048)
+    chat.load_panel.apply_button.click()
+    settle(qtbot)
+    chat.show_drawer(True)
+    assert "2,048 tokens" in texts(chat.drawer)
+    ask(chat, "hello")
+    settle(qtbot)
+    assert "of\xa02,048" in texts(chat.column)

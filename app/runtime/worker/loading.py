@@ -133,6 +133,13 @@ def open_model(path: bytes, parameters: llama_cpp.llama_model_params) -> object:
         model = llama_cpp.llama_model_load_from_file(path, parameters)
     if not model:
         raise _load_fault("".join(log))
+    # llama.cpp goes on without; whoever asked for it should not believe that he has it.
+    if re.search(r"failed to (mlock|VirtualLock)|mlock not supported", "".join(log)):
+        llama_cpp.llama_model_free(model)
+        raise LoadFailed(
+            "The system does not let this model be locked in memory.",
+            "Load it without a lock, or allow Nibble to lock more memory (on Linux with ulimit -l).",
+        )
     return model
 
 

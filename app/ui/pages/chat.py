@@ -43,7 +43,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
-        self.loading = ChatLoading(services, self, self.answering)
+        self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
@@ -350,7 +350,7 @@ class ChatPage(ChatLayout):
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
         self._show_head()
-        self.drawer.show_facts(self._model, entry.facts if entry else None)
+        self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")

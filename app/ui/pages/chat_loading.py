@@ -12,6 +12,7 @@ from app.core.jobs import JobControl
 from app.ui.idle import IdleWatch
 from app.ui.latest import Latest
 from app.ui.pages.chat_answering import Answering
+from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.services import Services
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 class ChatLoading(QObject):
     """Reads about a model only while the panel is to be seen."""
 
-    def __init__(self, services: Services, page: ChatLayout, answering: Answering) -> None:
+    def __init__(
+        self, services: Services, page: ChatLayout, answering: Answering, known: KnownModels
+    ) -> None:
         super().__init__(page)
-        self._services = services
+        self._services, self._known = services, known
         self._answering = answering
         self._panel, self._head, self._notices = page.load_panel, page.head, page.notices
         self._path: Path | None = None
@@ -39,6 +42,7 @@ class ChatLoading(QObject):
         self._panel.changed.connect(self._work_out)
         self._panel.apply_asked.connect(self._apply)
         answering.changed.connect(self._follow)
+        answering.unreturned.connect(self._notices.show_news)
 
     @property
     def is_reading(self) -> bool:
@@ -130,6 +134,7 @@ class ChatLoading(QObject):
 
             self._notices.show_fault(from_os_error(error, path))
             return
+        self._known.look(path)
         if was_loaded and not self._answering.is_loaded(path):
             self._answering.prepare(path)
         self._follow()
@@ -144,9 +149,11 @@ class ChatLoading(QObject):
 
     def _tell_unloaded(self) -> None:
         minutes = self._services.chat_engine.kept_minutes
-        if minutes:
-            words = self.tr("Unloaded after %n idle minute(s)", "", minutes)
-        else:
+        if not minutes:
             words = self.tr("Unloaded after the answer")
-        self._head.show_resting(words, self.tr("The next prompt loads the model again."))
+        elif minutes == 1:
+            words = self.tr("Unloaded after 1 idle minute")
+        else:
+            words = self.tr("Unloaded after {n} idle minutes").format(n=minutes)
+        self._head.show_resting(self.tr("{why}; loads again at the next prompt").format(why=words))
         self._answering.changed.emit()

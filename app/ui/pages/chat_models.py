@@ -151,10 +151,10 @@ class ChatHead(QFrame):
         self._facts.setToolTip(tip)
         self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
 
-    def show_resting(self, words: str, tip: str = "") -> None:
+    def show_resting(self, words: str) -> None:
         """Why the model is not loaded any more, while that is so."""
         self._resting = words
-        self._state.setToolTip(tip)
+        self._state.setToolTip(words)
         if not self.shows_loading:
             self.show_loading(None)
 

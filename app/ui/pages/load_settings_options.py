@@ -33,7 +33,8 @@ class Names:
 
 @dataclass(frozen=True)
 class Option:
-    """A field of `LoadChoices`. `recommended`: what it is without a choice; `shown`: whether there is one to make."""
+    """A field of `LoadChoices`. `recommended`: what it is without a choice; `shown`: whether there is one to make;
+    `why`: what is said behind the recommended value."""
 
     field: str
     title: str
@@ -63,7 +64,7 @@ def _places() -> tuple[Option, ...]:
             Number(0, lambda outlook: outlook.layers),
             _layers,
             lambda outlook: bool(outlook.accelerators),
-            lambda outlook: _tr("there are {n}").format(n=outlook.layers),
+            lambda outlook: _tr(" of {n}").format(n=outlook.layers),
         ),
         Option(
             "experts_on_processor",
@@ -94,7 +95,7 @@ def _cache() -> tuple[Option, ...]:
             _tr("How the context's values are kept; fewer bits harm them less than keys."),
             types,
             lambda outlook: outlook.settings.kv_type,
-            why=lambda outlook: _tr("as keys"),
+            why=lambda outlook: _tr(", as keys"),
         ),
         Option(
             "flash_attention",
@@ -114,7 +115,7 @@ def _computing() -> tuple[Option, ...]:
             _tr("How many cores work on an answer; more than there are make it slower."),
             Number(1, lambda outlook: 512),
             lambda outlook: outlook.cores,
-            why=lambda outlook: _tr("one for each core"),
+            why=lambda outlook: _tr(", one for each core"),
         ),
         Option(
             "prompt_threads",
@@ -122,7 +123,7 @@ def _computing() -> tuple[Option, ...]:
             _tr("How many cores read a prompt; here more may help, even two for each core."),
             Number(1, lambda outlook: 512),
             lambda outlook: outlook.settings.threads or outlook.cores,
-            why=lambda outlook: _tr("as for writing"),
+            why=lambda outlook: _tr(", as for writing"),
         ),
         Option(
             "ubatch",

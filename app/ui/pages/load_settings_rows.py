@@ -70,8 +70,7 @@ class OptionRow(QWidget):
         elif isinstance(self._field, QComboBox):
             self._field.setCurrentIndex(max(self._field.findData(shown), 0))
         self._field.blockSignals(False)
-        why = self.option.why(outlook)
-        words = ", ".join(filter(None, (self._words_of(recommended), why)))
+        words = self._words_of(recommended) + self.option.why(outlook)
         told = self.tr("Recommended: {what}.").format(what=words)
         self._explanation.setText(f"{self.option.explanation} {told}")
         self.reset.setVisible(value is not None)
