@@ -32,7 +32,7 @@ from keyring.errors import KeyringError
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollArea
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
@@ -1216,6 +1216,33 @@ def chat_thinking(stage: Stage) -> None:
 
 
 @scene
+def chat_settings_advanced(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    page.drawer.samplers.fields["dry_multiplier"].setValue(0.8)
+    page.drawer.samplers.show_advanced(True)
+    scroll_drawer(page, 520)
+
+
+@scene
+def chat_settings_texts(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    samplers = page.drawer.samplers
+    samplers.show_advanced(True)
+    for name, text in (
+        ("stop", "\\nUser:\nEND"),
+        ("logit_bias", " maybe=-100\n42"),
+        ("grammar", 'root ::= answer "."\nanswer ::= "yes" | "no'),
+    ):
+        samplers.rows[name].text.setPlainText(text)
+    page.drawer.flush()
+    scroll_drawer(page, 100_000)
+
+
+@scene
 def chat_split(stage: Stage) -> None:
     page = open_chat_on_card(stage, 76_000_000)
     say(stage, page, "What is the sea?", 60)
@@ -1785,8 +1812,15 @@ def put_bard_file(path: Path) -> None:
         write_tiny_model(path, type="bf16", name="Bard", never_ends=True)
 
 
+def scroll_drawer(page: ChatPage, pixels: int) -> None:
+    QApplication.processEvents()
+    area = page.drawer.findChild(QScrollArea)
+    assert area is not None
+    area.verticalScrollBar().setValue(pixels)
+
+
 def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
-    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.drawer.samplers.fields["max_tokens"].setValue(max_tokens)
     page.composer.set_text(text)
     page.composer.send()
     settle_chat(stage)
@@ -1795,9 +1829,9 @@ def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
 def start(stage: Stage, page: ChatPage) -> None:
     """Asks for what Bard has a long answer to, and waits until a good part of it is there."""
     for name, value in (("temperature", 1.2), ("repeat_penalty", 1.1)):
-        page.drawer.fields[name].setValue(value)
-    page.drawer.random_seed.setChecked(False)
-    page.drawer.seed.setValue(0)  # one with a long answer
+        page.drawer.samplers.fields[name].setValue(value)
+    page.drawer.samplers.random_seed.setChecked(False)
+    page.drawer.samplers.seed.setValue(0)  # one with a long answer
     page.composer.set_text("Speak to me of love, and of the sea that parted us.")
     page.composer.send()
     stage.wait(lambda: len(page.answering.text) > 80 or not jobs.running())

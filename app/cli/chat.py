@@ -12,6 +12,7 @@ import typer
 
 from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
+from app.cli.sampler_options import sampler_options, with_choices
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
@@ -22,11 +23,13 @@ from app.memory import Keeper, Load, default_context_length
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import GenerationStatistics, Piece
+from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
+from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
 from app.storage import data_folder
 
 
 @engine_command
+@sampler_options
 def chat(
     model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
     prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this and end.")] = None,
@@ -34,14 +37,26 @@ def chat(
     seed: SeedOption = None,
     temperature: TemperatureOption = 0.8,
     max_tokens: MaxTokensOption = 0,
+    top_probabilities: Annotated[
+        int,
+        typer.Option(
+            "--top-probabilities",
+            min=0,
+            max=MOST_TOP_PROBABILITIES,
+            help="With --json: how probable each token was, and this many of the likeliest.",
+        ),
+    ] = 0,
     as_json: JsonOption = False,
+    *,
+    samplers: Sampling,
 ) -> None:
     """Chat with a model."""
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs a prompt (-p)", param_hint="--json")
     entry = chat_model_named(model)
     facts = read_facts(entry.path)
-    sampling = sampling_from(seed, temperature, max_tokens)
+    basic = sampling_from(seed, temperature, max_tokens)
+    sampling = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
     wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
@@ -53,7 +68,7 @@ def chat(
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
-            generation = _answer(loaded, messages, sampling, lambda piece: None)
+            generation = _answer(loaded, messages, sampling, lambda piece: None, top_probabilities)
             print_json({"model": entry.name, **_document(generation)})
         else:
             generation = _answer(loaded, messages, sampling, _print_piece)
@@ -125,10 +140,14 @@ def _converse(
 
 
 def _answer(
-    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, show: Callable[[Piece], None]
+    model: LoadedModel,
+    messages: list[ChatMessage],
+    sampling: Sampling,
+    show: Callable[[Piece], None],
+    top_probabilities: int = 0,
 ) -> Generation:
     def work(control: JobControl) -> Generation:
-        for event in model.generate(messages, sampling, control.cancel):
+        for event in model.generate(messages, sampling, control.cancel, top_probabilities=top_probabilities):
             if isinstance(event, Piece):
                 control.emit(event)
             elif isinstance(event, Generation):
@@ -159,7 +178,7 @@ def _print_statistics(generation: Generation) -> None:
 
 def _document(generation: Generation) -> dict[str, Any]:
     statistics = generation.statistics
-    return {
+    document = {
         "text": generation.text,
         "reasoning": generation.reasoning,
         "prompt_tokens": statistics.prompt_tokens,
@@ -170,4 +189,20 @@ def _document(generation: Generation) -> dict[str, Any]:
         "memory_bytes": statistics.memory_bytes,
         "seed": statistics.seed,
         "finish_reason": statistics.finish_reason,
+    }
+    if generation.probabilities:
+        document["probabilities"] = [
+            {**_probability(choice.chosen), "likeliest": [_probability(each) for each in choice.likeliest]}
+            for choice in generation.probabilities
+        ]
+    return document
+
+
+def _probability(token: TokenProbability) -> dict[str, Any]:
+    """`bytes`, since a token may be a part of a character."""
+    return {
+        "token": token.token,
+        "text": token.text.decode("utf-8", "replace"),
+        "bytes": list(token.text),
+        "log_probability": token.log_probability,
     }

@@ -81,6 +81,10 @@ class TemplateFault(EnvironmentFault):
     """The model's chat template cannot be rendered."""
 
 
+class GrammarFault(EnvironmentFault):
+    """The grammar or the JSON schema that an answer should follow cannot be used."""
+
+
 class DiskFull(EnvironmentFault):
     """Not enough space for what was about to be written, or it ran out midway."""
 
@@ -179,6 +183,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         TooLittleMemory,
         PromptTooLong,
         TemplateFault,
+        GrammarFault,
         DiskFull,
         QuantizeFailed,
         WorkerDied,

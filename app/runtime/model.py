@@ -31,8 +31,10 @@ from app.runtime.protocol import (
     Scored,
     ScoreProgress,
     TemplateOptions,
+    TokenChoice,
     ToolCall,
 )
+from app.runtime.sampling_limits import require_possible, require_possible_top
 
 T = TypeVar("T")
 
@@ -48,12 +50,14 @@ NO_OPTIONS = TemplateOptions()
 
 @dataclass(frozen=True)
 class Generation:
-    """A whole answer. What the model thought before and which tools it called is not in its text."""
+    """A whole answer. What the model thought before and which tools it called is not in its text. `probabilities`
+    of its tokens, where asked for (see `Generated`)."""
 
     text: str
     statistics: GenerationStatistics
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    probabilities: tuple[TokenChoice, ...] = ()
 
     @property
     def message(self) -> ChatMessage:
@@ -134,22 +138,32 @@ class LoadedModel:
         sampling: Sampling,
         cancel: CancelToken | None = None,
         options: TemplateOptions = NO_OPTIONS,
+        *,
+        top_probabilities: int = 0,
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
-        had been generated. Raises PromptTooLong, TemplateFault, WorkerDied.
+        had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
+        probability, and that of the chosen one.
+
+        Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
+        require_possible(sampling)
+        require_possible_top(top_probabilities)
         request = Generate(
             messages=tuple(map(_encodable, messages)),
             sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
             options=_encodable(options),
+            top_probabilities=top_probabilities,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply
             elif isinstance(reply, Generated):
-                yield Generation(reply.text, reply.statistics, reply.reasoning, reply.tool_calls)
+                yield Generation(
+                    reply.text, reply.statistics, reply.reasoning, reply.tool_calls, reply.probabilities
+                )
 
     def score(
         self,

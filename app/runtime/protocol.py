@@ -14,6 +14,8 @@ from typing import IO, Any, Literal, TypeVar
 
 import msgspec
 
+from app.runtime.sampling import Sampling as Sampling
+
 T = TypeVar("T")
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -87,24 +89,6 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     processor_only: bool = False
 
 
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """llama.cpp's sampler chain, in its terms and with its defaults.
-
-    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at the last `repeat_last_n` tokens
-    of the answer. `seed` is any number; what it came to is in the answer's statistics.
-    `max_tokens` 0: until the model ends or the context is full.
-    """
-
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    repeat_last_n: int = 64
-    seed: int = 0
-    max_tokens: int = 0
-
-
 class Load(_Message, frozen=True):
     """`path` as `os.fsencode` gives it: not every file name is Unicode."""
 
@@ -123,9 +107,13 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
+    """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
+    none, and nothing of those chosen."""
+
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     options: TemplateOptions = TemplateOptions()
+    top_probabilities: int = 0
 
 
 class Score(_Message, frozen=True):
@@ -252,12 +240,32 @@ class PromptProgress(_Message, frozen=True):
 PieceKind = Literal["answer", "reasoning"]
 
 
+class TokenProbability(msgspec.Struct, frozen=True):
+    """`text`: its bytes, which may be a part of a character; of a special token its name. `log_probability`:
+    natural logarithm, as the model gives it, before any sampler."""
+
+    token: int
+    text: bytes
+    log_probability: float
+
+
+class TokenChoice(msgspec.Struct, frozen=True):
+    """The token that was `chosen`, and those that were `likeliest` there, the first first."""
+
+    chosen: TokenProbability
+    likeliest: tuple[TokenProbability, ...]
+
+
 class Piece(_Message, frozen=True):
-    """The text since the last piece; `tokens` generated so far. At most about 30 a second."""
+    """The text since the last piece; `tokens` generated so far. At most about 30 a second.
+
+    `probabilities`, where asked for: of the tokens that begin in this text, or in marks before it.
+    """
 
     text: str
     tokens: int
     kind: PieceKind = "answer"
+    probabilities: tuple[TokenChoice, ...] = ()
 
 
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,7 +274,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
-    `finish_reason`: 'stop' (the model ended), 'length' (max_tokens), 'context' (the context is
+    `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
     full), 'cancelled'.
     """
 
@@ -283,12 +291,15 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generated(_Message, frozen=True):
-    """`text` and `reasoning` equal the pieces of their kind joined. `tool_calls` are in neither."""
+    """`text` and `reasoning` equal the pieces of their kind joined; `tool_calls` are in neither. So do
+    `probabilities`, save that tokens without text may follow. An answer cut at a stop string has none for tokens from
+    there on."""
 
     text: str
     statistics: GenerationStatistics
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    probabilities: tuple[TokenChoice, ...] = ()
 
 
 class ScoreProgress(_Message, frozen=True):

@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptProgress, Reply, Sampling
+from app.runtime.protocol import (
+    Generated,
+    GenerationStatistics,
+    Piece,
+    PromptProgress,
+    Reply,
+    Sampling,
+    TokenChoice,
+)
 from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.answers import AnswerReader, Part
+from app.runtime.worker.choices import Choices
+from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.sampling import Sampler
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.spelling import Spelling
@@ -33,6 +43,7 @@ class Answer:
         reader: AnswerReader,
         sampling: Sampling,
         sampler: Sampler,
+        probabilities: TokenProbabilities,
         vocabulary: Vocabulary,
         context_length: int,
         arrived_at: float,
@@ -46,17 +57,21 @@ class Answer:
         self.finish_reason: str | None = None
         self._prompt = prompt
         self._sampling = sampling
+        self._probabilities = probabilities
         self._vocabulary = vocabulary
         self._context_length = context_length
         self._limit = sampling.max_tokens or context_length
         self._arrived_at = arrived_at
         self._report = report
-        self._text = AnswerText(reader)
+        self._text = AnswerText(reader, sampling.stop)
         self._end_mark = ""
         self._shown: list[Part] = []
+        self._choices = Choices()
+        self._untold: tuple[TokenChoice, ...] = ()
         self._reused = len(slot.cached)
         self._furthest = self._reused
         self.count = 0
+        self._has_ended = False
         self.begun_at = time.perf_counter()
         self._prompt_s = 0.0
         self._first_token_at: float | None = None
@@ -75,23 +90,32 @@ class Answer:
             self._prompt_s = time.perf_counter() - self.begun_at
         self._report_progress()
 
-    def accept(self, token: int) -> None:
-        """The sampler's choice after the last of `tokens`."""
+    def write(self, context: object, output: int) -> None:
+        """Chooses the token after the last of `tokens`, which is at index `output` of the last batch.
+
+        Raises GrammarFault, LoadFailed.
+        """
+        token = self.sampler.sample(context, output)
         now = self._last_token_at = time.perf_counter()
         if self._first_token_at is None:
             self._first_token_at = now
         piece = self._vocabulary.written(token)
         if piece is None:
+            self._has_ended = True
             self.finish_reason = "stop"
             self._end_mark = self._vocabulary.mark_of(token)
             return
         self.tokens.append(token)
         self.count += 1
+        if self._probabilities.wanted:
+            self._choices.add(self._text.characters, self._probabilities.after(context, output, token))
         self._text.feed(piece)
         if now - self._sent_at >= FRAME_S:
             self._sent_at = now
             self._send()
-        if self.count >= self._limit:
+        if self._text.has_stopped:
+            self.finish_reason = "stop"
+        elif self.count >= self._limit:
             self.finish_reason = "length"
         elif len(self.tokens) > self._context_length:
             self.finish_reason = "context"
@@ -105,13 +129,17 @@ class Answer:
             text="".join(part.text for part in self._shown if part.kind == "answer"),
             reasoning="".join(part.text for part in self._shown if part.kind == "reasoning"),
             tool_calls=tuple(self._text.tool_calls),
+            probabilities=self._choices.all(cut=self._text.has_stopped),
             statistics=self._statistics(memory_bytes),
         )
 
     def _send(self) -> None:
-        for part in self._text.take():
+        parts = self._text.take()
+        self._untold += self._choices.shown_with(self._text.just_taken)
+        for part in parts:
             self._shown.append(part)
-            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind))
+            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind, probabilities=self._untold))
+            self._untold = ()
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)
@@ -121,7 +149,7 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self.count if self.finish_reason == "stop" else self.count - 1
+        intervals = self.count if self._has_ended else self.count - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),

@@ -16,12 +16,14 @@ import llama_cpp
 
 from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
+from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
 from app.runtime.worker.spelling import Spelling, spell
@@ -60,15 +62,20 @@ class Batching:
     def begin(self, call: Call, request: Generate) -> None:
         """Gives the answer to `call` a slot; its first token comes with a later step.
 
-        Raises TemplateFault, PromptTooLong.
+        Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
+        require_possible_top(request.top_probabilities)
         prompt = self._spell(request)
-        reader = self._model.answer_format.reader(prompt.text, request.options.tools)
+        reader = self._model.answer_format.reader(
+            prompt.text,
+            request.options.tools,
+            follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
+        )
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
         slot, common = choose_slot(free, prompt.tokens[:-1])
-        sampler = make_sampler(request.sampling, self._model.vocabulary.size)
+        sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
         answer = Answer(
             call.number,
@@ -77,6 +84,7 @@ class Batching:
             reader,
             request.sampling,
             sampler,
+            TokenProbabilities(request.top_probabilities, self._model.vocabulary),
             self._model.vocabulary,
             self._model.context_length,
             call.arrived_at,
@@ -159,7 +167,7 @@ class Batching:
 
     def _choose_token(self, answer: Answer, output: int) -> None:
         try:
-            answer.accept(answer.sampler.sample(self._model.context, output))
+            answer.write(self._model.context, output)
         except EnvironmentFault as fault:
             self._end(answer, failed(fault))
             return

@@ -6,10 +6,14 @@ import ctypes
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import llama_cpp
 
 from app.runtime.worker.quoting import QUOTES, Quoter
+
+if TYPE_CHECKING:
+    import llguidance
 
 _QUOTED = re.compile(f"[{QUOTES}]")
 
@@ -18,7 +22,7 @@ class Vocabulary:
     """The vocabulary of one model; tokens are its integer ids."""
 
     def __init__(self, vocab: object) -> None:
-        self._vocab = vocab
+        self._vocab = self.handle = vocab
         self._pieces: dict[int, bytes] = {}
         self._revealed: dict[int, str] = {}
         self._written: dict[int, bytes | None] = {}
@@ -29,6 +33,32 @@ class Vocabulary:
         eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.eos_text = self._special_text(eos)
         self._ends_with_eos = eos if bool(llama_cpp.llama_vocab_get_add_eos(vocab)) else None
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """The tokens that end an answer."""
+        return [token for token in range(self.size) if self.is_end(token)]
+
+    @cached_property
+    def partial(self) -> list[int]:
+        """The tokens whose bytes are not whole characters."""
+        from app.runtime.worker.whole_characters import is_whole
+
+        return [token for token in range(self.size) if not is_whole(self.piece(token))]
+
+    @cached_property
+    def suppressed(self) -> list[int]:
+        """The tokens that the model's metadata wants never to be chosen."""
+        count = ctypes.c_int32()
+        tokens = llama_cpp.llama_vocab_get_suppress_tokens(self._vocab, ctypes.byref(count))
+        return list(tokens[: count.value]) if count.value else []
+
+    @cached_property
+    def schema_tokenizer(self) -> llguidance.LLTokenizer:
+        """Made when a JSON schema is first asked for."""
+        from app.runtime.worker.json_schema import make_tokenizer
+
+        return make_tokenizer(self)
 
     @cached_property
     def longest_token(self) -> int:
@@ -76,6 +106,10 @@ class Vocabulary:
 
     def _is_control_text(self, text: str) -> bool:
         return any(map(self.is_control, self._tokenize(text, add_special=False, parse_special=True)))
+
+    def tokenize_part(self, text: str) -> list[int]:
+        """Any text by itself; special tokens in it are the characters they are written in."""
+        return self._tokenize(text, add_special=False, parse_special=False)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode("utf-8")
@@ -135,8 +169,10 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
-    def _special_text(self, token: int) -> str:
-        if token < 0:
-            return ""
+    def name(self, token: int) -> bytes:
+        """As the vocabulary writes it, special tokens too."""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
-        return (text or b"").decode("utf-8", "replace")
+        return text or b""
+
+    def _special_text(self, token: int) -> str:
+        return self.name(token).decode("utf-8", "replace") if token >= 0 else ""

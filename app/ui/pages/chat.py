@@ -19,7 +19,7 @@ from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
-from app.ui.pages.chat_settings import DEFAULTS
+from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
 STOPPING_S = 1.0

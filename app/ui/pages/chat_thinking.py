@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QVBox
 
 from app.gguf import ThinkingControls
 from app.runtime import TemplateOptions
+from app.ui.pages.chat_sampler_rows import WheelGuard
 from app.ui.parts import label
 
 BELOW_PX = 16
@@ -41,6 +42,9 @@ class ThinkingSettings(QWidget):
                 "Automatic: as the model does by itself."
             ),
         )
+        self._wheel = WheelGuard(self)
+        for field in (self.switch, self.effort):
+            field.installEventFilter(self._wheel)
         self.switch.activated.connect(lambda: self._change(thinking=self.switch.currentData()))
         self.effort.activated.connect(lambda: self._change(reasoning_effort=self.effort.currentData()))
         self._rows = QGridLayout()

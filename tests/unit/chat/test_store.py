@@ -16,6 +16,7 @@ import pytest
 
 from app.chat import ConversationStore, MessageState
 from app.runtime import GenerationStatistics, Sampling, TemplateOptions
+from app.runtime.sampling import TokenBias
 
 MODEL = Path("/models/bard.gguf")
 STATISTICS = GenerationStatistics(
@@ -261,7 +262,7 @@ def test_what_another_version_wrote_about_an_answer_does_not_keep_the_conversati
             connection.execute("UPDATE conversations SET sampling = ?", (sampling,))
 
     newer = msgspec.json.encode(msgspec.to_builtins(STATISTICS) | {"joules": 3}).decode()
-    rewrite(newer, '{"seed": 4, "mirostat": 2}')
+    rewrite(newer, '{"seed": 4, "clairvoyance": 2}')
     assert store.messages(conversation)[1].statistics == STATISTICS
     assert store.conversation(conversation).sampling == Sampling(seed=4)
     for statistics, sampling in (('{"tokens": 5}', '{"seed": "random"}'), ("{", "no JSON")):
@@ -269,6 +270,44 @@ def test_what_another_version_wrote_about_an_answer_does_not_keep_the_conversati
         answer = store.messages(conversation)[1]
         assert (answer.text, answer.statistics) == ("Ay.", None)
         assert [kept.sampling for kept in store.conversations()] == [Sampling()]
+
+
+def test_sampling_that_an_older_version_wrote_has_the_defaults_of_what_it_did_not_know(
+    store: ConversationStore, path: Path
+) -> None:
+    conversation = new_conversation(store, "hello")
+    # As version 0.1.0 wrote it, before there were more samplers.
+    older = (
+        '{"temperature":0.5,"top_k":20,"top_p":0.9,"min_p":0.1,"repeat_penalty":1.1,"repeat_last_n":32,"seed":-1,'
+        '"max_tokens":100}'
+    )
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE conversations SET sampling = ?", (older,))
+    assert store.conversation(conversation).sampling == Sampling(
+        temperature=0.5,
+        top_k=20,
+        top_p=0.9,
+        min_p=0.1,
+        repeat_penalty=1.1,
+        repeat_last_n=32,
+        seed=-1,
+        max_tokens=100,
+    )
+
+
+def test_all_of_the_sampling_comes_back(store: ConversationStore) -> None:
+    sampling = Sampling(
+        typical_p=0.5,
+        top_n_sigma=1.5,
+        dry_sequence_breakers=("\n", "🦙"),
+        mirostat=2,
+        logit_bias=(TokenBias(7, -100.0), TokenBias(" llama", 1.5)),
+        stop=("\nUser:", "漢"),
+        json_schema='{"type": "object"}',
+    )
+    conversation = new_conversation(store, "hello")
+    store.change_sampling(conversation, sampling)
+    assert store.conversation(conversation).sampling == sampling
 
 
 WRITER = """
