@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from app.runtime.protocol import Describe, DryRun, Generate, Load, Quantize, Reply, Score
+from app.runtime.protocol import Describe, DryRun, Generate, Load, Loaded, Quantize, Reply, Score
 from app.runtime.worker.batching import Batching
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
@@ -53,6 +53,8 @@ class Session:
         if reply is not None:
             self._output.send(call.number, reply)
             self._line.end(call.number)
+        if isinstance(reply, Loaded) and self._model is not None:
+            self._model.chat_template.prepare()  # while the person reads or writes
 
     def _handle(self, call: Call) -> Reply | None:
         """None where the final reply comes later."""
