@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptProgress, Reply, Sampling
+from app.runtime.protocol import (
+    Generated,
+    GenerationStatistics,
+    Piece,
+    PromptProgress,
+    Reply,
+    Sampling,
+)
 from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.answers import AnswerReader, Part
 from app.runtime.worker.choices import Choices

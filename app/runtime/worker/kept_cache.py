@@ -58,7 +58,9 @@ def save_cache(model: LlamaModel, request: SaveCache) -> CacheSaved:
                 "The cache of this conversation could not be written.", "Free some space on the disk."
             )
         spelling = slot.spelling
-        note = _Note(version("llama-cpp-python"), request.stamp, spelling.text, spelling.tokens, spelling.marks)
+        note = _Note(
+            version("llama-cpp-python"), request.stamp, spelling.text, spelling.tokens, spelling.marks
+        )
         _seal(partial, msgspec.msgpack.encode(note))
     return CacheSaved(tokens=len(slot.cached))
 
