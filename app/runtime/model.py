@@ -33,6 +33,7 @@ from app.runtime.protocol import (
     Score,
     Scored,
     ScoreProgress,
+    WhenFull,
 )
 
 SEEDS = 2**32 - 1
@@ -124,17 +125,20 @@ class LoadedModel:
         cancel: CancelToken | None = None,
         *,
         conversation: str = "",
+        when_full: WhenFull = "stop",
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
-        had been generated. `conversation`: a name for `save_cache`. Raises PromptTooLong, TemplateFault, WorkerDied.
+        had been generated. `conversation`: a name for `save_cache`; `when_full` as in
+        `Generate`. Raises PromptTooLong, TemplateFault, WorkerDied.
         """
         clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
         request = Generate(
             messages=clean,
             sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
             conversation=conversation,
+            when_full=when_full,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):

@@ -33,6 +33,7 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 FlashAttention = Literal["auto", "on", "off"]
+WhenFull = Literal["stop", "drop_oldest"]
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,11 +94,17 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
-    """`conversation`: what the application calls it; by that name its cache is saved."""
+    """`conversation`: what the application calls it; by that name its cache is saved.
+
+    `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
+    oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
+    has room. An answer that fills the context ends there either way.
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     conversation: str = ""
+    when_full: WhenFull = "stop"
 
 
 class Score(_Message, frozen=True):
@@ -234,11 +241,13 @@ class DryRunDone(_Message, frozen=True):
 
 
 class PromptProgress(_Message, frozen=True):
-    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
+    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache. `dropped_messages` of the
+    conversation are not in it."""
 
     done: int
     total: int
     reused: int
+    dropped_messages: int = 0
 
 
 class Piece(_Message, frozen=True):
@@ -251,7 +260,8 @@ class Piece(_Message, frozen=True):
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Times of one answer.
 
-    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
+    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache;
+    `dropped_messages` were left out of it.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended), 'length' (max_tokens), 'context' (the context is
@@ -268,6 +278,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     seed: int
     finish_reason: str
+    dropped_messages: int = 0
 
 
 class Generated(_Message, frozen=True):
