@@ -71,16 +71,16 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = make_prompt(self._model, self._template, request.messages, request.options)
+        prompt = make_prompt(self._model, self._template, request)
         reader = self._format.reader(
-            prompt.text,
+            prompt.spelling.text,
             request.options.tools,
             follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
         )
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
-        slot, common = choose_slot(free, prompt.tokens[:-1])
+        slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
         slot.conversation = request.conversation
