@@ -1369,6 +1369,16 @@ def chat_file_gone(stage: Stage) -> None:
 
 
 @scene
+def chat_file_gone_and_in_memory(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "Who goes there?", 20)
+    assert page.model is not None
+    page.model.unlink()
+    page.known.look(page.model)
+    say(stage, page, "And who else?", 20)
+
+
+@scene
 def chat_deleted(stage: Stage) -> None:
     write_conversations(stage)
     put_models(stage)

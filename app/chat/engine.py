@@ -25,7 +25,7 @@ from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
-from app.runtime.protocol import Piece, PieceKind, PromptProgress
+from app.runtime.protocol import Piece, PieceKind, PromptProgress, WhenFull
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -40,6 +40,14 @@ class AnswerDelta:
     text: str
     tokens: int
     kind: PieceKind = "answer"
+
+
+@dataclass(frozen=True)
+class TurnsLeftOut:
+    """Emitted before an answer whose model does not get the whole conversation: so many of its first messages, the
+    system prompt not counted, are left out of it."""
+
+    messages: int
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,14 @@ class ChatEngine:
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
-    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
+    def answer(
+        self, conversation_id: int, control: JobControl, when_full: WhenFull = "stop"
+    ) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        Emits `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any failure the same
-        call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
+        `when_full`: what happens where the conversation outgrows the context (see `Generate`).
+        Emits `TurnsLeftOut`, `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any
+        failure the same call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
@@ -92,7 +103,7 @@ class ChatEngine:
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, when_full, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -103,12 +114,15 @@ class ChatEngine:
         self._closed = True
         self._keeper.leave(self)
         loaded = self._loaded
-        if loaded is not None:
+        if loaded is None:
+            return
+        try:
             if self._lock.acquire(blocking=False):  # nothing is running
                 try:
                     loaded.caches.save()
                 finally:
                     self._lock.release()
+        finally:
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -245,15 +259,20 @@ class ChatEngine:
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
+        when_full: WhenFull,
         control: JobControl,
     ) -> Message | None:
+        dropped = 0
         try:
             sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
             options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
             for event in loaded.model.generate(
-                messages, sampling, control.cancel, options, conversation=name
+                messages, sampling, control.cancel, options, conversation=name, when_full=when_full
             ):
                 if isinstance(event, PromptProgress):
+                    if event.dropped_messages != dropped:
+                        dropped = event.dropped_messages
+                        control.emit(TurnsLeftOut(dropped))
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
                     writer.append(event.text, event.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,7 @@ from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampler_options import sampler_options, with_choices
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
+from app.cli.template_options import EffortOption, ThinkingOption, ToolsOption, template_options
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
@@ -33,7 +35,8 @@ from app.core.units import format_duration, format_rate
 from app.gguf import read_facts
 from app.recommend.choices import read_choices, wanted_load
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, Sampling
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling, TemplateOptions
+from app.runtime.model import NO_OPTIONS
 from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
 from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
 from app.storage import data_folder
@@ -66,6 +69,9 @@ def chat(
     ubatch: UbatchOption = None,
     load_mode: LoadModeOption = None,
     lora: LoraOption = None,
+    thinking: ThinkingOption = None,
+    effort: EffortOption = "",
+    tools: ToolsOption = None,
     as_json: JsonOption = False,
     *,
     samplers: Sampling,
@@ -77,6 +83,7 @@ def chat(
     facts = read_facts(entry.path)
     basic = sampling_from(seed, temperature, max_tokens)
     sampling = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
+    options = template_options(thinking, effort, tools)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
     choose = partial(
@@ -96,15 +103,15 @@ def chat(
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
-            _converse(loaded, opening, sampling, remember)
+            _converse(loaded, opening, sampling, remember, options)
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
-            generation = _answer(loaded, messages, sampling, lambda piece: None, top_probabilities)
+            generation = _answer(loaded, messages, sampling, lambda piece: None, options, top_probabilities)
             print_json({"model": entry.name, **_document(generation)})
         else:
-            generation = _answer(loaded, messages, sampling, _print_piece)
-            print()
+            generation = _answer(loaded, messages, sampling, _print_piece, options)
+            _print_calls(generation)
             _print_statistics(generation)
         remember(generation.statistics)
 
@@ -114,6 +121,7 @@ def _converse(
     messages: list[ChatMessage],
     sampling: Sampling,
     remember: Callable[[GenerationStatistics], None],
+    options: TemplateOptions = NO_OPTIONS,
 ) -> None:
     interactive = sys.stdin.isatty()
     if interactive:
@@ -134,7 +142,7 @@ def _converse(
 
         messages.append(ChatMessage("user", line))
         try:
-            generation = _answer(model, messages, sampling, show)
+            generation = _answer(model, messages, sampling, show, options)
         except (KeyboardInterrupt, Cancelled):
             print()
             if pieces:  # the person has read it, and may ask about it
@@ -150,7 +158,7 @@ def _converse(
                 raise
             print_fault(fault)
             continue
-        print()
+        _print_calls(generation)
         messages.append(generation.message)
         _print_statistics(generation)
         remember(generation.statistics)
@@ -161,10 +169,13 @@ def _answer(
     messages: list[ChatMessage],
     sampling: Sampling,
     show: Callable[[Piece], None],
+    options: TemplateOptions = NO_OPTIONS,
     top_probabilities: int = 0,
 ) -> Generation:
     def work(control: JobControl) -> Generation:
-        for event in model.generate(messages, sampling, control.cancel, top_probabilities=top_probabilities):
+        for event in model.generate(
+            messages, sampling, control.cancel, options, top_probabilities=top_probabilities
+        ):
             if isinstance(event, Piece):
                 control.emit(event)
             elif isinstance(event, Generation):
@@ -184,6 +195,12 @@ def _print_piece(piece: Piece) -> None:
     print(printable(piece.text, lines=True), end="", flush=True, file=stream)
 
 
+def _print_calls(generation: Generation) -> None:
+    """The end of the answer, and below it what the model wants to have called."""
+    calls = [printable(f"{call.name}({call.arguments})", lines=False) for call in generation.tool_calls]
+    print("\n".join(["", *calls] if generation.text else calls or [""]))
+
+
 def _print_statistics(generation: Generation) -> None:
     statistics = generation.statistics
     print(
@@ -198,6 +215,10 @@ def _document(generation: Generation) -> dict[str, Any]:
     document = {
         "text": generation.text,
         "reasoning": generation.reasoning,
+        "tool_calls": [
+            {"name": call.name, "arguments": json.loads(call.arguments), "id": call.id}
+            for call in generation.tool_calls
+        ],
         "prompt_tokens": statistics.prompt_tokens,
         "tokens": statistics.tokens,
         "time_to_first_token_s": statistics.time_to_first_token_s,

@@ -215,6 +215,8 @@ def _entry(
 ) -> LibraryEntry:
     summary, fault = (None, told) if isinstance(told, EnvironmentFault) else (told, None)
     state = files.state if fault is None or files.state is not EntryState.OK else _state_of(fault)
+    if isinstance(fault, FileGone) and found.path == str(place.folder) and place.program.is_own:
+        state = EntryState.AWAY
     first = part_files(found.path)[0] if summary is not None and summary.files > 1 else found.path
     return LibraryEntry(
         Path(first),

@@ -48,6 +48,7 @@ from app.runtime.protocol import (
     TemplateOptions,
     TokenChoice,
     ToolCall,
+    WhenFull,
 )
 from app.runtime.sampling_limits import require_possible, require_possible_top
 from app.runtime.starting import is_set_aside_after, start_worker
@@ -159,12 +160,14 @@ class LoadedModel:
         *,
         top_probabilities: int = 0,
         conversation: str = "",
+        when_full: WhenFull = "stop",
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one. `conversation`: a name for `save_cache`.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` as in
+        `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -176,6 +179,7 @@ class LoadedModel:
             options=_encodable(options),
             top_probabilities=top_probabilities,
             conversation=conversation,
+            when_full=when_full,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):

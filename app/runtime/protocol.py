@@ -66,6 +66,7 @@ class TemplateOptions(msgspec.Struct, frozen=True, kw_only=True):
 KvType = Literal["f16", "q8_0", "q4_0"]
 FlashAttention = Literal["auto", "on", "off"]
 LoadMode = Literal["auto", "mmap", "mlock", "mmap+mlock", "none"]
+WhenFull = Literal["stop", "drop_oldest"]
 
 
 class Adapter(msgspec.Struct, frozen=True):
@@ -130,13 +131,19 @@ class DryRun(_Message, frozen=True):
 class Generate(_Message, frozen=True):
     """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
     none, and nothing of those chosen. `conversation`: what the application calls it; by that name its cache is
-    saved."""
+    saved.
+
+    `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
+    oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
+    has room. An answer that fills the context ends there either way.
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     options: TemplateOptions = TemplateOptions()
     top_probabilities: int = 0
     conversation: str = ""
+    when_full: WhenFull = "stop"
 
 
 class Score(_Message, frozen=True):
@@ -285,11 +292,13 @@ class DryRunDone(_Message, frozen=True):
 
 
 class PromptProgress(_Message, frozen=True):
-    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
+    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache. `dropped_messages` of the
+    conversation are not in it."""
 
     done: int
     total: int
     reused: int
+    dropped_messages: int = 0
 
 
 class TokenProbability(msgspec.Struct, frozen=True):
@@ -326,7 +335,8 @@ class Piece(_Message, frozen=True):
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Times of one answer.
 
-    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
+    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache;
+    `dropped_messages` were left out of it.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
@@ -343,6 +353,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     seed: int
     finish_reason: str
+    dropped_messages: int = 0
 
 
 class Generated(_Message, frozen=True):

@@ -38,7 +38,8 @@ def is_set_aside_after(worker: Worker, death: WorkerDied) -> bool:
 def packs_set_aside() -> list[str]:
     """A sentence for each runtime pack that is not used because it does not work."""
     states = [state for state in _packs().states() if state.fault]
-    return [f"The runtime pack {state.pack.name} is set aside. {state.fault}" for state in states]
+    until = "until its files or the graphics driver change"
+    return [f"The runtime pack {each.pack.name} is set aside {until}. {each.fault}" for each in states]
 
 
 def _packs() -> RuntimePacks:

@@ -137,6 +137,18 @@ def test_failed_check_inside_llama_cpp_is_quoted(tiny: Path, monkeypatch: pytest
     assert caught.value.hint
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a file in use cannot be cut everywhere")
+def test_model_whose_file_is_cut_while_it_is_in_use_is_told_as_such(tiny: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(tiny.read_bytes())
+    with LoadedModel.load(path, LoadSettings(context_length=512, threads=1, load_mode="mmap")) as model:
+        assert ask(model, "hello", greedy(2)).statistics.tokens == 2
+        os.truncate(path, 4096)
+        with pytest.raises(WorkerCrashed, match="could not be read any more") as caught:
+            ask(model, "hello world", greedy(2))
+        assert "disk" in caught.value.hint
+
+
 def test_next_worker_is_as_good_as_new_after_any_death(tiny: Path) -> None:
     with LoadedModel.load(tiny, SETTINGS) as model:
         text = ask(model, "hello", greedy(8)).text

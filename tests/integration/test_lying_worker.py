@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from app.core.errors import Cancelled, EnvironmentFault, WorkerDied
 from app.runtime import LoadedModel, LoadSettings, Worker
-from app.runtime.client import WorkerCrash
+from app.runtime.client import WorkerCrash, worker_command
 from app.runtime.protocol import (
     Crashed,
     Describe,
@@ -137,3 +138,16 @@ def test_endless_line_in_the_log_does_not_grow_without_end(tmp_path: Path) -> No
         with pytest.raises(WorkerDied) as caught:
             worker.call_for(Describe())
         assert sum(map(len, caught.value.log)) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff" * 64, b"\x04\0\0\0\0\0\0\0abcd", framed((0, DESCRIBED)), b"\x10\0\0\0\0\0\0\0cut"],
+    ids=["oversized", "garbage", "a reply", "cut short"],
+)
+def test_worker_that_is_sent_nonsense_leaves_at_once(content: bytes) -> None:
+    worker = subprocess.run(worker_command(), input=content, capture_output=True, timeout=60)
+    assert worker.returncode == 0
+    assert worker.stdout == b""
+    assert b"nibble worker:" in worker.stderr
+    assert b"Traceback" not in worker.stderr

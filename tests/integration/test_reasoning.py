@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from app.runtime import (
 )
 from app.runtime.model import NO_OPTIONS
 from app.runtime.protocol import Piece
+from tests.helpers.command_line import nibble
 from tests.helpers.conversations import answer as ask
 from tests.helpers.scripted_gguf import THINKING_TEMPLATE, write_scripted_model
 
@@ -30,6 +32,16 @@ TOOL = {"type": "function", "function": {"name": "go", "parameters": {"type": "o
 @pytest.fixture(scope="module")
 def thinker(models: Path) -> Path:
     return write_scripted_model(models / "thinker.gguf", "Tw.</think>4!", chat_template=THINKING_TEMPLATE)
+
+
+def write_caller(path: Path) -> Path:
+    """Calls the tool `go`, in Mistral's notation, of which a part is a control token."""
+    return write_scripted_model(
+        path,
+        ["[TOOL_CALLS]", *"go{}"],
+        chat_template=PLAIN + "{# [TOOL_CALLS] #}",
+        control="[TOOL_CALLS]",
+    )
 
 
 def answer(
@@ -63,12 +75,7 @@ def test_template_decides_what_becomes_of_earlier_reasoning(thinker: Path) -> No
 
 
 def test_mark_that_is_a_control_token_is_seen(models: Path) -> None:
-    path = write_scripted_model(
-        models / "caller.gguf",
-        ["[TOOL_CALLS]", *"go{}"],
-        chat_template=PLAIN + "{# [TOOL_CALLS] #}",
-        control="[TOOL_CALLS]",
-    )
+    path = write_caller(models / "caller.gguf")
     generation, pieces = answer(path, TemplateOptions(tools=(TOOL,)))
     assert generation.tool_calls == (ToolCall("go", "{}"),)
     assert (generation.text, pieces) == ("", [])
@@ -119,3 +126,28 @@ def test_reasoning_of_an_answer_is_kept_shown_and_given_to_the_template_again(
 def prompt_tokens(message: Message) -> int:
     assert message.statistics is not None
     return message.statistics.prompt_tokens
+
+
+def test_command_tells_reasoning_and_calls_apart_from_the_text(
+    models: Path, thinker: Path, tmp_path: Path
+) -> None:
+    outcome = nibble("chat", thinker, "-p", "Two and two?", "--temperature", 0, "--json")
+    assert (outcome.document["text"], outcome.document["reasoning"]) == ("4!", "Tw.")
+    plain = nibble("chat", thinker, "-p", "Two and two?", "--temperature", 0)
+    assert plain.out == "4!\n"
+    assert "Tw." in plain.err
+    silent = nibble("chat", thinker, "-p", "Two and two?", "--temperature", 0, "--no-thinking", "--json")
+    assert silent.document["reasoning"] == ""
+
+    caller = write_caller(models / "command-caller.gguf")
+    tools = tmp_path / "tools.json"
+    tools.write_text(json.dumps([TOOL]), encoding="utf-8")
+    options = [caller, "-p", "Go!", "--temperature", 0, "--tools", tools]
+    assert nibble("chat", *options, "--json").document["tool_calls"] == [
+        {"name": "go", "arguments": {}, "id": ""}
+    ]
+    assert nibble("chat", *options).out == "go({})\n"
+    tools.write_text("[1]", encoding="utf-8")
+    refused = nibble("chat", *options)
+    assert refused.code == 1
+    assert "holds no list of tools" in refused.err

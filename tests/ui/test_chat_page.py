@@ -332,6 +332,21 @@ def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless
     assert stored(chat)[-1].state is MessageState.COMPLETE
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+def test_model_whose_file_is_deleted_while_loaded_answers_and_says_what_is_so(chat, endless, qtbot):
+    endless.unlink()
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "still in memory" in texts(chat.head)
+    ask(chat, "Are you there?")
+    settle(qtbot)
+    assert stored(chat)[-1].state is MessageState.COMPLETE
+    kill_worker(chat, qtbot)
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "Not found" in texts(chat.head)
+
+
 def test_model_that_cannot_be_loaded_gives_a_card_before_anything_is_asked(open_nibble, folder, qtbot):
     strange = write_tiny_model(folder.models / "strange.gguf", architecture="nibbletron")
     page = page_of(open_nibble())

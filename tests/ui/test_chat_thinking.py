@@ -37,7 +37,7 @@ def chat_with(open_nibble: OpenNibble, model: Path, qtbot) -> ChatPage:
 
 
 def ask(qtbot, page: ChatPage, text: str = "Two and two?") -> None:
-    page.drawer.fields["max_tokens"].setValue(60)
+    page.drawer.samplers.fields["max_tokens"].setValue(60)
     page.composer.set_text(text)
     page.composer.send()
     settle(qtbot)

@@ -51,6 +51,7 @@ class Batching:
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
         self._template = ChatTemplate(model.template_text)
+        self._template.prepare()  # while the person reads or writes
         self._format = AnswerFormat.of(model.template_text or "", model.vocabulary.spells_special)
         model.vocabulary.reveal(self._format.marks)
         self._line = line
@@ -70,12 +71,16 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = make_prompt(self._model, self._template, request.messages, request.options)
-        reader = self._format.reader(prompt.text, request.options.tools)
+        prompt = make_prompt(self._model, self._template, request)
+        reader = self._format.reader(
+            prompt.spelling.text,
+            request.options.tools,
+            follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
+        )
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
-        slot, common = choose_slot(free, prompt.tokens[:-1])
+        slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
         slot.conversation = request.conversation

@@ -19,6 +19,7 @@ from app.runtime.worker.vocabulary import Vocabulary
 _NONCE_DIGITS = 24
 _TOKEN_DIGITS = 8
 _MOST_ROUNDS = 8
+_MOST_KNOWN_CHARACTERS = 4_000_000
 
 
 class TypedSpecials:
@@ -30,12 +31,14 @@ class TypedSpecials:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._nonce = "".join(secrets.choice("0123456789") for _ in range(_NONCE_DIGITS))
+        self._known: dict[str, str] = {}
+        self._known_characters = 0
         self._mark = re.compile(rf"{self._nonce}(\d{{{_TOKEN_DIGITS}}})")
 
     def protect(self, value: Any) -> Any:
         """`value` with a mark for each special token spelled in any text in it."""
         if isinstance(value, str):
-            return self._protect_text(value)
+            return self._known.get(value) or self._remember(value, self._protect_text(value))
         if isinstance(value, dict):
             return {self.protect(key): self.protect(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -103,6 +106,15 @@ class TypedSpecials:
                     begin = start + len(spelling)
                     found.append((start, begin, token))
         return found
+
+    def _remember(self, text: str, protected: str) -> str:
+        """A conversation comes whole with each turn, and to look through it takes as long as to tokenize it."""
+        self._known[text] = protected
+        self._known_characters += len(text)
+        while self._known_characters > _MOST_KNOWN_CHARACTERS:
+            self._known_characters -= len(oldest := next(iter(self._known)))
+            del self._known[oldest]
+        return protected
 
     def _protect_text(self, text: str) -> str:
         # More than once, as what is left may spell another one together.

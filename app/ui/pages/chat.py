@@ -236,17 +236,22 @@ class ChatPage(ChatLayout):
             )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
+        self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self._show_centre()
         self.column.add_prompt(prompt)
-        self._ask(conversation.id, path)
+        self.column.begin_answer()
+        self._show_list()
 
     def _ask(self, identity: int, path: Path) -> None:
+        self._begin_answer(identity, path)
+        self.column.begin_answer()
+        self._show_list()
+
+    def _begin_answer(self, identity: int, path: Path) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.column.begin_answer()
         self.answering.ask(identity, path)
-        self._show_list()
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -344,11 +349,20 @@ class ChatPage(ChatLayout):
 
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
-        self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
+        self._show_head()
         self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_head(self) -> None:
+        model = self._model
+        self.head.show_model(
+            model,
+            self.known.entry(model),
+            is_gone=model is not None and self.known.lacks(model),
+            is_loaded=model is not None and self.answering.is_loaded(model),
+        )
 
     def _show_messages(self) -> None:
         conversation = self._conversation
@@ -396,6 +410,7 @@ class ChatPage(ChatLayout):
         self._show_busy()
 
     def _show_busy(self) -> None:
+        self._show_head()
         self.show_spread(self.answering.spread_of(self._model))
         answered = self.answering.conversation
         busy = answered is not None and self._is_open(answered)

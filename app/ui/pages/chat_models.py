@@ -109,7 +109,14 @@ class ChatHead(QFrame):
         self.show_model(None, None)
         self.show_loading(None)
 
-    def show_model(self, path: Path | None, entry: LibraryEntry | None, is_gone: bool = False) -> None:
+    def show_model(
+        self,
+        path: Path | None,
+        entry: LibraryEntry | None,
+        *,
+        is_gone: bool = False,
+        is_loaded: bool = False,
+    ) -> None:
         """`entry`: what is known about the file; None while that is not known, or when the file `is_gone`."""
         facts = entry.facts if entry else None
         name = path.stem if path else self.tr("Choose a model")
@@ -120,9 +127,16 @@ class ChatHead(QFrame):
         self.model_button.setText(without_mnemonics(shown))
         self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
         self._words = (facts.quantization or "", format_bytes(facts.file_bytes)) if facts else ()
-        if is_gone:
-            self._words = (self.tr("Not found"),)
         self._tip = plain_tip(str(path)) if is_gone else ""
+        if is_gone and is_loaded:  # the system keeps the content for whoever has it open
+            self._words = (self.tr("Its file is gone, it is still in memory"),)
+            self._tip = plain_tip(
+                self.tr(
+                    "{path} is gone.\nThe model answers until it is unloaded; the disk gets its room back then."
+                ).format(path=path)
+            )
+        elif is_gone:
+            self._words = (self.tr("Not found"),)
         self._facts.setProperty("role", "warning" if is_gone else "muted")
         self._facts.style().polish(self._facts)
         self.show_spread(None)

@@ -22,7 +22,7 @@ class ReasoningView(QWidget):
         self._is_chosen = False
         self._unshown = ""
         self.prose = Prose(_tr("Reasoning"))
-        self.head = button("", self._toggle, role="quiet-fold", glyph="caret-right")
+        self.head = button("", self._toggle, role="thought", glyph="caret-right")
         self._body = QFrame()
         self._body.setProperty("role", "reasoning")
         inside = QVBoxLayout(self._body)

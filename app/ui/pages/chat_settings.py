@@ -25,7 +25,6 @@ from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.pages.chat_thinking import ThinkingSettings
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip
-from app.ui.wheel import WheelGuard
 
 WIDTH_PX = 296
 SCROLL_BAR_PX = 12
@@ -129,9 +128,6 @@ class SettingsDrawer(QFrame):
         column.addWidget(self._make_prompt())
         column.addSpacing(16)
         self.thinking = ThinkingSettings()
-        wheel = WheelGuard(self)
-        for field in (self.thinking.switch, self.thinking.effort):
-            field.installEventFilter(wheel)
         column.addWidget(self.thinking)
         column.addWidget(label(self.tr("Answers"), "heading"))
         self.samplers = SamplersPanel()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QVBox
 from app.gguf import ThinkingControls
 from app.runtime import TemplateOptions
 from app.ui.parts import label
+from app.ui.wheel import WheelGuard
 
 BELOW_PX = 16
 
@@ -41,6 +42,9 @@ class ThinkingSettings(QWidget):
                 "Automatic: as the model does by itself."
             ),
         )
+        self._wheel = WheelGuard(self)
+        for field in (self.switch, self.effort):
+            field.installEventFilter(self._wheel)
         self.switch.activated.connect(lambda: self._change(thinking=self.switch.currentData()))
         self.effort.activated.connect(lambda: self._change(reasoning_effort=self.effort.currentData()))
         self._rows = QGridLayout()

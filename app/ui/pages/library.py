@@ -301,7 +301,7 @@ class LibraryPage(LibraryLayout):
             self.details.begin_renaming()
 
     def _delete(self, row: Row) -> None:
-        if row.state == "gone":
+        if row.is_missing:
             self.acts.forget(row)
         elif not row.built_in:  # which nobody deletes by accident: only its details offer that
             self.acts.delete(row)

@@ -51,7 +51,6 @@ def first_paint_row(name: str, model: Path, runs: int) -> Row:
         assert isinstance(page, ChatPage)
         page.open_model(path)
         _loop_until(lambda: page.answering.is_loaded(path) and not jobs.running())
-        page.drawer.fields["max_tokens"].setValue(TOKENS)
         over = [_measure(page, number) for number in range(runs + 1)][1:]
         window.leave()
         window.services.close()
@@ -67,6 +66,7 @@ def first_paint_row(name: str, model: Path, runs: int) -> Row:
 
 def _measure(page: ChatPage, number: int) -> float:
     page.new_chat()
+    page.drawer.fields["max_tokens"].setValue(TOKENS)
     page.composer.set_text(PROMPT.format(number=number))
     _loop_until(lambda: not jobs.running())
     watch = _FirstPaint(page)

@@ -319,6 +319,11 @@ def test_closed_block_in_the_prompt_means_no_reasoning() -> None:
     assert read(QWEN, "4", prompt="assistant\n<think>\n\n</think>\n\n") == ("4", "", [])
 
 
+def test_answer_after_a_grammar_is_all_answer_whatever_the_prompt_has_opened() -> None:
+    reader = AnswerFormat.of(QWEN).reader("assistant\n<think>\n", [WEATHER], follows_grammar=True)
+    assert [(part.kind, part.text) for part in reader.feed('{"a": 1}')] == [("answer", '{"a": 1}')]
+
+
 def test_reasoning_that_is_never_closed_stays_reasoning() -> None:
     assert read(QWEN, "<think>\nTwo and", " two") == ("", "Two and two", [])
 

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.runtime.protocol import (
+    ANSWERS,
     CALLS,
+    FINAL_REPLIES,
     MESSAGE_LIMIT_BYTES,
     Cancel,
     Piece,
@@ -82,6 +84,12 @@ def test_requests_written_one_after_another_are_read_back_and_then_the_end(sent:
 def test_replies_written_one_after_another_are_read_back_and_then_the_end(sent: list[Any]) -> None:
     stream = io.BytesIO(framed(*sent))
     assert [read_reply(stream) for _ in range(len(sent) + 1)] == [*enumerate(sent), None]
+
+
+def test_it_is_told_for_each_request_which_replies_belong_to_it() -> None:
+    assert set(ANSWERS) == set(get_args(Request)) - {Cancel}
+    assert {reply for replies in ANSWERS.values() for reply in replies} <= set(get_args(Reply))
+    assert all(set(replies) & set(FINAL_REPLIES) for replies in ANSWERS.values())
 
 
 @given(messages(Reply), st.data())

@@ -46,9 +46,13 @@ class AnswerFormat:
         calls = (mark for marks in self.calls for mark in (marks.open, *marks.closes))
         return (*reasoning, *calls, *self.silent)
 
-    def reader(self, prompt: str, tools: Sequence[Mapping[str, Any]] = ()) -> AnswerReader:
+    def reader(
+        self, prompt: str, tools: Sequence[Mapping[str, Any]] = (), *, follows_grammar: bool = False
+    ) -> AnswerReader:
         """For the answer to `prompt`, which may end inside a reasoning block. Calls are looked for where
-        `tools` were offered."""
+        `tools` were offered. An answer after a grammar is all answer: it cannot hold the family's marks."""
+        if follows_grammar:
+            return PlainReader()
         schemas = _schemas(tools)
         if self.channels is not None:
             return ChannelReader(

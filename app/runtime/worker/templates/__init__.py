@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -56,6 +57,12 @@ class ChatTemplate:
         self._environment.globals["raise_exception"] = _refuse
         self._environment.globals["strftime_now"] = lambda pattern: _formatted(clock(), pattern)
         self._compiled: jinja2.Template | None = None
+
+    def prepare(self) -> None:
+        """Compiles it before anybody waits for that. What is wrong with it is told when it is rendered."""
+        with suppress(Exception), limited_memory():
+            self._environment.budget = Budget()
+            self._compiled = self._environment.from_string(self.text)
 
     def render(
         self,
