@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.memory import Unreturned
 from app.recommend.choices import LoadChoices, read_choices
 from app.runtime.protocol import Adapter
 from app.storage import DataFolder
@@ -190,3 +191,13 @@ def test_context_that_was_chosen_is_told_wherever_the_context_is(chat, qtbot):
     ask(chat, "hello")
     settle(qtbot)
     assert "of\xa02,048" in texts(chat.column)
+
+
+def test_memory_that_does_not_come_back_is_told_beside_the_model_that_was_loaded_for_it(
+    chat, folder, monkeypatch: pytest.MonkeyPatch, qtbot
+):
+    missed = Unreturned("Chat's model", "RTX 4060", 6_000_000_000, 2_000_000_000)
+    monkeypatch.setattr("app.memory.keeper.wait_until_returned", lambda *arguments: (missed,))
+    chat.choose_model(write_tiny_model(folder.models / "next.gguf", name="Next", seed=4))
+    settle(qtbot)
+    assert missed.sentence in texts(chat.notices)
