@@ -22,7 +22,10 @@ MOST_REPETITIONS = 2000
 MOST_ELEMENTS = 500_000
 """Characters, classes and references after all repetitions are written out: 8 bytes each, kept several times."""
 
-MOST_BEGINNINGS = 20_000
+MOST_EMPTY_REPETITIONS = 10
+"""Of what may be empty, so that each time is another way to read nothing."""
+
+MOST_BEGINNINGS = 10_000
 """Ways to the first character of a rule. llama.cpp keeps each as a stack and compares it with all before it."""
 
 MOST_DEPTH = 100
@@ -37,7 +40,6 @@ _NAME = re.compile(r"[a-zA-Z0-9-]+")
 _ESCAPE = r'\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[trn\\"\[\]-])'
 _LITERAL = re.compile(rf'"((?:{_ESCAPE}|[^"\\])*)"')
 _CLASS = re.compile(rf"\[\^?((?:{_ESCAPE}|[^\]\\])*)\]")
-_TOKEN = re.compile(r"!?<[^>]*>")
 _BOUNDS = re.compile(r"\{\s*(\d+)\s*(?:(,)\s*(\d+)?\s*)?\}")
 _CHARACTER = re.compile(rf"{_ESCAPE}|.", re.DOTALL)
 _SHORT_REPEATS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -62,7 +64,8 @@ def check_grammar(text: str) -> None:
 
 
 class _Reader:
-    """`rules`: the alternatives of each, those that stand for parentheses and repetitions included."""
+    """`rules`: the alternatives of each, those that stand for parentheses and repetitions included. `places`: where
+    each is written. `repetitions`: what is repeated, how often, and where."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -71,6 +74,7 @@ class _Reader:
         self._made = 0
         self.rules: dict[str, list[_Sequence]] = {}
         self.places: dict[str, int] = {}
+        self.repetitions: list[tuple[_Sequence, int, int]] = []
         self._used: dict[str, int] = {}
 
     def read(self) -> None:
@@ -161,9 +165,10 @@ class _Reader:
             return self._counted(_Symbol(name[0]), place)
         if literal := self._take(_LITERAL) or self._take(_CLASS):
             return self._counted(_Symbol(None, sum(1 for _ in _CHARACTER.finditer(literal[1]))), place)
-        if self._take(_TOKEN):
-            return self._counted(_Symbol(None), place)
-        if start in ('"', "[", "<", "!"):
+        if start in ("<", "!"):
+            # What llama.cpp lets through in some of them, it does not accept afterwards, and ends its process.
+            self.fail("tokens, written in angle brackets, cannot be used", place)
+        if start in ('"', "["):
             self.fail("this is not closed, or holds an escape that GBNF does not know", place)
         return None
 
@@ -200,6 +205,7 @@ class _Reader:
     def _repeated(self, owner: str, what: _Sequence, least: int, most: int | None, place: int) -> _Sequence:
         """`what`, so many times, as llama.cpp writes it out."""
         optional = 1 if most is None else most - least
+        self.repetitions.append((what, max(least, optional), place))
         size = sum(symbol.elements for symbol in what)
         self._count((max(least, 1) - 1) * size + optional * (size + 3), place)
         found = what * least
@@ -230,6 +236,9 @@ class _Reader:
 def _check_beginnings(reader: _Reader) -> None:
     """No rule begins with itself, and there are not too many ways to begin."""
     empty = _may_be_empty(reader.rules)
+    for what, times, place in reader.repetitions:
+        if times > MOST_EMPTY_REPETITIONS and all(symbol.rule in empty for symbol in what):
+            reader.fail("what may be empty is repeated many times", place)
     begins = {name: list(_beginnings(rule, empty)) for name, rule in reader.rules.items()}
     ways: dict[str, int] = {}
     chain: dict[str, int] = {}

@@ -30,8 +30,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """The sampler chain, in llama.cpp's order: logit bias, penalties, DRY, top-n-sigma, top-k, typical, top-p,
     min-p, XTC, temperature, and a draw with `seed`. A default of 0 or 1 is "off" where nothing else is said.
 
-    `temperature` divides the logits; 0 is greedy, whatever dynamic temperature or mirostat say. Dynamic
-    temperature (Zhu et al. 2023, arXiv 2309.02772): with a `dynatemp_range` above 0 it moves between
+    `temperature` divides the logits; 0 takes the likeliest token after bias, penalties and DRY, whatever all others
+    say. Dynamic temperature (Zhu et al. 2023, arXiv 2309.02772): with a `dynatemp_range` above 0 it moves between
     `temperature` - range and + range with the entropy of the candidates, to the power of `dynatemp_exponent`.
 
     `top_k` keeps so many of the likeliest tokens; `top_p` the likeliest that together have this probability

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def wild(seed: int, schema: Any) -> Sampling:
 def test_every_answer_follows_the_schema(trained: LoadedModel, name: str) -> None:
     validator = jsonschema.Draft202012Validator(SCHEMAS[name])
     ended = 0
-    for seed in range(10):
+    for seed in range(6):
         answer = ask(trained, QUESTION, wild(seed, SCHEMAS[name]))
         if answer.statistics.finish_reason == "stop":
             ended += 1
@@ -158,7 +159,17 @@ def test_every_answer_follows_the_schema(trained: LoadedModel, name: str) -> Non
             validator.validate(value)
             if name in FORMATS:
                 assert re.fullmatch(FORMATS[name], value)
-    assert ended >= (1 if name in ENDLESS else 8), "an answer may run into max_tokens, but seldom"
+    assert ended >= (1 if name in ENDLESS else 5), "an answer may run into max_tokens, but seldom"
+
+
+def test_answers_beside_each_other_follow_each_its_own_schema(guide: Callable[[str], Path]) -> None:
+    names = ["person", "date", "tree", "enum"]
+    settings = LoadSettings(context_length=4 * 512, sequences=4, threads=1)
+    with LoadedModel.load(guide("Q8_0"), settings) as loaded, ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda name: ask(loaded, QUESTION, wild(3, SCHEMAS[name])), names))
+    for name, answer in zip(names, answers, strict=True):
+        assert answer.statistics.finish_reason == "stop"
+        jsonschema.validate(json.loads(answer.text), SCHEMAS[name])
 
 
 def test_likeliest_answer_follows_it_too_and_is_another_than_without(trained: LoadedModel) -> None:

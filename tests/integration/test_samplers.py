@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 
 from app.core.errors import WrongChoice
-from app.runtime import LoadedModel, LoadSettings, Sampling
+from app.runtime import LoadedModel, LoadSettings, Sampling, start_worker
+from app.runtime.protocol import Describe, Described, Generate, Load
 from app.runtime.sampling import TokenBias
 from tests.helpers.answers import ask, greedy, talk
 from tests.helpers.reference import chatml, tokenize
@@ -212,6 +214,24 @@ def test_impossible_setting_is_a_fault_and_the_next_answer_comes(
     with pytest.raises(WrongChoice):
         ask(model, PROMPT, msgspec.structs.replace(Sampling(max_tokens=5), **settings))
     assert ask(model, PROMPT, greedy(5)).statistics.tokens == 5
+
+
+@pytest.mark.parametrize(
+    "request_sent",
+    [
+        Generate(messages=(), sampling=Sampling(temperature=float("nan"))),
+        Generate(messages=(), sampling=Sampling(repeat_penalty=0.0)),
+        Generate(messages=(), sampling=Sampling(dry_penalty_last_n=2**40)),
+        Generate(messages=(), sampling=Sampling(), top_probabilities=10**6),
+    ],
+    ids=lambda request: "",
+)
+def test_worker_checks_what_the_application_did_not(tiny: Path, request_sent: Generate) -> None:
+    with start_worker() as worker:
+        worker.call_for(Load(path=os.fsencode(tiny), settings=LoadSettings(context_length=512, threads=1)))
+        with pytest.raises(WrongChoice):
+            worker.call_for(request_sent)
+        assert isinstance(worker.call_for(Describe()), Described)
 
 
 @pytest.mark.parametrize("mirostat", [0, 1, 2])

@@ -33,7 +33,6 @@ number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ( "." [0-9]+ )?
         r"root ::= [^\]\\a-z-]+ [-a] [\]] . ",
         'root ::= ("a" | "b" ("c"\n | "d")){2,5} x{3} x{2,} x{0,1}\nx ::= [0-9]',
         'root ::= "a" root | "a" root "b" | ""',
-        "root ::= <think> !</think>* <[12]>",
         'root ::= ""',
         "root ::= ",
         'root ::= "漢字" [ぁ-ん]*',
@@ -66,7 +65,10 @@ def test_grammar_that_llama_cpp_takes_is_taken(text: str) -> None:
         ('root ::= "a"\n         x', "the name of a rule|is expected", "line 2, column 11"),
         ("root ::= x\ny ::= z\n", 'no rule "x"', "line 1, column 10"),
         ('root ::= "\0"', "NUL", "line 1, column 11"),
-        ("root ::= <think", "not closed", "line 1, column 10"),
+        ('root ::= "a" <think>', "tokens", "line 1, column 14"),
+        ('root ::= "a" !<[12]>', "tokens", "line 1, column 14"),
+        ('root ::= x{0,50}\nx ::= "a"?', "may be empty", "line 1, column 11"),
+        ('root ::= "b" ("a"* "c"?){20}', "may be empty", "line 1, column 25"),
     ],
 )
 def test_mistake_is_told_with_its_place(text: str, reason: str, place: str) -> None:
