@@ -32,7 +32,7 @@ from keyring.errors import KeyringError
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollArea
 
 from app.chat import ConversationStore, MessageState
 from app.convert import quantize
@@ -73,8 +73,10 @@ from tests.helpers.card_worker import machine_with_card, worker_with_card
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.hub_published import published_models
 from tests.helpers.hub_server import Fault, HubServer
+from tests.helpers.lora import random_pair, write_lora
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
+from tests.helpers.scripted_gguf import THINKING_TEMPLATE
 from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
 
@@ -82,6 +84,13 @@ BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
 TINY_LLAMA = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
 SIZES = ((1280, 800), (900, 600))
 PATIENCE_S = 60.0
+THOUGHTS = """The person asks for the days between two dates of one year.
+
+From 3 March to 3 April are 31 days, since March has 31. To 3 May 30 more, which is 61. To 3 June 31 more: 92. \
+From 3 June to 19 June are 16.
+
+92 + 16 = 108. No 29 February lies between, so it does not matter which year it is."""
+"""What a model may think before an answer."""
 
 
 class CannotPlay(Exception):
@@ -1189,6 +1198,52 @@ def chat_settings(stage: Stage) -> None:
 
 
 @scene
+def chat_thought(stage: Stage) -> None:
+    open_thoughtful_chat(stage).show_drawer(True)
+
+
+@scene
+def chat_thought_unfolded(stage: Stage) -> None:
+    for answer in open_thoughtful_chat(stage).column.answers():
+        answer.reasoning.head.click()
+
+
+@scene
+def chat_thinking(stage: Stage) -> None:
+    page = open_thoughtful_chat(stage)
+    page.composer.set_text("And on a leap day?")
+    page.composer.send()
+    stage.wait(lambda: len(page.answering.reasoning) > 300)
+
+
+@scene
+def chat_settings_advanced(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    page.drawer.samplers.fields["dry_multiplier"].setValue(0.8)
+    page.drawer.samplers.show_advanced(True)
+    scroll_drawer(page, 520)
+
+
+@scene
+def chat_settings_texts(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    page.show_drawer(True)
+    samplers = page.drawer.samplers
+    samplers.show_advanced(True)
+    for name, text in (
+        ("stop", "\\nUser:\nEND"),
+        ("logit_bias", " maybe=-100\n42"),
+        ("grammar", 'root ::= answer "."\nanswer ::= "yes" | "no'),
+    ):
+        samplers.rows[name].text.setPlainText(text)
+    page.drawer.flush()
+    scroll_drawer(page, 100_000)
+
+
+@scene
 def chat_split(stage: Stage) -> None:
     page = open_chat_on_card(stage, 76_000_000)
     say(stage, page, "What is the sea?", 60)
@@ -1203,6 +1258,61 @@ def chat_split_settings(stage: Stage) -> None:
 @scene
 def chat_on_the_processor(stage: Stage) -> None:
     open_chat_on_card(stage, 1_000_000).show_drawer(True)
+
+
+@scene
+def chat_load_settings(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_on_a_card(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000)
+    page.load_panel.choose(kv_type="q8_0", threads=2)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_too_much_for_a_card(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000)
+    page.load_panel.choose(gpu_layers=37, context_length=32768)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_of_two_cards_and_adapters(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000, 40_000_000)
+    pairs = {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)}
+    names = ("A pirate's voice", "Answers in verse")
+    page.load_panel.adapters.add_files(
+        write_lora(stage.models / f"{name}.gguf", pairs, alpha=8.0) for name in names
+    )
+    page.load_panel.adapters.sliders[1].setValue(12)
+    page.load_panel.choose(devices=("CUDA0", "CUDA1"), split=(2.0, 1.0))
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.show_end()
+
+
+@scene
+def chat_load_settings_with_an_adapter_that_is_gone(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.adapters.add_files([stage.models / "gone.gguf"])
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_unloaded(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    with patch.object(
+        stage.window.services.chat_engine, "unload_idle", stage.window.services.chat_engine.unload
+    ):
+        page.loading.unload_now()
+        stage.wait(lambda: page.head.resting_words != "")
 
 
 @scene
@@ -1255,6 +1365,16 @@ def chat_file_gone(stage: Stage) -> None:
     worker = page.answering.worker_pid or 0
     os.kill(worker, signal.SIGKILL)
     os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)  # else the question may meet one that is dying
+    say(stage, page, "And who else?", 20)
+
+
+@scene
+def chat_file_gone_and_in_memory(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "Who goes there?", 20)
+    assert page.model is not None
+    page.model.unlink()
+    page.known.look(page.model)
     say(stage, page, "And who else?", 20)
 
 
@@ -1714,6 +1834,27 @@ def open_chat(stage: Stage) -> ChatPage:
     return settle_chat(stage)
 
 
+def open_thoughtful_chat(stage: Stage) -> ChatPage:
+    """A conversation with a model that thinks first; what it thinks next has no end."""
+    template = THINKING_TEMPLATE + "{# reasoning_effort #}"
+    path = write_tiny_model(
+        stage.models / "thinker.gguf",
+        name="Thinker 8B",
+        context=4096,
+        chat_template=template,
+        never_ends=True,
+    )
+    with ConversationStore(DataFolder(stage.root / "home").create().database) as store:
+        conversation = store.create(path, Sampling(temperature=0.6))
+        store.add_prompt(conversation.id, "How many days are between the 3rd of March and the 19th of June?")
+        writer = store.begin_answer(conversation.id, "Thinker 8B", "F32")
+        writer.append(THOUGHTS, "reasoning")
+        writer.append("There are **108 days** from 3 March to 19 June.")
+        store.end_answer(writer.message_id, MessageState.COMPLETE, None, 12.4)
+    stage.open()
+    return settle_chat(stage)
+
+
 def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
     """A new chat with a model of 37 layers, on a computer whose card takes so much of it."""
     path = write_tiny_model(
@@ -1729,6 +1870,24 @@ def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
         return settle_chat(stage)
 
 
+def open_load_panel_on_cards(stage: Stage, *rooms: int) -> ChatPage:
+    """How a model of 37 layers is loaded on a computer with cards of so much room."""
+    path = write_tiny_model(
+        stage.models / "deep.gguf", layers=36, name="Qwen3 8B", context=32768, never_ends=True
+    )
+    stage.around.enter_context(patch("app.runtime.client.worker_command", lambda: worker_with_card(*rooms)))
+    stage.around.enter_context(
+        patch("app.memory.keeper.ThisMachine.read", lambda here: machine_with_card(*rooms))
+    )
+    stage.open()
+    page = settle_chat(stage)
+    page.open_model(path)
+    page = settle_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+    return page
+
+
 def put_bard_file(path: Path) -> None:
     """A file of its own, which a scene may delete."""
     if BARD.exists():
@@ -1737,8 +1896,15 @@ def put_bard_file(path: Path) -> None:
         write_tiny_model(path, type="bf16", name="Bard", never_ends=True)
 
 
+def scroll_drawer(page: ChatPage, pixels: int) -> None:
+    QApplication.processEvents()
+    area = page.drawer.findChild(QScrollArea)
+    assert area is not None
+    area.verticalScrollBar().setValue(pixels)
+
+
 def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
-    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.drawer.samplers.fields["max_tokens"].setValue(max_tokens)
     page.composer.set_text(text)
     page.composer.send()
     settle_chat(stage)
@@ -1747,9 +1913,9 @@ def say(stage: Stage, page: ChatPage, text: str, max_tokens: int) -> None:
 def start(stage: Stage, page: ChatPage) -> None:
     """Asks for what Bard has a long answer to, and waits until a good part of it is there."""
     for name, value in (("temperature", 1.2), ("repeat_penalty", 1.1)):
-        page.drawer.fields[name].setValue(value)
-    page.drawer.random_seed.setChecked(False)
-    page.drawer.seed.setValue(0)  # one with a long answer
+        page.drawer.samplers.fields[name].setValue(value)
+    page.drawer.samplers.random_seed.setChecked(False)
+    page.drawer.samplers.seed.setValue(0)  # one with a long answer
     page.composer.set_text("Speak to me of love, and of the sea that parted us.")
     page.composer.send()
     stage.wait(lambda: len(page.answering.text) > 80 or not jobs.running())
@@ -2068,7 +2234,8 @@ def play_everywhere(application: QApplication, name: str, scratch: Path, target:
             picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
             try:
                 SCENES[name](stage)
-                application.processEvents()
+                for _ in range(4):  # texts find their heights when their widths are known, one inside another
+                    application.processEvents()
                 stage.photograph().save(str(picture))
                 print(picture)
             except CannotPlay as reason:

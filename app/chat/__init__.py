@@ -5,9 +5,10 @@ kept, `ChatEngine` to get answers.
 """
 
 from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine, TurnsLeftOut
-from app.chat.store import Conversation, ConversationStore, Message, MessageState
+from app.chat.store import NO_OPTIONS, Conversation, ConversationStore, Message, MessageState
 
 __all__ = [
+    "NO_OPTIONS",
     "RANDOM_SEED",
     "AnswerDelta",
     "ChatEngine",

@@ -18,13 +18,14 @@ import msgspec
 
 from app.chat.kept_caches import KeptCaches
 from app.core.text import encodable
-from app.runtime.protocol import GenerationStatistics, Sampling
-from app.storage import open_database, transaction
+from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions
+from app.storage import open_database, reading, transaction
 from app.storage.processes import is_alive, this_process
 
 T = TypeVar("T")
 
 TITLE_CHARACTERS = 60
+NO_OPTIONS = TemplateOptions()
 
 
 class MessageState(Enum):
@@ -47,11 +48,13 @@ class Conversation:
     sampling: Sampling
     created_at: float
     updated_at: float
+    options: TemplateOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True)
 class Message:
-    """`role` 'user' or 'assistant'. Model, quantization and statistics belong to answers."""
+    """`role` 'user' or 'assistant'. The rest belongs to answers: `reasoning` is what the model thought before,
+    for `reasoning_s` where that is known."""
 
     id: int
     role: str
@@ -61,6 +64,8 @@ class Message:
     model_name: str | None = None
     quantization: str | None = None
     statistics: GenerationStatistics | None = None
+    reasoning: str = ""
+    reasoning_s: float | None = None
 
 
 class ConversationStore:
@@ -79,32 +84,40 @@ class ConversationStore:
     def close(self) -> None:
         self._connection.close()
 
-    def create(self, model_path: Path, sampling: Sampling, system_prompt: str = "") -> Conversation:
+    def create(
+        self,
+        model_path: Path,
+        sampling: Sampling,
+        system_prompt: str = "",
+        options: TemplateOptions = NO_OPTIONS,
+    ) -> Conversation:
         now = time.time()
         path, system_prompt = encodable(str(model_path)), encodable(system_prompt)
         with transaction(self._connection) as connection:
             cursor = connection.execute(
-                "INSERT INTO conversations (title, model_path, system_prompt, sampling, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                ("", path, system_prompt, msgspec.json.encode(sampling).decode(), now, now),
+                "INSERT INTO conversations (title, model_path, system_prompt, sampling, template_options,"
+                " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ("", path, system_prompt, _encoded(sampling), _encoded(options), now, now),
             )
         assert cursor.lastrowid is not None
         return self.conversation(cursor.lastrowid)
 
     def conversation(self, conversation_id: int) -> Conversation:
-        row = self._connection.execute(
-            "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
-        ).fetchone()
+        with reading(self._connection) as connection:
+            row = connection.execute(
+                "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
+            ).fetchone()
         if row is None:
             raise KeyError(conversation_id)
         return _conversation(row)
 
     def conversations(self) -> list[Conversation]:
         """Those that hold a message, the one used last first."""
-        rows = self._connection.execute(
-            "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
-            " ORDER BY updated_at DESC, id DESC"
-        )
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
+                " ORDER BY updated_at DESC, id DESC"
+            ).fetchall()
         return [_conversation(row) for row in rows]
 
     def change_model(self, conversation_id: int, model_path: Path) -> None:
@@ -118,7 +131,14 @@ class ConversationStore:
         with transaction(self._connection) as connection:
             connection.execute(
                 "UPDATE conversations SET sampling = ? WHERE id = ?",
-                (msgspec.json.encode(sampling).decode(), conversation_id),
+                (_encoded(sampling), conversation_id),
+            )
+
+    def change_options(self, conversation_id: int, options: TemplateOptions) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE conversations SET template_options = ? WHERE id = ?",
+                (_encoded(options), conversation_id),
             )
 
     def change_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
@@ -141,14 +161,15 @@ class ConversationStore:
     def messages(self, conversation_id: int) -> list[Message]:
         """In order. A streaming answer shows the text that has arrived."""
         # One state of the database: an answer that ends between two reads would have lost its pieces.
-        self._connection.execute("BEGIN")
-        try:
-            rows = self._connection.execute(
-                "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
-            )
-            return [self._message(row) for row in rows]
-        finally:
-            self._connection.execute("COMMIT")
+        with reading(self._connection) as connection:
+            connection.execute("BEGIN")
+            try:
+                rows = connection.execute(
+                    "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+                )
+                return [self._message(row) for row in rows]
+            finally:
+                connection.execute("COMMIT")
 
     def add_prompt(self, conversation_id: int, text: str) -> Message:
         """Keeps what the person wrote; the first prompt gives the conversation its title."""
@@ -186,31 +207,46 @@ class ConversationStore:
 
     def recover(self) -> int:
         """Marks answers whose writer is no longer alive as cut off; returns how many."""
-        rows = self._connection.execute(
-            "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
-        ).fetchall()
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
+            ).fetchall()
         orphans = [row["id"] for row in rows if not is_alive(row["writer"])]
         for message_id in orphans:
             self.end_answer(message_id, MessageState.CUT_OFF, None)
         return len(orphans)
 
-    def append_piece(self, message_id: int, position: int, text: str) -> None:
+    def append_piece(self, message_id: int, position: int, text: str, kind: PieceKind) -> None:
         with transaction(self._connection) as connection:
-            connection.execute("INSERT INTO message_pieces VALUES (?, ?, ?)", (message_id, position, text))
+            connection.execute(
+                "INSERT INTO message_pieces (message_id, position, text, kind) VALUES (?, ?, ?, ?)",
+                (message_id, position, text, kind),
+            )
 
     def end_answer(
-        self, message_id: int, state: MessageState, statistics: GenerationStatistics | None
+        self,
+        message_id: int,
+        state: MessageState,
+        statistics: GenerationStatistics | None,
+        reasoning_s: float | None = None,
     ) -> Message | None:
         """Joins the pieces. An answer without a word is removed: there is nothing to keep."""
         with transaction(self._connection) as connection:
-            text = self._pieces(message_id)
-            if not text and state is not MessageState.COMPLETE:
+            text, reasoning = self._pieces(message_id, "answer"), self._pieces(message_id, "reasoning")
+            if not text and not reasoning and state is not MessageState.COMPLETE:
                 connection.execute("DELETE FROM messages WHERE id = ?", (message_id,))
                 return None
-            encoded = msgspec.json.encode(statistics).decode() if statistics else None
             connection.execute(
-                "UPDATE messages SET text = ?, state = ?, statistics = ?, writer = NULL WHERE id = ?",
-                (text, state.value, encoded, message_id),
+                "UPDATE messages SET text = ?, reasoning = ?, reasoning_s = ?, state = ?, statistics = ?,"
+                " writer = NULL WHERE id = ?",
+                (
+                    text,
+                    reasoning,
+                    reasoning_s,
+                    state.value,
+                    _encoded(statistics) if statistics else None,
+                    message_id,
+                ),
             )
             connection.execute("DELETE FROM message_pieces WHERE message_id = ?", (message_id,))
             connection.execute(
@@ -224,20 +260,24 @@ class ConversationStore:
     def _message(self, row: sqlite3.Row) -> Message:
         state = MessageState(row["state"])
         statistics = row["statistics"]
+        streaming = state is MessageState.STREAMING
         return Message(
             id=row["id"],
             role=row["role"],
-            text=self._pieces(row["id"]) if state is MessageState.STREAMING else row["text"],
+            text=self._pieces(row["id"], "answer") if streaming else row["text"],
             state=state,
             created_at=row["created_at"],
             model_name=row["model_name"],
             quantization=row["quantization"],
             statistics=_decoded(statistics, GenerationStatistics) if statistics else None,
+            reasoning=self._pieces(row["id"], "reasoning") if streaming else row["reasoning"],
+            reasoning_s=row["reasoning_s"],
         )
 
-    def _pieces(self, message_id: int) -> str:
+    def _pieces(self, message_id: int, kind: PieceKind) -> str:
         rows = self._connection.execute(
-            "SELECT text FROM message_pieces WHERE message_id = ? ORDER BY position", (message_id,)
+            "SELECT text FROM message_pieces WHERE message_id = ? AND kind = ? ORDER BY position",
+            (message_id, kind),
         )
         return "".join(row["text"] for row in rows)
 
@@ -249,13 +289,36 @@ class AnswerWriter:
         self.message_id = message_id
         self._store = store
         self._position = 0
+        self._thinking = _ThinkingTime()
 
-    def append(self, text: str) -> None:
-        self._store.append_piece(self.message_id, self._position, text)
+    def append(self, text: str, kind: PieceKind = "answer") -> None:
+        """The time from the first piece of reasoning to the answer is that of thinking."""
+        self._store.append_piece(self.message_id, self._position, text, kind)
         self._position += 1
+        self._thinking.note(kind)
 
     def finish(self, state: MessageState, statistics: GenerationStatistics | None = None) -> Message | None:
-        return self._store.end_answer(self.message_id, state, statistics)
+        return self._store.end_answer(self.message_id, state, statistics, self._thinking.end())
+
+
+class _ThinkingTime:
+    """From the first word of reasoning to the first of the answer, or the end."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._took_s: float | None = None
+
+    def note(self, kind: PieceKind) -> None:
+        if kind == "reasoning" and self._since is None:
+            self._since = time.monotonic()
+        elif kind == "answer" and self._took_s is None:
+            self.end()
+
+    def end(self) -> float | None:
+        """Seconds; None where there was no reasoning."""
+        if self._took_s is None and self._since is not None:
+            self._took_s = time.monotonic() - self._since
+        return self._took_s
 
 
 def _conversation(row: sqlite3.Row) -> Conversation:
@@ -267,7 +330,12 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         sampling=_decoded(row["sampling"], Sampling) or Sampling(),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        options=_decoded(row["template_options"], TemplateOptions) or NO_OPTIONS,
     )
+
+
+def _encoded(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _decoded(document: str, kind: type[T]) -> T | None:

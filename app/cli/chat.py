@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.loading import (
+    ContextOption,
+    ExpertsOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    KvOption,
+    LoadModeOption,
+    LoraOption,
+    ThreadsOption,
+    UbatchOption,
+    choices_with,
+    load_as_recommended,
+)
 from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
+from app.cli.sampler_options import sampler_options, with_choices
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
+from app.cli.template_options import EffortOption, ThinkingOption, ToolsOption, template_options
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import read_facts
-from app.memory import Keeper, Load, default_context_length
-from app.recommend.loading import load_recommended, plan_recommended
+from app.recommend.choices import read_choices, wanted_load
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import GenerationStatistics, Piece
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling, TemplateOptions
+from app.runtime.model import NO_OPTIONS
+from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
+from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
 from app.storage import data_folder
 
 
 @engine_command
+@sampler_options
 def chat(
     model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
     prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this and end.")] = None,
@@ -34,47 +51,69 @@ def chat(
     seed: SeedOption = None,
     temperature: TemperatureOption = 0.8,
     max_tokens: MaxTokensOption = 0,
+    top_probabilities: Annotated[
+        int,
+        typer.Option(
+            "--top-probabilities",
+            min=0,
+            max=MOST_TOP_PROBABILITIES,
+            help="With --json: how probable each token was, and this many of the likeliest.",
+        ),
+    ] = 0,
+    context: ContextOption = None,
+    kv: KvOption = None,
+    gpu_layers: GpuLayersOption = None,
+    experts_on_cpu: ExpertsOption = None,
+    flash_attention: FlashAttentionOption = None,
+    threads: ThreadsOption = None,
+    ubatch: UbatchOption = None,
+    load_mode: LoadModeOption = None,
+    lora: LoraOption = None,
+    thinking: ThinkingOption = None,
+    effort: EffortOption = "",
+    tools: ToolsOption = None,
     as_json: JsonOption = False,
+    *,
+    samplers: Sampling,
 ) -> None:
     """Chat with a model."""
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs a prompt (-p)", param_hint="--json")
     entry = chat_model_named(model)
     facts = read_facts(entry.path)
-    sampling = sampling_from(seed, temperature, max_tokens)
+    basic = sampling_from(seed, temperature, max_tokens)
+    sampling = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
+    options = template_options(thinking, effort, tools)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
-    wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
-    load, loaded = run_job("load", lambda control: _load(wanted, database, control))
+    choose = partial(
+        choices_with,
+        context=context,
+        kv=kv,
+        gpu_layers=gpu_layers,
+        experts_on_cpu=experts_on_cpu,
+        flash_attention=flash_attention,
+        threads=threads,
+        ubatch=ubatch,
+        load_mode=load_mode,
+        lora=lora,
+    )
+    wanted = wanted_load(facts, choose(read_choices(database, entry.path)))
+    load, loaded = run_job("load", lambda control: load_as_recommended(wanted, database, control))
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
-            _converse(loaded, opening, sampling, remember)
+            _converse(loaded, opening, sampling, remember, options)
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
-            generation = _answer(loaded, messages, sampling, lambda text: None)
+            generation = _answer(loaded, messages, sampling, lambda piece: None, options, top_probabilities)
             print_json({"model": entry.name, **_document(generation)})
         else:
-            generation = _answer(loaded, messages, sampling, _print_piece)
-            print()
+            generation = _answer(loaded, messages, sampling, _print_piece, options)
+            _print_calls(generation)
             _print_statistics(generation)
         remember(generation.statistics)
-
-
-def _load(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
-    keeper = Keeper(database)
-    name = wanted.facts.path.stem
-    plan = plan_recommended(keeper, name, [wanted])
-    keeper.make_room(plan)
-    load, loaded = load_recommended(
-        keeper,
-        plan.loads[0],
-        control.cancel,
-        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
-    )
-    keeper.remember(load, loaded.description)
-    return load, loaded
 
 
 def _converse(
@@ -82,6 +121,7 @@ def _converse(
     messages: list[ChatMessage],
     sampling: Sampling,
     remember: Callable[[GenerationStatistics], None],
+    options: TemplateOptions = NO_OPTIONS,
 ) -> None:
     interactive = sys.stdin.isatty()
     if interactive:
@@ -95,13 +135,14 @@ def _converse(
             continue
         pieces: list[str] = []
 
-        def show(text: str, pieces: list[str] = pieces) -> None:
-            pieces.append(text)
-            _print_piece(text)
+        def show(piece: Piece, pieces: list[str] = pieces) -> None:
+            if piece.kind == "answer":
+                pieces.append(piece.text)
+            _print_piece(piece)
 
         messages.append(ChatMessage("user", line))
         try:
-            generation = _answer(model, messages, sampling, show)
+            generation = _answer(model, messages, sampling, show, options)
         except (KeyboardInterrupt, Cancelled):
             print()
             if pieces:  # the person has read it, and may ask about it
@@ -117,28 +158,47 @@ def _converse(
                 raise
             print_fault(fault)
             continue
-        print()
-        messages.append(ChatMessage("assistant", generation.text))
+        _print_calls(generation)
+        messages.append(generation.message)
         _print_statistics(generation)
         remember(generation.statistics)
 
 
 def _answer(
-    model: LoadedModel, messages: list[ChatMessage], sampling: Sampling, show: Callable[[str], None]
+    model: LoadedModel,
+    messages: list[ChatMessage],
+    sampling: Sampling,
+    show: Callable[[Piece], None],
+    options: TemplateOptions = NO_OPTIONS,
+    top_probabilities: int = 0,
 ) -> Generation:
     def work(control: JobControl) -> Generation:
-        for event in model.generate(messages, sampling, control.cancel):
+        for event in model.generate(
+            messages, sampling, control.cancel, options, top_probabilities=top_probabilities
+        ):
             if isinstance(event, Piece):
-                control.emit(event.text)
+                control.emit(event)
             elif isinstance(event, Generation):
                 return event
         raise AssertionError("generate() ends with a Generation")
 
-    return run_job("answer", work, lambda value: show(str(value)))
+    def show_piece(value: object) -> None:
+        assert isinstance(value, Piece)
+        show(value)
+
+    return run_job("answer", work, show_piece)
 
 
-def _print_piece(text: str) -> None:
-    print(printable(text, lines=True), end="", flush=True)
+def _print_piece(piece: Piece) -> None:
+    """What the model thinks is not its answer, so that it does not end where the answer is sent to."""
+    stream = sys.stdout if piece.kind == "answer" else sys.stderr
+    print(printable(piece.text, lines=True), end="", flush=True, file=stream)
+
+
+def _print_calls(generation: Generation) -> None:
+    """The end of the answer, and below it what the model wants to have called."""
+    calls = [printable(f"{call.name}({call.arguments})", lines=False) for call in generation.tool_calls]
+    print("\n".join(["", *calls] if generation.text else calls or [""]))
 
 
 def _print_statistics(generation: Generation) -> None:
@@ -152,8 +212,13 @@ def _print_statistics(generation: Generation) -> None:
 
 def _document(generation: Generation) -> dict[str, Any]:
     statistics = generation.statistics
-    return {
+    document = {
         "text": generation.text,
+        "reasoning": generation.reasoning,
+        "tool_calls": [
+            {"name": call.name, "arguments": json.loads(call.arguments), "id": call.id}
+            for call in generation.tool_calls
+        ],
         "prompt_tokens": statistics.prompt_tokens,
         "tokens": statistics.tokens,
         "time_to_first_token_s": statistics.time_to_first_token_s,
@@ -162,4 +227,20 @@ def _document(generation: Generation) -> dict[str, Any]:
         "memory_bytes": statistics.memory_bytes,
         "seed": statistics.seed,
         "finish_reason": statistics.finish_reason,
+    }
+    if generation.probabilities:
+        document["probabilities"] = [
+            {**_probability(choice.chosen), "likeliest": [_probability(each) for each in choice.likeliest]}
+            for choice in generation.probabilities
+        ]
+    return document
+
+
+def _probability(token: TokenProbability) -> dict[str, Any]:
+    """`bytes`, since a token may be a part of a character."""
+    return {
+        "token": token.token,
+        "text": token.text.decode("utf-8", "replace"),
+        "bytes": list(token.text),
+        "log_probability": token.log_probability,
     }

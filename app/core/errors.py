@@ -81,6 +81,10 @@ class TemplateFault(EnvironmentFault):
     """The model's chat template cannot be rendered."""
 
 
+class GrammarFault(EnvironmentFault):
+    """The grammar or the JSON schema that an answer should follow cannot be used."""
+
+
 class DiskFull(EnvironmentFault):
     """Not enough space for what was about to be written, or it ran out midway."""
 
@@ -91,6 +95,34 @@ class QuantizeFailed(EnvironmentFault):
 
 class WorkerDied(EnvironmentFault):
     """The runtime's process ended without an answer; `log` holds its last lines."""
+
+
+class WorkerCrashed(WorkerDied):
+    """The processor or the system stopped the runtime's process at something forbidden."""
+
+
+class UnknownInstruction(WorkerCrashed):
+    """The runtime was built for another kind of processor."""
+
+
+class WorkerAborted(WorkerDied):
+    """A check inside llama.cpp failed, and it ended its process."""
+
+
+class WorkerOutOfMemory(WorkerDied, TooLittleMemory):
+    """The runtime's process ended because it was refused memory."""
+
+
+class KilledForMemory(WorkerDied):
+    """The system had no memory left and ended the runtime's process."""
+
+
+class WorkerStalled(WorkerDied):
+    """The runtime's process did nothing for too long and was ended."""
+
+
+class DriverReset(WorkerDied):
+    """The graphics driver gave up on the runtime's work, or its device is gone."""
 
 
 class UnknownModel(EnvironmentFault):
@@ -179,9 +211,17 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         TooLittleMemory,
         PromptTooLong,
         TemplateFault,
+        GrammarFault,
         DiskFull,
         QuantizeFailed,
         WorkerDied,
+        WorkerCrashed,
+        UnknownInstruction,
+        WorkerAborted,
+        WorkerOutOfMemory,
+        KilledForMemory,
+        WorkerStalled,
+        DriverReset,
         UnknownModel,
         WrongChoice,
         DataFolderFault,

@@ -10,6 +10,7 @@ from app.gguf.ghost import TypedTensor, write_ghost, write_ghost_of
 from app.gguf.header import Header, SkippedArray, TensorInfo
 from app.gguf.reader import read_header
 from app.gguf.summary import ModelSummary
+from app.gguf.thinking import ThinkingControls
 
 __all__ = [
     "Header",
@@ -17,6 +18,7 @@ __all__ = [
     "ModelSummary",
     "SkippedArray",
     "TensorInfo",
+    "ThinkingControls",
     "TypedTensor",
     "read_facts",
     "read_header",

@@ -6,6 +6,7 @@ import msgspec
 
 from app.gguf.facts import ModelFacts, ModelKind
 from app.gguf.header import ByteOrder
+from app.gguf.thinking import ThinkingControls, thinking_controls
 
 _MOST_CHARACTERS = 300
 """A header may hold a name of megabytes."""
@@ -30,6 +31,7 @@ class ModelSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     embedding_length: int | None = None
     projection_length: int | None = None
     byte_order: ByteOrder = "little"
+    thinking: ThinkingControls | None = None
 
 
 def summarize(facts: ModelFacts) -> ModelSummary:
@@ -49,6 +51,7 @@ def summarize(facts: ModelFacts) -> ModelSummary:
         embedding_length=facts.embedding_length,
         projection_length=_projection_length(facts),
         byte_order=facts.byte_order,
+        thinking=thinking_controls(facts.chat_template),
     )
 
 

@@ -34,9 +34,14 @@ class _Fault(msgspec.Struct, frozen=True):
     hint: str
 
 
+FORM = 1
+"""Grows with what a summary tells; what was kept in an earlier one is read again from the file."""
+
+
 class _Content(msgspec.Struct, frozen=True, omit_defaults=True):
     summary: ModelSummary | None = None
     fault: _Fault | None = None
+    form: int = 0
 
 
 _DECODER = msgspec.msgpack.Decoder(_Content)
@@ -81,6 +86,8 @@ class Records:
         try:
             content = _DECODER.decode(record.content)
         except msgspec.MsgspecError:
+            return None
+        if content.form != FORM:
             return None
         if content.fault is None:
             return content.summary
@@ -230,9 +237,11 @@ def _encoded(told: ModelSummary | EnvironmentFault) -> bytes | None:
     if isinstance(told, EnvironmentFault):
         if not isinstance(told, _LASTING):
             return None
-        content = _Content(fault=_Fault(type(told).__name__, _text(told.message), _text(told.hint)))
+        content = _Content(
+            fault=_Fault(type(told).__name__, _text(told.message), _text(told.hint)), form=FORM
+        )
     else:
-        content = _Content(summary=told)
+        content = _Content(summary=told, form=FORM)
     try:
         return msgspec.msgpack.encode(content)
     except (OverflowError, UnicodeEncodeError):  # a hostile header's number or name

@@ -6,14 +6,26 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
-from app.core.errors import PromptTooLong, TooLittleMemory, WorkerDied
+from app.core.errors import (
+    DriverReset,
+    PromptTooLong,
+    WorkerAborted,
+    WorkerCrashed,
+    WorkerOutOfMemory,
+    WorkerStalled,
+)
 from app.core.jobs import CancelToken
 from app.core.text import encodable
-from app.runtime.client import Worker, start_worker
+from app.runtime.client import Worker
 from app.runtime.protocol import (
+    Bench,
+    Benched,
+    BenchProgress,
+    BenchTimes,
     CacheRestored,
     CacheSaved,
     ChatMessage,
@@ -33,8 +45,15 @@ from app.runtime.protocol import (
     Score,
     Scored,
     ScoreProgress,
+    TemplateOptions,
+    TokenChoice,
+    ToolCall,
     WhenFull,
 )
+from app.runtime.sampling_limits import require_possible, require_possible_top
+from app.runtime.starting import is_set_aside_after, start_worker
+
+T = TypeVar("T")
 
 SEEDS = 2**32 - 1
 """llama.cpp takes 32 bits, and the largest of those numbers (LLAMA_DEFAULT_SEED) as "any seed"."""
@@ -43,12 +62,26 @@ LONGEST_TEXT = 5_000_000
 """Characters to score at once, more than any context holds: what a worker is sent must fit into a message."""
 
 
+NO_OPTIONS = TemplateOptions()
+
+
 @dataclass(frozen=True)
 class Generation:
-    """A whole answer."""
+    """A whole answer. What the model thought before and which tools it called is not in its text.
+
+    `probabilities` of its tokens, where asked for (see `Generated`).
+    """
 
     text: str
     statistics: GenerationStatistics
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    probabilities: tuple[TokenChoice, ...] = ()
+
+    @property
+    def message(self) -> ChatMessage:
+        """As a turn of the conversation that goes on."""
+        return ChatMessage("assistant", self.text, self.reasoning, self.tool_calls)
 
 
 @dataclass(frozen=True)
@@ -91,16 +124,16 @@ class LoadedModel:
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
                     return cls(path, worker, reply.model)
-        except WorkerDied as death:
-            worker.close()
+        except WorkerOutOfMemory as death:
             # Where a card has none left when the first token is computed, ggml ends the process.
-            if any("out of memory" in line for line in death.log):
-                raise TooLittleMemory(
-                    f"There was too little memory to run {path.stem}.",
-                    "Choose a smaller quantization, or close other programs.",
-                    death.log,
-                ) from death
-            raise
+            worker.close()
+            message = f"There was too little memory to run {path.stem}."
+            raise WorkerOutOfMemory(message, death.hint, death.log) from death
+        except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
+            worker.close()
+            if not is_set_aside_after(worker, death):
+                raise
+            return cls.load(path, settings, cancel, on_progress)  # on the next one
         except BaseException:
             worker.close()
             raise
@@ -123,20 +156,28 @@ class LoadedModel:
         messages: Sequence[ChatMessage],
         sampling: Sampling,
         cancel: CancelToken | None = None,
+        options: TemplateOptions = NO_OPTIONS,
         *,
+        top_probabilities: int = 0,
         conversation: str = "",
         when_full: WhenFull = "stop",
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
-        had been generated. `conversation`: a name for `save_cache`; `when_full` as in
-        `Generate`. Raises PromptTooLong, TemplateFault, WorkerDied.
+        had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` as in
+        `Generate`.
+
+        Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
-        clean = tuple(ChatMessage(m.role, encodable(m.content)) for m in messages)
+        require_possible(sampling)
+        require_possible_top(top_probabilities)
         request = Generate(
-            messages=clean,
+            messages=tuple(map(_encodable, messages)),
             sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
+            options=_encodable(options),
+            top_probabilities=top_probabilities,
             conversation=conversation,
             when_full=when_full,
         )
@@ -144,7 +185,9 @@ class LoadedModel:
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply
             elif isinstance(reply, Generated):
-                yield Generation(reply.text, reply.statistics)
+                yield Generation(
+                    reply.text, reply.statistics, reply.reasoning, reply.tool_calls, reply.probabilities
+                )
 
     def score(
         self,
@@ -173,6 +216,30 @@ class LoadedModel:
                 on_progress(reply.done, reply.total)
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
+        raise AssertionError("a worker's replies end with a final one")
+
+    def bench(
+        self,
+        *,
+        prompt_tokens: int,
+        generated_tokens: int,
+        repetitions: int,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> BenchTimes:
+        """How long evaluating and decoding so many tokens takes, as llama-bench measures it.
+
+        `on_progress` gets how many repetitions are done, of how many. The next answer evaluates its whole prompt
+        again. Raises PromptTooLong, LoadFailed, WorkerDied, or Cancelled.
+        """
+        request = Bench(
+            prompt_tokens=prompt_tokens, generated_tokens=generated_tokens, repetitions=repetitions
+        )
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, BenchProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Benched):
+                return reply.times
         raise AssertionError("a worker's replies end with a final one")
 
     def save_cache(
@@ -215,3 +282,19 @@ class LoadedModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _encodable(value: T) -> T:
+    """The same with text that every part can take, however deep it stands."""
+    plain = _clean(msgspec.to_builtins(value))
+    return msgspec.convert(plain, type(value))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value

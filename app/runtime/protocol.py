@@ -10,9 +10,11 @@ context has sequences; every other request runs alone. Requests begin in the ord
 from __future__ import annotations
 
 import struct
-from typing import IO, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 import msgspec
+
+from app.runtime.sampling import Sampling as Sampling
 
 T = TypeVar("T")
 
@@ -24,56 +26,89 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type", tag=True, kw_only=
     pass
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A model's wish to have the tool `name` used. `arguments` is the text of a JSON object; `id` is empty
+    where the model's format has none."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
 class ChatMessage(msgspec.Struct, frozen=True):
-    """One turn. `role` is 'system', 'user' or 'assistant'."""
+    """One turn. `role` is 'system', 'user', 'assistant' or 'tool'.
+
+    An assistant's may hold its `reasoning`, which the template keeps or drops, and `tool_calls`. A tool's
+    holds the result as `content`, with the tool's name and, where the call had one, its id.
+    """
 
     role: str
     content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
+
+
+class TemplateOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's chat template gets beside the messages; one that knows nothing of it ignores it.
+
+    `tools` as OpenAI's interface has them: `{"type": "function", "function": {...}}`. `thinking` None and
+    `reasoning_effort` empty: as the template has it by itself. `arguments` are handed on by their names.
+    """
+
+    tools: tuple[dict[str, Any], ...] = ()
+    thinking: bool | None = None
+    reasoning_effort: str = ""
+    arguments: dict[str, Any] = {}
 
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 FlashAttention = Literal["auto", "on", "off"]
+LoadMode = Literal["auto", "mmap", "mlock", "mmap+mlock", "none"]
 WhenFull = Literal["stop", "drop_oldest"]
 
 
+class Adapter(msgspec.Struct, frozen=True):
+    """A LoRA adapter: its file as `os.fsencode` gives it. `strength` 1 is as it was trained, 0 without effect."""
+
+    path: bytes
+    strength: float = 1.0
+
+
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core.
+    """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core; `prompt_threads`, for
+    more than one token at once, 0: as many as `threads`.
 
     `gpu_layers` counts the output as the last layer; -1 is all, and so is any number above what the
-    model has; without an accelerator it has no effect. `kv_type`: how the KV cache stores keys and
-    values; all but "f16" need flash attention, which "auto" uses where the devices can. `ubatch`: most
-    tokens evaluated at once. `sequences` share the context: each has an equal part of it.
+    model has; without an accelerator it has no effect. `devices`: ggml's names of those to use, in this order; all
+    without. `split`: the parts that each of `devices` gets, in any unit; by their free memory without.
+    `kv_type`: how the KV cache stores keys, and values where `value_type` is None; all but "f16" need flash
+    attention, which "auto" uses where the devices can. `ubatch`: most tokens evaluated at once;
+    `batch`: most that llama.cpp is given at once, 512 and one `ubatch` at least.
+    `sequences` share the context: each has an equal part of it.
     `experts_on_processor`: weights of experts stay in main memory whatever their layer's device.
     `processor_only`: accelerators are left alone; without, one that has no layers still computes long prompts.
+    `load_mode` in llama.cpp's words: "mmap" reads the file where it lies, "none" copies it, "mlock" keeps it from
+    being swapped out; "auto" is mmap where the devices can. `adapters` are all in use at once.
     """
 
     context_length: int = 4096
     threads: int = 0
+    prompt_threads: int = 0
     gpu_layers: int = -1
+    devices: tuple[str, ...] = ()
+    split: tuple[float, ...] = ()
     kv_type: KvType = "f16"
+    value_type: KvType | None = None
+    batch: int = 512
     ubatch: int = 512
     flash_attention: FlashAttention = "auto"
     sequences: int = 1
     experts_on_processor: bool = False
     processor_only: bool = False
-
-
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """llama.cpp's sampler chain, in its terms and with its defaults.
-
-    `temperature` 0 is greedy. `repeat_penalty` 1 is off and looks at the last `repeat_last_n` tokens
-    of the answer. `seed` is any number; what it came to is in the answer's statistics.
-    `max_tokens` 0: until the model ends or the context is full.
-    """
-
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    repeat_last_n: int = 64
-    seed: int = 0
-    max_tokens: int = 0
+    load_mode: LoadMode = "auto"
+    adapters: tuple[Adapter, ...] = ()
 
 
 class Load(_Message, frozen=True):
@@ -94,7 +129,9 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
-    """`conversation`: what the application calls it; by that name its cache is saved.
+    """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
+    none, and nothing of those chosen. `conversation`: what the application calls it; by that name its cache is
+    saved.
 
     `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
     oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
@@ -103,6 +140,8 @@ class Generate(_Message, frozen=True):
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    options: TemplateOptions = TemplateOptions()
+    top_probabilities: int = 0
     conversation: str = ""
     when_full: WhenFull = "stop"
 
@@ -116,6 +155,18 @@ class Score(_Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class Bench(_Message, frozen=True):
+    """How fast is the loaded model? The KV cache is empty afterwards.
+
+    As llama-bench measures it: `prompt_tokens` random tokens in batches, then `generated_tokens` of them one by
+    one, each from an empty cache and `repetitions` times, without sampling and text. Either may be 0.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    repetitions: int
 
 
 class SaveCache(_Message, frozen=True):
@@ -250,11 +301,35 @@ class PromptProgress(_Message, frozen=True):
     dropped_messages: int = 0
 
 
+class TokenProbability(msgspec.Struct, frozen=True):
+    """`text`: its bytes, which may be a part of a character; of a special token its name. `log_probability`:
+    natural logarithm, as the model gives it, before any sampler."""
+
+    token: int
+    text: bytes
+    log_probability: float
+
+
+class TokenChoice(msgspec.Struct, frozen=True):
+    """The token that was `chosen`, and those that were `likeliest` there, the first first."""
+
+    chosen: TokenProbability
+    likeliest: tuple[TokenProbability, ...]
+
+
+PieceKind = Literal["answer", "reasoning"]
+
+
 class Piece(_Message, frozen=True):
-    """The text since the last piece; `tokens` generated so far. At most 30 a second."""
+    """The text since the last piece; `tokens` generated so far. At most about 30 a second.
+
+    `probabilities`, where asked for: of the tokens until the end of this text that no piece has told of.
+    """
 
     text: str
     tokens: int
+    kind: PieceKind = "answer"
+    probabilities: tuple[TokenChoice, ...] = ()
 
 
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,7 +339,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     `dropped_messages` were left out of it.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
-    `finish_reason`: 'stop' (the model ended), 'length' (max_tokens), 'context' (the context is
+    `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
     full), 'cancelled'.
     """
 
@@ -282,10 +357,17 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generated(_Message, frozen=True):
-    """`text` is the whole answer, which equals the pieces joined."""
+    """`text` and `reasoning` equal the pieces of their kind joined. `tool_calls` are in neither.
+
+    `probabilities` are those of the pieces and, where no more text followed, of the tokens after them. An answer
+    cut at a stop string has none for tokens from there on.
+    """
 
     text: str
     statistics: GenerationStatistics
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    probabilities: tuple[TokenChoice, ...] = ()
 
 
 class ScoreProgress(_Message, frozen=True):
@@ -306,6 +388,24 @@ class Scored(_Message, frozen=True):
 
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+
+
+class BenchProgress(_Message, frozen=True):
+    """`done` of `total` repetitions are measured, those of prompt and generation counted together."""
+
+    done: int
+    total: int
+
+
+class BenchTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each repetition took, in seconds; empty for what was not asked for."""
+
+    prompt_s: tuple[float, ...]
+    generate_s: tuple[float, ...]
+
+
+class Benched(_Message, frozen=True):
+    times: BenchTimes
 
 
 class CacheSaved(_Message, frozen=True):
@@ -370,7 +470,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | SaveCache | RestoreCache | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -380,6 +480,8 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | BenchProgress
+    | Benched
     | CacheSaved
     | CacheRestored
     | QuantizeProgress
@@ -389,11 +491,25 @@ Reply = (
     | Crashed
     | Stopped
 )
+ANSWERS: dict[type, tuple[type, ...]] = {
+    Load: (LoadProgress, Loaded),
+    DryRun: (DryRunDone,),
+    Generate: (PromptProgress, Piece, Generated),
+    Score: (ScoreProgress, Scored),
+    Bench: (BenchProgress, Benched),
+    SaveCache: (CacheSaved,),
+    RestoreCache: (CacheRestored,),
+    Quantize: (QuantizeProgress, Quantized),
+    Describe: (Described,),
+}
+"""What may come for each request, besides what may for any: Failed, Crashed, Stopped."""
+
 FINAL_REPLIES = (
     Loaded,
     DryRunDone,
     Generated,
     Scored,
+    Benched,
     CacheSaved,
     CacheRestored,
     Quantized,
@@ -418,8 +534,16 @@ class ProtocolError(Exception):
 
 def write_message(stream: IO[bytes], call: int, message: Request | Reply) -> None:
     """One write and one flush; whoever writes from several threads lets only one in at a time."""
+    write_frame(stream, frame(call, message))
+
+
+def frame(call: int, message: Request | Reply) -> bytes:
     body = _encoder.encode(message)
-    stream.write(_HEAD.pack(len(body), call) + body)
+    return _HEAD.pack(len(body), call) + body
+
+
+def write_frame(stream: IO[bytes], content: bytes) -> None:
+    stream.write(content)
     stream.flush()
 
 

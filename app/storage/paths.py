@@ -27,12 +27,22 @@ class DataFolder:
         return self.root / "guide"
 
     @property
+    def packs(self) -> Path:
+        """Runtime packs that were added, a folder each."""
+        return self.root / "packs"
+
+    @property
     def database(self) -> Path:
         return self.root / "nibble.db"
 
     @property
     def settings(self) -> Path:
         return self.root / "settings.toml"
+
+    @property
+    def hubs_in_keyring(self) -> Path:
+        """The hosts whose access token is in the system's keyring, one a line."""
+        return self.root / "hubs-in-keyring.txt"
 
     @property
     def logs(self) -> Path:

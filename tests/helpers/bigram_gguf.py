@@ -15,13 +15,15 @@ HIDDEN = 512
 RMS_EPSILON = 1e-5  # as `write_tiny_model` sets it
 
 
-def write_bigram_model(path: Path, logits: NDArray[np.float64]) -> Path:
+def write_bigram_model(
+    path: Path, logits: NDArray[np.float64], *, chat_template: str | None = None, name: str = "Bigram"
+) -> Path:
     """A model whose logits after token t are `logits[t]`, whatever stood before t.
 
     Each token's embedding is a channel of its own, and nothing is added to it on the way: what is
     left of the model is the last normalization and the output matrix.
     """
-    write_tiny_model(path, hidden=HIDDEN, layers=1)
+    write_tiny_model(path, hidden=HIDDEN, layers=1, chat_template=chat_template, name=name)
     size = len(tiny_vocabulary())
     assert logits.shape == (size, size)
     normalized = 1 / np.sqrt(1 / HIDDEN + RMS_EPSILON)

@@ -59,7 +59,7 @@ def page_of(window: MainWindow) -> ChatPage:
 
 
 def ask(page: ChatPage, text: str, max_tokens: int = 8) -> None:
-    page.drawer.fields["max_tokens"].setValue(max_tokens)
+    page.drawer.samplers.fields["max_tokens"].setValue(max_tokens)
     page.composer.set_text(text)
     page.composer.send()
 
@@ -218,7 +218,7 @@ def test_empty_prompt_is_not_sent(chat):
 
 
 def test_enter_sends_and_shift_enter_starts_a_line(chat, qtbot):
-    chat.drawer.fields["max_tokens"].setValue(4)
+    chat.drawer.samplers.fields["max_tokens"].setValue(4)
     field = chat.composer.field
     QTest.keyClicks(field, "one")
     QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
@@ -238,18 +238,16 @@ def test_field_grows_with_its_lines_up_to_a_limit(chat, qtbot):
 
 def test_prompt_that_cannot_be_saved_stays_in_the_field(chat, monkeypatch):
     def full(*arguments: object) -> None:
-        raise DiskFull("The disk is full: the conversation could not be saved.", "Free some space.")
+        raise DiskFull("The disk is full: nothing can be saved.", "Free some space.")
 
     monkeypatch.setattr(chat.window().services.conversations, "add_prompt", full)
     ask(chat, "Do not lose this")
     assert chat.composer.text == "Do not lose this"
-    assert [bar.sentence for bar in chat.notices.bars()] == [
-        "The disk is full: the conversation could not be saved."
-    ]
+    assert [bar.sentence for bar in chat.notices.bars()] == ["The disk is full: nothing can be saved."]
 
 
 def test_lone_surrogates_in_a_prompt_are_no_obstacle(chat, qtbot):
-    chat.drawer.fields["max_tokens"].setValue(4)
+    chat.drawer.samplers.fields["max_tokens"].setValue(4)
     chat.send("half \ud83d of a face")
     settle(qtbot)
     assert stored(chat)[0].text == "half ? of a face"
@@ -314,7 +312,7 @@ def test_killed_runtime_shows_a_card_keeps_the_part_and_can_be_tried_again(chat,
     assert "Cut off" in view.state_line.text
     assert view.prose.text == stored(chat)[-1].text != ""
     assert stored(chat)[-1].state is MessageState.CUT_OFF
-    chat.drawer.fields["max_tokens"].setValue(4)
+    chat.drawer.samplers.fields["max_tokens"].setValue(4)
     chat.try_again()
     settle(qtbot)
     assert chat.column.fault_card() is None
@@ -332,6 +330,21 @@ def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless
     chat.try_again()
     settle(qtbot)
     assert stored(chat)[-1].state is MessageState.COMPLETE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+def test_model_whose_file_is_deleted_while_loaded_answers_and_says_what_is_so(chat, endless, qtbot):
+    endless.unlink()
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "still in memory" in texts(chat.head)
+    ask(chat, "Are you there?")
+    settle(qtbot)
+    assert stored(chat)[-1].state is MessageState.COMPLETE
+    kill_worker(chat, qtbot)
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "Not found" in texts(chat.head)
 
 
 def test_model_that_cannot_be_loaded_gives_a_card_before_anything_is_asked(open_nibble, folder, qtbot):
@@ -544,16 +557,16 @@ def test_another_model_can_be_chosen_for_a_conversation(chat, folder, qtbot):
 
 
 def test_settings_are_kept_with_the_conversation(chat, qtbot):
-    chat.drawer.fields["temperature"].setValue(0.0)
+    chat.drawer.samplers.fields["temperature"].setValue(0.0)
     ask(chat, "Hello", max_tokens=4)
     settle(qtbot)
-    chat.drawer.fields["top_k"].setValue(7)
+    chat.drawer.samplers.fields["top_k"].setValue(7)
     chat.drawer._prompt.setPlainText("Be brief.")
     chat.drawer.flush()
     kept = chat.window().services.conversations.conversation(chat.conversation.id)
     assert (kept.sampling.temperature, kept.sampling.max_tokens, kept.sampling.top_k) == (0.0, 4, 7)
     assert kept.system_prompt == "Be brief."
-    chat.drawer.reset()
+    chat.drawer.samplers.reset()
     kept = chat.window().services.conversations.conversation(chat.conversation.id)
     assert kept.sampling == Sampling(seed=RANDOM_SEED)
     assert kept.system_prompt == "Be brief."
@@ -563,8 +576,8 @@ def test_random_seed_is_another_one_for_every_answer_and_a_chosen_one_stays(chat
     for text in ("One", "Two"):
         ask(chat, text, max_tokens=2)
         settle(qtbot)
-    chat.drawer.random_seed.setChecked(False)
-    chat.drawer.seed.setValue(1234)
+    chat.drawer.samplers.random_seed.setChecked(False)
+    chat.drawer.samplers.seed.setValue(1234)
     ask(chat, "Three", max_tokens=2)
     settle(qtbot)
     first, second, third = (
@@ -648,3 +661,30 @@ def test_answer_is_copied_as_it_was_written(chat, qtbot):
 def test_relative_time(age_s, words):
     noon = time.mktime((2025, 3, 17, 12, 0, 0, 0, 0, -1))
     assert relative_time(noon - age_s, noon) == words
+
+
+def test_stop_string_set_in_the_drawer_ends_the_answer_and_is_kept(chat, qtbot):
+    chat.drawer.samplers.fields["temperature"].setValue(0.0)
+    ask(chat, "Hello", max_tokens=30)
+    settle(qtbot)
+    whole = stored(chat)[-1].text
+    stop = whole[8:11]
+    chat.drawer.samplers.rows["stop"].text.setPlainText(stop.replace("\\", "\\\\").replace("\n", "\\n"))
+    ask(chat, "Hello", max_tokens=30)
+    settle(qtbot)
+    kept = chat.window().services.conversations.conversation(chat.conversation.id)
+    assert kept.sampling.stop == (stop,)
+    assert stop not in stored(chat)[-1].text
+
+
+def test_grammar_that_the_runtime_refuses_is_a_fault_with_a_way_on(chat, qtbot):
+    refused = "root ::= " + "(" * 50 + '"a"' + "){1000}" * 50
+    chat.drawer.samplers.rows["grammar"].text.setPlainText(refused)
+    chat.drawer.flush()
+    ask(chat, "Hello")
+    settle(qtbot)
+    assert "llama.cpp does not take this grammar" in texts(chat)
+    chat.drawer.samplers.reset()
+    ask(chat, "Hello")
+    settle(qtbot)
+    assert stored(chat)[-1].role == "assistant"

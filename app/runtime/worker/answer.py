@@ -5,8 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptProgress, Reply, Sampling
+from app.runtime.protocol import (
+    Generated,
+    GenerationStatistics,
+    Piece,
+    PromptProgress,
+    Reply,
+    Sampling,
+)
 from app.runtime.worker.answer_text import AnswerText
+from app.runtime.worker.answers import AnswerReader, Part
+from app.runtime.worker.choices import Choices
+from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.prompting import Prompt
 from app.runtime.worker.sampling import Sampler
 from app.runtime.worker.slots import Slot
@@ -29,8 +39,10 @@ class Answer:
         number: int,
         slot: Slot,
         prompt: Prompt,
+        reader: AnswerReader,
         sampling: Sampling,
         sampler: Sampler,
+        probabilities: TokenProbabilities,
         vocabulary: Vocabulary,
         context_length: int,
         arrived_at: float,
@@ -45,16 +57,20 @@ class Answer:
         self._prompt = prompt.spelling
         self._dropped_messages = prompt.dropped_messages
         self._sampling = sampling
+        self._probabilities = probabilities
         self._vocabulary = vocabulary
         self._context_length = context_length
         self._limit = sampling.max_tokens or context_length
         self._arrived_at = arrived_at
         self._report = report
-        self._text = AnswerText()
-        self._shown: list[str] = []
+        self._text = AnswerText(reader, sampling.stop)
+        self._end_mark = ""
+        self._shown: list[Part] = []
+        self._choices = Choices()
         self._reused = len(slot.cached)
         self._furthest = self._reused
         self.count = 0
+        self._has_ended = False
         self.begun_at = time.perf_counter()
         self._prompt_s = 0.0
         self._first_token_at: float | None = None
@@ -73,37 +89,54 @@ class Answer:
             self._prompt_s = time.perf_counter() - self.begun_at
         self._report_progress()
 
-    def accept(self, token: int) -> None:
-        """The sampler's choice after the last of `tokens`."""
+    def write(self, context: object, output: int) -> None:
+        """Chooses the token after the last of `tokens`, which is at index `output` of the last batch.
+
+        Raises GrammarFault, LoadFailed.
+        """
+        token = self.sampler.sample(context, output)
         now = self._last_token_at = time.perf_counter()
         if self._first_token_at is None:
             self._first_token_at = now
         piece = self._vocabulary.written(token)
         if piece is None:
+            self._has_ended = True
             self.finish_reason = "stop"
+            self._end_mark = self._vocabulary.mark_of(token)
             return
         self.tokens.append(token)
         self.count += 1
+        if self._probabilities.wanted:
+            self._choices.add(self._text.characters, self._probabilities.after(context, output, token))
         self._text.feed(piece)
         if now - self._sent_at >= FRAME_S:
             self._sent_at = now
             self._send()
-        if self.count >= self._limit:
+        if self._text.has_stopped:
+            self.finish_reason = "stop"
+        elif self.count >= self._limit:
             self.finish_reason = "length"
         elif len(self.tokens) > self._context_length:
             self.finish_reason = "context"
 
     def finish(self, memory_bytes: int) -> Generated:
         """Sends what was held back. The slot knows afterwards how the conversation is spelled."""
-        self._text.finish()
+        self._text.finish(self._end_mark)
         self._send()
         self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
-        return Generated(text="".join(self._shown), statistics=self._statistics(memory_bytes))
+        return Generated(
+            text="".join(part.text for part in self._shown if part.kind == "answer"),
+            reasoning="".join(part.text for part in self._shown if part.kind == "reasoning"),
+            tool_calls=tuple(self._text.tool_calls),
+            probabilities=self._choices.until(self._text.read_characters, cut=self._text.has_stopped),
+            statistics=self._statistics(memory_bytes),
+        )
 
     def _send(self) -> None:
-        if text := self._text.take():
-            self._shown.append(text)
-            self._report(Piece(text=text, tokens=self.count))
+        for part in self._text.take():
+            self._shown.append(part)
+            told = self._choices.new_until(self._text.read_characters)
+            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind, probabilities=told))
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)
@@ -120,7 +153,7 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self.count if self.finish_reason == "stop" else self.count - 1
+        intervals = self.count if self._has_ended else self.count - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),

@@ -1,33 +1,70 @@
-"""An answer's way from the bytes of tokens to the text that is shown."""
+"""An answer's way from the bytes of tokens to the parts that are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from app.runtime.protocol import ToolCall
+from app.runtime.worker.answers import AnswerReader, Part
+from app.runtime.worker.stopping import StopStrings
 from app.runtime.worker.text_stream import TextStream
 
 
 class AnswerText:
-    """`raw` is all that the model wrote, in whole characters."""
+    """`raw` is all that the model wrote, in whole characters; `reader` takes apart what of it stands before the
+    first stop string.
 
-    def __init__(self) -> None:
+    `characters` have been written so far, `read_characters` of them the reader has got.
+    """
+
+    def __init__(self, reader: AnswerReader, stops: Sequence[str] = ()) -> None:
+        self._reader = reader
+        self._stops = StopStrings(stops)
+        self._end_mark = ""
         self._stream = TextStream()
-        self._taken: list[str] = []
+        self._is_whole = False
+        self._raw: list[str] = []
         self._pending: list[str] = []
+        self.characters = 0
+        self.read_characters = 0
 
     @property
     def raw(self) -> str:
-        return "".join([*self._taken, *self._pending])
+        return "".join(self._raw)
+
+    @property
+    def has_stopped(self) -> bool:
+        """A stop string was found."""
+        return self._stops.found
 
     def feed(self, piece: bytes) -> None:
         """The bytes of the next token."""
-        self._pending.append(self._stream.feed(piece))
+        self._add(self._stream.feed(piece))
 
-    def take(self) -> str:
+    @property
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """Complete once all is taken."""
+        return self._reader.tool_calls
+
+    def take(self) -> list[Part]:
         """What can be shown since the last time."""
         text = "".join(self._pending)
         self._pending.clear()
-        self._taken.append(text)
-        return text
+        self.read_characters += len(text)
+        parts = list(self._reader.feed(text))
+        if self._is_whole:
+            parts += [*self._reader.feed(self._end_mark), *self._reader.finish()]
+        return parts
 
-    def finish(self) -> None:
-        """No more tokens come: what was held back can be taken."""
-        self._pending.append(self._stream.finish())
+    def finish(self, end_mark: str = "") -> None:
+        """No more tokens come: what was held back can be taken. `end_mark`: how the family's marks read the token
+        that ended it, which is no part of the text."""
+        self._end_mark = end_mark
+        self._add(self._stream.finish())
+        self._pending.append(self._stops.finish())
+        self._is_whole = True
+
+    def _add(self, text: str) -> None:
+        self._raw.append(text)
+        self.characters += len(text)
+        self._pending.append(self._stops.feed(text))

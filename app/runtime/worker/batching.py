@@ -16,15 +16,19 @@ import llama_cpp
 
 from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
+from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
+from app.runtime.worker.templates import ChatTemplate
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -46,6 +50,10 @@ class Batching:
 
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
+        self._template = ChatTemplate(model.template_text)
+        self._template.prepare()  # while the person reads or writes
+        self._format = AnswerFormat.of(model.template_text or "", model.vocabulary.spells_special)
+        model.vocabulary.reveal(self._format.marks)
         self._line = line
         self._output = output
         self._batch = Batch(model.batch_tokens)
@@ -60,22 +68,30 @@ class Batching:
     def begin(self, call: Call, request: Generate) -> None:
         """Gives the answer to `call` a slot; its first token comes with a later step.
 
-        Raises TemplateFault, PromptTooLong.
+        Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
-        prompt = make_prompt(self._model, request, (slot.spelling for slot in self._model.slots))
+        require_possible_top(request.top_probabilities)
+        prompt = make_prompt(self._model, self._template, request)
+        reader = self._format.reader(
+            prompt.spelling.text,
+            request.options.tools,
+            follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
+        )
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
         slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
-        sampler = make_sampler(request.sampling, self._model.vocabulary.size)
+        sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
         slot.conversation = request.conversation
         answer = Answer(
             call.number,
             slot,
             prompt,
+            reader,
             request.sampling,
             sampler,
+            TokenProbabilities(request.top_probabilities, self._model.vocabulary),
             self._model.vocabulary,
             self._model.context_length,
             call.arrived_at,
@@ -142,7 +158,7 @@ class Batching:
 
     def _choose_token(self, answer: Answer, output: int) -> None:
         try:
-            answer.accept(answer.sampler.sample(self._model.context, output))
+            answer.write(self._model.context, output)
         except EnvironmentFault as fault:
             self._end(answer, failed(fault))
             return

@@ -12,6 +12,7 @@ import os
 import struct
 import time
 import zlib
+from importlib.metadata import version
 from pathlib import Path
 
 import llama_cpp
@@ -57,7 +58,9 @@ def save_cache(model: LlamaModel, request: SaveCache) -> CacheSaved:
                 "The cache of this conversation could not be written.", "Free some space on the disk."
             )
         spelling = slot.spelling
-        note = _Note(llama_cpp.__version__, request.stamp, spelling.text, spelling.tokens, spelling.marks)
+        note = _Note(
+            version("llama-cpp-python"), request.stamp, spelling.text, spelling.tokens, spelling.marks
+        )
         _seal(partial, msgspec.msgpack.encode(note))
     return CacheSaved(tokens=len(slot.cached))
 
@@ -67,7 +70,7 @@ def restore_cache(model: LlamaModel, request: RestoreCache) -> CacheRestored:
     if (slot := _slot_of(model, request.conversation)) is not None:
         return CacheRestored(tokens=len(slot.cached))
     note = _open(Path(os.fsdecode(request.path)))
-    if note is None or (note.runtime, note.stamp) != (llama_cpp.__version__, request.stamp):
+    if note is None or (note.runtime, note.stamp) != (version("llama-cpp-python"), request.stamp):
         return CacheRestored(tokens=0)
     slot = min(model.slots, key=lambda each: each.used_at)
     slot.forget_beyond(0)

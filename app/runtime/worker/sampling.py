@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import llama_cpp
-import numpy as np
 
-from app.runtime.protocol import Sampling
+from app.core.errors import GrammarFault, LoadFailed, WrongChoice
+from app.runtime.sampling import Sampling
+from app.runtime.sampling_limits import require_possible
+from app.runtime.worker.candidates import Candidates
+from app.runtime.worker.constraint import Constraint, make_constraint
+from app.runtime.worker.logits import logits_after
+from app.runtime.worker.vocabulary import Vocabulary
+
+MIROSTAT_TOKENS = 100
+"""How many of the likeliest tokens mirostat 1 estimates the distribution from: m in the paper, and llama.cpp's."""
 
 
 class Sampler(Protocol):
@@ -18,11 +30,16 @@ class Sampler(Protocol):
         """Frees what is native."""
 
 
-def make_sampler(sampling: Sampling, vocabulary_size: int) -> Sampler:
-    """One for one answer."""
-    if sampling.temperature <= 0 and sampling.repeat_penalty == 1.0:
-        return LikeliestToken(vocabulary_size)
-    return SamplerChain(sampling, vocabulary_size)
+def make_sampler(sampling: Sampling, vocabulary: Vocabulary) -> Sampler:
+    """One for one answer. Raises WrongChoice or GrammarFault for settings that cannot be met."""
+    require_possible(sampling)
+    biases = list(_biases(sampling, vocabulary))
+    constraint = make_constraint(sampling, vocabulary)
+    changes = biases or sampling.dry_multiplier or _penalizes(sampling)
+    if constraint is None and sampling.temperature == 0 and not changes:
+        return LikeliestToken(vocabulary.size)
+    chain = _make_chain(_samplers(sampling, vocabulary, biases))
+    return SamplerChain(chain) if constraint is None else ConstrainedChain(chain, constraint, vocabulary.size)
 
 
 class LikeliestToken:
@@ -30,12 +47,10 @@ class LikeliestToken:
     candidates, which takes longer than to find the largest. Of equal ones the first, as there."""
 
     def __init__(self, vocabulary_size: int) -> None:
-        self._shape = (vocabulary_size,)
+        self._size = vocabulary_size
 
     def sample(self, context: object, output: int) -> int:
-        return int(
-            np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, output), self._shape).argmax()
-        )
+        return int(logits_after(context, output, self._size).argmax())
 
     def close(self) -> None:
         pass
@@ -44,10 +59,8 @@ class LikeliestToken:
 class SamplerChain:
     """llama.cpp's chain for the settings of one answer."""
 
-    def __init__(self, sampling: Sampling, vocabulary_size: int) -> None:
-        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        for sampler in _samplers(sampling, vocabulary_size):
-            llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+    def __init__(self, chain: object) -> None:
+        self._chain = chain
 
     def sample(self, context: object, output: int) -> int:
         return int(llama_cpp.llama_sampler_sample(self._chain, context, output))
@@ -56,21 +69,121 @@ class SamplerChain:
         llama_cpp.llama_sampler_free(self._chain)
 
 
-def _samplers(sampling: Sampling, vocabulary_size: int) -> list[object]:
-    chain: list[object] = []
-    if sampling.repeat_penalty != 1.0:
-        chain.append(
-            llama_cpp.llama_sampler_init_penalties(
-                vocabulary_size, sampling.repeat_last_n, sampling.repeat_penalty, 0.0, 0.0
+class ConstrainedChain:
+    """A chain whose tokens must be allowed. As llama.cpp's own programs do it: a token is chosen from all,
+    which mostly is an allowed one, and only if not, again from those that are."""
+
+    def __init__(self, chain: object, constraint: Constraint, vocabulary_size: int) -> None:
+        self._chain = chain
+        self._constraint = constraint
+        self._candidates = Candidates(vocabulary_size)
+        self._size = vocabulary_size
+
+    def sample(self, context: object, output: int) -> int:
+        logits = logits_after(context, output, self._size)
+        self._candidates.fill(logits)
+        token = self._choose()
+        if not self._constraint.allows(token):
+            self._candidates.fill(logits)
+            self._constraint.restrict(self._candidates)
+            if not self._candidates.count:
+                raise GrammarFault(
+                    "No token of this model continues the answer as its grammar or schema demands.",
+                    "Change it, or choose another model.",
+                )
+            token = self._choose()
+        llama_cpp.llama_sampler_accept(self._chain, token)
+        self._constraint.accept(token)
+        return token
+
+    def close(self) -> None:
+        self._constraint.close()
+        llama_cpp.llama_sampler_free(self._chain)
+
+    def _choose(self) -> int:
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(self._candidates.array))
+        with suppress(IndexError):
+            return self._candidates.chosen()
+        raise LoadFailed("The model's output is no distribution of tokens.", "Choose another model.")
+
+
+def _make_chain(samplers: Iterator[object]) -> object:
+    chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+    for sampler in samplers:
+        llama_cpp.llama_sampler_chain_add(chain, sampler)
+    return chain
+
+
+def _samplers(
+    sampling: Sampling, vocabulary: Vocabulary, biases: list[tuple[int, float]]
+) -> Iterator[object]:
+    if biases:
+        table = (llama_cpp.llama_logit_bias * len(biases))(*biases)
+        yield llama_cpp.llama_sampler_init_logit_bias(vocabulary.size, len(biases), table)
+    if sampling.temperature > 0 and sampling.mirostat:
+        yield llama_cpp.llama_sampler_init_temp(sampling.temperature)
+        yield _mirostat(sampling, vocabulary)
+        return
+    yield llama_cpp.llama_sampler_init_penalties(
+        vocabulary.size,
+        sampling.repeat_last_n,
+        sampling.repeat_penalty,
+        sampling.frequency_penalty,
+        sampling.presence_penalty,
+    )
+    yield _dry(sampling, vocabulary)
+    if sampling.temperature == 0:
+        yield llama_cpp.llama_sampler_init_greedy()
+        return
+    yield llama_cpp.llama_sampler_init_top_n_sigma(sampling.top_n_sigma)
+    yield llama_cpp.llama_sampler_init_top_k(sampling.top_k)
+    yield llama_cpp.llama_sampler_init_typical(sampling.typical_p, 0)
+    yield llama_cpp.llama_sampler_init_top_p(sampling.top_p, 0)
+    yield llama_cpp.llama_sampler_init_min_p(sampling.min_p, 0)
+    yield llama_cpp.llama_sampler_init_xtc(sampling.xtc_probability, sampling.xtc_threshold, 0, sampling.seed)
+    yield llama_cpp.llama_sampler_init_temp_ext(
+        sampling.temperature, sampling.dynatemp_range, sampling.dynatemp_exponent
+    )
+    yield llama_cpp.llama_sampler_init_dist(sampling.seed)
+
+
+def _penalizes(sampling: Sampling) -> bool:
+    penalties = sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty
+    return bool(penalties and sampling.repeat_last_n)
+
+
+def _mirostat(sampling: Sampling, vocabulary: Vocabulary) -> object:
+    seed, tau, eta = sampling.seed, sampling.mirostat_tau, sampling.mirostat_eta
+    if sampling.mirostat == 2:
+        return llama_cpp.llama_sampler_init_mirostat_v2(seed, tau, eta)
+    return llama_cpp.llama_sampler_init_mirostat(vocabulary.size, seed, tau, eta, MIROSTAT_TOKENS)
+
+
+def _dry(sampling: Sampling, vocabulary: Vocabulary) -> object:
+    breakers = [text.encode() for text in sampling.dry_sequence_breakers]
+    return llama_cpp.llama_sampler_init_dry(
+        vocabulary.handle,
+        sampling.dry_multiplier,
+        sampling.dry_base,
+        sampling.dry_allowed_length,
+        sampling.dry_penalty_last_n,
+        (ctypes.c_char_p * len(breakers))(*breakers),
+        len(breakers),
+    )
+
+
+def _biases(sampling: Sampling, vocabulary: Vocabulary) -> Iterator[tuple[int, float]]:
+    """What the person wants and, as llama.cpp's own programs do, what the model's maker never wants to see."""
+    for entry in sampling.logit_bias:
+        if isinstance(entry.token, str):
+            for token in vocabulary.tokenize_plain(entry.token):
+                yield token, entry.bias
+        elif 0 <= entry.token < vocabulary.size:
+            yield entry.token, entry.bias
+        else:
+            raise WrongChoice(
+                f"This model has no token {entry.token:,}.",
+                f"Its tokens are 0 to {vocabulary.size - 1:,}.",
             )
-        )
-    if sampling.temperature <= 0:
-        return [*chain, llama_cpp.llama_sampler_init_greedy()]
-    return [
-        *chain,
-        llama_cpp.llama_sampler_init_top_k(sampling.top_k),
-        llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
-        llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
-        llama_cpp.llama_sampler_init_temp(sampling.temperature),
-        llama_cpp.llama_sampler_init_dist(sampling.seed),
-    ]
+    for token in vocabulary.suppressed:
+        yield token, -math.inf

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import llama_cpp
+
+if TYPE_CHECKING:
+    import llguidance
+
+_UNKNOWN, _CONTROL, _LSTRIP, _RSTRIP = 1 << 0, 1 << 3, 1 << 7, 1 << 8  # enum llama_token_attr
 
 
 class Vocabulary:
     """The vocabulary of one model; tokens are its integer ids."""
 
     def __init__(self, vocab: object) -> None:
-        self._vocab = vocab
+        self._vocab = self.handle = vocab
         self._pieces: dict[int, bytes] = {}
+        self._revealed: dict[int, str] = {}
         self._written: dict[int, bytes | None] = {}
+        self._known_attributes: dict[int, int] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -22,6 +31,32 @@ class Vocabulary:
         eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.eos_text = self._special_text(eos)
         self._ends_with_eos = eos if bool(llama_cpp.llama_vocab_get_add_eos(vocab)) else None
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """The tokens that end an answer."""
+        return [token for token in range(self.size) if self.is_end(token)]
+
+    @cached_property
+    def partial(self) -> list[int]:
+        """The tokens whose bytes are not whole characters."""
+        from app.runtime.worker.whole_characters import is_whole
+
+        return [token for token in range(self.size) if not is_whole(self.piece(token))]
+
+    @cached_property
+    def suppressed(self) -> list[int]:
+        """The tokens that the model's metadata wants never to be chosen."""
+        count = ctypes.c_int32()
+        tokens = llama_cpp.llama_vocab_get_suppress_tokens(self._vocab, ctypes.byref(count))
+        return list(tokens[: count.value]) if count.value else []
+
+    @cached_property
+    def schema_tokenizer(self) -> llguidance.LLTokenizer:
+        """Made when a JSON schema is first asked for."""
+        from app.runtime.worker.json_schema import make_tokenizer
+
+        return make_tokenizer(self)
 
     @cached_property
     def longest_token(self) -> int:
@@ -43,6 +78,10 @@ class Vocabulary:
         """What follows on tokens already there; special tokens in `text` count as such."""
         return self._tokenize(text, add_special=False, parse_special=True)
 
+    def tokenize_plain(self, text: str) -> list[int]:
+        """What follows on tokens already there; nothing in `text` counts as a special token."""
+        return self._tokenize(text, add_special=False, parse_special=False)
+
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         data = text.encode("utf-8")
         size = len(data) + 8
@@ -54,6 +93,23 @@ class Vocabulary:
             if count >= 0:
                 return list(buffer[:count])
             size = -count
+
+    def spells_special(self, text: str) -> bool:
+        """Whether there is one token for `text` that ordinary text is not cut into."""
+        with_special = self._tokenize(text, add_special=False, parse_special=True)
+        return len(with_special) == 1 and with_special != self._tokenize(text, False, False)
+
+    def reveal(self, marks: Iterable[str]) -> None:
+        """Control tokens of which `marks` are made are given as text from now on; others stand for none."""
+        for mark in marks:
+            for token in self._tokenize(mark, add_special=False, parse_special=True):
+                if self.is_control(token):
+                    self._revealed[token] = self._special_text(token)
+                    self._pieces[token] = self._revealed[token].encode()
+
+    def mark_of(self, token: int) -> str:
+        """The text of a token that was revealed; also of one that ends answers."""
+        return self._revealed.get(token, "")
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; may be part of a UTF-8 character."""
@@ -84,8 +140,30 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
-    def _special_text(self, token: int) -> str:
-        if token < 0:
-            return ""
+    def is_reserved(self, token: int) -> bool:
+        """Whether plain text never becomes it, whatever it spells: a special token."""
+        return bool(self._attributes(token) & (_UNKNOWN | _CONTROL))
+
+    def takes_space_before(self, token: int) -> bool:
+        return bool(self._attributes(token) & _LSTRIP)
+
+    def takes_space_behind(self, token: int) -> bool:
+        return bool(self._attributes(token) & _RSTRIP)
+
+    def name(self, token: int) -> bytes:
+        """As the vocabulary writes it, special tokens too."""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
-        return (text or b"").decode("utf-8", "replace")
+        return text or b""
+
+    def text(self, token: int) -> str:
+        """Its name in whole characters."""
+        return self.name(token).decode("utf-8", "replace")
+
+    def _attributes(self, token: int) -> int:
+        known = self._known_attributes.get(token)
+        if known is None:
+            known = self._known_attributes[token] = int(llama_cpp.llama_vocab_get_attr(self._vocab, token))
+        return known
+
+    def _special_text(self, token: int) -> str:
+        return self.text(token) if token >= 0 else ""

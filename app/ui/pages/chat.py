@@ -8,18 +8,19 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
 
-from app.chat import Conversation, ConversationStore, Message, MessageState
+from app.chat import NO_OPTIONS, AnswerDelta, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import EnvironmentFault, PromptTooLong
 from app.core.jobs import Progress
 from app.core.text import encodable
-from app.runtime import Sampling
+from app.runtime import Sampling, TemplateOptions
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
-from app.ui.pages.chat_settings import DEFAULTS
+from app.ui.pages.chat_loading import ChatLoading
+from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
 STOPPING_S = 1.0
@@ -42,6 +43,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
@@ -151,6 +153,7 @@ class ChatPage(ChatLayout):
         self.new_asked.connect(self.new_chat)
         self.library_asked.connect(self.library_requested)
         self.drawer.sampling_changed.connect(self._change_sampling)
+        self.drawer.thinking.changed.connect(self._change_options)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
@@ -185,6 +188,7 @@ class ChatPage(ChatLayout):
             conversation.sampling if conversation else DEFAULTS,
             conversation.system_prompt if conversation else "",
         )
+        self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
         self._spared = None
         self.composer.field.setFocus()
@@ -226,20 +230,28 @@ class ChatPage(ChatLayout):
     def _send(self, path: Path, text: str) -> None:
         conversation = self._conversation
         if conversation is None:
-            conversation = self._store.create(path, self.drawer.sampling, self.drawer.system_prompt)
+            drawer = self.drawer
+            conversation = self._store.create(
+                path, drawer.sampling, drawer.system_prompt, drawer.thinking.options
+            )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
+        self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self._show_centre()
         self.column.add_prompt(prompt)
-        self._ask(conversation.id, path)
+        self.column.begin_answer()
+        self._show_list()
 
     def _ask(self, identity: int, path: Path) -> None:
+        self._begin_answer(identity, path)
+        self.column.begin_answer()
+        self._show_list()
+
+    def _begin_answer(self, identity: int, path: Path) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.column.begin_answer()
         self.answering.ask(identity, path)
-        self._show_list()
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -260,9 +272,10 @@ class ChatPage(ChatLayout):
         if self._is_open(identity) and self.column.live is not None:
             self.column.live.show_progress(progress)
 
-    def _arrived(self, identity: int, text: str) -> None:
-        if self._is_open(identity) and self.column.live is not None:
-            self.column.live.append(text)
+    def _arrived(self, identity: int, delta: AnswerDelta) -> None:
+        live = self.column.live
+        if self._is_open(identity) and live is not None:
+            (live.think if delta.kind == "reasoning" else live.append)(delta.text)
 
     def _ended(self, identity: int, outcome: Outcome) -> None:
         if outcome.fault is not None:
@@ -286,9 +299,13 @@ class ChatPage(ChatLayout):
     # Settings and deleting
 
     def _change_sampling(self, sampling: Sampling) -> None:
+        if (conversation := self._conversation) is not None:
+            self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
+
+    def _change_options(self, options: TemplateOptions) -> None:
         conversation = self._conversation
         if conversation is not None:
-            self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
+            self._kept(lambda: self._store.change_options(conversation.id, options))
 
     def _change_system_prompt(self, text: str) -> None:
         conversation = self._conversation
@@ -332,9 +349,20 @@ class ChatPage(ChatLayout):
 
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
-        self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
-        self.drawer.show_facts(self._model, entry.facts if entry else None)
+        self._show_head()
+        self.drawer.show_facts(self._model, *self.known.described(self._model))
+        self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
+        self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_head(self) -> None:
+        model = self._model
+        self.head.show_model(
+            model,
+            self.known.entry(model),
+            is_gone=model is not None and self.known.lacks(model),
+            is_loaded=model is not None and self.answering.is_loaded(model),
+        )
 
     def _show_messages(self) -> None:
         conversation = self._conversation
@@ -347,7 +375,8 @@ class ChatPage(ChatLayout):
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
             self.column.show_messages(messages)
             if answering:
-                self.column.begin_answer(self.answering.text, self.answering.progress)
+                so_far = self.answering
+                self.column.begin_answer(so_far.text, so_far.progress, reasoning=so_far.reasoning)
             else:
                 self._show_missing(conversation.id, messages[-1])
         self._show_centre()
@@ -381,6 +410,7 @@ class ChatPage(ChatLayout):
         self._show_busy()
 
     def _show_busy(self) -> None:
+        self._show_head()
         self.show_spread(self.answering.spread_of(self._model))
         answered = self.answering.conversation
         busy = answered is not None and self._is_open(answered)

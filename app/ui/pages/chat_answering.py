@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.chat import AnswerDelta, ChatEngine, Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl, Progress
-from app.memory import Spread
+from app.memory import Spread, Unreturned
 from app.ui import jobs
 
 
@@ -33,8 +33,10 @@ class Answering(QObject):
     """What is loading or being answered is another."""
     load_progressed = Signal(object, object)  # Path, Progress
     load_failed = Signal(object, object)  # Path, EnvironmentFault
+    unreturned = Signal(str)
+    """Memory that was given up for the model is not free."""
     progressed = Signal(int, object)  # conversation, Progress
-    arrived = Signal(int, str)  # conversation, text
+    arrived = Signal(int, object)  # conversation, AnswerDelta
     ended = Signal(int, object)  # conversation, Outcome
 
     def __init__(self, engine: ChatEngine) -> None:
@@ -45,6 +47,7 @@ class Answering(QObject):
         self._wanted: Path | None = None
         self._conversation: int | None = None
         self._text = ""
+        self._reasoning = ""
         self._progress: Progress | None = None
 
     @property
@@ -56,6 +59,11 @@ class Answering(QObject):
     def text(self) -> str:
         """What has arrived of its answer."""
         return self._text
+
+    @property
+    def reasoning(self) -> str:
+        """What has arrived of the reasoning before it."""
+        return self._reasoning
 
     @property
     def progress(self) -> Progress | None:
@@ -90,7 +98,7 @@ class Answering(QObject):
     def ask(self, conversation: int, path: Path) -> None:
         """Answers the last prompt of the conversation, whose model is `path`."""
         assert self._conversation is None, "one answer at a time"
-        self._conversation, self._text, self._progress = conversation, "", None
+        self._conversation, self._text, self._reasoning, self._progress = conversation, "", "", None
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -131,6 +139,7 @@ class Answering(QObject):
             f"Load {path.name}",
             work,
             on_progress=lambda progress: self._load_went_on(load, progress),
+            on_value=self._take,
             on_done=lambda _: load.succeed(),
             on_failed=load.fail,
             on_end=lambda: self._load_ended(load),
@@ -189,15 +198,21 @@ class Answering(QObject):
         if self._conversation is not None:
             self.progressed.emit(self._conversation, progress)
 
-    def _take(self, delta: AnswerDelta) -> None:
-        self._text += delta.text
+    def _take(self, value: AnswerDelta | Unreturned) -> None:
+        if isinstance(value, Unreturned):
+            self.unreturned.emit(value.sentence)
+            return
+        if value.kind == "reasoning":
+            self._reasoning += value.text
+        else:
+            self._text += value.text
         if self._conversation is not None:
-            self.arrived.emit(self._conversation, delta.text)
+            self.arrived.emit(self._conversation, value)
 
     def _finish(self, outcome: Outcome) -> None:
         conversation, self._conversation, self._answer = self._conversation, None, None
         assert conversation is not None
-        self._text, self._progress = "", None
+        self._text, self._reasoning, self._progress = "", "", None
         self.ended.emit(conversation, outcome)
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:

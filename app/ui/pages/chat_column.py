@@ -111,12 +111,14 @@ class MessageColumn(QScrollArea):
         self._settle()
         self.scroll_to_end()
 
-    def begin_answer(self, text: str = "", progress: Progress | None = None) -> None:
-        """An answer is being made; `text` of it is there."""
+    def begin_answer(self, text: str = "", progress: Progress | None = None, *, reasoning: str = "") -> None:
+        """An answer is being made; `text` of it is there, and `reasoning` before it."""
         self.drop_remarks()
         self._live = self._make_answer()
         self._rows.addWidget(self._live)
         self._live.show_progress(progress)
+        if reasoning:
+            self._live.think(reasoning)
         if text:
             self._live.append(text)
         self._settle()

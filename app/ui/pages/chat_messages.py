@@ -21,6 +21,7 @@ from app.core.jobs import Progress
 from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
 from app.ui import icons, theme
+from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_text import Prose
 from app.ui.parts import Glyph, button, icon_button, label
 
@@ -74,6 +75,8 @@ class AnswerView(QWidget):
         self.prose = Prose(_tr("Answer"))
         self.prose.link_asked.connect(self.link_asked)
         self.prose.hide()
+        self.reasoning = ReasoningView()
+        self.reasoning.hide()
         self.waiting = WaitingLine()
         self.waiting.hide()
         self.state_line = StateLine()
@@ -94,28 +97,36 @@ class AnswerView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        column.addWidget(self.reasoning)
         column.addWidget(self.prose)
         column.addWidget(self.waiting)
         column.addWidget(self.state_line)
         column.addWidget(self._footer)
 
+    def think(self, text: str) -> None:
+        """More of what the model thinks before it answers."""
+        self.waiting.rest()
+        self.reasoning.append(text)
+
     def append(self, text: str) -> None:
         """More of a streaming answer."""
         self.waiting.rest()
+        self.reasoning.end()
         self.prose.append_plain(text)
         self.prose.show()
 
     def show_progress(self, progress: Progress | None) -> None:
         """What happens before the first word."""
-        if not self.prose.text:
+        if not self.prose.text and not self.reasoning.text:
             self.waiting.show_progress(progress)
 
     def show_message(self, message: Message, context_length: int | None) -> None:
         """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
         self._message = message
         self.waiting.rest()
+        self.reasoning.show_whole(message.reasoning, message.reasoning_s)
         self.prose.show_markdown(message.text)
-        self.prose.show()
+        self.prose.setVisible(bool(message.text) or not message.reasoning)
         self.state_line.show_state(message)
         self.statistics.setToolTip(explain_statistics(message))
         self.show_context(context_length)

@@ -37,3 +37,17 @@ def test_of_several_answers_to_one_prompt_the_last_one_counts():
 
 def test_prompts_without_an_answer_between_them_are_one_turn():
     assert history(("user", "One"), ("user", "Two")) == [ChatMessage("user", "One\n\nTwo")]
+
+
+def test_reasoning_of_answers_goes_along():
+    conversation = Conversation(1, "", Path("m.gguf"), "", Sampling(), 0.0, 0.0)
+    messages = [
+        Message(1, "user", "2 and 2?", MessageState.COMPLETE, 0.0),
+        Message(2, "assistant", "4", MessageState.COMPLETE, 0.0, reasoning="Two and two."),
+        Message(3, "user", "And 3?", MessageState.COMPLETE, 0.0),
+    ]
+    assert _history(conversation, messages) == [
+        ChatMessage("user", "2 and 2?"),
+        ChatMessage("assistant", "4", reasoning="Two and two."),
+        ChatMessage("user", "And 3?"),
+    ]

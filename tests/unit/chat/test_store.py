@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from app.chat import ConversationStore, MessageState
-from app.runtime import GenerationStatistics, Sampling
+from app.runtime import GenerationStatistics, Sampling, TemplateOptions
+from app.runtime.sampling import TokenBias
 
 MODEL = Path("/models/bard.gguf")
 STATISTICS = GenerationStatistics(
@@ -122,6 +123,52 @@ def test_answer_stopped_before_its_first_word_leaves_no_message(store: Conversat
     assert texts(path, conversation) == [("user", "hello", MessageState.COMPLETE)]
 
 
+def test_reasoning_streams_beside_the_answer_and_is_kept_apart_from_it(
+    store: ConversationStore, path: Path
+) -> None:
+    conversation = new_conversation(store, "Two and two?")
+    writer = store.begin_answer(conversation, "Bard", None)
+    writer.append("Two and ", "reasoning")
+    writer.append("two.", "reasoning")
+    with ConversationStore(path) as elsewhere:
+        streaming = elsewhere.messages(conversation)[-1]
+    assert (streaming.text, streaming.reasoning) == ("", "Two and two.")
+    writer.append("4")
+    finished = writer.finish(MessageState.COMPLETE, STATISTICS)
+    with ConversationStore(path) as elsewhere:
+        assert elsewhere.messages(conversation)[-1] == finished
+    assert finished is not None
+    assert (finished.text, finished.reasoning) == ("4", "Two and two.")
+    assert finished.reasoning_s is not None
+
+
+def test_answer_stopped_while_the_model_thinks_keeps_what_it_thought(store: ConversationStore) -> None:
+    conversation = new_conversation(store, "Two and two?")
+    writer = store.begin_answer(conversation, "Bard", None)
+    writer.append("Two", "reasoning")
+    stopped = writer.finish(MessageState.STOPPED)
+    assert stopped is not None
+    assert (stopped.text, stopped.reasoning, stopped.state) == ("", "Two", MessageState.STOPPED)
+
+
+def test_answer_without_reasoning_has_no_time_of_thinking(store: ConversationStore) -> None:
+    writer = store.begin_answer(new_conversation(store, "Hi"), "Bard", None)
+    writer.append("Hello")
+    finished = writer.finish(MessageState.COMPLETE)
+    assert finished is not None
+    assert (finished.reasoning, finished.reasoning_s) == ("", None)
+
+
+def test_template_options_of_a_conversation_are_kept(store: ConversationStore, path: Path) -> None:
+    options = TemplateOptions(thinking=False, reasoning_effort="low")
+    first = store.create(MODEL, Sampling(), options=options)
+    second = store.create(MODEL, Sampling())
+    store.change_options(second.id, TemplateOptions(thinking=True))
+    with ConversationStore(path) as again:
+        assert again.conversation(first.id).options == options
+        assert again.conversation(second.id).options == TemplateOptions(thinking=True)
+
+
 def test_complete_answer_without_a_word_is_kept(store: ConversationStore, path: Path) -> None:
     conversation = new_conversation(store, "hello")
     store.begin_answer(conversation, "Bard", None).finish(MessageState.COMPLETE, STATISTICS)
@@ -215,7 +262,7 @@ def test_what_another_version_wrote_about_an_answer_does_not_keep_the_conversati
             connection.execute("UPDATE conversations SET sampling = ?", (sampling,))
 
     newer = msgspec.json.encode(msgspec.to_builtins(STATISTICS) | {"joules": 3}).decode()
-    rewrite(newer, '{"seed": 4, "mirostat": 2}')
+    rewrite(newer, '{"seed": 4, "clairvoyance": 2}')
     assert store.messages(conversation)[1].statistics == STATISTICS
     assert store.conversation(conversation).sampling == Sampling(seed=4)
     for statistics, sampling in (('{"tokens": 5}', '{"seed": "random"}'), ("{", "no JSON")):
@@ -223,6 +270,44 @@ def test_what_another_version_wrote_about_an_answer_does_not_keep_the_conversati
         answer = store.messages(conversation)[1]
         assert (answer.text, answer.statistics) == ("Ay.", None)
         assert [kept.sampling for kept in store.conversations()] == [Sampling()]
+
+
+def test_sampling_that_an_older_version_wrote_has_the_defaults_of_what_it_did_not_know(
+    store: ConversationStore, path: Path
+) -> None:
+    conversation = new_conversation(store, "hello")
+    # As version 0.1.0 wrote it, before there were more samplers.
+    older = (
+        '{"temperature":0.5,"top_k":20,"top_p":0.9,"min_p":0.1,"repeat_penalty":1.1,"repeat_last_n":32,"seed":-1,'
+        '"max_tokens":100}'
+    )
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE conversations SET sampling = ?", (older,))
+    assert store.conversation(conversation).sampling == Sampling(
+        temperature=0.5,
+        top_k=20,
+        top_p=0.9,
+        min_p=0.1,
+        repeat_penalty=1.1,
+        repeat_last_n=32,
+        seed=-1,
+        max_tokens=100,
+    )
+
+
+def test_all_of_the_sampling_comes_back(store: ConversationStore) -> None:
+    sampling = Sampling(
+        typical_p=0.5,
+        top_n_sigma=1.5,
+        dry_sequence_breakers=("\n", "🦙"),
+        mirostat=2,
+        logit_bias=(TokenBias(7, -100.0), TokenBias(" llama", 1.5)),
+        stop=("\nUser:", "漢"),
+        json_schema='{"type": "object"}',
+    )
+    conversation = new_conversation(store, "hello")
+    store.change_sampling(conversation, sampling)
+    assert store.conversation(conversation).sampling == sampling
 
 
 WRITER = """

@@ -35,7 +35,13 @@ class FakeModel:
         self.alive = True
 
     def generate(
-        self, messages: list[ChatMessage], sampling: Sampling, cancel: object
+        self,
+        messages: list[ChatMessage],
+        sampling: Sampling,
+        cancel: object,
+        options: object,
+        *,
+        top_probabilities: int,
     ) -> Iterator[Piece | Generation]:
         self.asked.append([(message.role, message.content) for message in messages])
         pieces, end = self.answers.pop(0)

@@ -11,8 +11,9 @@ from datetime import datetime
 import pytest
 
 from app.core.errors import PromptTooLong, TemplateFault
-from app.runtime.protocol import ChatMessage
-from app.runtime.worker.templates import render_prompt
+from app.runtime.protocol import ChatMessage, TemplateOptions, ToolCall
+from app.runtime.worker.templates import ChatTemplate, budget
+from tests.helpers.hostile_templates import HOSTILE_TEMPLATES
 
 TALK = (
     ChatMessage("system", "Be brief."),
@@ -23,7 +24,7 @@ TALK = (
 
 
 def render(template: str | None, *messages: ChatMessage) -> str:
-    return render_prompt(template, messages or TALK, "<s>", "</s>")
+    return ChatTemplate(template).render(messages or TALK, bos_token="<s>", eos_token="</s>")
 
 
 def test_conversation_without_template_becomes_chatml() -> None:
@@ -44,7 +45,8 @@ def test_template_of_llama2_style_gets_its_tokens_filters_and_loop_variables() -
         "{%- endif %}\n"
         "{%- for message in loop_messages %}\n"
         "    {%- if message.role == 'user' %}\n"
-        "{{ bos_token + '[INST] ' + (system + '\\n\\n' if loop.first else '') + message['content'] + ' [/INST]' }}"
+        "{"
+        "{ bos_token + '[INST] ' + (system + '\\n\\n' if loop.first else '') + message['content'] + ' [/INST]' }}"
         "    {%- elif message['role'] == 'assistant' %}\n"
         "        {{- ' ' + message['content'] + eos_token }}\n"
         "    {%- endif %}\n"
@@ -58,7 +60,8 @@ def test_template_of_llama2_style_gets_its_tokens_filters_and_loop_variables() -
 
 def test_template_lines_that_hold_only_blocks_leave_no_trace() -> None:
     template = (
-        "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content }}\n    {% endif %}\n{% endfor %}\n"
+        "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content }}\n    {% endif %}"
+        "\n{% endfor %}\n"
         "end"
     )
     assert render(template, ChatMessage("user", "a"), ChatMessage("user", "b")) == "a\nb\nend"
@@ -95,6 +98,70 @@ def test_template_that_refuses_the_conversation_raises_fault_with_its_reason() -
         render(template)
     assert caught.value.hint
     assert render(template, ChatMessage("user", "x")) == ""
+
+
+USE_OF_A_TOOL = (
+    ChatMessage("user", "Rain?"),
+    ChatMessage(
+        "assistant",
+        "",
+        reasoning="I ask.",
+        tool_calls=(ToolCall("weather", '{"place": "Malmö", "days": 2}', "c1"),),
+    ),
+    ChatMessage("tool", "no", tool_name="weather", tool_call_id="c1"),
+)
+
+
+def test_template_gets_tools_calls_results_and_reasoning_as_transformers_names_them() -> None:
+    template = (
+        "{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}"
+        "{% for m in messages %}{{ m.role }}:{{ m.content }}"
+        "{% if m.reasoning_content %}({{ m.reasoning_content }}={{ m.thinking }}){% endif %}"
+        "{% for c in m.tool_calls or [] %}[{{ c.type }} {{ c.id }} {{ c.function.name }} "
+        "{{ c.function.arguments.place }} "
+        "{{ c.function.arguments | tojson }}]{% endfor %}"
+        "{% if m.role == 'tool' %}<{{ m.name }} {{ m.tool_call_id }}>{% endif %};{% endfor %}"
+    )
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    prompt = ChatTemplate(template).render(USE_OF_A_TOOL, TemplateOptions(tools=(tool,)))
+    assert prompt == (
+        '{"type": "function", "function": {"name": "weather", "parameters": {}}}\n'
+        "user:Rain?;"
+        'assistant:(I ask.=I ask.)[function c1 weather Malmö {"place": "Malmö", "days": 2}];'
+        "tool:no<weather c1>;"
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        (
+            "{% for m in messages %}{% for c in m.tool_calls or [] %}"
+            "{{ 'call ' + c.function.arguments }}{% endfor %}{% endfor %}"
+        ),
+        (
+            "{% for m in messages %}{% for c in m.tool_calls or [] %}call {{ c.function.arguments }}"
+            "{% endfor %}{% endfor %}"
+        ),
+    ],
+)
+def test_template_that_takes_arguments_of_calls_for_text_gets_them_as_json(template: str) -> None:
+    assert ChatTemplate(template).render(USE_OF_A_TOOL) == 'call {"place": "Malmö", "days": 2}'
+
+
+def test_template_learns_of_thinking_effort_and_other_arguments_only_when_they_are_chosen() -> None:
+    template = (
+        "{{ enable_thinking is defined }} {{ enable_thinking }} {{ thinking }} "
+        "{{ reasoning_effort }} {{ budget }}"
+    )
+    assert ChatTemplate(template).render(TALK) == "False    "
+    options = TemplateOptions(thinking=False, reasoning_effort="high", arguments={"budget": 5})
+    assert ChatTemplate(template).render(TALK, options) == "True False False high 5"
+
+
+def test_marks_of_training_in_a_template_leave_no_trace() -> None:
+    template = "{% for m in messages %}{% generation %}\n{{ m.role }}{% endgeneration %}\n;{% endfor %}"
+    assert render(template, ChatMessage("user", "a"), ChatMessage("assistant", "b")) == "user;assistant;"
 
 
 HOSTILE = [
@@ -206,14 +273,15 @@ def test_templates_that_build_too_much_take_little_memory() -> None:
     code = (
         "import resource, sys\n"
         "from app.core.errors import TemplateFault\n"
-        "from app.runtime.worker.templates import render_prompt\n"
+        "from app.runtime.worker.templates import ChatTemplate\n"
         "def peak():\n"
-        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform == 'linux' else 1024)\n"
-        "render_prompt(None, (), '', '')\n"
+        " "
+        "   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform == 'linux' else 1024)\n"
+        "ChatTemplate(None).render(())\n"
         "before, limits = peak(), resource.getrlimit(resource.RLIMIT_AS)\n"
         "for template in sys.argv[1:]:\n"
         "    try:\n"
-        "        render_prompt(template, (), '', '')\n"
+        "        ChatTemplate(template).render(())\n"
         "    except TemplateFault:\n"
         "        assert peak() - before < 100_000, (template, peak() - before)\n"
         "    else:\n"
@@ -225,11 +293,41 @@ def test_templates_that_build_too_much_take_little_memory() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to a limit on the address space")
-def test_template_that_hoards_small_steps_meets_the_memory_limit() -> None:
-    hoard = "{% set x = namespace(t=[]) %}{% for i in range(999) %}{% set x.t = [x.t, 'a' * 9999999] %}{% endfor %}"
+def test_template_that_hoards_small_steps_meets_the_memory_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MADE_AT_MOST", 10**9)
+    monkeypatch.setattr(budget, "TIME_S", 60.0)
+    hoard = "".join(f"{{% set v{i} = 'a' * 249999 %}}" for i in range(5000))
     with pytest.raises(TemplateFault, match="too much memory"):
         render(hoard)
     assert render("{{ 'still here' }}") == "still here"
+
+
+@pytest.mark.parametrize("name", HOSTILE_TEMPLATES)
+def test_template_that_means_harm_is_stopped(name: str) -> None:
+    start = time.thread_time()
+    with pytest.raises(TemplateFault, match="chat template") as caught:
+        render(HOSTILE_TEMPLATES[name])
+    assert caught.value.hint
+    # What it is meant to take is a thirtieth of that, and measured by bench_templates.
+    assert time.thread_time() - start < 5.0
+
+
+def test_long_conversation_is_rendered_by_a_template_that_looks_back_for_each_turn() -> None:
+    template = (
+        "{% set ns = namespace(text='') %}{% for m in messages %}"
+        "{% for e in messages[: loop.index0] %}{% endfor %}"
+        "{% set ns.text = ns.text ~ m.content %}{% endfor %}{{ ns.text }}"
+    )
+    turns = [ChatMessage(("user", "assistant")[i % 2], f"{i} words " * 80) for i in range(601)]
+    assert render(template, *turns) == "".join(turn.content for turn in turns)
+
+
+def test_template_is_compiled_once_and_has_its_whole_budget_each_time() -> None:
+    template = ChatTemplate(
+        "{% for i in range(9999) %}{% set x = i + 1 %}{% endfor %}{{ messages[0].content }}"
+    )
+    for turn in range(20):  # together more than one render may take
+        assert template.render([ChatMessage("user", str(turn))]) == str(turn)
 
 
 def test_template_with_ordinary_operators_filters_and_formats_is_rendered_as_ever() -> None:
@@ -237,7 +335,8 @@ def test_template_with_ordinary_operators_filters_and_formats_is_rendered_as_eve
         "{{ '-' * 3 + '=' ~ 2 * 3 }} {{ [1] + [2] }} {{ 7 % 4 }} {{ 2 ** 5 }} {{ '%5.1f|%s' % (2.25, 'x') }} "
         "{{ '{:>4}|{n}'.format('a', n=1700000000) }} {{ 'ab' | center(6) }}| {{ 1700000000 | string }} "
         "{{ missing | default(1700000000) }} {{ ['a', 'b'] | join(', ') }} {{ 'aXb' | replace('X', '-') }} "
-        "{{ 'aXbX'.replace('X', '-', 1) }} {{ '%03d' | format(7) }} {{ messages | map(attribute='role') | join('/') }}"
+        "{{ 'aXbX'.replace('X', '-', 1) }} {{ '%03d' | format(7) }} "
+        "{{ messages | map(attribute='role') | join('/') }}"
         "{{ [{'n': 1}] | join(attribute='n') }} {{ '-'.join(['a', 'b']) }} {{ '{x}'.format_map({'x': 1}) }}"
     )
     assert render(template, ChatMessage("user", "a"), ChatMessage("assistant", "b")) == (
