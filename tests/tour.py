@@ -73,6 +73,7 @@ from tests.helpers.card_worker import machine_with_card, worker_with_card
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.hub_published import published_models
 from tests.helpers.hub_server import Fault, HubServer
+from tests.helpers.lora import random_pair, write_lora
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
 from tests.helpers.scripted_gguf import THINKING_TEMPLATE
@@ -1260,6 +1261,61 @@ def chat_on_the_processor(stage: Stage) -> None:
 
 
 @scene
+def chat_load_settings(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_on_a_card(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000)
+    page.load_panel.choose(kv_type="q8_0", threads=2)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_too_much_for_a_card(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000)
+    page.load_panel.choose(gpu_layers=37, context_length=32768)
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_load_settings_of_two_cards_and_adapters(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000, 40_000_000)
+    pairs = {"blk.0.attn_v.weight": random_pair(128, 256, 8, 1)}
+    names = ("A pirate's voice", "Answers in verse")
+    page.load_panel.adapters.add_files(
+        write_lora(stage.models / f"{name}.gguf", pairs, alpha=8.0) for name in names
+    )
+    page.load_panel.adapters.sliders[1].setValue(12)
+    page.load_panel.choose(devices=("CUDA0", "CUDA1"), split=(2.0, 1.0))
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.show_end()
+
+
+@scene
+def chat_load_settings_with_an_adapter_that_is_gone(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.adapters.add_files([stage.models / "gone.gguf"])
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
+def chat_unloaded(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "What is the sea?", 60)
+    with patch.object(
+        stage.window.services.chat_engine, "unload_idle", stage.window.services.chat_engine.unload
+    ):
+        page.loading.unload_now()
+        stage.wait(lambda: page.head.resting_words != "")
+
+
+@scene
 def chat_loading(stage: Stage) -> None:
     source = shared_big_model(stage)
     stage.open()
@@ -1309,6 +1365,16 @@ def chat_file_gone(stage: Stage) -> None:
     worker = page.answering.worker_pid or 0
     os.kill(worker, signal.SIGKILL)
     os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)  # else the question may meet one that is dying
+    say(stage, page, "And who else?", 20)
+
+
+@scene
+def chat_file_gone_and_in_memory(stage: Stage) -> None:
+    page = open_chat(stage)
+    say(stage, page, "Who goes there?", 20)
+    assert page.model is not None
+    page.model.unlink()
+    page.known.look(page.model)
     say(stage, page, "And who else?", 20)
 
 
@@ -1802,6 +1868,24 @@ def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
         page = settle_chat(stage)
         page.open_model(path)
         return settle_chat(stage)
+
+
+def open_load_panel_on_cards(stage: Stage, *rooms: int) -> ChatPage:
+    """How a model of 37 layers is loaded on a computer with cards of so much room."""
+    path = write_tiny_model(
+        stage.models / "deep.gguf", layers=36, name="Qwen3 8B", context=32768, never_ends=True
+    )
+    stage.around.enter_context(patch("app.runtime.client.worker_command", lambda: worker_with_card(*rooms)))
+    stage.around.enter_context(
+        patch("app.memory.keeper.ThisMachine.read", lambda here: machine_with_card(*rooms))
+    )
+    stage.open()
+    page = settle_chat(stage)
+    page.open_model(path)
+    page = settle_chat(stage)
+    page.show_load_panel(True)
+    stage.wait(lambda: not page.loading.is_reading)
+    return page
 
 
 def put_bard_file(path: Path) -> None:

@@ -4,7 +4,7 @@ May import everything below it down to `app.core`. Main entries: `ConversationSt
 kept, `ChatEngine` to get answers.
 """
 
-from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine
+from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine, TurnsLeftOut
 from app.chat.store import NO_OPTIONS, Conversation, ConversationStore, Message, MessageState
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "ConversationStore",
     "Message",
     "MessageState",
+    "TurnsLeftOut",
 ]

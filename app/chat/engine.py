@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from app.chat.kept_caches import cache_stamp
+from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
 from app.gguf import ThinkingControls, read_facts
 from app.gguf.thinking import thinking_controls
 from app.hardware import Accelerator
-from app.memory import Held, Keeper, Load, Spread, default_context_length, held_by, spread_of
+from app.memory import Held, Keeper, Load, Rest, Spread, held_by, spread_of
+from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_choices
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
-from app.runtime.protocol import Piece, PieceKind, PromptProgress
+from app.runtime.protocol import Piece, PieceKind, PromptProgress, WhenFull
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -39,11 +43,21 @@ class AnswerDelta:
 
 
 @dataclass(frozen=True)
+class TurnsLeftOut:
+    """Emitted before an answer whose model does not get the whole conversation: so many of its first messages, the
+    system prompt not counted, are left out of it."""
+
+    messages: int
+
+
+@dataclass(frozen=True)
 class _Loaded:
     path: Path
     stamp: tuple[int, int] | None
+    choices: LoadChoices
     load: Load
     model: LoadedModel
+    caches: ModelCaches
 
 
 class ChatEngine:
@@ -54,8 +68,11 @@ class ChatEngine:
 
     title = "Chat's model"
 
-    def __init__(self, database: Path, keeper: Keeper) -> None:
+    def __init__(self, database: Path, keeper: Keeper, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds, by which a model is found to be idle."""
         self._database = database
+        self._rest = Rest(clock)
+        self._is_outdated = False
         self._keeper = keeper
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
@@ -63,23 +80,30 @@ class ChatEngine:
         keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
-        """Makes `path` the loaded model. Raises what reading and loading it raise."""
-        with self._turn(control):
+        """Makes `path` the loaded model. Emits Unreturned where memory that was given up is not free.
+
+        Raises what reading and loading it raise.
+        """
+        with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
-    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
+    def answer(
+        self, conversation_id: int, control: JobControl, when_full: WhenFull = "stop"
+    ) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        Emits `AnswerDelta`. The prompt is in the store before, so after any failure the same call
-        tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
+        `when_full`: what happens where the conversation outgrows the context (see `Generate`).
+        Emits `TurnsLeftOut`, `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any
+        failure the same call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
-        with self._turn(control), ConversationStore(self._database) as store:
+        with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
+            loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, when_full, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -90,7 +114,15 @@ class ChatEngine:
         self._closed = True
         self._keeper.leave(self)
         loaded = self._loaded
-        if loaded is not None:
+        if loaded is None:
+            return
+        try:
+            if self._lock.acquire(blocking=False):  # nothing is running
+                try:
+                    loaded.caches.save()
+                finally:
+                    self._lock.release()
+        finally:
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -112,11 +144,49 @@ class ChatEngine:
             self._lock.release()
         return True
 
+    def choose(self, path: Path, choices: LoadChoices) -> None:
+        """From now on `path` is loaded so; where it is loaded already, the next `load` or `answer` does it again.
+
+        Raises what `write_choices` raises.
+        """
+        write_choices(self._database, path, choices)
+        loaded = self._loaded
+        if loaded is not None and loaded.path == path:
+            self._rest.keep_s = choices.keep_s
+            self._is_outdated = choices.for_loading != loaded.choices.for_loading
+
+    @property
+    def idle_left_s(self) -> float | None:
+        """How long the model may go on being idle before `unload_idle` unloads it; None where it is busy, kept without
+        end or not loaded. May be asked from any thread."""
+        loaded = self._loaded
+        if loaded is None or not loaded.model.alive or self._lock.locked():
+            return None
+        return self._rest.left_s
+
+    @property
+    def kept_minutes(self) -> int | None:
+        """For how long the model that is or was loaded last is kept while it is idle; None: without end."""
+        return None if self._rest.keep_s is None else round(self._rest.keep_s / 60)
+
+    def unload_idle(self) -> bool:
+        """Whether the model had been idle for as long as it is kept, and so was unloaded."""
+        left = self.idle_left_s
+        return left is not None and left <= 0 and self.unload()
+
     @property
     def loaded_path(self) -> Path | None:
-        """May be asked from any thread, as may `spread` and `worker_pid`."""
+        """None also where the model is to be loaded in another way. May be asked from any thread, as may `spread`,
+        `settings` and `worker_pid`."""
         loaded = self._loaded
-        return loaded.path if loaded is not None and loaded.model.alive else None
+        is_there = loaded is not None and loaded.model.alive and not self._is_outdated
+        return loaded.path if loaded is not None and is_there else None
+
+    @property
+    def settings(self) -> LoadSettings | None:
+        """How the model is loaded."""
+        loaded = self._loaded
+        return loaded.load.settings if loaded is not None and loaded.model.alive else None
 
     @property
     def spread(self) -> Spread | None:
@@ -132,30 +202,33 @@ class ChatEngine:
         return loaded.model.worker_pid if loaded is not None and loaded.model.alive else None
 
     @contextmanager
-    def _turn(self, control: JobControl) -> Iterator[None]:
+    def _turn(self, control: JobControl, *, is_answer: bool) -> Iterator[None]:
         """Waits until the job before this one has ended, or this one is cancelled."""
         while not self._lock.acquire(timeout=TURN_S):
             control.cancel.raise_if_cancelled()
         try:
             yield
         finally:
+            self._rest.begin(after_answer=is_answer)
             self._lock.release()
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
         stamp = _stamp(path)
-        if self._loaded is not None:
+        choices = read_choices(self._database, path)
+        if self._loaded is not None and self._loaded.path == path and self._loaded.model.alive:
             # A file that is gone meanwhile is still loaded; one that was made anew is another model.
-            same = self._loaded.path == path and stamp in (self._loaded.stamp, None)
-            if self._loaded.model.alive and same:
+            same = stamp == self._loaded.stamp and choices.for_loading == self._loaded.choices.for_loading
+            if same or stamp is None:
+                self._rest.keep_s = choices.keep_s
                 return self._loaded
         stage = f"Loading {path.stem}"
         control.progress(stage)
         facts = read_facts(path)
-        wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
+        wanted = wanted_load(facts, choices)
         # With what the model before this one gives back: it goes only where this one fits.
         plan = plan_recommended(self._keeper, self.title, [wanted])
-        self._keeper.make_room(plan)
-        self._drop()
+        for unreturned in self._keeper.make_room(plan, self._drop):
+            control.emit(unreturned)
         load, model = load_recommended(
             self._keeper,
             plan.loads[0],
@@ -164,7 +237,10 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, load, model)
+        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
+        self._rest.keep_s = choices.keep_s
+        self._is_outdated = False
         self._keeper.remember(load, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
@@ -174,6 +250,7 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
+            loaded.caches.save()
             loaded.model.close()
 
     def _stream(
@@ -182,13 +259,20 @@ class ChatEngine:
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
+        when_full: WhenFull,
         control: JobControl,
     ) -> Message | None:
+        dropped = 0
         try:
-            sampling = _with_seed(conversation.sampling)
+            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
             options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
-            for event in loaded.model.generate(messages, sampling, control.cancel, options):
+            for event in loaded.model.generate(
+                messages, sampling, control.cancel, options, conversation=name, when_full=when_full
+            ):
                 if isinstance(event, PromptProgress):
+                    if event.dropped_messages != dropped:
+                        dropped = event.dropped_messages
+                        control.emit(TurnsLeftOut(dropped))
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
                     writer.append(event.text, event.kind)

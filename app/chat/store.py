@@ -16,9 +16,10 @@ from typing import TypeVar
 
 import msgspec
 
+from app.chat.kept_caches import KeptCaches
 from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions
-from app.storage import open_database, transaction
+from app.storage import open_database, reading, transaction
 from app.storage.processes import is_alive, this_process
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class ConversationStore:
     """One connection, for one thread. `close` it or use it as a context manager."""
 
     def __init__(self, database: Path) -> None:
+        self._caches = KeptCaches(database)
         self._connection = open_database(database)
 
     def __enter__(self) -> ConversationStore:
@@ -101,19 +103,21 @@ class ConversationStore:
         return self.conversation(cursor.lastrowid)
 
     def conversation(self, conversation_id: int) -> Conversation:
-        row = self._connection.execute(
-            "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
-        ).fetchone()
+        with reading(self._connection) as connection:
+            row = connection.execute(
+                "SELECT * FROM conversations WHERE id = ?", (conversation_id,)
+            ).fetchone()
         if row is None:
             raise KeyError(conversation_id)
         return _conversation(row)
 
     def conversations(self) -> list[Conversation]:
         """Those that hold a message, the one used last first."""
-        rows = self._connection.execute(
-            "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
-            " ORDER BY updated_at DESC, id DESC"
-        )
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT * FROM conversations WHERE id IN (SELECT conversation_id FROM messages)"
+                " ORDER BY updated_at DESC, id DESC"
+            ).fetchall()
         return [_conversation(row) for row in rows]
 
     def change_model(self, conversation_id: int, model_path: Path) -> None:
@@ -144,21 +148,28 @@ class ConversationStore:
                 (encodable(system_prompt), conversation_id),
             )
 
+    def exists(self, conversation_id: int) -> bool:
+        found = self._connection.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,))
+        return found.fetchone() is not None
+
     def delete(self, conversation_id: int) -> None:
+        """Also what models have kept of it."""
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self._caches.delete(conversation_id)
 
     def messages(self, conversation_id: int) -> list[Message]:
         """In order. A streaming answer shows the text that has arrived."""
         # One state of the database: an answer that ends between two reads would have lost its pieces.
-        self._connection.execute("BEGIN")
-        try:
-            rows = self._connection.execute(
-                "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
-            )
-            return [self._message(row) for row in rows]
-        finally:
-            self._connection.execute("COMMIT")
+        with reading(self._connection) as connection:
+            connection.execute("BEGIN")
+            try:
+                rows = connection.execute(
+                    "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+                )
+                return [self._message(row) for row in rows]
+            finally:
+                connection.execute("COMMIT")
 
     def add_prompt(self, conversation_id: int, text: str) -> Message:
         """Keeps what the person wrote; the first prompt gives the conversation its title."""
@@ -196,9 +207,10 @@ class ConversationStore:
 
     def recover(self) -> int:
         """Marks answers whose writer is no longer alive as cut off; returns how many."""
-        rows = self._connection.execute(
-            "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
-        ).fetchall()
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT id, writer FROM messages WHERE state = ?", (MessageState.STREAMING.value,)
+            ).fetchall()
         orphans = [row["id"] for row in rows if not is_alive(row["writer"])]
         for message_id in orphans:
             self.end_answer(message_id, MessageState.CUT_OFF, None)

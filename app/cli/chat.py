@@ -6,11 +6,23 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.loading import (
+    ContextOption,
+    ExpertsOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    KvOption,
+    LoadModeOption,
+    LoraOption,
+    ThreadsOption,
+    UbatchOption,
+    choices_with,
+    load_as_recommended,
+)
 from app.cli.models import chat_model_named
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampler_options import sampler_options, with_choices
@@ -21,10 +33,9 @@ from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_duration, format_rate
 from app.gguf import read_facts
-from app.memory import Keeper, Load, default_context_length
-from app.recommend.loading import load_recommended, plan_recommended
+from app.recommend.choices import read_choices, wanted_load
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling, TemplateOptions
 from app.runtime.model import NO_OPTIONS
 from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
 from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
@@ -49,6 +60,15 @@ def chat(
             help="With --json: how probable each token was, and this many of the likeliest.",
         ),
     ] = 0,
+    context: ContextOption = None,
+    kv: KvOption = None,
+    gpu_layers: GpuLayersOption = None,
+    experts_on_cpu: ExpertsOption = None,
+    flash_attention: FlashAttentionOption = None,
+    threads: ThreadsOption = None,
+    ubatch: UbatchOption = None,
+    load_mode: LoadModeOption = None,
+    lora: LoraOption = None,
     thinking: ThinkingOption = None,
     effort: EffortOption = "",
     tools: ToolsOption = None,
@@ -66,8 +86,20 @@ def chat(
     options = template_options(thinking, effort, tools)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
-    wanted = Load(facts, LoadSettings(context_length=default_context_length(facts)))
-    load, loaded = run_job("load", lambda control: _load(wanted, database, control))
+    choose = partial(
+        choices_with,
+        context=context,
+        kv=kv,
+        gpu_layers=gpu_layers,
+        experts_on_cpu=experts_on_cpu,
+        flash_attention=flash_attention,
+        threads=threads,
+        ubatch=ubatch,
+        load_mode=load_mode,
+        lora=lora,
+    )
+    wanted = wanted_load(facts, choose(read_choices(database, entry.path)))
+    load, loaded = run_job("load", lambda control: load_as_recommended(wanted, database, control))
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
@@ -82,21 +114,6 @@ def chat(
             _print_calls(generation)
             _print_statistics(generation)
         remember(generation.statistics)
-
-
-def _load(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
-    keeper = Keeper(database)
-    name = wanted.facts.path.stem
-    plan = plan_recommended(keeper, name, [wanted])
-    keeper.make_room(plan)
-    load, loaded = load_recommended(
-        keeper,
-        plan.loads[0],
-        control.cancel,
-        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
-    )
-    keeper.remember(load, loaded.description)
-    return load, loaded
 
 
 def _converse(

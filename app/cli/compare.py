@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.loading import (
+    ContextOption,
+    ExpertsOption,
+    FlashAttentionOption,
+    GpuLayersOption,
+    KvOption,
+    LoadModeOption,
+    LoraOption,
+    ThreadsOption,
+    UbatchOption,
+    choices_with,
+)
 from app.cli.models import chat_model_named
 from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
@@ -27,12 +40,33 @@ def compare(
     seed: SeedOption = None,
     temperature: TemperatureOption = 0.8,
     max_tokens: MaxTokensOption = 0,
+    context: ContextOption = None,
+    kv: KvOption = None,
+    gpu_layers: GpuLayersOption = None,
+    experts_on_cpu: ExpertsOption = None,
+    flash_attention: FlashAttentionOption = None,
+    threads: ThreadsOption = None,
+    ubatch: UbatchOption = None,
+    load_mode: LoadModeOption = None,
+    lora: LoraOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give one prompt to several models, with the same seed and settings."""
     entries = [chat_model_named(model) for model in models]
     sampling = sampling_from(seed, temperature, max_tokens)
     keeper = Keeper(data_folder().create().database)
+    choose = partial(
+        choices_with,
+        context=context,
+        kv=kv,
+        gpu_layers=gpu_layers,
+        experts_on_cpu=experts_on_cpu,
+        flash_attention=flash_attention,
+        threads=threads,
+        ubatch=ubatch,
+        load_mode=load_mode,
+        lora=lora,
+    )
     plans: list[LoadPlan] = []
 
     def take(event: object) -> None:
@@ -41,7 +75,7 @@ def compare(
             if event.plan.way is Way.IN_TURNS:
                 print(event.plan.sentence, file=sys.stderr)
 
-    with Comparison([entry.path for entry in entries], sampling, keeper, system) as comparison:
+    with Comparison([entry.path for entry in entries], sampling, keeper, system, choose) as comparison:
 
         def work(control: JobControl) -> tuple[PaneAnswer, ...]:
             return comparison.ask(prompt, control)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from app.cli.doctor_packs import report_packs
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.errors import EnvironmentFault
@@ -27,6 +28,7 @@ from app.hardware import (
 from app.memory import PastLoads, past_loads
 from app.recommend.budget import budget_of
 from app.recommend.runs import PastRuns, past_runs
+from app.runtime.packs import runtime_packs
 from app.runtime.protocol import Described, Device
 from app.storage import data_folder
 
@@ -34,6 +36,9 @@ LABEL_WIDTH = 13
 LINE_WIDTH = 100
 NO_ACCELERATOR = "none found: models run on the processor"
 
+RetryOption = Annotated[
+    bool, typer.Option("--retry-packs", help="Try runtime packs again that were set aside.")
+]
 MeasureOption = Annotated[
     bool,
     typer.Option(
@@ -43,18 +48,27 @@ MeasureOption = Annotated[
 
 
 @engine_command
-def doctor(as_json: JsonOption = False, measure: MeasureOption = False) -> None:
+def doctor(
+    as_json: JsonOption = False, measure: MeasureOption = False, retry_packs: RetryOption = False
+) -> None:
     """Describe this machine: processor, memory, accelerators and the runtime."""
+    packs = runtime_packs()
+    if retry_packs:
+        packs.try_again()
     machine, runtime = probe_usable(data_folder().cache)
     if measure:
         machine = _measured(machine)
     database = data_folder().database
     loads, runs = past_loads(database), past_runs(database, budget_of(machine))
+    pack_reports = report_packs(packs)
     if as_json:
         told = {"predictions": msgspec.to_builtins(loads), "speed_predictions": msgspec.to_builtins(runs)}
-        print_json({**document_of(machine, runtime), **told})
+        document = {**document_of(machine, runtime), **told}
+        document["runtime"]["packs"] = [each.document() for each in pack_reports]
+        print_json(document)
     else:
-        print(printable(text_of(machine, runtime, loads, runs), lines=True))
+        text = text_of(machine, runtime, loads, runs, [each.text() for each in pack_reports])
+        print(printable(text, lines=True))
 
 
 def _measured(machine: Machine) -> Machine:
@@ -77,13 +91,20 @@ def _silent_runtime() -> dict[str, Any]:
     return {"version": version("llama-cpp-python"), "backends": [], "devices": []}
 
 
-def text_of(machine: Machine, runtime: Described | None, loads: PastLoads, runs: PastRuns) -> str:
+def text_of(
+    machine: Machine,
+    runtime: Described | None,
+    loads: PastLoads,
+    runs: PastRuns,
+    pack_lines: Sequence[str] = (),
+) -> str:
     """`runtime`: None where it did not answer."""
     parts = [
         ("Processor", _cpu_lines(machine.cpu)),
         ("Memory", [_memory_line(machine.memory)]),
         ("Accelerators", [_accelerator_line(each) for each in machine.accelerators] or [NO_ACCELERATOR]),
         ("Runtime", _runtime_lines(runtime)),
+        ("Packs", pack_lines),
         ("Predictions", [_predictions_line(loads), _speeds_line(runs)]),
         ("Notes", machine.notes),
     ]

@@ -23,6 +23,7 @@ COMMANDS = {
     "convert": "app.cli.convert:convert",
     "chat": "app.cli.chat:chat",
     "compare": "app.cli.compare:compare",
+    "bench": "app.cli.bench:bench",
 }
 """Where each is; in the order of the help."""
 

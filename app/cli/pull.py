@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.numbers import finite
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault, UnknownModel
@@ -44,7 +45,9 @@ def pull(
     limit: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Most megabytes a second, 0 for no limit; without, as the window's settings say."
+            min=0,
+            callback=finite,
+            help="Most megabytes a second, 0 for no limit; without, as the window's settings say.",
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -12,17 +12,18 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import Ended, Job, JobControl
 from app.core.jobs import Progress as JobProgress
 from app.core.units import format_duration
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,7 +102,6 @@ class _ProgressLine:
     """One line on stderr while a terminal watches; nothing otherwise."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -112,17 +112,11 @@ class _ProgressLine:
         self.clear()
 
     def show(self, progress: JobProgress) -> None:
-        if not self._console.is_terminal:
+        if not sys.stderr.isatty():
             return
         stage = printable(progress.stage, lines=False)
         if self._bar is None:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.fields[left]}"),
-                console=self._console,
-                transient=True,
-            )
+            self._bar = _bar()
             self._task = self._bar.add_task(stage, total=None, left="")
             self._bar.start()
         assert self._task is not None
@@ -139,3 +133,17 @@ class _ProgressLine:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _bar() -> Progress:
+    # Imported here: it takes longer than a small download, and scripts never see it.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )

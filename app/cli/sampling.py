@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.numbers import finite
 from app.runtime import Sampling
 from app.runtime.model import SEEDS
 
@@ -14,7 +15,7 @@ SeedOption = Annotated[
     int | None, typer.Option("--seed", help="Same seed, same answer; else a new one each time.")
 ]
 TemperatureOption = Annotated[
-    float, typer.Option("--temperature", min=0.0, help="0 takes the likeliest token.")
+    float, typer.Option("--temperature", min=0.0, callback=finite, help="0 takes the likeliest token.")
 ]
 MaxTokensOption = Annotated[
     int, typer.Option("--max-tokens", min=0, max=2**31 - 1, help="At most this many; 0 for no limit.")

@@ -10,18 +10,20 @@ another: each leaves before the next comes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.compare.plan import COMPARED, count_cores, load_of, plan_threads
+from app.compare.plan import COMPARED, count_cores, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import read_facts
 from app.hardware import Accelerator
-from app.memory import Held, Keeper, Load, LoadPlan, Way, held_by
+from app.memory import Held, Keeper, Load, LoadPlan, Rest, Way, held_by
+from app.recommend.choices import LoadChoices, read_choices, wanted_load
 from app.recommend.loading import load_recommended, plan_recommended
 from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, Sampling
 from app.runtime.protocol import Piece, PromptProgress
@@ -89,6 +91,7 @@ class _Pane:
     has no answer. The lock: one request at a time."""
 
     path: Path
+    choices: LoadChoices = field(default_factory=LoadChoices)
     load: Load | None = None
     model: LoadedModel | None = None
     messages: list[ChatMessage] = field(default_factory=list)
@@ -120,8 +123,16 @@ class Comparison:
     title = COMPARED
 
     def __init__(
-        self, paths: Sequence[Path], sampling: Sampling, keeper: Keeper, system_prompt: str = ""
+        self,
+        paths: Sequence[Path],
+        sampling: Sampling,
+        keeper: Keeper,
+        system_prompt: str = "",
+        choose: Callable[[LoadChoices], LoadChoices] = lambda choices: choices,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`choose`: how a model is loaded, of what a person chose for it. `clock`: seconds, by which models are found
+        to be idle."""
         if not 2 <= len(paths) <= MAXIMUM_PANES:
             raise WrongChoice(
                 f"A comparison takes two to {MAXIMUM_PANES} models, not {len(paths)}.",
@@ -135,6 +146,8 @@ class Comparison:
         self._turn = threading.Lock()
         self._calls = 0
         self._calls_lock = threading.Lock()
+        self._choose = choose
+        self._rest = Rest(clock)
         self._keeper = keeper
         keeper.join(self)
 
@@ -166,8 +179,8 @@ class Comparison:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
         `sampling`: for this prompt instead of the comparison's own; the models stay loaded.
-        Emits MemoryPlanned, then PaneLoading, PaneReading, PaneDelta and one PaneFinished for each pane, from several
-        threads.
+        Emits MemoryPlanned, Unreturned where memory that was given up is not free, then PaneLoading, PaneReading,
+        PaneDelta and one PaneFinished for each pane, from several threads.
         Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
         had begun to answer. A prompt that got no answer is given again together with the next one.
         """
@@ -208,6 +221,19 @@ class Comparison:
                 pane.unload()
         return True
 
+    @property
+    def idle_left_s(self) -> float | None:
+        """How long the models may go on being idle before `unload_idle` unloads them; None where they are asked, kept
+        without end or not loaded. May be asked from any thread."""
+        if self._calls or not any(pane.is_loaded for pane in self._panes):
+            return None
+        return self._rest.left_s
+
+    def unload_idle(self) -> bool:
+        """Whether the models had been idle for as long as they are kept, and so were unloaded."""
+        left = self.idle_left_s
+        return left is not None and left <= 0 and self.unload()
+
     def close(self) -> None:
         self._keeper.leave(self)
         for pane in self._panes:
@@ -228,28 +254,38 @@ class Comparison:
         finally:
             with self._calls_lock:
                 self._calls -= 1
+                # They are needed together: the one that is kept for the longest keeps the others.
+                kept = [pane.choices.keep_s for pane in self._panes]
+                self._rest.keep_s = None if None in kept else max(each for each in kept if each is not None)
+                self._rest.begin(after_answer=True)
 
     def _make_room(self, indexes: Collection[int], control: JobControl) -> bool:
         """Makes sure that what is not loaded yet fits; whether only in turns."""
         missing: list[_Pane] = []
         loads: list[Load] = []
         for pane in (self._panes[index] for index in indexes):
-            if pane.is_loaded:
+            choices = self._choose(read_choices(self._keeper.database, pane.path))
+            as_chosen = choices.for_loading == pane.choices.for_loading
+            pane.choices = choices
+            if pane.is_loaded and as_chosen:
                 continue
             try:
                 # Read anew each time: the file may have been replaced since the pane failed.
-                loads.append(load_of(read_facts(pane.path), self._threads))
+                loads.append(wanted_load(read_facts(pane.path), choices, self._threads))
             except EnvironmentFault:
                 pane.load = None  # reported as this pane's failure when it is loaded
                 continue
             missing.append(pane)
+            with pane.lock:  # another call may still be answered by it
+                pane.unload()
         if not missing:
             return False
         plan = plan_recommended(self._keeper, self.title, loads, keeping=self)
         for pane, load in zip(missing, plan.loads, strict=True):
             pane.load = load
         control.emit(MemoryPlanned(plan))
-        self._keeper.make_room(plan)
+        for unreturned in self._keeper.make_room(plan):
+            control.emit(unreturned)
         return plan.way is Way.IN_TURNS
 
     def _run(
@@ -339,7 +375,7 @@ class Comparison:
         pane.unload()
         control.emit(PaneLoading(index, 0.0))
         if pane.load is None:
-            wanted = load_of(read_facts(pane.path), self._threads)
+            wanted = wanted_load(read_facts(pane.path), pane.choices, self._threads)
             pane.load = plan_recommended(self._keeper, self.title, [wanted], keeping=self).loads[0]
         pane.load, pane.model = load_recommended(
             self._keeper, pane.load, cancel, lambda fraction: control.emit(PaneLoading(index, fraction))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import psutil
 
 from app.gguf import ModelFacts
-from app.memory import Keeper, Load, LoadPlan, Way, default_context_length
+from app.memory import Keeper, LoadPlan, Way
+from app.recommend.choices import read_choices, wanted_load
 from app.recommend.loading import plan_recommended
-from app.runtime import LoadSettings
 
 COMPARED = "the compared models"
 """How a sentence calls them where they are to be unloaded."""
@@ -31,15 +31,12 @@ class ComparisonPlan:
 
 
 def plan_comparison(models: Sequence[ModelFacts], keeper: Keeper) -> ComparisonPlan:
-    """The plan for these models, one for each pane, none of which is loaded."""
+    """The plan for these models, one for each pane, none of which is loaded. Raises what `wanted_load` raises."""
     at_once, threads = plan_threads(len(models), count_cores())
-    memory = plan_recommended(keeper, COMPARED, [load_of(facts, threads) for facts in models])
+    choices = [read_choices(keeper.database, facts.path) for facts in models]
+    loads = [wanted_load(facts, each, threads) for facts, each in zip(models, choices, strict=True)]
+    memory = plan_recommended(keeper, COMPARED, loads)
     return ComparisonPlan(memory, 1 if memory.way is Way.IN_TURNS else at_once, threads)
-
-
-def load_of(facts: ModelFacts, threads: int) -> Load:
-    """What a pane wants to load, before it is placed."""
-    return Load(facts, LoadSettings(context_length=default_context_length(facts), threads=threads))
 
 
 def plan_threads(panes: int, cores: int) -> tuple[int, int]:

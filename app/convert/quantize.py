@@ -20,7 +20,7 @@ from app.core.errors import (
 from app.core.jobs import JobControl
 from app.gguf import ModelFacts, ModelSummary, TensorInfo, read_facts
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
-from app.runtime.client import start_worker
+from app.runtime import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
 from app.storage.atomic import finished_file
 

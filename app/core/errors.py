@@ -97,6 +97,34 @@ class WorkerDied(EnvironmentFault):
     """The runtime's process ended without an answer; `log` holds its last lines."""
 
 
+class WorkerCrashed(WorkerDied):
+    """The processor or the system stopped the runtime's process at something forbidden."""
+
+
+class UnknownInstruction(WorkerCrashed):
+    """The runtime was built for another kind of processor."""
+
+
+class WorkerAborted(WorkerDied):
+    """A check inside llama.cpp failed, and it ended its process."""
+
+
+class WorkerOutOfMemory(WorkerDied, TooLittleMemory):
+    """The runtime's process ended because it was refused memory."""
+
+
+class KilledForMemory(WorkerDied):
+    """The system had no memory left and ended the runtime's process."""
+
+
+class WorkerStalled(WorkerDied):
+    """The runtime's process did nothing for too long and was ended."""
+
+
+class DriverReset(WorkerDied):
+    """The graphics driver gave up on the runtime's work, or its device is gone."""
+
+
 class UnknownModel(EnvironmentFault):
     """No model of that name in the library."""
 
@@ -187,6 +215,13 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         DiskFull,
         QuantizeFailed,
         WorkerDied,
+        WorkerCrashed,
+        UnknownInstruction,
+        WorkerAborted,
+        WorkerOutOfMemory,
+        KilledForMemory,
+        WorkerStalled,
+        DriverReset,
         UnknownModel,
         WrongChoice,
         DataFolderFault,

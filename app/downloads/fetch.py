@@ -21,6 +21,7 @@ from app.downloads.connection import Transfer, fetch_runs
 from app.downloads.content import Content, kind_of
 from app.downloads.location import Location, Locator
 from app.downloads.partial_file import PartialFile
+from app.downloads.session import open_session
 from app.downloads.speed_limit import SpeedLimit
 from app.downloads.unfinished import Unfinished, unfinished_of
 from app.storage.atomic import put_in_place
@@ -121,7 +122,6 @@ class _Download:
 
     def _fetch(self, log: BlockLog) -> str:
         """What is missing; returns the digest of the whole."""
-        from huggingface_hub import get_session
         from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
 
         path = self.unfinished.partial
@@ -133,7 +133,7 @@ class _Download:
             Locator(self.locate, self.content, self.target.name),
             partial,
             self.limit,
-            get_session(),
+            open_session(),
             HF_HUB_DOWNLOAD_TIMEOUT,
         )
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from app.core.errors import Cancelled, DataFolderFault, DiskFull, EnvironmentFault, NoConnection
@@ -58,11 +58,11 @@ def run_claimed(
     Returns when it is done, paused or cancelled there. Raises NoConnection, after which it still waits for its turn,
     any other fault, after which it has failed, and Cancelled when `control` is.
     """
-    watch = _Watch(store, entry, control)
     control.emit(QueueChanged(entry.id))
     try:
         require_room(entry, store.all())
-        with kept_awake():
+        with ExitStack() as held:
+            watch = _Watch(store, entry, control, held)
             for index, file in enumerate(entry.files):
                 if not _is_here(entry, file):
                     _fetch(entry, file, locate, limit, watch.of_file(index))
@@ -115,10 +115,12 @@ def _fetch(entry: Download, file: DownloadFile, locate: Locate, limit: SpeedLimi
 
 class _Watch:
     """Turns the progress of single files into that of the download; stops it when its state has changed, or when the
-    disk has no room for it any more."""
+    disk has no room for it any more. What it keeps awake is let go with `held`."""
 
-    def __init__(self, store: DownloadStore, entry: Download, control: JobControl) -> None:
+    def __init__(self, store: DownloadStore, entry: Download, control: JobControl, held: ExitStack) -> None:
         self.control = control
+        self._held = held
+        self._keeps_awake = False
         self._store = store
         self._entry = entry
         self._received = [
@@ -141,6 +143,7 @@ class _Watch:
             self._emit(stage)
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now
+            self._keep_awake()
             self._look(index, cancel)
 
     def tell_of_whole(self, index: int) -> None:
@@ -152,6 +155,12 @@ class _Watch:
         rate = self._rate.bytes_per_s(received)
         told = None if stage == CHECKING else rate
         self.control.emit(DownloadProgress(self._entry.id, stage, received, self._entry.size, told))
+
+    def _keep_awake(self) -> None:
+        """Not from the start: to ask the system for it takes as long as a small download."""
+        if not self._keeps_awake:
+            self._keeps_awake = True
+            self._held.enter_context(kept_awake())
 
     def _look(self, index: int, cancel: CancelToken) -> None:
         queue = self._store.all()

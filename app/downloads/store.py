@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.core.errors import EnvironmentFault
 from app.downloads.content import Content
-from app.storage import open_database, transaction
+from app.storage import open_database, reading, transaction
 from app.storage.processes import is_alive, this_process
 
 _AT_THE_END = "(SELECT COALESCE(MAX(position), 0) + 1 FROM downloads)"
@@ -124,10 +124,12 @@ class DownloadStore:
         """In the order of the queue; those that are done too."""
         found: dict[int, tuple[sqlite3.Row, list[DownloadFile]]] = {}
         # One statement: between two, another process might add a download, and it would seem to have no files.
-        for row in self._connection.execute(
-            "SELECT *, downloads.id AS id FROM downloads JOIN download_files ON download = downloads.id"
-            " ORDER BY position, downloads.id, download_files.id"
-        ):
+        with reading(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT *, downloads.id AS id FROM downloads JOIN download_files ON download = downloads.id"
+                " ORDER BY position, downloads.id, download_files.id"
+            ).fetchall()
+        for row in rows:
             file = DownloadFile(
                 row["path"], row["size"], row["digest"], row["received_bytes"], bool(row["is_done"])
             )
@@ -139,7 +141,8 @@ class DownloadStore:
 
     def state(self, id: int) -> DownloadState:
         """CANCELLED for one that is gone."""
-        row = self._connection.execute("SELECT state FROM downloads WHERE id = ?", (id,)).fetchone()
+        with reading(self._connection) as connection:
+            row = connection.execute("SELECT state FROM downloads WHERE id = ?", (id,)).fetchone()
         return DownloadState(row["state"]) if row else DownloadState.CANCELLED
 
     def claim(self, id: int) -> Download | None:

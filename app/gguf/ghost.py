@@ -12,17 +12,19 @@ import struct
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from app.core.errors import from_os_error
 from app.gguf.header import MetadataValue, Scalar, SkippedArray
-from app.gguf.outline import TensorShape
 from app.gguf.reader import read_header
 from app.gguf.source import FileHead
 from app.gguf.types import TENSOR_TYPES
 from app.storage.atomic import finished_file
 
-TypedTensor = tuple[TensorShape, str]
+if TYPE_CHECKING:  # every command reads headers, few need the outlines of all architectures
+    from app.gguf.outline import TensorShape
+
+TypedTensor: TypeAlias = "tuple[TensorShape, str]"
 """A tensor and how its numbers are stored, e.g. "Q4_K"."""
 
 _ALIGNMENT = 32

@@ -17,7 +17,7 @@ from app.gguf.cursor import MAX_DIMENSIONS, Cursor, shorten
 from app.gguf.header import ByteOrder, Header, KeepArray, MetadataValue, TensorInfo, keep_no_array
 from app.gguf.magic import not_gguf
 from app.gguf.metadata import read_metadata
-from app.gguf.source import ByteSource, LocalFile, Window
+from app.gguf.source import FIRST_LOCAL_FETCH_BYTES, ByteSource, LocalFile, Window
 from app.gguf.types import REMOVED_TENSOR_TYPES, TENSOR_TYPES, TensorType
 
 _MAGIC = b"GGUF"
@@ -36,8 +36,11 @@ def read_header(source: Path | ByteSource, keep_array: KeepArray = keep_no_array
     """
     if isinstance(source, Path):
         with LocalFile(source) as file:
-            return read_header(file, keep_array, part=part)
-    window = Window(source)
+            return _read_header(Window(file, FIRST_LOCAL_FETCH_BYTES), keep_array, part)
+    return _read_header(Window(source), keep_array, part)
+
+
+def _read_header(window: Window, keep_array: KeepArray, part: int) -> Header:
     version, byte_order = _read_version(window)
     cursor = Cursor(window, byte_order, position=8)
     tensor_count, key_count = cursor.take(cursor.formats.counts)

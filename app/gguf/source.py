@@ -12,6 +12,8 @@ from app.core.errors import DamagedGguf, EnvironmentFault, UnreadableFile, from_
 from app.core.units import format_bytes
 
 FIRST_FETCH_BYTES = 1 << 20
+FIRST_LOCAL_FETCH_BYTES = 1 << 16
+"""Where a request costs nothing, a header of 10 KB need not bring a megabyte along: a library has thousands."""
 LARGEST_FETCH_BYTES = 1 << 22
 MAX_HEADER_BYTES = 1 << 27
 """The largest real headers (a vocabulary of 262k with merges) have 20 MB. A damaged length in a
@@ -101,14 +103,15 @@ class FileHead:
 class Window:
     """The piece of a file that is being read: `data`, which starts at byte `start`.
 
-    It moves forwards only, and each byte is fetched at most once: 1 MiB first, then twice as much
-    each time up to 4 MiB, which keeps a header of 20 MB to seven requests over a network. What was
-    read is dropped, because touching 20 MB of fresh memory takes longer than reading the file.
+    It moves forwards only, and each byte is fetched at most once: `first_fetch_bytes`, then twice as
+    much each time up to 4 MiB, which from 1 MiB keeps a header of 20 MB to seven requests over a
+    network. What was read is dropped, because touching 20 MB of fresh memory takes longer than
+    reading the file.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, first_fetch_bytes: int = FIRST_FETCH_BYTES) -> None:
         self._source = source
-        self._next_fetch_bytes = FIRST_FETCH_BYTES
+        self._next_fetch_bytes = first_fetch_bytes
         self.name = source.name
         self.file_bytes = source.size
         self.start = 0

@@ -12,7 +12,7 @@ from app.hardware.bandwidth import known_bandwidth
 from app.hardware.graphics_names import maker_of, tidy_device_name
 from app.hardware.machine import Accelerator, Machine, Memory
 from app.hardware.plausible import plausible
-from app.runtime.client import Worker, start_worker
+from app.runtime import Worker, packs_set_aside, start_worker
 from app.runtime.protocol import Describe, Described, Device
 
 ANSWER_WITHIN_S = 10.0
@@ -26,7 +26,8 @@ a card is less."""
 def ask_runtime(
     start: Callable[[], Worker] = start_worker, within_s: float = ANSWER_WITHIN_S
 ) -> tuple[Described | None, tuple[str, ...]]:
-    """What a worker says about its runtime; None and a note when it does not."""
+    """What a worker says about its runtime; None and a note when it does not. And a note for each
+    runtime pack that is set aside."""
     cancel = CancelToken()
     timer = threading.Timer(within_s, cancel.cancel)
     timer.daemon = True
@@ -43,7 +44,7 @@ def ask_runtime(
     finally:
         timer.cancel()
     assert isinstance(described, Described)
-    return described, ()
+    return described, tuple(packs_set_aside())
 
 
 def with_runtime_devices(machine: Machine, devices: Iterable[Device]) -> Machine:

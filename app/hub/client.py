@@ -17,6 +17,7 @@ import msgspec
 from app import __version__
 from app.core.errors import NoConnection
 from app.core.jobs import CancelToken
+from app.downloads.session import open_session
 from app.hub.faults import ConnectionCut, connection_fault, not_understood, offline_wished, refusal
 from app.hub.token import stored_token
 
@@ -150,11 +151,11 @@ class Hub:
         itself; it does not travel with redirects to another host.
         """
         import httpx2
-        from huggingface_hub import constants, get_session
+        from huggingface_hub import constants
         from huggingface_hub.errors import OfflineModeIsEnabled
 
         try:
-            with get_session().stream(
+            with open_session().stream(
                 method,
                 url,
                 params=list(parameters) or None,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _INVALID_TOKEN = "Invalid credentials"
 _LONGEST_QUOTE = 200
+_PROXY_AUTHENTICATION_REQUIRED = 407
 
 
 def offline_wished() -> OfflineWished:
@@ -47,7 +48,7 @@ def connection_fault(error: httpx2.RequestError, host: str) -> NoConnection:
             "If your network has a certificate of its own, set SSL_CERT_FILE to it.",
         )
     if isinstance(error, httpx2.ProxyError):
-        return NoConnection("The proxy does not let Nibble through.", "Look at HTTPS_PROXY and HTTP_PROXY.")
+        return _proxy_refuses()
     if isinstance(error, httpx2.TimeoutException):
         return NoConnection(f"{host} does not answer in time.", "Try again later.")
     if isinstance(error, httpx2.ConnectError):
@@ -63,6 +64,8 @@ def refusal(
     `subject`: what was asked for, e.g. a repository's name; `repository` is empty where there is none.
     """
     status = response.status_code
+    if status == _PROXY_AUTHENTICATION_REQUIRED:
+        return _proxy_refuses()
     code = response.headers.get("X-Error-Code", "")
     told = _without_token(response.headers.get("X-Error-Message", ""), token)
     if code == "GatedRepo":
@@ -91,6 +94,10 @@ def refusal(
     return HubFault(
         f"The Hub refuses the request for {subject} (it answers {status}{quoted}).", "Try another one."
     )
+
+
+def _proxy_refuses() -> NoConnection:
+    return NoConnection("The proxy does not let Nibble through.", "Look at HTTPS_PROXY and HTTP_PROXY.")
 
 
 def not_understood(subject: str) -> HubFault:

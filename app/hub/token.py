@@ -1,6 +1,7 @@
 """The access token: from the environment, from the system's keyring, or from `hf auth login`.
 
-One that is typed into Nibble goes into the keyring and nowhere else.
+One that is typed into Nibble goes into the keyring and nowhere else. For which Hubs that has happened stands in a file
+of ours, since only to look into a keyring takes as long as a small download, and some systems ask the person first.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from app.core.errors import NoKeyring
+from app.storage import data_folder
+from app.storage.atomic import write_atomically
 
 _SERVICE = "Nibble"
 _USUAL_ENDPOINT = "https://huggingface.co"
@@ -42,7 +45,7 @@ class HubAccess:
 
 
 def read_access() -> HubAccess:
-    """May wait for the person, where the system asks before it opens its keyring."""
+    """May wait for the person, where the system asks before it opens its keyring. Raises what writing a file does."""
     from huggingface_hub import constants
 
     endpoint = constants.ENDPOINT
@@ -50,6 +53,8 @@ def read_access() -> HubAccess:
         kept, has_keyring = _read_keyring(endpoint), True
     except NoKeyring:
         kept, has_keyring = None, False
+    if kept is not None:  # also where our file was lost
+        _note(endpoint, is_kept=True)
     return HubAccess(
         endpoint,
         endpoint.rstrip("/") == _USUAL_ENDPOINT,
@@ -89,7 +94,7 @@ def stored_token(endpoint: str) -> str | None:
 
 
 def keep_token(endpoint: str, token: str) -> None:
-    """Raises NoKeyring, also where the keyring forgets at once what it is given."""
+    """Raises NoKeyring, also where the keyring forgets at once what it is given, and what writing a file does."""
     import keyring
     from keyring.errors import KeyringError
 
@@ -99,10 +104,11 @@ def keep_token(endpoint: str, token: str) -> None:
         raise _no_keyring() from None
     if _read_keyring(endpoint) != token.strip():
         raise _no_keyring()
+    _note(endpoint, is_kept=True)
 
 
 def forget_token(endpoint: str) -> None:
-    """Nothing happens where none is kept. Raises NoKeyring."""
+    """Nothing happens where none is kept. Raises NoKeyring, and what writing a file does."""
     import keyring
     from keyring.errors import KeyringError, PasswordDeleteError
 
@@ -114,9 +120,12 @@ def forget_token(endpoint: str) -> None:
         raise NoKeyring(
             "The system's keyring does not let Nibble in.", "Remove the token with the keyring's own program."
         ) from None
+    _note(endpoint, is_kept=False)
 
 
 def _kept_token(endpoint: str) -> str | None:
+    if _host(endpoint) not in _noted():
+        return None
     try:
         return _read_keyring(endpoint)
     except NoKeyring:
@@ -132,6 +141,22 @@ def _read_keyring(endpoint: str) -> str | None:
         return keyring.get_password(_SERVICE, _host(endpoint)) or None
     except KeyringError:
         raise _no_keyring() from None
+
+
+def _noted() -> set[str]:
+    """The hosts for which there is a token in the keyring."""
+    try:
+        return set(data_folder().hubs_in_keyring.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def _note(endpoint: str, *, is_kept: bool) -> None:
+    before = _noted()
+    after = before | {_host(endpoint)} if is_kept else before - {_host(endpoint)}
+    if after != before:
+        notes = data_folder().create().hubs_in_keyring
+        write_atomically(notes, "".join(f"{host}\n" for host in sorted(after)).encode())
 
 
 def _no_keyring() -> NoKeyring:

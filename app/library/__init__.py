@@ -6,6 +6,7 @@ person named, `library_places` for where to look, `sources` for how each program
 """
 
 from app.library.duplicates import Duplicates, find_duplicates
+from app.library.earlier import EarlierEntries
 from app.library.entry import EntryState, LibraryEntry, entry_fault
 from app.library.find import find_listed, find_model, means_path
 from app.library.labels import rename
@@ -17,6 +18,7 @@ from app.library.verify import FileCheck, verify
 
 __all__ = [
     "Duplicates",
+    "EarlierEntries",
     "EntryState",
     "FileCheck",
     "LibraryEntry",

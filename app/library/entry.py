@@ -26,6 +26,8 @@ class EntryState(StrEnum):
     """The system does not let us read it."""
     GONE = "gone"
     """It was there at an earlier look."""
+    AWAY = "away"
+    """A folder of the library, or a file among them, that cannot be found: its disk may be unplugged."""
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def is_built_in(path: Path, data: DataFolder) -> bool:
     By its name alone, so that it is quick anywhere: a person's model in the guide's folder is theirs.
     A list marks the guide's files, and says of a damaged one that it is made again (`entry_fault`).
     """
-    name = _GUIDE_FILE.fullmatch(path.name)
-    return path.parent == data.guide and name is not None and name["type"] in _TYPES
+    name = _GUIDE_FILE.fullmatch(path.name)  # first: to make a path's parent takes longest
+    return name is not None and name["type"] in _TYPES and path.parent == data.guide
 
 
 def _is_there(folder: str) -> bool:

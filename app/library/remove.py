@@ -28,7 +28,7 @@ class Removal:
 
 
 def plan_removal(entry: LibraryEntry, places: Sequence[Place]) -> Removal:
-    """Raises WrongChoice for a file of another program, and for a folder."""
+    """Raises WrongChoice for a file of another program, and for a folder, also one that is away."""
     if entry.state is EntryState.GONE:
         return Removal(entry, (), 0)
     owner = owner_of(entry.path, places)
@@ -39,7 +39,7 @@ def plan_removal(entry: LibraryEntry, places: Sequence[Place]) -> Removal:
             f"{entry.name} belongs to {owner.title}, and Nibble deletes nothing of other programs.",
             f"Delete it in {owner.title}.",
         )
-    if entry.path.is_dir():
+    if entry.state is EntryState.AWAY or entry.path.is_dir():
         raise WrongChoice(
             f"{entry.path} is a folder, not a model.",
             "Take it off the list of the library's folders instead.",

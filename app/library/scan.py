@@ -20,6 +20,7 @@ from app.core.units import format_bytes
 from app.gguf import read_facts
 from app.gguf.summary import ModelSummary, summarize
 from app.library.companions import with_companions
+from app.library.earlier import EarlierEntries
 from app.library.entry import EntryState, LibraryEntry
 from app.library.places import Place
 from app.library.records import Records
@@ -33,14 +34,16 @@ def scan(
     database: Path,
     cancel: CancelToken | None = None,
     on_entry: Callable[[LibraryEntry], None] | None = None,
+    earlier: EarlierEntries | None = None,
 ) -> list[LibraryEntry]:
     """All models in `places`, by name; what was there at an earlier look and is gone, too.
 
     A split model is one entry, and so is a file that is reached in several ways. What cannot be read is an entry
     with a fault; nothing else is raised but Cancelled. `on_entry` is told of each entry as it is found, before
-    companions are known. `database` is where headers are remembered; it need not exist.
+    companions are known. `database` is where headers are remembered; it need not exist. Who looks again and again
+    gives the same `earlier` each time.
     """
-    look = _Look(database)
+    look = _Look(database, EarlierEntries() if earlier is None else earlier)
     entries = []
     try:
         for found, place in found_models(places, cancel or CancelToken()):
@@ -133,8 +136,9 @@ class _Files:
 class _Look:
     """One look, with what was known before."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, earlier: EarlierEntries) -> None:
         self.records = Records(database)
+        self._earlier = earlier
         self._last_loads = last_loads(database)
         self._files_seen: set[object] = set()
         self._paths_seen: set[str] = set()
@@ -149,15 +153,22 @@ class _Look:
             return None
         self._files_seen.add(identity)
         told: ModelSummary | EnvironmentFault | None = files.fault
+        stamp = stamp_of(files.statuses)
         if told is None:
-            stamp = stamp_of(files.statuses)
             told = self.records.recall(path, folder, stamp)
             if told is None:
                 told = _read(path)
                 self.records.remember(path, found.name, folder, stamp, told)
             if self.records.is_changed(path, stamp):
                 files.state = EntryState.CHANGED
-        return _entry(found, place, files, told, self.records.label(path), self._last_loads.get(path))
+        label, last_used_at = self.records.label(path), self._last_loads.get(path)
+
+        def make() -> LibraryEntry:
+            return _entry(found, place, files, told, label, last_used_at)
+
+        fault = (type(told), told.message, told.hint) if isinstance(told, EnvironmentFault) else None
+        made_of = (found, place.program, stamp, files.state, fault, label, last_used_at)
+        return self._earlier.entry(path, made_of, make)
 
     def missing(self, places: Sequence[Place]) -> Iterator[LibraryEntry]:
         """Nothing of a folder that is not there itself: a disk may be unplugged."""
@@ -204,6 +215,8 @@ def _entry(
 ) -> LibraryEntry:
     summary, fault = (None, told) if isinstance(told, EnvironmentFault) else (told, None)
     state = files.state if fault is None or files.state is not EntryState.OK else _state_of(fault)
+    if isinstance(fault, FileGone) and found.path == str(place.folder) and place.program.is_own:
+        state = EntryState.AWAY
     first = part_files(found.path)[0] if summary is not None and summary.files > 1 else found.path
     return LibraryEntry(
         Path(first),

@@ -18,8 +18,10 @@ _LOW = (1 << 64) - 1
 
 def part_files(path: str) -> list[str]:
     """All files of a model that is split as its name says, whether there or not; else the file itself."""
+    if "-of-" not in path.casefold():
+        return [path]
     folder, name = os.path.split(path)
-    split = split_name(name) if "-of-" in name.casefold() else None
+    split = split_name(name)
     if split is None or split.count > _MOST_PARTS:
         return [path]
     return [os.path.join(folder, split.part(number)) for number in range(1, split.count + 1)]

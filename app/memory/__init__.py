@@ -14,10 +14,12 @@ from app.memory.estimate import (
     estimate,
     exact_estimate,
 )
+from app.memory.giving_back import Unreturned
 from app.memory.held import Held, held_by
 from app.memory.keeper import Keeper
 from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, Way, plan_loads
+from app.memory.rest import Rest
 from app.memory.spread import Spread, spread_of
 
 __all__ = [
@@ -29,7 +31,9 @@ __all__ = [
     "LoadPlan",
     "MemoryEstimate",
     "PastLoads",
+    "Rest",
     "Spread",
+    "Unreturned",
     "Way",
     "default_context_length",
     "estimate",

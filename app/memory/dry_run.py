@@ -14,9 +14,8 @@ from app.core.errors import EnvironmentFault, LoadFailed, WorkerDied
 from app.core.jobs import CancelToken
 from app.gguf import read_facts, read_header
 from app.gguf.source import LocalFile
-from app.runtime.client import start_worker
-from app.runtime.fingerprint import runtime_fingerprint
 from app.runtime.protocol import DryRun, DryRunDone, DryRunResult, LoadSettings
+from app.runtime.starting import runtime_fingerprint, start_worker
 from app.storage import DataFolder
 from app.storage.atomic import write_atomically
 

@@ -20,7 +20,7 @@ from app.memory.compute import (
 from app.memory.geometry import MOST_LAYERS, Geometry, read_geometry
 from app.memory.kv_cache import layer_cache, padded, row_bytes
 from app.memory.overhead import WORKER_BYTES
-from app.memory.placement import PROCESSOR, Placement, is_expert, place, weights_by_device
+from app.memory.placement import PROCESSOR, Placement, chosen_devices, is_expert, place, weights_by_device
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import DryRunResult, LoadSettings
 
@@ -118,14 +118,16 @@ def estimate(
     Weights are the tensors' own bytes, cache and working space as `layer_cache` and `compute_bytes`
     have them; of an architecture that is not known, the plain formula and a guess.
     """
-    if settings.processor_only:
-        accelerators = ()
+    accelerators = () if settings.processor_only else chosen_devices(settings.devices, accelerators)
     geometry = read_geometry(facts.metadata, facts.vocabulary_size)
     layer_count = _layer_count(facts, geometry)
     placement = place(
         layer_count,
         settings.gpu_layers,
-        [each.free_bytes for each in accelerators],
+        # A split is of devices that may not all be there, and of none where the whole is told without them.
+        settings.split
+        if len(settings.split) == len(accelerators)
+        else [each.free_bytes for each in accelerators],
         experts_on_processor=settings.experts_on_processor,
     )
     names = ("CPU", *(each.name for each in accelerators))
@@ -174,6 +176,7 @@ def _caches(geometry: Geometry, settings: LoadSettings, placement: Placement) ->
             ubatch=settings.ubatch,
             sequences=settings.sequences,
             flash_attention=settings.flash_attention != "off",
+            value_type=settings.value_type,
         )
         sizes[device] += cache.kv_bytes + cache.state_bytes
     return sizes
@@ -198,7 +201,7 @@ def _working_space(
 
 
 def _batch(geometry: Geometry, settings: LoadSettings) -> Batch:
-    most = max(settings.ubatch, BATCH_TOKENS)
+    most = max(settings.ubatch, settings.batch, BATCH_TOKENS)
     return largest_batch(
         geometry,
         context=settings.context_length,
@@ -207,13 +210,16 @@ def _batch(geometry: Geometry, settings: LoadSettings) -> Batch:
         flash_attention=settings.flash_attention != "off",
         kv_type=settings.kv_type,
         sequences=settings.sequences,
+        value_type=settings.value_type,
     )
 
 
 def _guessed(facts: ModelFacts, settings: LoadSettings, placement: Placement) -> tuple[list[int], list[int]]:
     """Every layer with a whole cache, on the processor: an upper bound for most."""
-    lengths = (facts.kv_heads or 0) * ((facts.key_length or 0) + (facts.value_length or 0))
-    kv = row_bytes(lengths, settings.kv_type) * padded(settings.context_length)
+    heads, value_type = facts.kv_heads or 0, settings.value_type or settings.kv_type
+    row = row_bytes(heads * (facts.key_length or 0), settings.kv_type)
+    row += row_bytes(heads * (facts.value_length or 0), value_type)
+    kv = row * padded(settings.context_length)
     sizes = [0] * placement.device_count
     return [kv * (facts.layers or 0), *sizes[1:]], [_GUESSED_COMPUTE_BYTES, *sizes[1:]]
 

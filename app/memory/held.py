@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +9,10 @@ import psutil
 
 from app.hardware import Accelerator
 from app.memory.overhead import backend_overhead
-from app.memory.placement import used_together
+from app.memory.placement import place_of, used_together
 from app.runtime import LoadedModel
 from app.runtime.protocol import MemoryBuffers
 
-_DEVICE = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private|\[.+\])?")
-_GGML_BACKENDS = {"MTL": "Metal"}
 _SECOND_COPIES = ("CPU_REPACK", "AMX")
 
 
@@ -119,17 +116,3 @@ def allocated_on(buffers: MemoryBuffers, accelerators: Sequence[Accelerator]) ->
         if place is not None:
             sizes[place] += each.size_bytes or 0
     return sizes
-
-
-def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
-    """Which of `accelerators` ggml means; None for the processor and what is not there any more.
-
-    ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
-    """
-    match = _DEVICE.fullmatch(name)
-    if match is None:
-        return None
-    backend = _GGML_BACKENDS.get(match[1], match[1])
-    of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
-    number = int(match[2])
-    return of_backend[number] if number < len(of_backend) else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.core.errors import TooLittleMemory
 from app.hardware import Accelerator, Machine, ThisMachine
+from app.memory.giving_back import Unreturned, wait_until_returned
 from app.memory.held import Held
 from app.memory.loads import remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, at_work, plan_loads
@@ -72,8 +75,14 @@ class Keeper:
     From any thread; `situation` and `make_room` not from the GUI's. `database`: where loads are written down.
     """
 
-    def __init__(self, database: Path, read_machine: Callable[[], Machine] | None = None) -> None:
+    def __init__(
+        self,
+        database: Path,
+        read_machine: Callable[[], Machine] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.database = database
+        self._sleep = sleep
         self._this_machine = ThisMachine()
         self._read_machine = read_machine or self._this_machine.read
         self._lock = threading.Lock()
@@ -113,12 +122,26 @@ class Keeper:
             worker_bytes(self.database),
         )
 
-    def make_room(self, plan: LoadPlan) -> None:
-        """Unloads what gives way. Raises TooLittleMemory where the plan is impossible or somebody began to work."""
+    def make_room(self, plan: LoadPlan, leave: Callable[[], None] | None = None) -> tuple[Unreturned, ...]:
+        """Unloads what gives way, and by `leave` what the caller gives up himself; tells what of their memory is not
+        free afterwards.
+
+        Raises TooLittleMemory where the plan is impossible, somebody began to work, or what is not free is needed.
+        """
         plan.require()
+        gone = (*plan.unloads, *(plan.leaves if leave else ()))
+        before = self._read_machine() if gone else None
         for held in plan.unloads:
             if not held.unload():
                 raise at_work([held])
+        if leave:
+            leave()
+        if before is None:
+            return ()
+        unreturned = wait_until_returned(gone, before, self._read_machine, self._sleep)
+        if unreturned and self.situation().plan(plan.loads).lack is not None:
+            raise TooLittleMemory(unreturned[0].sentence, "Close other programs, then try again.")
+        return unreturned
 
     def remember(self, load: Load, description: ModelDescription) -> None:
         """What a load really took, so that the next plan is better."""

@@ -58,8 +58,9 @@ def layer_cache(
     sequences: int,
     flash_attention: bool,
     whole_window: bool = False,
+    value_type: KvType | None = None,
 ) -> CacheBytes:
-    """Bytes of one layer for `sequences` that share `context` tokens.
+    """Bytes of one layer for `sequences` that share `context` tokens; values as keys where `value_type` is None.
 
     Per cell: KV heads x (key length + value length), as in Ainslie et al., "GQA" (2023); of latent
     attention one row of keys, from which the values are computed (DeepSeek-AI, "DeepSeek-V2", 2024).
@@ -72,7 +73,7 @@ def layer_cache(
         state_bytes = (state.convolution + state.state) * _F32_BYTES * sequences
     if not layer.has_cache:
         return CacheBytes(0, state_bytes)
-    value_type = kv_type if flash_attention else "f16"
+    value_type = (value_type or kv_type) if flash_attention else "f16"
     values = 0 if geometry.latent else layer.values
     if values and not flash_attention:
         values = max(other.values for other in geometry.layers)

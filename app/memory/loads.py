@@ -17,10 +17,11 @@ from app.core.errors import EnvironmentFault
 from app.gguf import ModelFacts
 from app.hardware import Accelerator
 from app.memory.estimate import estimate
-from app.memory.held import allocated_on, place_of
+from app.memory.held import allocated_on
 from app.memory.overhead import WORKER_BYTES
+from app.memory.placement import place_of
 from app.runtime.protocol import BufferSize, LoadSettings, ModelDescription
-from app.storage.database import open_database, transaction
+from app.storage.database import open_database, reading, transaction
 
 _RECENT = 20
 _FEWEST = 3
@@ -109,7 +110,7 @@ def last_loads(database: Path) -> dict[str, float]:
     if not database.exists():
         return {}
     try:
-        with closing(open_database(database)) as connection:
+        with closing(open_database(database)) as opened, reading(opened) as connection:
             rows = connection.execute(
                 "SELECT path, MAX(loaded_at) AS loaded_at FROM loads WHERE path IS NOT NULL GROUP BY path"
             ).fetchall()
@@ -131,7 +132,7 @@ def _rows(database: Path, most: int = -1) -> list[tuple[int, int, int]]:
     if not database.exists():
         return []
     try:
-        with closing(open_database(database)) as connection:
+        with closing(open_database(database)) as opened, reading(opened) as connection:
             found = connection.execute(
                 "SELECT predicted_bytes, real_bytes, real_worker_bytes FROM loads ORDER BY id DESC LIMIT ?",
                 (most,),

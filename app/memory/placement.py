@@ -18,6 +18,8 @@ PROCESSOR = 0
 _BLOCK = re.compile(r"blk\.(\d{1,4})\.")
 _WITH_OUTPUT = ("output", "altup_")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm")
+_DEVICE = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private|\[.+\])?")
+_GGML_BACKENDS = {"MTL": "Metal"}
 _EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps")
 
 
@@ -63,32 +65,62 @@ def used_together(accelerators: Sequence[Accelerator]) -> tuple[Accelerator, ...
     return cards or usable[:1]
 
 
+def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
+    """Which of `accelerators` ggml means; None for the processor and what is not there any more.
+
+    ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
+    """
+    match = _DEVICE.fullmatch(name)
+    if match is None:
+        return None
+    backend = _GGML_BACKENDS.get(match[1], match[1])
+    of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
+    number = int(match[2])
+    return of_backend[number] if number < len(of_backend) else None
+
+
+def runtime_name(accelerators: Sequence[Accelerator], index: int) -> str:
+    """What ggml calls one of `accelerators`; the reverse of `place_of`."""
+    backend = accelerators[index].backend
+    prefix = next((ggml for ggml, name in _GGML_BACKENDS.items() if name == backend), backend)
+    return f"{prefix}{sum(one.backend == backend for one in accelerators[:index])}"
+
+
+def chosen_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) -> tuple[Accelerator, ...]:
+    """Those of `accelerators` that ggml calls so, in that order; all of them where no names are given."""
+    if not names:
+        return tuple(accelerators)
+    places = (place_of(name, accelerators) for name in names)
+    return tuple(accelerators[place] for place in places if place is not None)
+
+
 def place(
-    layer_count: int, gpu_layers: int, free_bytes: Sequence[int], *, experts_on_processor: bool = False
+    layer_count: int, gpu_layers: int, shares: Sequence[float], *, experts_on_processor: bool = False
 ) -> Placement:
     """Where llama.cpp puts `layer_count` layers when `gpu_layers` of them are offloaded, counting the
     output as the last; below zero means all, and more than there are counts as all.
 
-    `free_bytes`: of each accelerator; several share the layers in proportion to it.
+    `shares`: of each accelerator, which gets layers in proportion to it: its free bytes unless others were chosen.
     Source: `load_tensors` in llama.cpp's `src/llama-model.cpp`.
     """
     all_parts = layer_count + 1
     offloaded = all_parts if gpu_layers < 0 else min(gpu_layers, all_parts)
-    if not free_bytes or not offloaded:
-        return Placement((PROCESSOR,) * layer_count, PROCESSOR, 1 + len(free_bytes), experts_on_processor)
-    total = sum(free_bytes) or len(free_bytes)
-    shares = [free / total for free in accumulate(free_bytes if sum(free_bytes) else [1] * len(free_bytes))]
+    count = len(shares)
+    if not count or not offloaded:
+        return Placement((PROCESSOR,) * layer_count, PROCESSOR, 1 + count, experts_on_processor)
+    total = sum(shares) or count
+    ends = [share / total for share in accumulate(shares if sum(shares) else [1] * count)]
     first = all_parts - offloaded
 
     def device(part: int) -> int:
         if part < first:
             return PROCESSOR
-        return 1 + min(bisect_right(shares, (part - first) / offloaded), len(free_bytes) - 1)
+        return 1 + min(bisect_right(ends, (part - first) / offloaded), count - 1)
 
     return Placement(
         tuple(device(layer) for layer in range(layer_count)),
         device(layer_count),
-        1 + len(free_bytes),
+        1 + count,
         experts_on_processor,
     )
 

@@ -26,11 +26,13 @@ class Load:
     """A model that is to be loaded, in a worker of its own.
 
     `accelerators`: those that `settings` were chosen for, as they were then; none without, or before any choice.
+    `is_placed`: a person chose where its layers go.
     """
 
     facts: ModelFacts
     settings: LoadSettings
     accelerators: tuple[Accelerator, ...] = ()
+    is_placed: bool = False
 
 
 class Way(Enum):
@@ -70,8 +72,8 @@ class Lack:
 class LoadPlan:
     """`estimates` in the order of `loads`; `rooms` for all of them together, main memory first.
 
-    `unloads`: what gives way, or would in vain; `stays`: what need not. `waits_for`: what is at work and would have to
-    give way for a better plan. `lack`: where not even one after another fits.
+    `leaves`: what goes in any case. `unloads`: what gives way, or would in vain; `stays`: what need not. `waits_for`:
+    what is at work and would have to give way for a better plan. `lack`: where not even one after another fits.
     """
 
     loads: tuple[Load, ...]
@@ -82,6 +84,7 @@ class LoadPlan:
     stays: tuple[Held, ...] = ()
     waits_for: tuple[Held, ...] = ()
     lack: Lack | None = None
+    leaves: tuple[Held, ...] = ()
 
     @property
     def needed_bytes(self) -> int:
@@ -158,7 +161,7 @@ def plan_loads(
     planner = _Planner(tuple(loads), machine, loaded, tuple(leaving), ours, worker_bytes)
     may_go = tuple(each for each in idle if not each.is_busy)
     at_work = tuple(each for each in idle if each.is_busy)
-    plan = planner.gentlest(may_go, at_work)
+    plan = replace(planner.gentlest(may_go, at_work), leaves=tuple(leaving))
     if at_work and _RANK[planner.gentlest((*may_go, *at_work), ()).way] < _RANK[plan.way]:
         return replace(plan, waits_for=at_work)
     return plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.memory.held import place_of
+from app.memory.placement import place_of
 from app.memory.plan import Load
 from app.runtime.protocol import MemoryBuffers
 

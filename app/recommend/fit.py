@@ -68,6 +68,30 @@ def fit(need: Need, budget: Budget) -> Fit:
     return with_experts_in_memory
 
 
+def fit_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: bool = False) -> Fit:
+    """`need` where a person put it: so many layers on the accelerators, the output counted as one."""
+    gpu_layers = min(gpu_layers, need.layers + 1)
+    apart = need.expert_bytes if experts_in_memory and gpu_layers > 1 else 0
+    moved = apart * (gpu_layers - 1) // need.layers
+    on_accelerators = _accelerator_bytes(need, gpu_layers) - moved
+    in_memory = _memory_bytes(need, gpu_layers) + moved
+    free_here = budget.memory_bytes - in_memory - (on_accelerators if budget.is_shared else 0)
+    free_there = budget.accelerator_bytes - on_accelerators if gpu_layers else free_here
+    whole = gpu_layers > need.layers and not moved
+    least = min(free_here, free_there)
+    free = least if least < 0 else free_there if whole else free_here
+    speed = speed_with(need, budget, gpu_layers, experts_in_memory=experts_in_memory)
+    if free < 0:
+        verdict = Verdict.TOO_BIG
+    elif whole:
+        verdict = Verdict.FITS if free >= MARGIN_BYTES else Verdict.TIGHT
+    elif speed.high < SLOW_TOKENS_PER_S:
+        verdict = Verdict.SLOW
+    else:
+        verdict = Verdict.SPLIT if gpu_layers else Verdict.PROCESSOR
+    return Fit(verdict, gpu_layers, on_accelerators, in_memory, free, speed, experts_in_memory=bool(moved))
+
+
 def _by_layers(need: Need, budget: Budget) -> Fit:
     layers = _layers_that_fit(need, budget)
     in_memory = _memory_bytes(need, layers) + (_accelerator_bytes(need, layers) if budget.is_shared else 0)

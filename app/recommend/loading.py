@@ -27,7 +27,7 @@ from app.runtime import LoadedModel
 def plan_recommended(
     keeper: Keeper, title: str, loads: Sequence[Load], keeping: Owner | None = None
 ) -> LoadPlan:
-    """The plan for `loads`, each placed as it is recommended alone, with all unloaded that may go.
+    """The plan for `loads`, each placed as a person chose or as it is recommended alone, all unloaded that may go.
 
     So a model runs in the same place whatever is idle beside it, and those that have no room together take turns.
     `title`, `keeping` as for `Keeper.situation`. Some ten milliseconds for each load where there are accelerators.
@@ -36,7 +36,12 @@ def plan_recommended(
     accelerators = used_together(now.machine.accelerators)
     if accelerators:
         budget = corrected(budget_of(now.machine, now.may_go), keeper.database)
-        loads = [replace(placed(load, budget, now.plan_alone), accelerators=accelerators) for load in loads]
+        loads = [
+            replace(
+                load if load.is_placed else placed(load, budget, now.plan_alone), accelerators=accelerators
+            )
+            for load in loads
+        ]
     return now.plan(loads)
 
 
@@ -67,7 +72,7 @@ def load_recommended(
     try:
         return load, LoadedModel.load(load.facts.path, load.settings, cancel, on_progress)
     except TooLittleMemory:
-        if not load.accelerators or load.settings.processor_only:
+        if not load.accelerators or load.is_placed or load.settings.processor_only:
             raise
     load = _with_margin(load)
     keeper.make_room(keeper.situation().plan([load]))

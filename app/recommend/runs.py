@@ -20,7 +20,7 @@ from app.recommend.budget import Budget
 from app.recommend.need import need_of
 from app.recommend.speed import Learned, Variant, Work, seconds_per_token, speed_from, variant_of, work_of
 from app.runtime.protocol import GenerationStatistics, LoadSettings, ModelDescription
-from app.storage.database import open_database, transaction
+from app.storage.database import open_database, reading, transaction
 
 FEWEST_TOKENS = 32
 """Of an answer to learn from; shorter ones are measured too coarsely."""
@@ -149,7 +149,7 @@ def _runs(database: Path, most: int) -> list[_Run]:
     if not database.exists():
         return []
     try:
-        with closing(open_database(database)) as connection:
+        with closing(open_database(database)) as opened, reading(opened) as connection:
             found = connection.execute(
                 "SELECT weights_bytes, read_bytes, layers, gpu_layers, accelerator_bytes, processor_bytes,"
                 " accelerator_layers, expert_layers, tokens_per_s FROM runs ORDER BY id DESC LIMIT ?",

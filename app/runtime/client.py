@@ -10,17 +10,21 @@ from __future__ import annotations
 import itertools
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
 from app.core.jobs import CancelToken
+from app.runtime.deaths import Ending, explain, memory_kills
+from app.runtime.lifeline import Lifeline
 from app.runtime.protocol import (
+    ANSWERS,
     CALLS,
     FINAL_REPLIES,
     Cancel,
@@ -30,18 +34,27 @@ from app.runtime.protocol import (
     Reply,
     Request,
     Stopped,
+    frame,
     read_reply,
-    write_message,
+    write_frame,
 )
+from app.runtime.watchdog import LOOK_S, PATIENCE_S, Watchdog
 
 WORKER_ARGUMENT = "--runtime-worker"
 LOG_LINES = 200
+LONGEST_LINE = 4096
+"""Bytes; what is longer counts as several lines."""
 CANCEL_GRACE_S = 3.0
 """After this long a worker that does not answer a Cancel is killed."""
 
 
 class WorkerCrash(Exception):
     """A bug in the worker's own code; the message is its traceback."""
+
+    @property
+    def summary(self) -> str:
+        """The traceback's last line."""
+        return (str(self).strip().splitlines() or [""])[-1]
 
 
 def worker_command() -> list[str]:
@@ -52,15 +65,12 @@ def worker_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app", WORKER_ARGUMENT]
 
 
-def start_worker() -> Worker:
-    return Worker(worker_command())
-
-
 class _Call:
     """A request on its way, with the replies that have come. `is_over` once the worker has done with it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, request: Request) -> None:
         self.number = number
+        self.answers = (*ANSWERS[type(request)], Failed, Crashed, Stopped)
         self.replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
         self.is_over = threading.Event()
 
@@ -68,19 +78,22 @@ class _Call:
 class Worker:
     """One child process, for any thread. What it does at the same time is in `protocol`."""
 
-    def __init__(self, command: list[str]) -> None:
-        environment = dict(os.environ)
-        # A dying ggml would otherwise start a debugger to print a backtrace.
-        environment["GGML_NO_BACKTRACE"] = "1"
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            creationflags=flags,
-        )
+    def __init__(
+        self,
+        command: list[str],
+        environment: Mapping[str, str] | None = None,
+        patience_s: float | None = None,
+    ) -> None:
+        """`environment`: variables besides those of this process. `patience_s`: how long it may do nothing while an
+        answer is due (see `Watchdog`), if not as long as usual."""
+        folder = (environment or {}).get("LLAMA_CPP_LIB_PATH")
+        self.runtime_folder = Path(folder) if folder else None
+        """Of the runtime pack it runs on, if any."""
+        self._lifeline = Lifeline()
+        self._memory_kills = memory_kills()
+        self._process = _start(command, environment or {}, self._lifeline)
+        self._watchdog = Watchdog(self._process.pid, patience_s or PATIENCE_S)
+        self._stalled_s: float | None = None
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._numbers = itertools.count()
         self._calls: dict[int, _Call] = {}
@@ -116,13 +129,13 @@ class Worker:
         """
         cancel = cancel or CancelToken()
         cancel.raise_if_cancelled()
-        call = self._open_call()
+        call = self._open_call(request)
         self._send(call, request)
         forget = cancel.on_cancel(lambda: self._cancel(call))
         try:
             reply: Reply | None = None
             while not isinstance(reply, FINAL_REPLIES):
-                reply = call.replies.get()
+                reply = self._next_reply(call)
                 yield self._accept(reply, cancel)
         except GeneratorExit:
             # The caller lost interest midway; what still comes, nobody reads.
@@ -146,6 +159,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._lifeline.cut()
         for reader in self._readers:
             reader.join()
         for stream in (self._process.stdout, self._process.stderr):
@@ -157,6 +171,16 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _next_reply(self, call: _Call) -> Reply | None:
+        """None when the process has ended."""
+        while True:
+            try:
+                return call.replies.get(timeout=LOOK_S)
+            except queue.Empty:
+                if self._watchdog.look() and self._stalled_s is None:
+                    self._stalled_s = self._watchdog.idle_s
+                    self._process.kill()
 
     def _accept(self, reply: Reply | None, cancel: CancelToken) -> Reply:
         if reply is None:
@@ -172,9 +196,9 @@ class Worker:
             raise Cancelled
         return reply
 
-    def _open_call(self) -> _Call:
+    def _open_call(self, request: Request) -> _Call:
         with self._calls_lock:
-            call = _Call(next(self._numbers) % CALLS)
+            call = _Call(next(self._numbers) % CALLS, request)
             if self._has_ended:
                 call.replies.put(None)
             else:
@@ -183,9 +207,10 @@ class Worker:
 
     def _send(self, call: _Call, message: Request) -> None:
         assert self._process.stdin is not None
+        content = frame(call.number, message)  # what cannot be written down is no fault of the worker
         try:
             with self._write_lock:
-                write_message(self._process.stdin, call.number, message)
+                write_frame(self._process.stdin, content)
         except (OSError, ValueError) as error:  # ValueError: closed meanwhile
             raise self._death() from error
 
@@ -206,10 +231,14 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=CANCEL_GRACE_S)
         self._readers[1].join(timeout=1.0)
-        return WorkerDied(
-            f"The runtime that ran the model ended unexpectedly ({_ending(self._process.returncode)}).",
-            "Try again; if it happens again, choose a smaller quantization or close other programs.",
-            self.log,
+        return explain(
+            Ending(
+                self._process.returncode,
+                self.log,
+                self._stalled_s,
+                memory_kills() - self._memory_kills,
+                self._protocol_error is not None,
+            )
         )
 
     def _read_replies(self) -> None:
@@ -223,10 +252,13 @@ class Worker:
             self._end_calls()
 
     def _deliver(self, number: int, reply: Reply) -> None:
+        self._watchdog.reward()
         with self._calls_lock:
             call = self._calls.get(number)
             if call is None:
                 raise ProtocolError(f"a reply to call {number}, which is not open")
+            if not isinstance(reply, call.answers):
+                raise ProtocolError(f"{type(reply).__name__} is no reply to call {number}")
             if isinstance(reply, FINAL_REPLIES):
                 del self._calls[number]
                 call.is_over.set()
@@ -243,14 +275,23 @@ class Worker:
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
+        for line in iter(partial(self._process.stderr.readline, LONGEST_LINE), b""):
             self._log.append(line.decode("utf-8", "replace").rstrip())
 
 
-def _ending(return_code: int | None) -> str:
-    if return_code is None:
-        return "it no longer answers"
-    if return_code < 0:
-        name = signal.Signals(-return_code).name if -return_code in set(signal.Signals) else str(-return_code)
-        return f"signal {name}"
-    return f"exit code {return_code}"
+def _start(command: list[str], environment: Mapping[str, str], lifeline: Lifeline) -> subprocess.Popen[bytes]:
+    process = None
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A dying ggml would otherwise start a debugger to print a backtrace.
+            env={**os.environ, "GGML_NO_BACKTRACE": "1", **environment, **lifeline.environment},
+            pass_fds=lifeline.pass_fds,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    finally:
+        lifeline.hold(process)
+    return process

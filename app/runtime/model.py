@@ -10,11 +10,24 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.core.errors import PromptTooLong, TooLittleMemory, WorkerDied
+from app.core.errors import (
+    DriverReset,
+    PromptTooLong,
+    WorkerAborted,
+    WorkerCrashed,
+    WorkerOutOfMemory,
+    WorkerStalled,
+)
 from app.core.jobs import CancelToken
 from app.core.text import encodable
-from app.runtime.client import Worker, start_worker
+from app.runtime.client import Worker
 from app.runtime.protocol import (
+    Bench,
+    Benched,
+    BenchProgress,
+    BenchTimes,
+    CacheRestored,
+    CacheSaved,
     ChatMessage,
     Generate,
     Generated,
@@ -26,15 +39,19 @@ from app.runtime.protocol import (
     ModelDescription,
     Piece,
     PromptProgress,
+    RestoreCache,
     Sampling,
+    SaveCache,
     Score,
     Scored,
     ScoreProgress,
     TemplateOptions,
     TokenChoice,
     ToolCall,
+    WhenFull,
 )
 from app.runtime.sampling_limits import require_possible, require_possible_top
+from app.runtime.starting import is_set_aside_after, start_worker
 
 T = TypeVar("T")
 
@@ -50,8 +67,10 @@ NO_OPTIONS = TemplateOptions()
 
 @dataclass(frozen=True)
 class Generation:
-    """A whole answer. What the model thought before and which tools it called is not in its text. `probabilities`
-    of its tokens, where asked for (see `Generated`)."""
+    """A whole answer. What the model thought before and which tools it called is not in its text.
+
+    `probabilities` of its tokens, where asked for (see `Generated`).
+    """
 
     text: str
     statistics: GenerationStatistics
@@ -105,16 +124,16 @@ class LoadedModel:
                     on_progress(reply.fraction)
                 elif isinstance(reply, Loaded):
                     return cls(path, worker, reply.model)
-        except WorkerDied as death:
-            worker.close()
+        except WorkerOutOfMemory as death:
             # Where a card has none left when the first token is computed, ggml ends the process.
-            if any("out of memory" in line for line in death.log):
-                raise TooLittleMemory(
-                    f"There was too little memory to run {path.stem}.",
-                    "Choose a smaller quantization, or close other programs.",
-                    death.log,
-                ) from death
-            raise
+            worker.close()
+            message = f"There was too little memory to run {path.stem}."
+            raise WorkerOutOfMemory(message, death.hint, death.log) from death
+        except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
+            worker.close()
+            if not is_set_aside_after(worker, death):
+                raise
+            return cls.load(path, settings, cancel, on_progress)  # on the next one
         except BaseException:
             worker.close()
             raise
@@ -140,12 +159,15 @@ class LoadedModel:
         options: TemplateOptions = NO_OPTIONS,
         *,
         top_probabilities: int = 0,
+        conversation: str = "",
+        when_full: WhenFull = "stop",
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` as in
+        `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -156,6 +178,8 @@ class LoadedModel:
             sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
             options=_encodable(options),
             top_probabilities=top_probabilities,
+            conversation=conversation,
+            when_full=when_full,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
@@ -193,6 +217,62 @@ class LoadedModel:
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
         raise AssertionError("a worker's replies end with a final one")
+
+    def bench(
+        self,
+        *,
+        prompt_tokens: int,
+        generated_tokens: int,
+        repetitions: int,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> BenchTimes:
+        """How long evaluating and decoding so many tokens takes, as llama-bench measures it.
+
+        `on_progress` gets how many repetitions are done, of how many. The next answer evaluates its whole prompt
+        again. Raises PromptTooLong, LoadFailed, WorkerDied, or Cancelled.
+        """
+        request = Bench(
+            prompt_tokens=prompt_tokens, generated_tokens=generated_tokens, repetitions=repetitions
+        )
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, BenchProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Benched):
+                return reply.times
+        raise AssertionError("a worker's replies end with a final one")
+
+    def save_cache(
+        self,
+        conversation: str,
+        path: Path,
+        stamp: str,
+        most_bytes: int,
+        cancel: CancelToken | None = None,
+    ) -> int:
+        """Writes what the KV cache has of `conversation` to `path`; returns how many tokens, 0 for no file.
+
+        Waits for running answers. `stamp` must tell what the cache is good for: model, settings.
+        Raises DiskFull or another fault of the folder, WorkerDied, or Cancelled.
+        """
+        request = SaveCache(
+            path=os.fsencode(path), conversation=conversation, stamp=stamp, most_bytes=most_bytes
+        )
+        reply = self._worker.call_for(request, cancel)
+        assert isinstance(reply, CacheSaved)
+        return reply.tokens
+
+    def restore_cache(
+        self, conversation: str, path: Path, stamp: str, cancel: CancelToken | None = None
+    ) -> int:
+        """Takes `conversation` from a file of `save_cache`, unless it is in the cache anyway; returns how many tokens.
+
+        0 where the file is damaged, of another stamp or larger than the context. Raises WorkerDied, or Cancelled.
+        """
+        request = RestoreCache(path=os.fsencode(path), conversation=conversation, stamp=stamp)
+        reply = self._worker.call_for(request, cancel)
+        assert isinstance(reply, CacheRestored)
+        return reply.tokens
 
     def close(self) -> None:
         self._worker.close()

@@ -65,28 +65,50 @@ class TemplateOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 FlashAttention = Literal["auto", "on", "off"]
+LoadMode = Literal["auto", "mmap", "mlock", "mmap+mlock", "none"]
+WhenFull = Literal["stop", "drop_oldest"]
+
+
+class Adapter(msgspec.Struct, frozen=True):
+    """A LoRA adapter: its file as `os.fsencode` gives it. `strength` 1 is as it was trained, 0 without effect."""
+
+    path: bytes
+    strength: float = 1.0
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core.
+    """How a model is loaded. `context_length` in tokens; `threads` 0: one per physical core; `prompt_threads`, for
+    more than one token at once, 0: as many as `threads`.
 
     `gpu_layers` counts the output as the last layer; -1 is all, and so is any number above what the
-    model has; without an accelerator it has no effect. `kv_type`: how the KV cache stores keys and
-    values; all but "f16" need flash attention, which "auto" uses where the devices can. `ubatch`: most
-    tokens evaluated at once. `sequences` share the context: each has an equal part of it.
+    model has; without an accelerator it has no effect. `devices`: ggml's names of those to use, in this order; all
+    without. `split`: the parts that each of `devices` gets, in any unit; by their free memory without.
+    `kv_type`: how the KV cache stores keys, and values where `value_type` is None; all but "f16" need flash
+    attention, which "auto" uses where the devices can. `ubatch`: most tokens evaluated at once;
+    `batch`: most that llama.cpp is given at once, 512 and one `ubatch` at least.
+    `sequences` share the context: each has an equal part of it.
     `experts_on_processor`: weights of experts stay in main memory whatever their layer's device.
     `processor_only`: accelerators are left alone; without, one that has no layers still computes long prompts.
+    `load_mode` in llama.cpp's words: "mmap" reads the file where it lies, "none" copies it, "mlock" keeps it from
+    being swapped out; "auto" is mmap where the devices can. `adapters` are all in use at once.
     """
 
     context_length: int = 4096
     threads: int = 0
+    prompt_threads: int = 0
     gpu_layers: int = -1
+    devices: tuple[str, ...] = ()
+    split: tuple[float, ...] = ()
     kv_type: KvType = "f16"
+    value_type: KvType | None = None
+    batch: int = 512
     ubatch: int = 512
     flash_attention: FlashAttention = "auto"
     sequences: int = 1
     experts_on_processor: bool = False
     processor_only: bool = False
+    load_mode: LoadMode = "auto"
+    adapters: tuple[Adapter, ...] = ()
 
 
 class Load(_Message, frozen=True):
@@ -108,12 +130,20 @@ class DryRun(_Message, frozen=True):
 
 class Generate(_Message, frozen=True):
     """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
-    none, and nothing of those chosen."""
+    none, and nothing of those chosen. `conversation`: what the application calls it; by that name its cache is
+    saved.
+
+    `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
+    oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
+    has room. An answer that fills the context ends there either way.
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     options: TemplateOptions = TemplateOptions()
     top_probabilities: int = 0
+    conversation: str = ""
+    when_full: WhenFull = "stop"
 
 
 class Score(_Message, frozen=True):
@@ -125,6 +155,38 @@ class Score(_Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class Bench(_Message, frozen=True):
+    """How fast is the loaded model? The KV cache is empty afterwards.
+
+    As llama-bench measures it: `prompt_tokens` random tokens in batches, then `generated_tokens` of them one by
+    one, each from an empty cache and `repetitions` times, without sampling and text. Either may be 0.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    repetitions: int
+
+
+class SaveCache(_Message, frozen=True):
+    """Keeps what the KV cache has of a conversation in the file `path`, unless that takes more than `most_bytes`.
+
+    `stamp`: of the model and the settings without which the file is of no use.
+    """
+
+    path: bytes
+    conversation: str
+    stamp: str
+    most_bytes: int
+
+
+class RestoreCache(_Message, frozen=True):
+    """Makes a conversation known from its file, where that is whole and of this `stamp`. Else nothing happens."""
+
+    path: bytes
+    conversation: str
+    stamp: str
 
 
 class Quantize(_Message, frozen=True):
@@ -230,14 +292,13 @@ class DryRunDone(_Message, frozen=True):
 
 
 class PromptProgress(_Message, frozen=True):
-    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
+    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache. `dropped_messages` of the
+    conversation are not in it."""
 
     done: int
     total: int
     reused: int
-
-
-PieceKind = Literal["answer", "reasoning"]
+    dropped_messages: int = 0
 
 
 class TokenProbability(msgspec.Struct, frozen=True):
@@ -256,10 +317,13 @@ class TokenChoice(msgspec.Struct, frozen=True):
     likeliest: tuple[TokenProbability, ...]
 
 
+PieceKind = Literal["answer", "reasoning"]
+
+
 class Piece(_Message, frozen=True):
     """The text since the last piece; `tokens` generated so far. At most about 30 a second.
 
-    `probabilities`, where asked for: of the tokens that begin in this text, or in marks before it.
+    `probabilities`, where asked for: of the tokens until the end of this text that no piece has told of.
     """
 
     text: str
@@ -271,7 +335,8 @@ class Piece(_Message, frozen=True):
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Times of one answer.
 
-    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
+    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache;
+    `dropped_messages` were left out of it.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
@@ -288,12 +353,15 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     seed: int
     finish_reason: str
+    dropped_messages: int = 0
 
 
 class Generated(_Message, frozen=True):
-    """`text` and `reasoning` equal the pieces of their kind joined; `tool_calls` are in neither. So do
-    `probabilities`, save that tokens without text may follow. An answer cut at a stop string has none for tokens from
-    there on."""
+    """`text` and `reasoning` equal the pieces of their kind joined. `tool_calls` are in neither.
+
+    `probabilities` are those of the pieces and, where no more text followed, of the tokens after them. An answer
+    cut at a stop string has none for tokens from there on.
+    """
 
     text: str
     statistics: GenerationStatistics
@@ -320,6 +388,36 @@ class Scored(_Message, frozen=True):
 
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+
+
+class BenchProgress(_Message, frozen=True):
+    """`done` of `total` repetitions are measured, those of prompt and generation counted together."""
+
+    done: int
+    total: int
+
+
+class BenchTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each repetition took, in seconds; empty for what was not asked for."""
+
+    prompt_s: tuple[float, ...]
+    generate_s: tuple[float, ...]
+
+
+class Benched(_Message, frozen=True):
+    times: BenchTimes
+
+
+class CacheSaved(_Message, frozen=True):
+    """`tokens` 0: nothing of the conversation is in the cache, or it takes too much."""
+
+    tokens: int
+
+
+class CacheRestored(_Message, frozen=True):
+    """`tokens` of the conversation are in the cache now; 0: the file was of no use."""
+
+    tokens: int
 
 
 class QuantizeProgress(_Message, frozen=True):
@@ -372,7 +470,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -382,6 +480,10 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | BenchProgress
+    | Benched
+    | CacheSaved
+    | CacheRestored
     | QuantizeProgress
     | Quantized
     | Described
@@ -389,7 +491,33 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
+ANSWERS: dict[type, tuple[type, ...]] = {
+    Load: (LoadProgress, Loaded),
+    DryRun: (DryRunDone,),
+    Generate: (PromptProgress, Piece, Generated),
+    Score: (ScoreProgress, Scored),
+    Bench: (BenchProgress, Benched),
+    SaveCache: (CacheSaved,),
+    RestoreCache: (CacheRestored,),
+    Quantize: (QuantizeProgress, Quantized),
+    Describe: (Described,),
+}
+"""What may come for each request, besides what may for any: Failed, Crashed, Stopped."""
+
+FINAL_REPLIES = (
+    Loaded,
+    DryRunDone,
+    Generated,
+    Scored,
+    Benched,
+    CacheSaved,
+    CacheRestored,
+    Quantized,
+    Described,
+    Failed,
+    Crashed,
+    Stopped,
+)
 
 _HEAD = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()
@@ -406,8 +534,16 @@ class ProtocolError(Exception):
 
 def write_message(stream: IO[bytes], call: int, message: Request | Reply) -> None:
     """One write and one flush; whoever writes from several threads lets only one in at a time."""
+    write_frame(stream, frame(call, message))
+
+
+def frame(call: int, message: Request | Reply) -> bytes:
     body = _encoder.encode(message)
-    stream.write(_HEAD.pack(len(body), call) + body)
+    return _HEAD.pack(len(body), call) + body
+
+
+def write_frame(stream: IO[bytes], content: bytes) -> None:
+    stream.write(content)
     stream.flush()
 
 

@@ -3,7 +3,7 @@
 May import `app.core` only. Main entries: `data_folder()`, `load_settings`, `open_database`.
 """
 
-from app.storage.database import open_database, transaction
+from app.storage.database import open_database, reading, transaction
 from app.storage.paths import DataFolder, data_folder
 from app.storage.settings import Settings, load_settings, save_settings
 
@@ -13,6 +13,7 @@ __all__ = [
     "data_folder",
     "load_settings",
     "open_database",
+    "reading",
     "save_settings",
     "transaction",
 ]

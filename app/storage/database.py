@@ -1,4 +1,4 @@
-"""The SQLite database: opening it, bringing it up to date, and transactions.
+"""The SQLite database: opening it, bringing it up to date, reading, and transactions.
 
 One connection belongs to one thread. WAL with `synchronous=NORMAL`: what was committed survives
 the death of the process (it is with the operating system), which is what chat streaming needs.
@@ -57,7 +57,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All of it or nothing of it. Raises DiskFull, and DataFolderFault where the disk fails
     or another program holds the database.
     """
-    try:
+    with reading(connection):
         # IMMEDIATE: take the write lock now and wait for it here, not fail at the first write.
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -67,11 +67,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             if connection.in_transaction:  # on a full disk SQLite has rolled back already
                 connection.execute("ROLLBACK")
             raise
+
+
+@contextmanager
+def reading(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """For statements, and their rows to the last. Raises as `transaction` does."""
+    try:
+        yield connection
     except sqlite3.DatabaseError as error:
         code = _family(error)
         if code == sqlite3.SQLITE_FULL:
             raise DiskFull(
-                "The disk is full: the conversation could not be saved.",
+                f"The disk is full: nothing can be written to Nibble's database in {_path_of(connection).parent}.",
                 "Free some space, then try again.",
             ) from error
         if code in _DISK_FAMILIES + _TAKEN_FAMILIES:

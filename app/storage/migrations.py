@@ -178,6 +178,32 @@ def reasoning_of_answers(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE conversations ADD COLUMN template_options TEXT NOT NULL DEFAULT '{}'")
 
 
+def packs_of_the_runtime(connection: sqlite3.Connection) -> None:
+    # What came of starting a pack, as long as its stamp (its files, drivers, this Nibble's bindings) is the same.
+    connection.execute(
+        """
+        CREATE TABLE runtime_packs (
+            folder BLOB NOT NULL PRIMARY KEY,
+            stamp TEXT NOT NULL,
+            fault TEXT NOT NULL,
+            tried_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+
+
+def choices_for_loading(connection: sqlite3.Connection) -> None:
+    # By what is in the file (`app.gguf.content_key`), so that a model keeps them wherever it goes.
+    connection.execute(
+        """
+        CREATE TABLE load_choices (
+            model TEXT NOT NULL PRIMARY KEY,
+            choices TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -185,6 +211,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     queue_of_downloads,
     files_of_the_library,
     reasoning_of_answers,
+    packs_of_the_runtime,
+    choices_for_loading,
 )
 
 

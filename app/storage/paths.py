@@ -27,6 +27,11 @@ class DataFolder:
         return self.root / "guide"
 
     @property
+    def packs(self) -> Path:
+        """Runtime packs that were added, a folder each."""
+        return self.root / "packs"
+
+    @property
     def database(self) -> Path:
         return self.root / "nibble.db"
 
@@ -35,12 +40,22 @@ class DataFolder:
         return self.root / "settings.toml"
 
     @property
+    def hubs_in_keyring(self) -> Path:
+        """The hosts whose access token is in the system's keyring, one a line."""
+        return self.root / "hubs-in-keyring.txt"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def conversation_caches(self) -> Path:
+        """What models have computed of conversations; made when first needed."""
+        return self.cache / "conversations"
 
     def create(self) -> DataFolder:
         """Makes the folders; raises an EnvironmentFault where that is denied."""

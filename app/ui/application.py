@@ -43,10 +43,11 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
     window.show()
-    status = application.exec()
-    jobs.cancel_all(LEAVING_S)
-    window.services.close()
-    return status
+    try:
+        return application.exec()
+    finally:
+        jobs.cancel_all(LEAVING_S)
+        window.services.close()
 
 
 def _has_display() -> bool:

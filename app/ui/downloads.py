@@ -47,7 +47,8 @@ class Downloads(QObject):
     failed = Signal(object)
 
     def __init__(self, folder: DataFolder, preferences: Preferences) -> None:
-        super().__init__()
+        # A parent, or at the end of the program Qt might delete this, timers and all, before the window that closes it.
+        super().__init__(preferences)
         self._folder = folder
         self._preferences = preferences
         self._queued: tuple[QueueEntry, ...] | None = None

@@ -119,6 +119,10 @@ class NoticeArea(QWidget):
             Action(self.tr("Copy report"), lambda: QGuiApplication.clipboard().setText(report), closes=False),
         )
 
+    def show_news(self, sentence: str) -> None:
+        """What a person should know and need do nothing about."""
+        self.show_message(Kind.INFO, sentence)
+
     def show_message(
         self, kind: Kind, sentence: str, hint: str = "", action: Action | None = None
     ) -> NoticeBar:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.chat import ChatEngine, ConversationStore
     from app.core.jobs import JobControl
     from app.hardware import Accelerator
-    from app.library import LibraryEntry
+    from app.library import EarlierEntries, LibraryEntry
     from app.memory import Held, Keeper
     from app.ui.downloads import Downloads
 
@@ -44,7 +44,13 @@ class Services:
         # In front: a file that is reached in several ways is listed by the first of them.
         first = folder_places([extra]) if extra is not None and extra.is_file() else []
         places = [*first, *library_places(self.folder, self.preferences.model_folders)]
-        return scan(places, self.folder.database, control.cancel, on_entry)
+        return scan(places, self.folder.database, control.cancel, on_entry, self._earlier_entries)
+
+    @cached_property
+    def _earlier_entries(self) -> EarlierEntries:
+        from app.library import EarlierEntries
+
+        return EarlierEntries()
 
     def is_built_in(self, path: Path) -> bool:
         """Whether a file that a look at the library has found is one of the guide's."""

@@ -35,7 +35,8 @@ class RowModel(QAbstractTableModel):
     ) -> None:
         super().__init__(parent)
         self._rows: list[Any] = []
-        self._columns, self._readers, self._headers, self._key = columns, readers, headers, key
+        self._columns = tuple(columns)  # views ask for them tens of thousands of times, and an Enum is slow
+        self._readers, self._headers, self._key = readers, headers, key
 
     @property
     def rows(self) -> Sequence[Any]:
@@ -62,7 +63,11 @@ class RowModel(QAbstractTableModel):
 
     def _change_to(self, rows: list[Any]) -> None:
         before, self._rows = self._rows, rows
-        changed = [at for at, (old, new) in enumerate(zip(before, rows, strict=True)) if old != new]
+        changed = [
+            at
+            for at, (old, new) in enumerate(zip(before, rows, strict=True))
+            if old is not new and old != new
+        ]
         if len(changed) > _MOST_TOLD_APART:
             self._tell_of_change(0, len(rows) - 1)
         else:
@@ -87,10 +92,10 @@ class RowModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         reader = self._readers.get(role) if index.isValid() else None
-        return reader(self._rows[index.row()], self._columns(index.column())) if reader else None
+        return reader(self._rows[index.row()], self._columns[index.column()]) if reader else None
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         reader = self._headers.get(role) if orientation is Qt.Orientation.Horizontal else None
-        return reader(self._columns(section)) if reader else None
+        return reader(self._columns[section]) if reader else None

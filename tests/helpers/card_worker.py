@@ -1,8 +1,8 @@
 """The runtime's worker on a computer with a graphics card that is not there: the processor computes what is put on it.
 
-`python -m tests.helpers.card_worker ROOM_BYTES` serves requests as `app --runtime-worker` does. To llama.cpp the card
+`python -m tests.helpers.card_worker ROOM_BYTES…` serves requests as `app --runtime-worker` does. To llama.cpp a card
 is a device like any other, called CUDA0: it has weights, cache and working space of its own, and refuses more than
-ROOM_BYTES of them.
+ROOM_BYTES of them. With several numbers there are as many cards.
 
 Source: `ggml-backend-impl.h`, as for `pretend_cards`.
 """
@@ -16,31 +16,61 @@ from typing import Any
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.memory.overhead import backend_overhead
 
-NAME = "CUDA0"
 TITLE = "NVIDIA GeForce RTX 4060"
 
 
-def worker_with_card(room_bytes: int) -> list[str]:
-    """The command of a worker whose card takes so much."""
-    return [sys.executable, "-m", "tests.helpers.card_worker", str(room_bytes)]
+def worker_with_card(*room_bytes: int) -> list[str]:
+    """The command of a worker whose card takes so much, or each of whose cards."""
+    return [sys.executable, "-m", "tests.helpers.card_worker", *map(str, room_bytes)]
 
 
-def machine_with_card(room_bytes: int) -> Machine:
-    """As drivers tell of a computer with such a card, of which CUDA itself takes a part."""
-    free_bytes = room_bytes + backend_overhead("CUDA")
-    card = Accelerator(TITLE, "CUDA", 8_585_740_288, free_bytes, bandwidth_bytes_per_s=272_000_000_000)
-    return Machine(Cpu("any", 4, 4), Memory(32_000_000_000, 24_000_000_000), (card,))
+def machine_with_card(*room_bytes: int) -> Machine:
+    """As drivers tell of a computer with such cards, of which CUDA itself takes a part."""
+    cards = tuple(
+        Accelerator(
+            TITLE,
+            "CUDA",
+            8_585_740_288,
+            room + backend_overhead("CUDA"),
+            bandwidth_bytes_per_s=272_000_000_000,
+        )
+        for room in room_bytes
+    )
+    return Machine(Cpu("any", 4, 4), Memory(32_000_000_000, 24_000_000_000), cards)
 
 
 def main() -> int:
     from app.runtime.worker.main import run_worker
 
-    _register(int(sys.argv[1]))
+    _register([int(room) for room in sys.argv[1:]])
     return run_worker()
 
 
-def _register(room_bytes: int) -> None:
+def _register(rooms: list[int]) -> None:
     # Here, since it loads llama.cpp, which has no place in the process of a test.
+    from tests.helpers.pretend_cards import function_of, pointers, struct_of, text_of
+
+    devices = [_card(f"CUDA{number}", room) for number, room in enumerate(rooms)]
+    name = text_of("CUDA")
+    registry = struct_of(
+        2,
+        *pointers(
+            4,
+            {
+                0: (CFUNCTYPE(c_void_p, c_void_p), lambda _: name),
+                1: (CFUNCTYPE(c_size_t, c_void_p), lambda _: len(devices)),
+                2: (CFUNCTYPE(c_void_p, c_void_p, c_size_t), lambda _, index: devices[index]),
+            },
+        ),
+        None,
+    )
+    for device in devices:
+        (c_void_p * 17).from_address(device)[15] = registry
+    function_of("ggml_backend_register", None, c_void_p)(registry)
+
+
+def _card(title: str, room_bytes: int) -> int:
+    """Where its struct is."""
     from tests.helpers.pretend_cards import Properties, function_of, pointers, struct_of, text_of
 
     processor: int = function_of("ggml_backend_dev_by_type", c_void_p, c_int)(0)
@@ -50,7 +80,7 @@ def _register(room_bytes: int) -> None:
     start_processor = function_of("ggml_backend_cpu_init", c_void_p)
     set_threads = function_of("ggml_backend_cpu_set_n_threads", None, c_void_p, c_int)
     pointer = CFUNCTYPE(c_void_p, c_void_p)
-    name = text_of(NAME)
+    name = text_of(title)
     sizes: dict[int, int] = {}  # of the card's buffers, by address
     freeing = CFUNCTYPE(None, c_void_p)
     free_there: list[Any] = []
@@ -113,22 +143,9 @@ def _register(room_bytes: int) -> None:
     )
     table[9] = processor_table[9]  # which operations there are
     device = struct_of(*table, None, None)
-    registry = struct_of(
-        2,
-        *pointers(
-            4,
-            {
-                0: (pointer, lambda _: name),
-                1: (CFUNCTYPE(c_size_t, c_void_p), lambda _: 1),
-                2: (CFUNCTYPE(c_void_p, c_void_p, c_size_t), lambda _, index: device),
-            },
-        ),
-        None,
-    )
-    (c_void_p * 17).from_address(device)[15] = registry
     struct = (c_void_p * 8).from_address(kind)
     struct[6] = device
-    function_of("ggml_backend_register", None, c_void_p)(registry)
+    return device
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ def write_random_model(
     vocabulary: int = 32_000,
     context: int = 4096,
     type: WeightType = "f16",
+    chat_template: str | None = None,
     seed: int = 0,
 ) -> Path:
     """A model of at least `parameters` parameters for measuring speed; its answers never end.
@@ -154,6 +155,7 @@ def write_random_model(
         context=context,
         vocabulary=vocabulary,
         type=type,
+        chat_template=chat_template,
         name="Random for speed",
         seed=seed,
         never_ends=True,

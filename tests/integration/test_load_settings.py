@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from app.core.errors import LoadFailed, WrongChoice
+from app.gguf import read_facts
+from app.memory import estimate
 from app.memory.dry_run import dry_run
 from app.runtime import LoadedModel, LoadSettings
 from app.runtime.protocol import KvType, PromptProgress
@@ -27,7 +31,16 @@ def answer(tiny: Path) -> str:
 
 @pytest.mark.parametrize(
     "options",
-    [{"ubatch": 64}, {"ubatch": 1024}, {"flash_attention": "off"}, {"gpu_layers": 1}],
+    [
+        {"ubatch": 64},
+        {"ubatch": 1024},
+        {"batch": 2048},
+        {"flash_attention": "off"},
+        {"gpu_layers": 1},
+        {"prompt_threads": 2},
+        {"load_mode": "none"},
+        {"load_mode": "mmap+mlock"},
+    ],
     ids=str,
 )
 def test_answer_does_not_depend_on_how_memory_is_used(
@@ -90,3 +103,69 @@ def test_answer_in_a_context_of_several_sequences_ends_where_its_part_does(tiny:
         statistics = ask(model, "hello", greedy(0)).statistics
     assert statistics.finish_reason == "context"
     assert statistics.prompt_tokens + statistics.tokens <= 512 + 1
+
+
+def test_keys_and_values_may_be_kept_in_different_types(tiny: Path) -> None:
+    scores = {}
+    types: list[tuple[KvType, KvType | None]] = [
+        ("q8_0", None),
+        ("q8_0", "q8_0"),
+        ("q8_0", "f16"),
+        ("f16", "q8_0"),
+    ]
+    for kv_type, value_type in types:
+        settings = LoadSettings(context_length=512, threads=1, kv_type=kv_type, value_type=value_type)
+        with LoadedModel.load(tiny, settings) as model:
+            described = model.description.buffers.kv_cache_bytes
+            assert described == pytest.approx(estimate(read_facts(tiny), settings).kv_bytes, abs=5243)
+            scores[kv_type, value_type] = model.score("hello world " * 30).log_probabilities
+    assert scores["q8_0", None] == scores["q8_0", "q8_0"]
+    assert len(set(scores.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"threads": 513}, "513 threads"),
+        ({"threads": -1}, "-1 threads"),
+        ({"prompt_threads": 100_000}, "100,000 threads"),
+        ({"batch": 0}, "batch of 0"),
+        ({"value_type": "q4_0", "flash_attention": "off"}, "q4_0 needs flash attention"),
+        ({"devices": ("CUDA7",)}, "no device CUDA7"),
+        ({"devices": ("CPU\0", "CPU\0")}, "twice"),
+        ({"split": (1.0,)}, "1 parts does not go with 0 devices"),
+        ({"devices": ("CPU",), "split": (0.0,)}, "numbers that are not below zero"),
+        ({"devices": ("CPU",), "split": (float("nan"),)}, "numbers that are not below zero"),
+    ],
+    ids=str,
+)
+def test_settings_that_llama_cpp_would_die_of_are_refused_in_a_sentence(
+    tiny: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(WrongChoice, match=words):
+        LoadedModel.load(tiny, LoadSettings(**options))
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="what may be locked is set otherwise elsewhere"
+)
+def test_model_that_the_system_does_not_let_be_locked_is_not_said_to_be(heavy: Path) -> None:
+    import resource  # which Windows does not have
+
+    limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if may_lock_without_limit():
+        pytest.skip("this process may lock as much as it likes")
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(LoadFailed, match="does not let this model be locked"):
+            LoadedModel.load(heavy, LoadSettings(context_length=256, threads=1, load_mode="mlock"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
+
+
+def may_lock_without_limit() -> bool:
+    """By CAP_IPC_LOCK, which is number 14."""
+    (capabilities,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff")
+    )
+    return bool(int(capabilities.split()[1], 16) >> 14 & 1)

@@ -238,14 +238,12 @@ def test_field_grows_with_its_lines_up_to_a_limit(chat, qtbot):
 
 def test_prompt_that_cannot_be_saved_stays_in_the_field(chat, monkeypatch):
     def full(*arguments: object) -> None:
-        raise DiskFull("The disk is full: the conversation could not be saved.", "Free some space.")
+        raise DiskFull("The disk is full: nothing can be saved.", "Free some space.")
 
     monkeypatch.setattr(chat.window().services.conversations, "add_prompt", full)
     ask(chat, "Do not lose this")
     assert chat.composer.text == "Do not lose this"
-    assert [bar.sentence for bar in chat.notices.bars()] == [
-        "The disk is full: the conversation could not be saved."
-    ]
+    assert [bar.sentence for bar in chat.notices.bars()] == ["The disk is full: nothing can be saved."]
 
 
 def test_lone_surrogates_in_a_prompt_are_no_obstacle(chat, qtbot):
@@ -332,6 +330,21 @@ def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless
     chat.try_again()
     settle(qtbot)
     assert stored(chat)[-1].state is MessageState.COMPLETE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+def test_model_whose_file_is_deleted_while_loaded_answers_and_says_what_is_so(chat, endless, qtbot):
+    endless.unlink()
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "still in memory" in texts(chat.head)
+    ask(chat, "Are you there?")
+    settle(qtbot)
+    assert stored(chat)[-1].state is MessageState.COMPLETE
+    kill_worker(chat, qtbot)
+    chat.known.look(chat.model)
+    settle(qtbot)
+    assert "Not found" in texts(chat.head)
 
 
 def test_model_that_cannot_be_loaded_gives_a_card_before_anything_is_asked(open_nibble, folder, qtbot):

@@ -312,6 +312,23 @@ def test_a_gated_model_fails_with_its_sentence_and_comes_once_it_is_open(qtbot, 
     await_states(qtbot, window, "done")
 
 
+def test_in_a_low_window_a_failure_takes_one_line_until_more_is_asked_for(qtbot, window, server, tiny):
+    window.resize(900, 600)
+    put(server, F16=tiny).gated = "auto"
+    window.services.downloads.get_quantization(ID, "F16")
+    await_states(qtbot, window, "failed")
+    (row,) = rows(window)
+    assert f"{ID} is gated" in words(row)
+    folded_px = row.sizeHint().height()
+    press(row, "Show why")
+    assert f"{server.url}/{ID}" in words(row)
+    assert row.sizeHint().height() > folded_px
+    press(row, "Show why")
+    assert row.sizeHint().height() == folded_px
+    window.resize(1280, 900)
+    qtbot.waitUntil(lambda: row.sizeHint().height() > folded_px)  # there is room for it
+
+
 def test_a_server_that_is_gone_is_waited_for(qtbot, window, server, tiny, monkeypatch):
     begin(qtbot, window, server, tiny)
     press(rows(window)[0], "Pause")

@@ -229,6 +229,7 @@ def test_first_start_stays_while_the_parts_of_the_guide_appear(qtbot, library, m
     qtbot.waitUntil(lambda: library._scan_job is None, timeout=PATIENCE_MS)
     assert len(library.rows) == 2  # BF16 and Q8_0
     assert library.body.is_first_start
+    assert not library.filter_bar.isVisible()
     assert library.body.first.guide.cancel.hasFocus()
     go_on.set()
     await_compare(qtbot, library)
@@ -255,6 +256,7 @@ def test_cancel_while_making_lists_what_is_made_and_the_offer_with_the_focus(
     settle(qtbot)
     assert not library.body.is_first_start
     assert [row.quantization for row in rows_of(library) if not row.can_try] == ["BF16", "Q8_0"]
+    assert library.filter_bar.isVisible()
     assert rows_of(library)[-1].can_try
     assert library.list.hasFocus()
     assert library.notices.bars() == []
@@ -325,6 +327,8 @@ def test_disk_full_while_making_shows_why_on_the_card_and_trying_again_works(qtb
     card = library.body.first.guide.fault_card
     qtbot.waitUntil(card.isVisible)
     assert str(card.fault) == "The disk ran full. Free some space, then try again."
+    assert library.rows
+    assert not library.filter_bar.isVisible()  # there is a list to filter only behind it
     assert not library.body.first.guide.begin.isVisible()
     assert library.notices.bars() == []
     (again,) = card.buttons

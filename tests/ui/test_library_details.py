@@ -279,6 +279,39 @@ def test_a_name_that_cannot_be_had_is_refused_with_why_and_can_be_put_right(qtbo
     assert row_of(library, "half").title == "Half"
 
 
+def test_a_folder_that_is_unplugged_is_out_of_reach_comes_back_and_can_be_forgotten(
+    qtbot, open_nibble, tmp_path
+):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    write_tiny_model(disk / "there.gguf")
+    library = open_nibble(disk).show_page("library")
+    disk.rename(tmp_path / "pocket")
+    library.rescan()
+    settle(qtbot)
+    row = detail(qtbot, library, "disk")
+    assert row.state == "away"
+    assert "Out of reach" in texts(library)
+    assert "Connect the disk" in texts(library)
+    state = library.details.overview.state
+    assert state.look.isVisible()
+    assert not state.find_button.isVisible()
+    assert not library.details.overview.delete_button.isVisible()
+    (tmp_path / "pocket").rename(disk)
+    state.look.click()
+    settle(qtbot)
+    assert row_of(library, "there").state == "ok"
+    disk.rename(tmp_path / "pocket")
+    library.rescan()
+    settle(qtbot)
+    detail(qtbot, library, "disk")
+    state.forget.click()
+    settle(qtbot)
+    assert library.rows == []
+    assert library.window().services.preferences.model_folders == ()
+    assert (tmp_path / "pocket" / "there.gguf").exists()
+
+
 # Deleting
 
 

@@ -33,6 +33,27 @@ def test_starting_loads_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
+def test_crash_ends_with_its_own_words_and_no_others():
+    """Qt then deletes what is left in an order that differs each time."""
+    code = (
+        "from PySide6.QtWidgets import QApplication\n"
+        "from app.storage import data_folder\n"
+        "from app.ui.application import open_window\n"
+        "application = QApplication([])\n"
+        "window = open_window(application, data_folder())\n"
+        "window.show()\n"
+        "assert window.services.downloads\n"
+        "application.processEvents()\n"
+        "raise RuntimeError('a bug of ours')\n"
+    )
+    command = [sys.executable, "-c", code]
+    crashes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for crash in crashes:
+        _, told = crash.communicate(timeout=60)
+        assert crash.returncode == 1
+        assert told.count("Traceback") == 1, told
+
+
 @pytest.mark.parametrize("number", range(1, len(PAGES) + 1))
 def test_ctrl_and_a_number_show_the_page_of_that_place(qtbot, open_nibble, number):
     window = open_nibble()

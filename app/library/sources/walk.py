@@ -110,7 +110,9 @@ def model_name(file: str) -> str:
 def unreadable(folder: str, error: OSError) -> FoundModel:
     fault = from_os_error(error, folder)
     if isinstance(fault, FileGone):
-        fault = FileGone(fault.message, "Choose the folder again or remove it from the library.")
+        fault = FileGone(
+            f"{folder} cannot be found.", "Connect the disk it is on, or remove it from the library."
+        )
     return found_fault(folder, os.path.basename(folder) or folder, fault)
 
 

@@ -17,6 +17,9 @@ from app.memory.geometry import read_geometry
 from app.memory.placement import is_loaded
 
 _EMBEDDING = "token_embd.weight"
+_NO_WEIGHTS = ("I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K")
+"""What ggml does not multiply by."""
+
 _HINT = "Choose an adapter that was made for this model."
 
 Shape = tuple[int, ...]
@@ -45,6 +48,15 @@ def check_adapter(adapter: ModelFacts, model: ModelFacts) -> None:
         raise WrongChoice(
             f"{name} is an adapter of the kind {shorten(method)}; llama.cpp knows only 'lora'.", _HINT
         )
+    if "adapter.alora.invocation_tokens" in adapter.metadata:
+        raise WrongChoice(
+            f"{name} is to be switched on by certain words (aLoRA), which Nibble does not do.", _HINT
+        )
+    for tensor in adapter.tensors:
+        if tensor.type in _NO_WEIGHTS:
+            raise WrongChoice(
+                f"{name} has numbers of a type that is none of weights ({tensor.type}).", "Download it again."
+            )
     geometry = read_geometry(model.metadata, model.vocabulary_size)
     weights = {
         each.name: each.shape
@@ -89,8 +101,14 @@ def _check_pair(name: str, base: str, weight: str, shape: Shape | None, low: Sha
         fits = (inner, outer) == (_length(high, 1), _length(low, 1))
     else:
         fits = (inner, outer) == (_length(low, 0), _length(high, 1)) and _length(low, 1) == _length(high, 0)
+    # Experts by number: with fewer of them ggml would read past the end.
+    fits = fits and _others(low) == _others(high) == _others(shape)
     if not fits:
         raise WrongChoice(f"{name} changes {shorten(weight)} in another shape than {base} has it.", _HINT)
+
+
+def _others(shape: Shape) -> Shape:
+    return tuple(length for length in shape[2:] if length != 1)
 
 
 def _length(shape: Shape, dimension: int) -> int:

@@ -14,7 +14,7 @@ class Batch:
 
     `tokens`: the micro-batch, of all `sequences` together; `outputs`: for how many of them logits are wanted
     at most; `cells` and `window_cells`: tokens of one sequence that the KV cache has room for, in whole and
-    in windowed layers.
+    in windowed layers; `value_type`: of values there, None as keys.
     """
 
     tokens: int
@@ -24,6 +24,7 @@ class Batch:
     flash_attention: bool
     kv_type: KvType
     sequences: int = 1
+    value_type: KvType | None = None
 
 
 def largest_batch(
@@ -36,6 +37,7 @@ def largest_batch(
     kv_type: KvType,
     sequences: int = 1,
     whole_window: bool = False,
+    value_type: KvType | None = None,
 ) -> Batch:
     """The batch that llama.cpp reserves for: as many tokens as there can be, in equal parts from each of
     `sequences`, which share `context`."""
@@ -58,5 +60,6 @@ def largest_batch(
         window_cells=window,
         flash_attention=flash_attention,
         kv_type=kv_type,
+        value_type=value_type,
         sequences=sequences,
     )

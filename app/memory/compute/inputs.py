@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.memory.compute.allocator import Tensor, result
 from app.memory.compute.batch import Batch
 from app.memory.geometry import Geometry, Indexer, Layer
+from app.memory.kv_cache import KvType
 from app.memory.placement import PROCESSOR
 
 F32 = 4
@@ -74,7 +75,7 @@ class Inputs:
 
     def key_rotation(self, layer: Layer) -> Tensor | None:
         """The Hadamard matrix that keys are turned by before they are quantized, as large as fits."""
-        if not self._turns(self._key_lengths[layer.windowed]):
+        if not self._turns(self._key_lengths[layer.windowed], self._batch.kv_type):
             return None
         side = _rotation_side(layer.key_length)
         return self._input("key rotation", side * side * F32, layer.windowed)
@@ -82,7 +83,8 @@ class Inputs:
     def value_rotation(self, layer: Layer) -> Tensor | None:
         """Values are quantized with flash attention only."""
         unturned = self._geometry.latent or not self._batch.flash_attention
-        if unturned or not self._turns(self._value_lengths[layer.windowed]):
+        value_type = self._batch.value_type or self._batch.kv_type
+        if unturned or not self._turns(self._value_lengths[layer.windowed], value_type):
             return None
         return self._input("value rotation", _SMALLEST_ROTATION**2 * F32, layer.windowed)
 
@@ -115,9 +117,9 @@ class Inputs:
             self._wide_mask = result(self.cells(layer) * self._batch.tokens * F32, self.mask(layer))
         return self._wide_mask
 
-    def _turns(self, lengths: set[int]) -> bool:
+    def _turns(self, lengths: set[int], kv_type: KvType) -> bool:
         """`lengths` of the heads that are in one cache."""
-        return self._batch.kv_type != "f16" and len(lengths) == 1 and not min(lengths) % _SMALLEST_ROTATION
+        return kv_type != "f16" and len(lengths) == 1 and not min(lengths) % _SMALLEST_ROTATION
 
     def _input(self, name: str, size: int, windowed: bool = False) -> Tensor:
         key = (name, windowed)

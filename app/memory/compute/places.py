@@ -79,7 +79,7 @@ class Places:
         device = self._cache_devices.get(layer.windowed, self.device)
         flash = self._batch.flash_attention
         lengths = (layer.keys, layer.keys if self._geometry.latent else layer.values)
-        types = (self._batch.kv_type, self._batch.kv_type if flash else "f16")
+        types = (self._batch.kv_type, (self._batch.value_type or self._batch.kv_type) if flash else "f16")
         found: list[Outside] = []
         for length, kv_type in zip(lengths, types, strict=True):
             rows = cells * self._batch.sequences

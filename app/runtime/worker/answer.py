@@ -12,15 +12,14 @@ from app.runtime.protocol import (
     PromptProgress,
     Reply,
     Sampling,
-    TokenChoice,
 )
 from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.answers import AnswerReader, Part
 from app.runtime.worker.choices import Choices
 from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import Prompt
 from app.runtime.worker.sampling import Sampler
 from app.runtime.worker.slots import Slot
-from app.runtime.worker.spelling import Spelling
 from app.runtime.worker.vocabulary import Vocabulary
 
 FRAME_S = 1 / 30
@@ -39,7 +38,7 @@ class Answer:
         self,
         number: int,
         slot: Slot,
-        prompt: Spelling,
+        prompt: Prompt,
         reader: AnswerReader,
         sampling: Sampling,
         sampler: Sampler,
@@ -53,9 +52,10 @@ class Answer:
         self.number = number
         self.slot = slot
         self.sampler = sampler
-        self.tokens = list(prompt.tokens)
+        self.tokens = list(prompt.spelling.tokens)
         self.finish_reason: str | None = None
-        self._prompt = prompt
+        self._prompt = prompt.spelling
+        self._dropped_messages = prompt.dropped_messages
         self._sampling = sampling
         self._probabilities = probabilities
         self._vocabulary = vocabulary
@@ -67,7 +67,6 @@ class Answer:
         self._end_mark = ""
         self._shown: list[Part] = []
         self._choices = Choices()
-        self._untold: tuple[TokenChoice, ...] = ()
         self._reused = len(slot.cached)
         self._furthest = self._reused
         self.count = 0
@@ -129,21 +128,26 @@ class Answer:
             text="".join(part.text for part in self._shown if part.kind == "answer"),
             reasoning="".join(part.text for part in self._shown if part.kind == "reasoning"),
             tool_calls=tuple(self._text.tool_calls),
-            probabilities=self._choices.all(cut=self._text.has_stopped),
+            probabilities=self._choices.until(self._text.read_characters, cut=self._text.has_stopped),
             statistics=self._statistics(memory_bytes),
         )
 
     def _send(self) -> None:
-        parts = self._text.take()
-        self._untold += self._choices.shown_with(self._text.just_taken)
-        for part in parts:
+        for part in self._text.take():
             self._shown.append(part)
-            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind, probabilities=self._untold))
-            self._untold = ()
+            told = self._choices.new_until(self._text.read_characters)
+            self._report(Piece(text=part.text, tokens=self.count, kind=part.kind, probabilities=told))
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)
-        self._report(PromptProgress(done=len(self.slot.cached), total=total, reused=self._reused))
+        self._report(
+            PromptProgress(
+                done=len(self.slot.cached),
+                total=total,
+                reused=self._reused,
+                dropped_messages=self._dropped_messages,
+            )
+        )
 
     def _statistics(self, memory_bytes: int) -> GenerationStatistics:
         first = self._first_token_at
@@ -162,4 +166,5 @@ class Answer:
             memory_bytes=memory_bytes,
             seed=self._sampling.seed,
             finish_reason=self.finish_reason or "cancelled",
+            dropped_messages=self._dropped_messages,
         )

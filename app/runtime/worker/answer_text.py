@@ -11,19 +11,22 @@ from app.runtime.worker.text_stream import TextStream
 
 
 class AnswerText:
-    """`raw` is all that the model wrote, in whole characters; `reader` takes what comes before the first stop
-    string apart."""
+    """`raw` is all that the model wrote, in whole characters; `reader` takes apart what of it stands before the
+    first stop string.
+
+    `characters` have been written so far, `read_characters` of them the reader has got.
+    """
 
     def __init__(self, reader: AnswerReader, stops: Sequence[str] = ()) -> None:
         self._reader = reader
-        self._is_whole = False
-        self._end_mark = ""
-        self.just_taken = 0
-        self._stream = TextStream()
         self._stops = StopStrings(stops)
+        self._end_mark = ""
+        self._stream = TextStream()
+        self._is_whole = False
         self._raw: list[str] = []
         self._pending: list[str] = []
         self.characters = 0
+        self.read_characters = 0
 
     @property
     def raw(self) -> str:
@@ -31,12 +34,12 @@ class AnswerText:
 
     @property
     def has_stopped(self) -> bool:
-        """At a stop string."""
+        """A stop string was found."""
         return self._stops.found
 
     def feed(self, piece: bytes) -> None:
         """The bytes of the next token."""
-        self._read(self._stream.feed(piece))
+        self._add(self._stream.feed(piece))
 
     @property
     def tool_calls(self) -> Sequence[ToolCall]:
@@ -47,7 +50,7 @@ class AnswerText:
         """What can be shown since the last time."""
         text = "".join(self._pending)
         self._pending.clear()
-        self.just_taken = len(text)
+        self.read_characters += len(text)
         parts = list(self._reader.feed(text))
         if self._is_whole:
             parts += [*self._reader.feed(self._end_mark), *self._reader.finish()]
@@ -57,11 +60,11 @@ class AnswerText:
         """No more tokens come: what was held back can be taken. `end_mark`: how the family's marks read the token
         that ended it, which is no part of the text."""
         self._end_mark = end_mark
-        self._read(self._stream.finish())
+        self._add(self._stream.finish())
         self._pending.append(self._stops.finish())
         self._is_whole = True
 
-    def _read(self, text: str) -> None:
+    def _add(self, text: str) -> None:
         self._raw.append(text)
         self.characters += len(text)
         self._pending.append(self._stops.feed(text))

@@ -18,15 +18,17 @@ from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
 from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
+from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
 from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
-from app.runtime.worker.spelling import Spelling, spell
+from app.runtime.worker.templates import ChatTemplate
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -48,6 +50,10 @@ class Batching:
 
     def __init__(self, model: LlamaModel, line: Line, output: Output) -> None:
         self._model = model
+        self._template = ChatTemplate(model.template_text)
+        self._template.prepare()  # while the person reads or writes
+        self._format = AnswerFormat.of(model.template_text or "", model.vocabulary.spells_special)
+        model.vocabulary.reveal(self._format.marks)
         self._line = line
         self._output = output
         self._batch = Batch(model.batch_tokens)
@@ -65,18 +71,19 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = self._spell(request)
-        reader = self._model.answer_format.reader(
-            prompt.text,
+        prompt = make_prompt(self._model, self._template, request)
+        reader = self._format.reader(
+            prompt.spelling.text,
             request.options.tools,
             follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
         )
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
-        slot, common = choose_slot(free, prompt.tokens[:-1])
+        slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
+        slot.conversation = request.conversation
         answer = Answer(
             call.number,
             slot,
@@ -123,22 +130,6 @@ class Batching:
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
-
-    def _spell(self, request: Generate) -> Spelling:
-        vocabulary, room = self._model.vocabulary, self._model.context_length
-        text = self._model.chat_template.render(
-            [vocabulary.quoter.quoted(message) for message in request.messages],
-            request.options,
-            bos_token=vocabulary.bos_text,
-            eos_token=vocabulary.eos_text,
-        )
-        prompt = spell(text, vocabulary, (slot.spelling for slot in self._model.slots))
-        if len(prompt.tokens) >= room:
-            raise PromptTooLong(
-                f"This conversation has {len(prompt.tokens)} tokens; the context holds {room}.",
-                "Start a new chat or shorten the prompt.",
-            )
-        return prompt
 
     def _fill_batch(self) -> None:
         if self._is_steady:  # as before, only further

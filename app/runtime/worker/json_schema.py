@@ -97,7 +97,7 @@ class _Tokens(llguidance.TokenizerWrapper):
         self._vocabulary = vocabulary
 
     def __call__(self, text: bytes | str) -> list[int]:
-        return self._vocabulary.tokenize_part(
+        return self._vocabulary.tokenize_plain(
             text if isinstance(text, str) else text.decode("utf-8", "replace")
         )
 

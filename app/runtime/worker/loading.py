@@ -21,20 +21,21 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
-from app.runtime.worker.answers import AnswerFormat
+from app.runtime.worker.adapters import use_adapters
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
-from app.runtime.worker.templates import ChatTemplate
+from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
 
 class LlamaModel:
     """A model with its context and the slots for conversations in it.
 
-    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode.
+    `context_length`: of one slot. `batch_tokens`: most tokens of one llama_decode. `template_text`: of its chat
+    template, if it has one.
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
@@ -42,12 +43,10 @@ class LlamaModel:
         self._repacked_bytes = repacked_bytes
         self.context = context
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        self.typed_specials = TypedSpecials(self.vocabulary)
         self.context_length = int(llama_cpp.llama_n_ctx_seq(context))
         self.batch_tokens = int(llama_cpp.llama_n_batch(context))
-        template = _text(llama_cpp.llama_model_chat_template(model, None))
-        self.chat_template = ChatTemplate(template)
-        self.answer_format = AnswerFormat.of(template or "", self.vocabulary.is_special)
-        self.vocabulary.reveal(self.answer_format.marks)
+        self.template_text = _text(llama_cpp.llama_model_chat_template(model, None))
         window = int(llama_cpp.llama_model_n_swa(model))
         sequences = range(llama_cpp.llama_n_seq_max(context))
         self.slots = tuple(Slot(context, sequence, window) for sequence in sequences)
@@ -71,7 +70,14 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     log = BufferLog()
     with listening(log.read):
         model = _load_weights(request, report, stop)
+        _require_vocabulary(model)
         context = make_context(model, request.settings, stop)
+        try:
+            use_adapters(model, context, request.settings.adapters)
+        except BaseException:
+            llama_cpp.llama_free(context)
+            llama_cpp.llama_model_free(model)
+            raise
         loaded = LlamaModel(model, context, log.repacked_bytes)
         _warm_up(loaded)
     if stop.is_set:
@@ -127,6 +133,13 @@ def open_model(path: bytes, parameters: llama_cpp.llama_model_params) -> object:
         model = llama_cpp.llama_model_load_from_file(path, parameters)
     if not model:
         raise _load_fault("".join(log))
+    # llama.cpp goes on without; whoever asked for it should not believe that he has it.
+    if re.search(r"failed to (mlock|VirtualLock)|mlock not supported", "".join(log)):
+        llama_cpp.llama_model_free(model)
+        raise LoadFailed(
+            "The system does not let this model be locked in memory.",
+            "Load it without a lock, or allow Nibble to lock more memory (on Linux with ulimit -l).",
+        )
     return model
 
 
@@ -149,6 +162,17 @@ def make_context(model: object, settings: LoadSettings, stop: StopFlag) -> objec
             "Choose a chat model.",
         )
     return context
+
+
+def _require_vocabulary(model: object) -> None:
+    """Without, llama.cpp ends the process when a text is cut into tokens; frees `model` then."""
+    if llama_cpp.llama_vocab_type(llama_cpp.llama_model_get_vocab(model)) != llama_cpp.LLAMA_VOCAB_TYPE_NONE:
+        return
+    llama_cpp.llama_model_free(model)
+    raise LoadFailed(
+        "This model has no vocabulary, so it can neither read nor write text.",
+        "Choose another file of this model.",
+    )
 
 
 def _can_generate(model: object, context: object) -> bool:
@@ -176,9 +200,12 @@ def unknown_architecture(log: str) -> UnknownArchitecture | None:
 
 
 def _context_fault(settings: LoadSettings, log: str) -> EnvironmentFault:
-    if re.search(r"cache type \S+ with block size|quantized V cache was requested", log):
+    if re.search(
+        r"cache type \S+ with block size|quantized V cache was requested|and V \(.+\) cache types", log
+    ):
+        types = " and ".join(dict.fromkeys((settings.kv_type, settings.value_type or settings.kv_type)))
         return LoadFailed(
-            f"This model cannot be run with a KV cache in {settings.kv_type}.",
+            f"This model cannot be run with a KV cache in {types}.",
             "Choose f16 for the KV cache.",
         )
     if _is_out_of_memory(log):

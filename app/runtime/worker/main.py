@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from app.runtime.protocol import Cancel, ProtocolError, Stopped, read_request
 from app.runtime.worker.failing import failed
+from app.runtime.worker.lifeline import hold_on
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.output import Output, claim_stdout
 
@@ -22,6 +23,7 @@ def run_worker() -> int:
     """Serves requests until stdin ends. Never returns while the application lives."""
     # Ctrl+C in a terminal reaches the whole process group; the application decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hold_on()
     output = claim_stdout()
     line = Line()
     threading.Thread(target=_read_requests, args=(sys.stdin.buffer, line, output), daemon=True).start()
@@ -38,10 +40,15 @@ def run_worker() -> int:
 
 
 def _open_session(line: Line, output: Output) -> Session:
+    from app.runtime.worker.bindings import import_bindings
+
+    import_bindings()  # before anything else imports llama_cpp
+    from app.runtime.worker.ggml import load_backends
     from app.runtime.worker.log import install_log
     from app.runtime.worker.session import Session
 
     install_log()
+    load_backends()
     return Session(line, output)
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+from collections.abc import Sequence
 from functools import cache
 
 import llama_cpp
 import psutil
-from llama_cpp import _ctypes_extensions, _ggml
 
 from app.core.errors import WrongChoice
+from app.core.text import encodable
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import LoadSettings
+from app.runtime.worker.ggml import ggml_function
 from app.runtime.worker.stop_flag import StopFlag
 
 MOST_TOKENS = 1 << 24
 """Of a context, more than any model has; llama.cpp keeps some 50 bytes of its own for each."""
 
 _MOST_LAYERS = (1 << 31) - 1  # what the field holds
+_MOST_THREADS = 512  # GGML_MAX_N_THREADS, beyond which ggml ends the process
+_MOST_STRENGTH = 100.0
 _KV_TYPES = {
     "f16": llama_cpp.GGML_TYPE_F16,
     "q8_0": llama_cpp.GGML_TYPE_Q8_0,
@@ -30,6 +35,13 @@ _NO_DEVICES = (ctypes.c_void_p * 1)()
 _EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_(ch)?exps"
 """The names of weights that are those of experts, for llama.cpp to search by."""
 
+_LOAD_MODES = {
+    "auto": llama_cpp.LLAMA_LOAD_MODE_AUTO,
+    "mmap": llama_cpp.LLAMA_LOAD_MODE_MMAP,
+    "mlock": llama_cpp.LLAMA_LOAD_MODE_MLOCK,
+    "mmap+mlock": llama_cpp.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    "none": llama_cpp.LLAMA_LOAD_MODE_NONE,
+}
 _FLASH_ATTENTION = {
     "auto": llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
     "on": llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
@@ -44,29 +56,92 @@ def require_possible(settings: LoadSettings) -> None:
             f"A context of {settings.context_length:,} tokens is not possible.",
             f"Choose one of 1 to {MOST_TOKENS:,} tokens.",
         )
-    if not 0 < settings.ubatch <= MOST_TOKENS:
-        raise WrongChoice(f"A micro-batch of {settings.ubatch:,} tokens is not possible.", "Choose 512.")
+    for name, tokens in (("micro-batch", settings.ubatch), ("batch", settings.batch)):
+        if not 0 < tokens <= MOST_TOKENS:
+            raise WrongChoice(f"A {name} of {tokens:,} tokens is not possible.", "Choose 512.")
+    for threads in (settings.threads, settings.prompt_threads):
+        if not 0 <= threads <= _MOST_THREADS:
+            raise WrongChoice(
+                f"{threads:,} threads are not possible.",
+                f"Choose 1 to {_MOST_THREADS}, or 0 for one per core.",
+            )
     most_sequences = llama_cpp.llama_max_parallel_sequences()
     if not 0 < settings.sequences <= most_sequences:
         raise WrongChoice(
             f"A context of {settings.sequences:,} sequences is not possible.",
             f"Choose 1 to {most_sequences}.",
         )
-    if settings.kv_type != "f16" and settings.flash_attention == "off":
+    for kv_type in (settings.kv_type, settings.value_type or "f16"):
+        if kv_type != "f16" and settings.flash_attention == "off":
+            raise WrongChoice(
+                f"A KV cache in {kv_type} needs flash attention.",
+                "Turn flash attention on, or choose f16 for the KV cache.",
+            )
+    _require_possible_split(settings)
+    for adapter in settings.adapters:
+        if not abs(adapter.strength) <= _MOST_STRENGTH:  # nor is it when it is no number
+            raise WrongChoice(
+                f"An adapter cannot be used with a strength of {adapter.strength:g}.",
+                f"Choose a number from -{_MOST_STRENGTH:g} to {_MOST_STRENGTH:g}; 1 is as it was trained.",
+            )
+
+
+def _require_possible_split(settings: LoadSettings) -> None:
+    """llama.cpp reads past the end of what has no number for each device."""
+    if len(set(settings.devices)) != len(settings.devices):
+        raise WrongChoice("A device cannot be used twice for one model.", "Name each device once.")
+    if not settings.split:
+        return
+    if len(settings.split) != len(settings.devices):
         raise WrongChoice(
-            f"A KV cache in {settings.kv_type} needs flash attention.",
-            "Turn flash attention on, or choose f16 for the KV cache.",
+            f"A split in {len(settings.split)} parts does not go with {len(settings.devices)} devices.",
+            "Name as many devices as there are parts.",
+        )
+    if not all(0 <= part < math.inf for part in settings.split) or not sum(settings.split):
+        raise WrongChoice(
+            "A split needs numbers that are not below zero, and one above it.",
+            "Choose 1 for each device to give all of them the same.",
         )
 
 
 def model_parameters(settings: LoadSettings) -> llama_cpp.llama_model_params:
+    """Raises WrongChoice for a device that is not there."""
     parameters = llama_cpp.llama_model_default_params()
     parameters.n_gpu_layers = max(-1, min(settings.gpu_layers, _MOST_LAYERS))
-    if settings.processor_only:
-        parameters.devices = ctypes.cast(_NO_DEVICES, ctypes.c_void_p)
+    parameters.load_mode = _LOAD_MODES[settings.load_mode]
+    devices = _NO_DEVICES if settings.processor_only else _devices(settings.devices)
+    split = _split(settings.split)
+    # They are only pointed to, and must live as long as the parameters.
+    parameters.nibble_owns = (devices, split)
+    if devices is not None:
+        parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
+    if split is not None:
+        parameters.tensor_split = ctypes.cast(split, ctypes.POINTER(ctypes.c_float))
     if settings.experts_on_processor:
         parameters.tensor_buft_overrides = ctypes.cast(_experts_on_processor(), ctypes.c_void_p)
     return parameters
+
+
+def _devices(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p] | None:
+    """Ends with an empty entry; None stands for all devices."""
+    if not names:
+        return None
+    find = ggml_function("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
+    found = []
+    for name in names:
+        device = find(encodable(name).encode())
+        if not device:
+            raise WrongChoice(
+                f"There is no device {name} for models on this computer.",
+                "Choose one of those that nibble doctor lists, or leave the choice to Nibble.",
+            )
+        found.append(device)
+    return (ctypes.c_void_p * (len(found) + 1))(*found, None)
+
+
+def _split(parts: Sequence[float]) -> ctypes.Array[ctypes.c_float] | None:
+    """As long as llama.cpp reads; None: by free memory."""
+    return (ctypes.c_float * llama_cpp.llama_max_devices())(*parts) if parts else None
 
 
 class _BufferOverride(ctypes.Structure):
@@ -78,9 +153,7 @@ class _BufferOverride(ctypes.Structure):
 @cache
 def _experts_on_processor() -> ctypes.Array[_BufferOverride]:
     """Ends with an empty entry. The same for all models and kept, since llama.cpp only points to it."""
-    base = _ctypes_extensions.load_shared_library("ggml-base", _ggml.libggml_base_path)
-    processor = base.ggml_backend_cpu_buffer_type
-    processor.restype = ctypes.c_void_p
+    processor = ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)
     return (_BufferOverride * 2)(_BufferOverride(_EXPERTS, processor()), _BufferOverride(None, None))
 
 
@@ -88,19 +161,20 @@ def context_parameters(
     settings: LoadSettings, model: object, stop: StopFlag
 ) -> llama_cpp.llama_context_params:
     threads = settings.threads or psutil.cpu_count(logical=False) or 1
+    value_type = settings.value_type or settings.kv_type
     parameters = llama_cpp.llama_context_default_params()
     parameters.n_ctx = settings.context_length
-    parameters.n_batch = max(BATCH_TOKENS, settings.ubatch)
+    parameters.n_batch = max(BATCH_TOKENS, settings.batch, settings.ubatch)
     parameters.n_ubatch = settings.ubatch
     vocabulary = llama_cpp.llama_model_get_vocab(model)
     outputs = outputs_at_once(llama_cpp.llama_vocab_n_tokens(vocabulary), parameters.n_batch)
     parameters.n_outputs_max = max(outputs, settings.sequences)
     parameters.n_seq_max = settings.sequences
     parameters.swa_full = False  # see Slot.forget_beyond
-    parameters.type_k = parameters.type_v = _KV_TYPES[settings.kv_type]
+    parameters.type_k, parameters.type_v = _KV_TYPES[settings.kv_type], _KV_TYPES[value_type]
     parameters.flash_attn_type = _FLASH_ATTENTION[settings.flash_attention]
     parameters.n_threads = threads
-    parameters.n_threads_batch = threads
+    parameters.n_threads_batch = settings.prompt_threads or threads
     parameters.no_perf = True
     parameters.abort_callback = abort_callback()
     parameters.abort_callback_data = ctypes.cast(stop.buffer, ctypes.c_void_p)

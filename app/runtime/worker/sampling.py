@@ -176,7 +176,7 @@ def _biases(sampling: Sampling, vocabulary: Vocabulary) -> Iterator[tuple[int, f
     """What the person wants and, as llama.cpp's own programs do, what the model's maker never wants to see."""
     for entry in sampling.logit_bias:
         if isinstance(entry.token, str):
-            for token in vocabulary.tokenize_part(entry.token):
+            for token in vocabulary.tokenize_plain(entry.token):
                 yield token, entry.bias
         elif 0 <= entry.token < vocabulary.size:
             yield entry.token, entry.bias

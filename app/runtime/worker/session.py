@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from app.runtime.protocol import Describe, DryRun, Generate, Load, Loaded, Quantize, Reply, Score
-from app.runtime.worker.batching import Batching
+from app.runtime.protocol import (
+    Bench,
+    Describe,
+    DryRun,
+    Generate,
+    Load,
+    Quantize,
+    Reply,
+    RestoreCache,
+    SaveCache,
+    Score,
+)
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
+
+if TYPE_CHECKING:
+    from app.runtime.worker.batching import Batching
 
 
 class Session:
@@ -31,6 +45,7 @@ class Session:
             batching = self._batching
             if batching is None or not batching.running:
                 self._begin(self._line.first(wait=True))
+                self._prepare_to_answer()  # after a load has been answered
                 continue
             while (call := self._line.first(wait=False)) is not None and self._may_begin(call):
                 self._begin(call)
@@ -53,8 +68,6 @@ class Session:
         if reply is not None:
             self._output.send(call.number, reply)
             self._line.end(call.number)
-        if isinstance(reply, Loaded) and self._model is not None:
-            self._model.chat_template.prepare()  # while the person reads or writes
 
     def _handle(self, call: Call) -> Reply | None:
         """None where the final reply comes later."""
@@ -69,7 +82,6 @@ class Session:
 
                 self._unload()
                 self._model, loaded = load(request, report, stop)
-                self._batching = Batching(self._model, self._line, self._output)
                 return loaded
             case DryRun() as request:
                 from app.runtime.worker.dry_run import dry_run
@@ -80,6 +92,21 @@ class Session:
 
                 assert self._model is not None, "Score before Load"
                 return score(self._model, request, report, stop)
+            case Bench() as request:
+                from app.runtime.worker.benching import bench
+
+                assert self._model is not None, "Bench before Load"
+                return bench(self._model, request, report, stop)
+            case SaveCache() as request:
+                from app.runtime.worker.kept_cache import save_cache
+
+                assert self._model is not None, "SaveCache before Load"
+                return save_cache(self._model, request)
+            case RestoreCache() as request:
+                from app.runtime.worker.kept_cache import restore_cache
+
+                assert self._model is not None, "RestoreCache before Load"
+                return restore_cache(self._model, request)
             case Quantize() as request:
                 from app.runtime.worker.quantizing import quantize
 
@@ -90,6 +117,14 @@ class Session:
                 return describe()
             case _:
                 raise AssertionError(f"{call.request} is handled where it arrives")
+
+    def _prepare_to_answer(self) -> None:
+        """Imports NumPy and Jinja2, which takes longer than to load a small model. Not beside the load: whatever
+        llama.cpp logs would wait for it."""
+        if self._model is not None and self._batching is None:
+            from app.runtime.worker.batching import Batching
+
+            self._batching = Batching(self._model, self._line, self._output)
 
     def _unload(self) -> None:
         model, self._model, self._batching = self._model, None, None

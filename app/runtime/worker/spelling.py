@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
 UNREADABLE = "\ufffd"
@@ -33,19 +34,22 @@ class Spelling:
         return Spelling(whole, spelled, (*self.marks, (len(whole), len(spelled))))
 
 
-def spell(prompt: str, vocabulary: Vocabulary, known: Iterable[Spelling]) -> Spelling:
-    """`prompt` in tokens, which are those of a known conversation as far as it goes on from one.
+def spell(
+    prompt: str, vocabulary: Vocabulary, typed_specials: TypedSpecials, known: Iterable[Spelling]
+) -> Spelling:
+    """`prompt`, which may have marks of `typed_specials`, in tokens, which are those of a known conversation as far as
+    it goes on from one.
 
     Only at a control token, and where nothing follows: elsewhere text cut in two may tokenize differently.
     """
     marks = [(mark, spelling) for spelling in known for mark in spelling.marks]
     for (characters, count), spelling in sorted(marks, key=lambda each: each[0], reverse=True):
         if prompt[:characters] == spelling.text[:characters]:
-            rest = vocabulary.tokenize_continuation(prompt[characters:])
+            rest = typed_specials.tokenize(prompt[characters:], continues=True)
             if not rest or vocabulary.is_control(rest[0]):
                 kept = tuple(mark for mark in spelling.marks if mark <= (characters, count))
                 return _spelling(prompt, (*spelling.tokens[:count], *rest), kept)
-    return _spelling(prompt, tuple(vocabulary.tokenize_prompt(prompt)), ())
+    return _spelling(prompt, tuple(typed_specials.tokenize(prompt)), ())
 
 
 def _spelling(prompt: str, tokens: tuple[int, ...], kept: tuple[tuple[int, int], ...]) -> Spelling:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import llama_cpp
 
-from app.runtime.worker.quoting import QUOTES, Quoter
-
 if TYPE_CHECKING:
     import llguidance
 
-_QUOTED = re.compile(f"[{QUOTES}]")
+_UNKNOWN, _CONTROL, _LSTRIP, _RSTRIP = 1 << 0, 1 << 3, 1 << 7, 1 << 8  # enum llama_token_attr
 
 
 class Vocabulary:
@@ -26,6 +23,7 @@ class Vocabulary:
         self._pieces: dict[int, bytes] = {}
         self._revealed: dict[int, str] = {}
         self._written: dict[int, bytes | None] = {}
+        self._known_attributes: dict[int, int] = {}
         self.size = int(llama_cpp.llama_vocab_n_tokens(vocab))
         bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.any_token = bos if bos >= 0 else 0
@@ -76,39 +74,12 @@ class Vocabulary:
             tokens.pop()  # added as well: the text may go on, it must not be closed already
         return tokens
 
-    def tokenize_prompt(self, prompt: str) -> list[int]:
-        """A rendered prompt from its beginning: special tokens in it count as such but for those within `QUOTES`."""
-        first, *rest = _QUOTED.split(prompt)
-        return [*self.tokenize_text(first, parse_special=True), *self._tokenize_parts(rest)]
+    def tokenize_continuation(self, text: str) -> list[int]:
+        """What follows on tokens already there; special tokens in `text` count as such."""
+        return self._tokenize(text, add_special=False, parse_special=True)
 
-    def tokenize_continuation(self, prompt: str) -> list[int]:
-        """What follows on tokens already there of a rendered prompt."""
-        first, *rest = _QUOTED.split(prompt)
-        return [*self._tokenize(first, add_special=False, parse_special=True), *self._tokenize_parts(rest)]
-
-    def _tokenize_parts(self, parts: Sequence[str]) -> list[int]:
-        """Text from the middle of a prompt, by turns quoted and not."""
-        line_end = self._tokenize("\n", False, False) if parts else []
-        tokens: list[int] = []
-        for number, part in enumerate(parts):
-            # Behind a line's end, or SentencePiece would put a space before it.
-            found = self._tokenize(f"\n{part}", False, parse_special=number % 2 == 1)
-            if found[: len(line_end)] == line_end:
-                tokens += found[len(line_end) :]
-            else:
-                tokens += self._tokenize(part, False, parse_special=number % 2 == 1)
-        return tokens
-
-    @cached_property
-    def quoter(self) -> Quoter:
-        """For texts that come from elsewhere into a prompt."""
-        return Quoter(self._is_control_text)
-
-    def _is_control_text(self, text: str) -> bool:
-        return any(map(self.is_control, self._tokenize(text, add_special=False, parse_special=True)))
-
-    def tokenize_part(self, text: str) -> list[int]:
-        """Any text by itself; special tokens in it are the characters they are written in."""
+    def tokenize_plain(self, text: str) -> list[int]:
+        """What follows on tokens already there; nothing in `text` counts as a special token."""
         return self._tokenize(text, add_special=False, parse_special=False)
 
     def _tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
@@ -123,7 +94,7 @@ class Vocabulary:
                 return list(buffer[:count])
             size = -count
 
-    def is_special(self, text: str) -> bool:
+    def spells_special(self, text: str) -> bool:
         """Whether there is one token for `text` that ordinary text is not cut into."""
         with_special = self._tokenize(text, add_special=False, parse_special=True)
         return len(with_special) == 1 and with_special != self._tokenize(text, False, False)
@@ -169,10 +140,30 @@ class Vocabulary:
     def is_control(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_control(self._vocab, token))
 
+    def is_reserved(self, token: int) -> bool:
+        """Whether plain text never becomes it, whatever it spells: a special token."""
+        return bool(self._attributes(token) & (_UNKNOWN | _CONTROL))
+
+    def takes_space_before(self, token: int) -> bool:
+        return bool(self._attributes(token) & _LSTRIP)
+
+    def takes_space_behind(self, token: int) -> bool:
+        return bool(self._attributes(token) & _RSTRIP)
+
     def name(self, token: int) -> bytes:
         """As the vocabulary writes it, special tokens too."""
         text: bytes | None = llama_cpp.llama_vocab_get_text(self._vocab, token)
         return text or b""
 
+    def text(self, token: int) -> str:
+        """Its name in whole characters."""
+        return self.name(token).decode("utf-8", "replace")
+
+    def _attributes(self, token: int) -> int:
+        known = self._known_attributes.get(token)
+        if known is None:
+            known = self._known_attributes[token] = int(llama_cpp.llama_vocab_get_attr(self._vocab, token))
+        return known
+
     def _special_text(self, token: int) -> str:
-        return self.name(token).decode("utf-8", "replace") if token >= 0 else ""
+        return self.text(token) if token >= 0 else ""

@@ -19,6 +19,7 @@ from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
+from app.ui.pages.chat_loading import ChatLoading
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
@@ -42,6 +43,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
         self.column.context_of = self.known.context_of
@@ -234,17 +236,22 @@ class ChatPage(ChatLayout):
             )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
+        self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self._show_centre()
         self.column.add_prompt(prompt)
-        self._ask(conversation.id, path)
+        self.column.begin_answer()
+        self._show_list()
 
     def _ask(self, identity: int, path: Path) -> None:
+        self._begin_answer(identity, path)
+        self.column.begin_answer()
+        self._show_list()
+
+    def _begin_answer(self, identity: int, path: Path) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.column.begin_answer()
         self.answering.ask(identity, path)
-        self._show_list()
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -292,8 +299,7 @@ class ChatPage(ChatLayout):
     # Settings and deleting
 
     def _change_sampling(self, sampling: Sampling) -> None:
-        conversation = self._conversation
-        if conversation is not None:
+        if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_sampling(conversation.id, sampling))
 
     def _change_options(self, options: TemplateOptions) -> None:
@@ -343,10 +349,20 @@ class ChatPage(ChatLayout):
 
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
-        self.head.show_model(self._model, entry, self._model is not None and self.known.lacks(self._model))
-        self.drawer.show_facts(self._model, entry.facts if entry else None)
+        self._show_head()
+        self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.picker.show_choices(self.known.choices, self._model)
+        self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_head(self) -> None:
+        model = self._model
+        self.head.show_model(
+            model,
+            self.known.entry(model),
+            is_gone=model is not None and self.known.lacks(model),
+            is_loaded=model is not None and self.answering.is_loaded(model),
+        )
 
     def _show_messages(self) -> None:
         conversation = self._conversation
@@ -394,6 +410,7 @@ class ChatPage(ChatLayout):
         self._show_busy()
 
     def _show_busy(self) -> None:
+        self._show_head()
         self.show_spread(self.answering.spread_of(self._model))
         answered = self.answering.conversation
         busy = answered is not None and self._is_open(answered)

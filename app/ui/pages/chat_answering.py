@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.chat import AnswerDelta, ChatEngine, Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl, Progress
-from app.memory import Spread
+from app.memory import Spread, Unreturned
 from app.ui import jobs
 
 
@@ -33,6 +33,8 @@ class Answering(QObject):
     """What is loading or being answered is another."""
     load_progressed = Signal(object, object)  # Path, Progress
     load_failed = Signal(object, object)  # Path, EnvironmentFault
+    unreturned = Signal(str)
+    """Memory that was given up for the model is not free."""
     progressed = Signal(int, object)  # conversation, Progress
     arrived = Signal(int, object)  # conversation, AnswerDelta
     ended = Signal(int, object)  # conversation, Outcome
@@ -137,6 +139,7 @@ class Answering(QObject):
             f"Load {path.name}",
             work,
             on_progress=lambda progress: self._load_went_on(load, progress),
+            on_value=self._take,
             on_done=lambda _: load.succeed(),
             on_failed=load.fail,
             on_end=lambda: self._load_ended(load),
@@ -195,13 +198,16 @@ class Answering(QObject):
         if self._conversation is not None:
             self.progressed.emit(self._conversation, progress)
 
-    def _take(self, delta: AnswerDelta) -> None:
-        if delta.kind == "reasoning":
-            self._reasoning += delta.text
+    def _take(self, value: AnswerDelta | Unreturned) -> None:
+        if isinstance(value, Unreturned):
+            self.unreturned.emit(value.sentence)
+            return
+        if value.kind == "reasoning":
+            self._reasoning += value.text
         else:
-            self._text += delta.text
+            self._text += value.text
         if self._conversation is not None:
-            self.arrived.emit(self._conversation, delta)
+            self.arrived.emit(self._conversation, value)
 
     def _finish(self, outcome: Outcome) -> None:
         conversation, self._conversation, self._answer = self._conversation, None, None

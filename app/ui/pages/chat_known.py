@@ -20,6 +20,7 @@ from app.ui.guide_making import Standing, standing
 from app.ui.services import Services
 
 if TYPE_CHECKING:
+    from app.gguf import ModelSummary
     from app.library import LibraryEntry
 
 
@@ -48,8 +49,9 @@ class KnownModels(QObject):
         super().__init__()
         self._services = services
         self._entries: dict[Path, LibraryEntry] = {}
-        self._job: Job[tuple[list[LibraryEntry], Standing]] | None = None
+        self._job: Job[tuple[list[LibraryEntry], Standing, dict[Path, int]]] | None = None
         self._guide = Standing(can_be_made=False)
+        self._contexts: dict[Path, int] = {}
         self._extra: Path | None = None
         self._look_again = False
         self._looked_for: set[Path] = set()
@@ -98,8 +100,18 @@ class KnownModels(QObject):
                 message.model_name,
                 message.quantization,
             ):
-                return default_context_length(facts)
+                return self._context_of(entry.path, facts)
         return None
+
+    def described(self, path: Path | None) -> tuple[ModelSummary | None, int | None]:
+        """What the header says, and the context it is loaded with, in tokens; None where that is not known."""
+        entry = self.entry(path)
+        facts = entry.facts if entry is not None else None
+        return facts, self._context_of(path, facts) if path is not None and facts is not None else None
+
+    def _context_of(self, path: Path, facts: ModelSummary) -> int:
+        """As a person chose, or as it is recommended."""
+        return self._contexts.get(path) or default_context_length(facts)
 
     def look(self, extra: Path | None) -> None:
         """Reads the library again; `extra`: a file that counts although it may lie elsewhere."""
@@ -109,10 +121,15 @@ class KnownModels(QObject):
             return
         services = self._services
 
-        def work(control: JobControl) -> tuple[list[LibraryEntry], Standing]:
+        def work(control: JobControl) -> tuple[list[LibraryEntry], Standing, dict[Path, int]]:
+            from app.recommend.choices import chosen_contexts
+
             entries = services.scan(control, extra=extra)
-            return entries, standing(
-                services.folder, [CHAT_GUIDE], [entry.path for entry in entries if entry.can_chat]
+            paths = [entry.path for entry in entries if entry.can_chat]
+            return (
+                entries,
+                standing(services.folder, [CHAT_GUIDE], paths),
+                chosen_contexts(services.folder.database, paths),
             )
 
         self._job = jobs.run(
@@ -124,8 +141,8 @@ class KnownModels(QObject):
             on_end=lambda: self._ended(extra),
         )
 
-    def _take(self, found: tuple[list[LibraryEntry], Standing]) -> None:
-        entries, self._guide = found
+    def _take(self, found: tuple[list[LibraryEntry], Standing, dict[Path, int]]) -> None:
+        entries, self._guide, self._contexts = found
         self._entries = {entry.path: entry for entry in entries}
 
     def _fail(self, fault: EnvironmentFault) -> None:

@@ -15,6 +15,7 @@ from app.ui.pages.chat_conversations import ConversationList
 from app.ui.pages.chat_models import ChatHead, ModelPicker
 from app.ui.pages.chat_settings import SettingsDrawer
 from app.ui.pages.chat_states import State
+from app.ui.pages.load_settings import LoadSettingsPanel
 from app.ui.parts import button, label
 
 SIDE_PX = 240
@@ -35,6 +36,7 @@ class ChatLayout(QWidget):
         self.column = MessageColumn()
         self.composer = Composer()
         self.drawer = SettingsDrawer()
+        self.load_panel = LoadSettingsPanel()
         self.picker = ModelPicker(self)
         self.notices = NoticeArea()
         self._make_states()
@@ -64,8 +66,18 @@ class ChatLayout(QWidget):
         self.picker.pop_up(self.head.model_button)
 
     def show_drawer(self, shown: bool) -> None:
-        self.drawer.setVisible(shown)
-        self.head.settings_button.setChecked(shown)
+        """The settings of the chat, or nothing in their place."""
+        self._show_right(self.drawer if shown else None)
+
+    def show_load_panel(self, shown: bool) -> None:
+        """How the model is loaded, or nothing in its place."""
+        self._show_right(self.load_panel if shown else None)
+
+    def _show_right(self, part: QWidget | None) -> None:
+        self.drawer.setVisible(part is self.drawer)
+        self.load_panel.setVisible(part is self.load_panel)
+        self.head.settings_button.setChecked(part is self.drawer)
+        self.head.loading_button.setChecked(part is self.load_panel)
         self._share_room()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -101,8 +113,9 @@ class ChatLayout(QWidget):
         row.setSpacing(0)
         row.addWidget(self._make_side())
         row.addLayout(self._make_centre(), 1)
-        row.addWidget(self.drawer)
-        self.drawer.hide()
+        for part in (self.drawer, self.load_panel):
+            row.addWidget(part)
+            part.hide()
         self.setFocusProxy(self.composer.field)  # what the page is for
 
     def _make_side(self) -> QWidget:
@@ -147,13 +160,16 @@ class ChatLayout(QWidget):
     def _wire(self) -> None:
         self.head.pick_asked.connect(self.pick_model)
         self.head.settings_asked.connect(lambda: self.show_drawer(self.drawer.isHidden()))
+        self.head.loading_asked.connect(lambda: self.show_load_panel(self.load_panel.isHidden()))
+        self.load_panel.close_asked.connect(lambda: self.show_load_panel(False))
         self.drawer.close_asked.connect(lambda: self.show_drawer(False))
         self.column.link_asked.connect(self._ask_about_link)
         context = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.composer.stop, context=context)
 
     def _share_room(self) -> None:
-        self._side.setVisible(self.drawer.isHidden() or self.width() >= ROOM_FOR_ALL_PX)
+        is_alone = self.drawer.isHidden() and self.load_panel.isHidden()
+        self._side.setVisible(is_alone or self.width() >= ROOM_FOR_ALL_PX)
 
     def _ask_about_link(self, address: str) -> None:
         """A model wrote it: the person sees where it leads before anything is opened."""

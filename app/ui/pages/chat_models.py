@@ -59,6 +59,7 @@ class ChatHead(QFrame):
 
     pick_asked = Signal()
     settings_asked = Signal()
+    loading_asked = Signal()
     cancel_asked = Signal()
 
     def __init__(self) -> None:
@@ -83,6 +84,11 @@ class ChatHead(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(96)
         self._cancel = icon_button("x", self.tr("Do not load the model now"), self.cancel_asked.emit)
+        self._resting = ""
+        self.loading_button = icon_button("cpu", self.tr("How it is loaded"), self.loading_asked.emit)
+        self.loading_button.setCheckable(True)
+        self.loading_button.setIcon(icons.icon("cpu", "muted", checked="on_accent_soft"))
+        set_shortcut(self.loading_button, "Ctrl+Shift+L")
         self.settings_button = icon_button(
             "sliders-horizontal", self.tr("Model and settings"), self.settings_asked.emit
         )
@@ -98,11 +104,19 @@ class ChatHead(QFrame):
         row.addWidget(self._state)
         row.addWidget(self._bar)
         row.addWidget(self._cancel)
+        row.addWidget(self.loading_button)
         row.addWidget(self.settings_button)
         self.show_model(None, None)
         self.show_loading(None)
 
-    def show_model(self, path: Path | None, entry: LibraryEntry | None, is_gone: bool = False) -> None:
+    def show_model(
+        self,
+        path: Path | None,
+        entry: LibraryEntry | None,
+        *,
+        is_gone: bool = False,
+        is_loaded: bool = False,
+    ) -> None:
         """`entry`: what is known about the file; None while that is not known, or when the file `is_gone`."""
         facts = entry.facts if entry else None
         name = path.stem if path else self.tr("Choose a model")
@@ -113,9 +127,16 @@ class ChatHead(QFrame):
         self.model_button.setText(without_mnemonics(shown))
         self.model_button.setAccessibleName(self.tr("Model: {name}").format(name=name))
         self._words = (facts.quantization or "", format_bytes(facts.file_bytes)) if facts else ()
-        if is_gone:
-            self._words = (self.tr("Not found"),)
         self._tip = plain_tip(str(path)) if is_gone else ""
+        if is_gone and is_loaded:  # the system keeps the content for whoever has it open
+            self._words = (self.tr("Its file is gone, it is still in memory"),)
+            self._tip = plain_tip(
+                self.tr(
+                    "{path} is gone.\nThe model answers until it is unloaded; the disk gets its room back then."
+                ).format(path=path)
+            )
+        elif is_gone:
+            self._words = (self.tr("Not found"),)
         self._facts.setProperty("role", "warning" if is_gone else "muted")
         self._facts.style().polish(self._facts)
         self.show_spread(None)
@@ -130,15 +151,28 @@ class ChatHead(QFrame):
         self._facts.setToolTip(tip)
         self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
 
+    def show_resting(self, words: str) -> None:
+        """Why the model is not loaded any more, while that is so."""
+        self._resting = words
+        self._state.setToolTip(words)
+        if not self.shows_loading:
+            self.show_loading(None)
+
+    @property
+    def resting_words(self) -> str:
+        return self._resting
+
     @property
     def shows_loading(self) -> bool:
         return not self._bar.isHidden()
 
     def show_loading(self, progress: Progress | None, what: str = "") -> None:
         """None: nothing is being loaded. `what` goes on, unless it is loading."""
-        for part in (self._bar, self._cancel, self._state):
+        for part in (self._bar, self._cancel):
             part.setVisible(progress is not None)
+        self._state.setVisible(progress is not None or bool(self._resting))
         if progress is None:
+            self._state.setText(self._resting)
             return
         words = describe_progress(progress)
         self._state.setText(what or self.tr("Loading the model"))

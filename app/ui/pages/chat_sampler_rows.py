@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -203,16 +203,6 @@ class TextRow(QWidget):
         self.drop()
         self._change(self.field, self._default)
         self.text.setFocus()
-
-
-class WheelGuard(QObject):
-    """Keeps a number from changing when the wheel was meant to scroll past it."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
 
 def prepare_box(box: QAbstractSpinBox, wheel: QObject) -> None:

@@ -24,12 +24,12 @@ from app.ui.pages.chat_sampler_rows import (
     ChoiceRow,
     NumberRow,
     Row,
-    WheelGuard,
     explain,
     prepare_box,
 )
 from app.ui.pages.chat_sampler_texts import text_rows
 from app.ui.parts import button, label
+from app.ui.wheel import WheelGuard
 
 LARGEST_SEED = 2**31 - 1
 """As far as a spin box counts."""

@@ -68,13 +68,17 @@ class SettingsDrawer(QFrame):
         self._prompt.setPlainText(system_prompt)
         self._prompt.blockSignals(False)
 
-    def show_facts(self, path: Path | None, facts: ModelSummary | None) -> None:
-        """What the model's header says; None: not known."""
+    def show_facts(
+        self, path: Path | None, facts: ModelSummary | None, context_length: int | None = None
+    ) -> None:
+        """What the model's header says; None: not known. `context_length`: with which it is loaded, in tokens."""
         while (item := self._facts.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        for row, (name, value, tip) in enumerate(_facts_of(path, facts) if path and facts else ()):
+        for row, (name, value, tip) in enumerate(
+            _facts_of(path, facts, context_length) if path and facts else ()
+        ):
             self._facts.addWidget(label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             shown = ElidedLabel(value, elide=Qt.TextElideMode.ElideMiddle)
             shown.setToolTip(plain_tip(tip))
@@ -172,10 +176,10 @@ class SettingsDrawer(QFrame):
             self.system_prompt_changed.emit(self.system_prompt)
 
 
-def _facts_of(path: Path, facts: ModelSummary) -> list[tuple[str, str, str]]:
+def _facts_of(path: Path, facts: ModelSummary, context_length: int | None) -> list[tuple[str, str, str]]:
     """Name, value and tooltip of each fact."""
     bits = f"{facts.bits_per_weight:.2f}" if facts.bits_per_weight else "?"
-    context = default_context_length(facts)
+    context = context_length or default_context_length(facts)
     trained = facts.context_length
     return [
         (_tr("Name"), facts.name or path.stem, facts.name or ""),

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QVBox
 
 from app.gguf import ThinkingControls
 from app.runtime import TemplateOptions
-from app.ui.pages.chat_sampler_rows import WheelGuard
 from app.ui.parts import label
+from app.ui.wheel import WheelGuard
 
 BELOW_PX = 16
 

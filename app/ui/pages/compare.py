@@ -132,6 +132,8 @@ class ComparePage(QWidget):
         self.engine.finished.connect(self._pane_finished)
         self.engine.refused.connect(self._refused)
         self.engine.ended.connect(self._ended)
+        self.engine.unloaded.connect(self._refresh_plan)
+        self.engine.unreturned.connect(self.notices.show_news)
         self._plan_timer.timeout.connect(self._refresh_plan)
         self._figures_timer.timeout.connect(self.deck.show_live_figures)
 

@@ -11,9 +11,10 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
-from app.memory import Keeper
+from app.memory import Keeper, Unreturned
 from app.runtime import ChatMessage, Sampling
 from app.ui import jobs
+from app.ui.idle import IdleWatch
 
 CLOSING_S = 10.0
 
@@ -30,6 +31,10 @@ class Engine(QObject):
     finished = Signal(int, object)
     refused = Signal(object, object)
     ended = Signal(object)
+    unloaded = Signal()
+    """The models had been idle for as long as they are kept."""
+    unreturned = Signal(str)
+    """Memory that others gave up for them is not free."""
 
     def __init__(self, keeper: Keeper, parent: QObject) -> None:
         super().__init__(parent)
@@ -39,6 +44,8 @@ class Engine(QObject):
         self._calls: dict[int, Job[Any]] = {}
         self._closing: list[Job[None]] = []
         self._next_call = 0
+        self._idle = IdleWatch(self)
+        self._idle.unloaded.connect(self.unloaded)
         boxed = self._open
         self.destroyed.connect(lambda: _close_all(boxed))
         if (application := QCoreApplication.instance()) is not None:
@@ -80,6 +87,7 @@ class Engine(QObject):
 
         call = self._next_call
         self._next_call += 1
+        self._idle.look(None)
         self._calls[call] = jobs.run(
             self,
             "Compare",
@@ -99,6 +107,7 @@ class Engine(QObject):
         if comparison is None:
             return
         self._open.clear()
+        self._idle.look(None)
         calls = list(self._calls.values())
         self.stop()
 
@@ -126,12 +135,15 @@ class Engine(QObject):
             self.reading.emit(event.index, event.done, event.total)
         elif isinstance(event, PaneFinished):
             self.finished.emit(event.index, event.answer)
+        elif isinstance(event, Unreturned):
+            self.unreturned.emit(event.sentence)
 
     def _refuse(self, panes: Sequence[int], fault: EnvironmentFault) -> None:
         self.refused.emit(panes, fault)
 
     def _end(self, call: int, panes: Sequence[int]) -> None:
         del self._calls[call]
+        self._idle.look(None if self._calls else self.comparison)
         self.ended.emit(panes)
 
     def _closed(self) -> None:

@@ -85,12 +85,12 @@ class LibraryPage(LibraryLayout):
             self._scan_job.cancel()
             return
         services, checking, is_first = self._services, self.acts.checking, not self._scanned
-        fits = self._fits
+        fits, earlier = self._fits, self._found
         # Before the look: what changes while it goes on must not be missed.
         self._watch.watch(services.library_folders, self._found)
 
         def work(control: JobControl) -> Look:
-            found = look(services, control, fits.get, tells_early=is_first)
+            found = look(services, control, fits.get, earlier, tells_early=is_first)
             return replace(found, outdated_checks=checking.outdated())
 
         self.body.begin_look()
@@ -261,7 +261,7 @@ class LibraryPage(LibraryLayout):
         first = self.body.is_first_start
         self.trial.show_offer(first)
         self.header.show_controls(not first)  # it has buttons of its own, and nothing to filter
-        self.filter_bar.setVisible(bool(self._found))
+        self.filter_bar.setVisible(not first and bool(self._found))
         self.header.show_count([] if first else [row for row in self._model.rows if not row.can_try])
 
     def _is_trying(self) -> bool:
@@ -301,7 +301,7 @@ class LibraryPage(LibraryLayout):
             self.details.begin_renaming()
 
     def _delete(self, row: Row) -> None:
-        if row.state == "gone":
+        if row.is_missing:
             self.acts.forget(row)
         elif not row.built_in:  # which nobody deletes by accident: only its details offer that
             self.acts.delete(row)

@@ -66,7 +66,11 @@ class Acts(QObject):
         self._deletion.ask(row)
 
     def forget(self, row: Row) -> None:
-        self._deletion.forget(row)
+        """Takes it off the list: a model, or a folder that a person had added."""
+        if row.state == "away":
+            self._services.preferences.remove_model_folder(row.path)
+        else:
+            self._deletion.forget(row)
 
     def reveal(self, row: Row) -> None:
         if not reveal(row.path):

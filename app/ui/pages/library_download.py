@@ -48,6 +48,8 @@ class DownloadRow(QFrame):
         self._entry = entry
         self._downloads = downloads
         self._is_alone = True
+        self._is_brief = False
+        self._is_unfolded = False
         self._glyphs = {state: Glyph(*look, 24) for state, look in _GLYPHS.items()}
         self._make_words()
         self._make_buttons()
@@ -61,7 +63,7 @@ class DownloadRow(QFrame):
     @property
     def controls(self) -> list[QAbstractButton]:
         """From left to right, those that are hidden too."""
-        starts = (self._open, self._again, self._chat, self._make, self._more)
+        starts = (self._open, self._again, self._chat, self._make, self._why, self._more)
         line = (self._up, self._down, self._pause, self._resume, self._cancel, self._dismiss)
         return [*starts, *line, self._keep, self._lose]
 
@@ -76,11 +78,11 @@ class DownloadRow(QFrame):
             state in ("waiting", "paused") and (entry.received_bytes > 0 or download.is_running)
         )
         self._bar.setValue(1000 * entry.received_bytes // download.size if download.size else 0)
-        for part, text in ((self._fault, download.fault), (self._hint, download.hint)):
-            part.setText(text)
-            part.setVisible(bool(text))
+        self._fault.setText(download.fault)
+        self._hint.setText(download.hint)
         if state == "waiting" and download.fault:
             self._hint.setText(_tr("{hint} Nibble asks again by itself.").format(hint=download.hint))
+        self._show_fault()
         self._show_files()
         self._show_buttons()
         self.setAccessibleName(
@@ -98,6 +100,12 @@ class DownloadRow(QFrame):
         self._up.setEnabled(not is_first)
         self._down.setEnabled(not is_last)
         self._is_alone = is_first and is_last
+        self._show_buttons()
+
+    def set_brief(self, is_brief: bool) -> None:
+        """What it has failed with takes one line, and all of them where they are asked for."""
+        self._is_brief = is_brief
+        self._show_fault()
         self._show_buttons()
 
     def ask_to_cancel(self) -> None:
@@ -127,6 +135,7 @@ class DownloadRow(QFrame):
         self._bar.setAccessibleName(title)
         self._fault = _selectable("")
         self._hint = _selectable("muted")
+        self._fault_line = ElidedLabel("")
         self._files = _selectable("caption")
         self._files.hide()
 
@@ -150,6 +159,8 @@ class DownloadRow(QFrame):
         def small(glyph: str, name: str, act: Callable[[], object], tip: str) -> QToolButton:
             return icon_button(glyph, f"{name}: {title}", act, tip=tip)
 
+        name = _tr("Show why")
+        self._why = small("caret-down", name, self._toggle_fault, name)
         name = _tr("Show the files")
         self._more = small("caret-down", name, self._toggle_files, name)
         name = _tr("Earlier in the queue")
@@ -173,7 +184,8 @@ class DownloadRow(QFrame):
         line.setSpacing(4)
         line.addWidget(self._title)
         line.addSpacing(8)
-        line.addWidget(self._told, 1)
+        line.addWidget(self._told)
+        line.addStretch(1)
         for each in self.controls[:-2]:
             line.addWidget(each)
         self._question = QFrame()
@@ -188,7 +200,7 @@ class DownloadRow(QFrame):
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addLayout(line)
-        for part in (self._bar, self._fault, self._hint, self._files, self._question):
+        for part in (self._bar, self._fault_line, self._fault, self._hint, self._files, self._question):
             words.addWidget(part)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 6, 0, 6)
@@ -207,6 +219,7 @@ class DownloadRow(QFrame):
             self._again: state == "failed" or waits_for_network,
             self._chat: state == "done" and not self._entry.is_checkpoint,
             self._make: state == "done" and self._entry.is_checkpoint,
+            self._why: self._is_brief and bool(self._entry.download.fault),
             self._more: len(self._entry.download.files) > 1,
             self._up: is_coming and not self._is_alone,
             self._down: is_coming and not self._is_alone,
@@ -224,6 +237,21 @@ class DownloadRow(QFrame):
         if had_focus:
             order = (self._resume, self._pause, self._again, self._chat, self._make, self._cancel)
             next(each for each in order if shown[each]).setFocus()
+
+    def _show_fault(self) -> None:
+        is_folded = self._is_brief and not self._is_unfolded
+        for part in (self._fault, self._hint):
+            part.setVisible(bool(part.text()) and not is_folded)
+        self._fault_line.setText(f"{self._fault.text()} {self._hint.text()}".strip())
+        self._fault_line.setToolTip("")
+        self._fault_line.setVisible(bool(self._fault.text()) and is_folded)
+        # The sentence says it, and the title needs the room.
+        self._told.setVisible(not (self._is_brief and self._entry.state == "failed"))
+
+    def _toggle_fault(self) -> None:
+        self._is_unfolded = not self._is_unfolded
+        self._why.setIcon(icons.icon("caret-up" if self._is_unfolded else "caret-down"))
+        self._show_fault()
 
     def _show_files(self) -> None:
         if self._files.isHidden():

@@ -14,7 +14,7 @@ from app.ui.downloads import Downloads
 from app.ui.pages.library_download import DownloadRow
 from app.ui.parts import ElidedLabel, button, label
 
-SHARE_OF_WINDOW = 0.36
+SHARE_OF_WINDOW, SHARE_OF_LOW_WINDOW = 0.36, 0.25
 """Of its height, at most: the models are below."""
 
 
@@ -31,6 +31,7 @@ class DownloadsCard(QFrame):
         super().__init__()
         self._downloads = downloads
         self._rows: dict[int, DownloadRow] = {}
+        self._is_brief = False
         self.setProperty("role", "card")
         self.setAccessibleName(self.tr("Downloads"))
         self._told = ElidedLabel("", "muted")
@@ -51,6 +52,14 @@ class DownloadsCard(QFrame):
         """What has come has been seen. A checkpoint is of no use before something is made of it."""
         done = [row.entry for row in self.rows if row.entry.state == "done"]
         self._downloads.dismiss_arrived([entry.id for entry in done if not entry.is_unmade])
+
+    def set_brief(self, is_brief: bool) -> None:
+        """For low windows: less of it is seen at once."""
+        if is_brief != self._is_brief:
+            self._is_brief = is_brief
+            for row in self._rows.values():
+                row.set_brief(is_brief)
+        self._list.set_share(SHARE_OF_LOW_WINDOW if is_brief else SHARE_OF_WINDOW)
 
     def focus_first(self) -> None:
         """The keyboard's focus to the first thing that can be done here."""
@@ -85,6 +94,7 @@ class DownloadsCard(QFrame):
                 row.chat_asked.connect(self.chat_asked)
                 row.make_asked.connect(self.make_asked)
                 row.page_asked.connect(self.page_asked)
+                row.set_brief(self._is_brief)
             self._list.put(place, self._rows[entry.id])
             self._rows[entry.id].show_entry(entry)
         coming = [entry.id for entry in entries if entry.state != "done"]
@@ -130,6 +140,7 @@ class _Rows(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
+        self._share = SHARE_OF_WINDOW
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -144,11 +155,15 @@ class _Rows(QScrollArea):
         if self._column.indexOf(row) != place:
             self._column.insertWidget(place, row)
 
+    def set_share(self, share: float) -> None:
+        self._share = share
+        self.fit()
+
     def fit(self) -> None:
         wanted = self._column.totalHeightForWidth(self.viewport().width())
         if wanted < 0:
             wanted = self._column.totalSizeHint().height()
-        self.setFixedHeight(min(wanted, round(self.window().height() * SHARE_OF_WINDOW)))
+        self.setFixedHeight(min(wanted, round(self.window().height() * self._share)))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:

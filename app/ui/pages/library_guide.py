@@ -42,25 +42,33 @@ class Look:
 
 
 def look(
-    services: Services, control: JobControl, fit_of: Callable[[Path], Fit | None], *, tells_early: bool
+    services: Services,
+    control: JobControl,
+    fit_of: Callable[[Path], Fit | None],
+    earlier: Sequence[Row] = (),
+    *,
+    tells_early: bool,
 ) -> Look:
     """For a job: looks, and where it `tells_early`, emits rows while it does, some at a time. `fit_of`: how a model
-    would run, as far as that is known."""
+    would run, as far as that is known. Of the `earlier` rows those stay that nothing has changed in."""
     from app.guide import GUIDE_QUANTIZATIONS, guide_fault
     from app.library import EntryState, LibraryEntry, entry_fault, is_built_in
 
     data = services.folder
-
+    known = {row.path: row for row in earlier}
     guides = str(data.guide)
 
     def is_guide(entry: LibraryEntry) -> bool:
         return str(entry.path).startswith(guides) and is_built_in(entry.path, data)
 
     def row(entry: LibraryEntry) -> Row:
+        fit, before = fit_of(entry.path), known.get(entry.path)
+        if before is not None and before.entry is entry and before.state == entry.state and before.fit is fit:
+            return before
         built_in = is_guide(entry)
         if entry.fault is not None:
             entry = replace(entry, fault=entry_fault(entry, data))
-        return row_of(entry, built_in=built_in, fit=fit_of(entry.path))
+        return row_of(entry, built_in=built_in, fit=fit)
 
     early = _Early(control)
 

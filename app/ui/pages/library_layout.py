@@ -72,6 +72,7 @@ class LibraryLayout(QWidget):
         self._column.setContentsMargins(24, edge_px, 24, edge_px)
         self._column.setSpacing(12 if low else 16)
         self.computer.set_brief(low)
+        self.downloads.set_brief(low)
 
     def show_row(self, path: Path) -> None:
         """Selects the row of a file and scrolls to it."""

@@ -48,8 +48,9 @@ def fill_row_menu(menu: QMenu, row: Row, acts: RowActs, *, is_compared: bool) ->
     if row.fault is not None:
         _add(menu, _tr("Look again"), acts.look_again, "F5")
     _add(menu, _tr("Details"), lambda: acts.details(row), "Space")
-    if row.state == "gone":
-        _add(menu, _tr("Find it…"), lambda: acts.find(row))
+    if row.is_missing:
+        if row.state == "gone":
+            _add(menu, _tr("Find it…"), lambda: acts.find(row))
         _add(menu, _tr("Forget"), lambda: acts.forget(row), "Del")
     else:
         if row.fault is None and row.entry is not None:
@@ -58,7 +59,7 @@ def fill_row_menu(menu: QMenu, row: Row, acts: RowActs, *, is_compared: bool) ->
         _add(menu, _tr("Show in folder"), lambda: acts.reveal(row))
     _add(menu, _tr("Copy path"), lambda: QGuiApplication.clipboard().setText(str(row.path)))
     # Nobody deletes the built-in model by accident: only its details offer that.
-    if row.state != "gone" and not row.built_in and row.entry is not None and row.entry.program.is_own:
+    if not row.is_missing and not row.built_in and row.entry is not None and row.entry.program.is_own:
         menu.addSeparator()
         _add(menu, _tr("Delete…"), lambda: acts.delete(row), "Del")
 

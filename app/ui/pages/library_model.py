@@ -28,7 +28,8 @@ class Rows(RowModel):
         """In the order of the rows: a rank, which is the same whichever way a column is sorted, and a key."""
         keys = self._keys.get(column)
         if keys is None:
-            keys = self._keys[column] = [sort_key(row, Column(column)) for row in self.rows]
+            by = Column(column)
+            keys = self._keys[column] = [sort_key(row, by) for row in self.rows]
         return keys
 
     def words(self) -> list[str]:

@@ -65,7 +65,7 @@ class Overview(QScrollArea):
         self._shown = row
         self.state.show_row(row)
         self._facts.show_facts(_facts_of(row))
-        gone = row.state == "gone"
+        gone = row.is_missing
         self._where.setText(_tr("Where it was") if gone else _tr("Where it is"))
         self._path.set_text(str(row.path))
         self._reveal.setVisible(not gone)
@@ -178,10 +178,9 @@ class _State(QFrame):
             told = meaning
         self._told.setText(told)
         self.setAccessibleName(f"{words}. {told}")
-        gone = row.state == "gone"
         self.look.setVisible(row.fault is not None)
-        self.find_button.setVisible(gone)
-        self.forget.setVisible(gone)
+        self.find_button.setVisible(row.state == "gone")
+        self.forget.setVisible(row.is_missing)
         self.verify.setVisible(row.state in ("changed", "failed"))
 
     def _dress(self, role: str) -> None:

@@ -68,6 +68,11 @@ class Row:
     fit: Fit | None = None
 
     @property
+    def is_missing(self) -> bool:
+        """Whether there is nothing on the disk that one could show or delete."""
+        return self.state in ("gone", "away")
+
+    @property
     def label(self) -> str:
         """How a sentence calls it: `Bard (Q4_K_M)`."""
         return f"{self.title} ({self.quantization})" if self.quantization else self.title

@@ -60,7 +60,8 @@ def _folders_to(rows: Sequence[Row], sources: Sequence[Path]) -> set[str]:
     """`sources` and what lies between them and the rows; as text, since thousands of rows are looked at."""
     wanted = {str(source) for source in sources}
     within = tuple(os.path.join(source, "") for source in wanted)
-    for folder in {os.path.dirname(row.path) for row in rows}:
+    # Faster than a path's parent by far, and as good: a file at the very top needs no folder beside `sources`.
+    for folder in {str(row.path).rpartition(os.sep)[0] for row in rows}:
         while folder.startswith(within) and folder not in wanted:
             wanted.add(folder)
             folder = os.path.dirname(folder)

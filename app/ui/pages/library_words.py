@@ -48,6 +48,12 @@ def state_look(state: str) -> StateLook:
         "denied": StateLook(
             "lock-simple", "warning", _tr("Not allowed"), _tr("The system does not let Nibble read it.")
         ),
+        "away": StateLook(
+            "link-break",
+            "warning",
+            _tr("Out of reach"),
+            _tr("It cannot be found: its disk may be unplugged."),
+        ),
         "gone": StateLook(
             "question", "muted", _tr("Gone"), _tr("It was here at an earlier look and is not any more.")
         ),

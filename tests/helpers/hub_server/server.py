@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,11 +52,17 @@ class HubServer:
     """A context manager; `url` is what HF_ENDPOINT should be.
 
     `redirects`: large files are on the other host, as on huggingface.co; without, they come from here, as from mirrors.
-    `page_size`: most models or files in one answer. `before_answer` is called with each request, so that something can
+    `page_size`: most models or files in one answer. `tls`: with which certificate both speak TLS. `before_answer` is called with each request, so that something can
     change at a certain one.
     """
 
-    def __init__(self, *repositories: Repository, redirects: bool = True, page_size: int = 1000) -> None:
+    def __init__(
+        self,
+        *repositories: Repository,
+        redirects: bool = True,
+        page_size: int = 1000,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.repositories = {each.id: each for each in repositories}
         self.redirects = redirects
         self.page_size = page_size
@@ -67,8 +74,13 @@ class HubServer:
         self._signatures: set[str] = set()
         self._lock = threading.Lock()
         self._hosts = {name: _Host(("127.0.0.1", 0), Handler, self, name) for name in ("hub", "cdn")}
-        self.url = f"http://127.0.0.1:{self._hosts['hub'].server_port}"
-        self.cdn_url = f"http://localhost:{self._hosts['cdn'].server_port}"
+        scheme = "http"
+        if tls is not None:
+            scheme = "https"
+            for host in self._hosts.values():
+                host.socket = tls.wrap_socket(host.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self._hosts['hub'].server_port}"
+        self.cdn_url = f"{scheme}://localhost:{self._hosts['cdn'].server_port}"
 
     def __enter__(self) -> HubServer:
         for host in self._hosts.values():
@@ -87,6 +99,11 @@ class HubServer:
     def add_user(self, token: str, name: str = "ada", access: tuple[str, ...] = ()) -> None:
         """Who has `token`, and which gated or private repositories they may read."""
         self._users[token] = (name, frozenset(access))
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """On which "hub" and "cdn" listen."""
+        return {name: host.server_port for name, host in self._hosts.items()}
 
     def expire_addresses(self) -> None:
         """Those of the other host that were given out so far are no longer good."""

@@ -73,6 +73,20 @@ def test_pull_brings_a_model_into_the_library_once(server: HubServer, person: Do
     assert (listed["path"], listed["source"]) == (str(person.place), "nibble")
 
 
+def test_pull_loads_nothing_that_it_need_not_and_that_takes_longer_than_a_small_download(
+    person: Downloader,
+) -> None:
+    person.offer(b"small")
+    code = (
+        "import sys\n"
+        "from app.cli import run_command_line\n"
+        f"assert run_command_line(['pull', {REPOSITORY!r}]) == 0\n"
+        "print(*sorted({'rich', 'keyring', 'numpy', 'llama_cpp', 'app.gguf.outline'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[1:] == [""], done
+
+
 def test_pull_of_a_split_model_brings_all_parts(person: Downloader) -> None:
     names = [f"M-Q8_0-{part:05d}-of-00002.gguf" for part in (1, 2)]
     for number, name in enumerate(names):

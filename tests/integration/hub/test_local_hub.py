@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.hub_server import Content, Fault, HubServer, Repository
+from tests.helpers.shared_data import SHARED_DATA
 
-FIXTURES = Path("/work/shared/data/hf_api_fixtures")
+FIXTURES = SHARED_DATA / "hf_api_fixtures"
 
 CARD = b"---\nlicense: mit\n---\n# Tiny\n"
 CONTENT = bytes(range(256)) * 400

@@ -26,7 +26,7 @@ from app.core.errors import (
     TokenRefused,
 )
 from app.core.jobs import CancelToken
-from app.hub import Hub, Search, forget_token, keep_token, open_hub, open_repository, search
+from app.hub import Hub, Search, forget_token, keep_token, open_hub, open_repository, read_access, search
 from app.hub.token import stored_token
 from tests.helpers.hub_server import Fault, HubServer, Repository
 
@@ -269,6 +269,30 @@ def test_typed_token_is_kept_in_the_keyring_for_its_hub_alone(monkeypatch: pytes
     forget_token("https://huggingface.co")
     forget_token("https://huggingface.co")
     assert backend.kept == {}
+
+
+class Locked(InMemory):
+    """As one that asks the person for its password before it tells anything."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise AssertionError("the person was asked")
+
+
+@pytest.mark.usefixtures("logged_out")
+def test_keyring_is_left_alone_by_who_keeps_no_token_in_it() -> None:
+    keyring.set_keyring(Locked())
+    assert stored_token("https://huggingface.co") is None
+    assert open_hub()
+
+
+@pytest.mark.usefixtures("logged_out")
+def test_token_in_the_keyring_is_found_again_by_looking_where_the_data_folder_was_lost() -> None:
+    backend = InMemory()
+    keyring.set_keyring(backend)
+    backend.kept["Nibble", "huggingface.co"] = TOKEN
+    assert stored_token("https://huggingface.co") is None
+    assert read_access().is_kept
+    assert stored_token("https://huggingface.co") == TOKEN
 
 
 @pytest.mark.usefixtures("logged_out")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from app.core.errors import Cancelled, HubFault
 from app.core.jobs import CancelToken
 from app.hub import FoundModel, Hub, Search, search, search_page
 from tests.helpers.hub_server import Fault, HubServer, Repository
+from tests.helpers.shared_data import SHARED_DATA
 
-FIXTURES = Path("/work/shared/data/hf_api_fixtures")
+FIXTURES = SHARED_DATA / "hf_api_fixtures"
 
 
 def found(hub: Hub, wish: Search) -> list[str]:

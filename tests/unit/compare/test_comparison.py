@@ -67,7 +67,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keeper(database: Path, computer: Computer) -> Keeper:
-    return Keeper(database, computer.read)
+    return Keeper(database, computer.read, sleep=lambda seconds: None)
 
 
 @pytest.fixture
@@ -439,9 +439,10 @@ class Other:
 
     title = "Chat's model"
 
-    def __init__(self, size: int, *, busy: bool = False) -> None:
+    def __init__(self, size: int, *, busy: bool = False, gives_to: Computer | None = None) -> None:
         self.size = size
         self.busy = busy
+        self.gives_to = gives_to
 
     def held(self, accelerators: object) -> Held | None:
         return (
@@ -452,18 +453,29 @@ class Other:
 
     def unload(self) -> bool:
         if not self.busy:
+            if self.gives_to is not None:
+                self.gives_to.available += self.size
             self.size = 0
         return not self.busy
 
 
 def test_idle_model_of_somebody_else_is_unloaded_where_only_then_all_fit(compare, models, computer, keeper):
-    other = Other(1_000_000_000)
+    other = Other(1_000_000_000, gives_to=computer)
     keeper.join(other)
     ask(compare()).answers()
     assert other.size
     computer.available = 0
     assert all(answer.text for answer in ask(compare()).answers())
     assert other.size == 0
+
+
+def test_memory_that_does_not_come_back_is_missed_before_anything_is_loaded(compare, computer, keeper):
+    keeper.join(Other(1_000_000_000))
+    computer.available = 0
+    comparison = compare()
+    with pytest.raises(TooLittleMemory, match="another program has taken them"):
+        ask(comparison).answers()
+    assert comparison.worker_pids == (None, None)
 
 
 def test_answering_model_of_somebody_else_is_not_unloaded(compare, computer, keeper):

@@ -136,6 +136,7 @@ def test_scan_of_missing_folder_gives_an_entry_with_the_fault(tmp_path: Path) ->
     gone, model = scan_folders([tmp_path / "gone", tmp_path / "here"])
     assert (gone.name, gone.path) == ("gone", tmp_path / "gone")
     assert isinstance(gone.fault, FileGone)
+    assert gone.state is EntryState.AWAY
     assert "remove it from the library" in gone.fault.hint
     assert model.facts is not None
 

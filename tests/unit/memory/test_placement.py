@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.memory.placement import PROCESSOR, place
+from app.hardware import Accelerator
+from app.memory.placement import PROCESSOR, chosen_devices, place, place_of, runtime_name
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,20 @@ def test_experts_may_stay_in_main_memory_while_their_layers_go() -> None:
 )
 def test_names_of_no_layer_stay(name: str) -> None:
     assert place(4, -1, [1000]).device_of(name) == PROCESSOR
+
+
+def test_cards_share_the_layers_in_the_parts_that_were_chosen_and_one_of_nothing_gets_none() -> None:
+    placement = place(8, -1, [2.0, 0.0, 1.0])
+    assert placement.layer_devices.count(1) == 6
+    assert placement.layer_devices.count(2) == 0
+    assert placement.output_device == 3
+
+
+def test_cards_are_called_as_the_runtime_calls_them_and_found_again() -> None:
+    kinds = ("CUDA", "Vulkan", "CUDA", "Metal")
+    cards = tuple(Accelerator(f"card {n}", kind, 8, 8) for n, kind in enumerate(kinds))
+    names = [runtime_name(cards, index) for index in range(len(cards))]
+    assert names == ["CUDA0", "Vulkan0", "CUDA1", "MTL0"]
+    assert [place_of(name, cards) for name in names] == [0, 1, 2, 3]
+    assert chosen_devices(("CUDA1", "CUDA7", "CUDA0"), cards) == (cards[2], cards[0])
+    assert chosen_devices((), cards) == cards

@@ -8,7 +8,7 @@ import pytest
 
 from app.recommend.budget import Budget
 from app.recommend.choose import Step, recommend_step
-from app.recommend.fit import Fit, Verdict, fit
+from app.recommend.fit import Fit, Verdict, fit, fit_with
 from app.recommend.loss import expected_loss
 from app.recommend.need import Need
 
@@ -214,3 +214,30 @@ def test_the_reason_tells_of_experts_in_memory() -> None:
     only = replace(step("Q4_K_M", 4.9, fit(mixture(0.5, 0.1), CARD)), need=mixture(0.5, 0.1))
     reason = recommend_step([only], 4096, 8 * GB).reason
     assert reason == "Q4_K_M has all layers on the GPU, but their experts in memory (16.0 GB)."
+
+
+def test_layers_that_a_person_put_on_the_card_are_told_with_what_is_missing_there() -> None:
+    model = need(0.5, kv_gb=0.0)
+    assert fit_with(model, CARD, 15) == fit(model, CARD)
+    # 32 x 0.5 + 0.5 output + 0.25 working space on a card of 8 GB
+    whole = fit_with(model, CARD, 1000)
+    assert (whole.gpu_layers, whole.verdict, whole.free_bytes) == (33, Verdict.TOO_BIG, -int(8.75 * GB))
+    none = fit_with(model, CARD, 0)
+    # 16.5 GB for each token at 60 GB/s
+    assert (none.verdict, none.accelerator_bytes) == (Verdict.SLOW, 0)
+    assert none.memory_bytes == int(17.25 * GB)
+
+
+def test_whole_model_that_a_person_put_on_the_card_is_told_as_if_it_had_been_recommended() -> None:
+    assert fit_with(need(0.125), CARD, 33) == fit(need(0.125), CARD)
+    assert fit_with(need(0.125), MAC, 33).verdict is Verdict.FITS
+
+
+def test_experts_that_a_person_leaves_in_memory_are_not_on_the_card() -> None:
+    mixture = replace(need(0.5), expert_layers=32, expert_bytes=12 * GB, expert_read_bytes=GB)
+    placed = fit_with(mixture, CARD, 33, experts_in_memory=True)
+    # 16 + 0.5 output + 0.5 cache + 0.25 working space, without 12 of experts
+    assert placed.accelerator_bytes == int(5.25 * GB)
+    assert placed.memory_bytes == int(12.5 * GB)
+    assert placed.verdict is Verdict.SPLIT
+    assert placed.experts_in_memory

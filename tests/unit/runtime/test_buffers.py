@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from app.runtime.protocol import BufferSize, MemoryBuffers
 from app.runtime.worker.buffers import BufferLog
+from tests.helpers.shared_data import SHARED_DATA
 
 MIB = 1024 * 1024
-LOGS = Path(__file__).resolve().parents[4] / "shared" / "data" / "load_logs.json"
+LOGS = SHARED_DATA / "load_logs.json"
 
 # Recorded: llama.cpp loads a model of 2 layers on the processor, flash attention "auto".
 PROCESSOR = """

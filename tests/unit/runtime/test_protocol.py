@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 import types
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.runtime.protocol import (
+    ANSWERS,
     CALLS,
+    FINAL_REPLIES,
     MESSAGE_LIMIT_BYTES,
     Cancel,
     Piece,
@@ -46,7 +48,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.builds(kind, **fields)
     if get_origin(kind) is Literal:
         return st.sampled_from(get_args(kind))
-    if isinstance(kind, types.UnionType):
+    if get_origin(kind) in (types.UnionType, Union):  # the latter where a Literal is one of the options
         return st.one_of([values(option) for option in get_args(kind)])
     if get_origin(kind) is dict:  # of JSON's kind
         return st.dictionaries(
@@ -82,6 +84,12 @@ def test_requests_written_one_after_another_are_read_back_and_then_the_end(sent:
 def test_replies_written_one_after_another_are_read_back_and_then_the_end(sent: list[Any]) -> None:
     stream = io.BytesIO(framed(*sent))
     assert [read_reply(stream) for _ in range(len(sent) + 1)] == [*enumerate(sent), None]
+
+
+def test_it_is_told_for_each_request_which_replies_belong_to_it() -> None:
+    assert set(ANSWERS) == set(get_args(Request)) - {Cancel}
+    assert {reply for replies in ANSWERS.values() for reply in replies} <= set(get_args(Reply))
+    assert all(set(replies) & set(FINAL_REPLIES) for replies in ANSWERS.values())
 
 
 @given(messages(Reply), st.data())

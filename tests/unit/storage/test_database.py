@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import DataFolderFault, DiskFull
 from app.storage import migrations
-from app.storage.database import open_database, transaction
+from app.storage.database import open_database, reading, transaction
 
 
 @pytest.fixture
@@ -147,8 +147,11 @@ def test_transaction_on_full_disk_raises_disk_full_and_keeps_what_was_there(path
         # SQLite's own limit makes it report what a full disk does: SQLITE_FULL.
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(DiskFull, match="disk is full"), transaction(connection):
+        with pytest.raises(DiskFull, match="disk is full") as caught, transaction(connection):
             connection.execute(INSERT, ("x" * 1_000_000,))
+        assert str(path.parent) in str(
+            caught.value
+        )  # whoever wrote: a chat, a download, a look at the library
         connection.execute("PRAGMA max_page_count = 100000")
         with transaction(connection):
             connection.execute(INSERT, ("after",))
@@ -164,6 +167,8 @@ def test_transaction_on_database_damaged_meanwhile_raises_fault_that_names_the_f
         with pytest.raises(DataFolderFault, match=r"nibble\.db") as caught, transaction(connection):
             connection.execute(INSERT, ("y",))
         assert caught.value.hint
+        with pytest.raises(DataFolderFault, match=r"nibble\.db"), reading(connection):
+            connection.execute("SELECT * FROM conversations").fetchall()
 
 
 def test_database_held_by_another_program_is_told_soon_and_not_called_damaged(path: Path) -> None:

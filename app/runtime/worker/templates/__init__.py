@@ -40,6 +40,10 @@ Clock = Callable[[], datetime]
 NO_OPTIONS = TemplateOptions()
 
 
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 class _TemplateRefusal(jinja2.TemplateError):
     """The template itself said no, through `raise_exception`."""
 
@@ -67,8 +71,12 @@ class ChatTemplate:
         *,
         bos_token: str = "",
         eos_token: str = "",
+        protect: Callable[[Any], Any] = _unchanged,
     ) -> str:
         """The conversation as one prompt that ends where the assistant's answer begins.
+
+        `protect` is given all that comes from outside, once calls' arguments are values, and what it returns is what
+        the template gets (see `TypedSpecials`).
 
         Raises TemplateFault when the template is broken, refuses the conversation or does more than a
         template has to, and PromptTooLong for one that is longer than any context.
@@ -79,10 +87,10 @@ class ChatTemplate:
                 f"This conversation has {characters:,} characters; Nibble takes {MOST_CHARACTERS:,}.",
                 "Start a new chat or shorten the prompt.",
             )
-        variables = {**_variables(options), "bos_token": bos_token, "eos_token": eos_token}
+        variables = {**protect(_variables(options)), "bos_token": bos_token, "eos_token": eos_token}
         try:
             with limited_memory():
-                return self._render(messages, variables)
+                return self._render(messages, variables, protect)
         except _TemplateRefusal as error:
             raise TemplateFault(
                 f"The model's chat template refuses this conversation: {_shortened(error)}.",
@@ -99,8 +107,10 @@ class ChatTemplate:
                 "Choose another build of this model.",
             ) from error
 
-    def _render(self, messages: Sequence[ChatMessage], variables: dict[str, Any]) -> str:
-        turns = [_turn(message, _as_object) for message in messages]
+    def _render(
+        self, messages: Sequence[ChatMessage], variables: dict[str, Any], protect: Callable[[Any], Any]
+    ) -> str:
+        turns = protect([_turn(message, _as_object) for message in messages])
         try:
             prompt = self._render_turns(turns, variables)
         except TypeError:
@@ -110,7 +120,7 @@ class ChatTemplate:
             if not _shows_python(prompt, turns):
                 return prompt
         # A few templates take the arguments of a call for text, as OpenAI's interface has them.
-        return self._render_turns([_turn(message, str) for message in messages], variables)
+        return self._render_turns(protect([_turn(message, str) for message in messages]), variables)
 
     def _render_turns(self, turns: list[dict[str, Any]], variables: dict[str, Any]) -> str:
         environment = self._environment

@@ -1,0 +1,120 @@
+"""Loading for commands, and its options. What is not given is as chosen in the window, or recommended."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+
+from app.core.errors import WrongChoice
+from app.core.jobs import JobControl
+from app.memory import Keeper, Load
+from app.recommend.choices import LoadChoices
+from app.recommend.loading import load_recommended, plan_recommended
+from app.runtime import LoadedModel
+from app.runtime.protocol import Adapter
+
+ContextOption = Annotated[
+    int | None, typer.Option("--context", min=1, max=1 << 24, help="Context length in tokens.")
+]
+KvOption = Annotated[
+    Literal["f16", "q8_0", "q4_0"] | None, typer.Option("--kv", help="Type of the KV cache.")
+]
+GpuLayersOption = Annotated[
+    int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the GPU, the output as one; -1 for all.")
+]
+ExpertsOption = Annotated[
+    bool | None,
+    typer.Option("--experts-on-cpu/--experts-on-gpu", help="Where the weights of experts are kept."),
+]
+FlashAttentionOption = Annotated[
+    bool | None, typer.Option("--flash-attention/--no-flash-attention", help="Flash attention.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=0, max=512, help="Threads; 0 for one per core.")
+]
+UbatchOption = Annotated[
+    int | None, typer.Option("--ubatch", min=1, max=1 << 16, help="Most tokens evaluated at once.")
+]
+LoadModeOption = Annotated[
+    Literal["auto", "mmap", "mlock", "mmap+mlock", "none"] | None,
+    typer.Option("--load-mode", help="Map the file, lock it in memory, or copy it."),
+]
+LoraOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora",
+        help="FILE[:STRENGTH], an adapter in use with it; may be repeated. Strength 1 is as it was trained.",
+    ),
+]
+
+
+def choices_with(
+    saved: LoadChoices,
+    *,
+    context: int | None,
+    kv: Literal["f16", "q8_0", "q4_0"] | None,
+    gpu_layers: int | None,
+    experts_on_cpu: bool | None,
+    flash_attention: bool | None,
+    threads: int | None,
+    ubatch: int | None,
+    load_mode: Literal["auto", "mmap", "mlock", "mmap+mlock", "none"] | None,
+    lora: list[str] | None,
+) -> LoadChoices:
+    """`saved` with what was given in its place. Adapters are those that were given, where any were."""
+    given = {
+        "context_length": context,
+        "kv_type": kv,
+        "value_type": kv,
+        "gpu_layers": gpu_layers,
+        "experts_on_processor": experts_on_cpu,
+        "flash_attention": None if flash_attention is None else "on" if flash_attention else "off",
+        "threads": threads,
+        "ubatch": ubatch,
+        "load_mode": load_mode,
+        "adapters": tuple(map(_adapter, lora)) if lora else None,
+    }
+    return msgspec.structs.replace(
+        saved, **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def load_as_recommended(wanted: Load, database: Path, control: JobControl) -> tuple[Load, LoadedModel]:
+    """Where it runs best on this computer; what it took is remembered. Raises TooLittleMemory, and what
+    `LoadedModel.load` raises.
+    """
+    keeper = Keeper(database)
+    name = wanted.facts.path.stem
+    plan = plan_recommended(keeper, name, [wanted])
+    keeper.make_room(plan)
+    load, loaded = load_recommended(
+        keeper,
+        plan.loads[0],
+        control.cancel,
+        lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
+    )
+    keeper.remember(load, loaded.description)
+    return load, loaded
+
+
+def _adapter(words: str) -> Adapter:
+    """A path may have colons of its own, as in C:\\, and so may a file's name."""
+    path, colon, last = words.rpartition(":")
+    try:
+        strength = float(last)
+    except ValueError:
+        strength = math.nan
+    if colon and not math.isnan(strength) and not Path(words).exists():
+        return Adapter(_absolute(path), strength)
+    return Adapter(_absolute(words))
+
+
+def _absolute(path: str) -> bytes:
+    if not Path(path).is_file():
+        raise WrongChoice(f"There is no adapter {path}.", "Give the path of a LoRA adapter in GGUF.")
+    return os.fsencode(Path(path).absolute())

@@ -1,0 +1,83 @@
+"""Outlook: how a model would be loaded on this computer now, with what a person chose and as it is recommended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from app.gguf import ModelFacts
+from app.hardware import Accelerator
+from app.memory import Keeper, Load
+from app.memory.keeper import Situation
+from app.memory.placement import is_expert, used_together
+from app.recommend.budget import Budget, budget_of
+from app.recommend.choices import LoadChoices, wanted_load
+from app.recommend.fit import Fit, fit, fit_with
+from app.recommend.loading import placed
+from app.recommend.need import Need, need_of
+from app.recommend.runs import corrected
+from app.runtime.protocol import LoadSettings
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`settings`: with the choices; `recommended`: without any. `lack`: why it would not be loaded, or nothing.
+
+    `layers`: with the output; `accelerators`: those there are to choose from; `cores`: of the processor.
+    """
+
+    facts: ModelFacts
+    settings: LoadSettings
+    recommended: LoadSettings
+    need: Need
+    fit: Fit
+    budget: Budget
+    lack: str
+    layers: int
+    has_experts: bool
+    accelerators: tuple[Accelerator, ...]
+    cores: int
+
+
+def outlook_of(
+    keeper: Keeper, title: str, facts: ModelFacts, choices: LoadChoices, database: Path
+) -> Outlook:
+    """For who loads under `title` (as for `Keeper.situation`), with all unloaded that may go.
+
+    Some ten milliseconds. Raises what `wanted_load` raises.
+    """
+    now = keeper.situation(title)
+    accelerators = used_together(now.machine.accelerators)
+    budget = corrected(budget_of(now.machine, now.may_go), database)
+    recommended = _placed(wanted_load(facts, LoadChoices()), budget, now, accelerators)
+    load = _placed(wanted_load(facts, choices), budget, now, accelerators)
+    need = need_of(load.facts, load.settings)
+    plan = now.plan_alone(load)
+    return Outlook(
+        facts,
+        load.settings,
+        recommended.settings,
+        need,
+        _fit_of(load, need, budget),
+        budget,
+        plan.sentence if plan.lack is not None else "",
+        need.layers + 1,
+        any(is_expert(tensor.name) for tensor in facts.tensors),
+        accelerators,
+        psutil.cpu_count(logical=False) or 1,
+    )
+
+
+def _placed(load: Load, budget: Budget, now: Situation, accelerators: tuple[Accelerator, ...]) -> Load:
+    if load.is_placed or not accelerators:
+        return load
+    return placed(load, budget, now.plan_alone)
+
+
+def _fit_of(load: Load, need: Need, budget: Budget) -> Fit:
+    if not load.is_placed or not budget.accelerator_bytes:
+        return fit(need, budget)
+    layers = need.layers + 1 if load.settings.gpu_layers < 0 else load.settings.gpu_layers
+    return fit_with(need, budget, layers, experts_in_memory=load.settings.experts_on_processor)

@@ -1,0 +1,115 @@
+"""A conversation as the tokens that are evaluated: checked, rendered by the model's template, spelled; where it
+outgrows the context, without its oldest turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.errors import PromptTooLong, TemplateFault
+from app.runtime.protocol import ChatMessage, Generate
+from app.runtime.worker.loading import LlamaModel
+from app.runtime.worker.spelling import Spelling, spell
+from app.runtime.worker.templates import ChatTemplate
+from app.runtime.worker.turns import share_out
+
+ROOM_FOR_ANSWER = 1 / 4
+"""Of the context, where turns are left out."""
+
+_USUAL_TOKEN_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Prompt:
+    spelling: Spelling
+    dropped_messages: int = 0
+
+
+def make_prompt(model: LlamaModel, template: ChatTemplate, request: Generate) -> Prompt:
+    """The prompt that ends where the assistant's answer begins.
+
+    Raises TemplateFault and PromptTooLong.
+    """
+    if request.when_full == "drop_oldest":
+        return _make_fitting(model, template, request)
+    return Prompt(_require_room(model, _spell(model, template, request, request.messages)))
+
+
+def _make_fitting(model: LlamaModel, template: ChatTemplate, request: Generate) -> Prompt:
+    """Turns go a quarter of a context at a time: so what is left begins with the same turn for a while, and new turns
+    evaluate only what is new."""
+    messages = request.messages
+    step = max(int(model.context_length * ROOM_FOR_ANSWER), 1)
+    most = model.context_length - min(step, request.sampling.max_tokens or step)
+    whole = None if _is_far_too_long(model, messages) else _spell(model, template, request, messages)
+    if whole is not None and len(whole.tokens) <= most:
+        return Prompt(whole)
+    sizes = [_size(model, message) for message in messages]
+    total = len(whole.tokens) if whole is not None else sum(sizes)
+    overhead = (total - sum(sizes)) // len(sizes)  # of the template, for each message
+    to_drop = -(-(total - most) // step) * step
+    opening, turns = share_out(messages)
+    first = len(opening)
+    while len(turns) > 1 and to_drop > 0:
+        dropped = len(turns.pop(0))
+        to_drop -= sum(sizes[first : first + dropped]) + overhead * dropped
+        first += dropped
+    while True:
+        left = [*opening, *messages[first:]]
+        if len(turns) <= 1 or not _is_far_too_long(model, left):
+            prompt = _spell(model, template, request, left)
+            if len(turns) <= 1 or len(prompt.tokens) <= most:
+                return Prompt(_require_room(model, prompt), len(messages) - len(left))
+        first += len(turns.pop(0))
+
+
+def _size(model: LlamaModel, message: ChatMessage) -> int:
+    """In tokens, without what the template adds: the same whatever else is in the conversation."""
+    if _is_far_too_long(model, [message]):
+        return model.context_length
+    return len(model.vocabulary.tokenize_plain(f"{message.reasoning}{message.content}"))
+
+
+def _spell(
+    model: LlamaModel, template: ChatTemplate, request: Generate, messages: Sequence[ChatMessage]
+) -> Spelling:
+    if _is_far_too_long(model, messages):
+        characters = sum(len(message.reasoning) + len(message.content) for message in messages)
+        raise _too_long(f"{characters:,} characters", model)
+    text = template.render(
+        messages,
+        request.options,
+        bos_token=model.vocabulary.bos_text,
+        eos_token=model.vocabulary.eos_text,
+        protect=model.typed_specials.protect,
+    )
+    known = (slot.spelling for slot in model.slots)
+    prompt = spell(text, model.vocabulary, model.typed_specials, known)
+    if not prompt.tokens:
+        raise TemplateFault(
+            "The model's chat template makes nothing of this conversation.",
+            "Write a message, or choose another build of this model.",
+        )
+    return prompt
+
+
+def _is_far_too_long(model: LlamaModel, messages: Sequence[ChatMessage]) -> bool:
+    """Not left to the tokenizer: llama.cpp's for SentencePiece vocabularies takes time with the square of how many
+    characters the vocabulary does not know (three seconds for 100,000, hours for millions)."""
+    size = sum(len(f"{message.reasoning}{message.content}".encode()) for message in messages)
+    if size <= model.context_length * _USUAL_TOKEN_BYTES:
+        return False  # most often: the longest token need not be looked for
+    return size > model.context_length * model.vocabulary.longest_token
+
+
+def _require_room(model: LlamaModel, prompt: Spelling) -> Spelling:
+    if len(prompt.tokens) >= model.context_length:
+        raise _too_long(f"{len(prompt.tokens)} tokens", model)
+    return prompt
+
+
+def _too_long(what: str, model: LlamaModel) -> PromptTooLong:
+    return PromptTooLong(
+        f"This conversation has {what}; the context holds {model.context_length} tokens.",
+        "Start a new chat, shorten the prompt, or have the oldest turns left out.",
+    )

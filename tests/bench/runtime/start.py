@@ -1,0 +1,60 @@
+"""Load to ready, and memory when ready: a worker against llama-bench with the same context and batch.
+
+Both are timed from the start of the process until model and context are there and a first token has been decoded to
+warm up; llama-bench says when with `--progress`. Both are asked for their resident memory at that moment.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+from app.runtime import LoadedModel, LoadSettings
+from tests.bench.runtime.table import Row, in_turns
+from tests.bench.runtime.tools import LlamaBench, Started, resident_bytes
+
+CONTEXT = 4096
+MOST_RATIO = 1.1
+MOST_MORE_BYTES = 60_000_000
+
+
+def start_rows(name: str, model: Path, bench: LlamaBench, runs: int) -> list[Row]:
+    ours: list[Started] = []
+    theirs: list[Started] = []
+
+    def start_worker() -> float:
+        ours.append(_start_worker(model, bench.threads))
+        return ours[-1].seconds
+
+    def start_bench() -> float:
+        theirs.append(bench.start(model, CONTEXT))
+        return theirs[-1].seconds
+
+    start_worker(), start_bench()  # the file is in memory from here on, and Python's modules are compiled
+    pairs = in_turns(runs, start_worker, start_bench)
+    own = statistics.median(each.memory_bytes for each in theirs)
+    more = statistics.median(each.memory_bytes for each in ours) - own
+    seconds = [statistics.median(each) for each in (pairs.ours, pairs.theirs)]
+    return [
+        Row(
+            f"load to ready, {name}",
+            f"{pairs.ratio:.2f}",
+            f"{MOST_RATIO} or less",
+            pairs.ratio <= MOST_RATIO,
+            f"{seconds[0]:.3f} s to {seconds[1]:.3f} s; middle half {pairs.spread()}",
+        ),
+        Row(
+            f"memory over llama.cpp's own, {name}",
+            f"{more / 1e6:.1f} MB",
+            f"{MOST_MORE_BYTES / 1e6:.0f} MB at most",
+            more <= MOST_MORE_BYTES,
+            f"resident; llama-bench has {own / 1e6:.1f} MB",
+        ),
+    ]
+
+
+def _start_worker(model: Path, threads: int) -> Started:
+    start = time.perf_counter()
+    with LoadedModel.load(model, LoadSettings(context_length=CONTEXT, threads=threads)) as loaded:
+        return Started(time.perf_counter() - start, resident_bytes(loaded.worker_pid))
