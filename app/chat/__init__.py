@@ -4,7 +4,7 @@ May import everything below it down to `app.core`. Main entries: `ConversationSt
 kept, `ChatEngine` to get answers.
 """
 
-from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine
+from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine, TurnsLeftOut
 from app.chat.store import Conversation, ConversationStore, Message, MessageState
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "ConversationStore",
     "Message",
     "MessageState",
+    "TurnsLeftOut",
 ]

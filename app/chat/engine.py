@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from app.chat.kept_caches import cache_stamp
+from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
@@ -20,7 +22,7 @@ from app.memory import Held, Keeper, Load, Spread, default_context_length, held_
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
-from app.runtime.protocol import Piece, PromptProgress
+from app.runtime.protocol import Piece, PromptProgress, WhenFull
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -37,11 +39,20 @@ class AnswerDelta:
 
 
 @dataclass(frozen=True)
+class TurnsLeftOut:
+    """Emitted before an answer whose model does not get the whole conversation: so many of its first messages, the
+    system prompt not counted, are left out of it."""
+
+    messages: int
+
+
+@dataclass(frozen=True)
 class _Loaded:
     path: Path
     stamp: tuple[int, int] | None
     load: Load
     model: LoadedModel
+    caches: ModelCaches
 
 
 class ChatEngine:
@@ -65,10 +76,13 @@ class ChatEngine:
         with self._turn(control):
             self._ensure(path, control)
 
-    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
+    def answer(
+        self, conversation_id: int, control: JobControl, when_full: WhenFull = "stop"
+    ) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        Emits `AnswerDelta`. The prompt is in the store before, so after any failure the same call
+        `when_full`: what happens where the conversation outgrows the context (see `Generate`).
+        Emits `TurnsLeftOut` and `AnswerDelta`. The prompt is in the store before, so after any failure the same call
         tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control), ConversationStore(self._database) as store:
@@ -76,8 +90,9 @@ class ChatEngine:
             messages = _history(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
+            loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded.model, messages, conversation, writer, control)
+            message = self._stream(loaded, messages, conversation, writer, when_full, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -89,6 +104,11 @@ class ChatEngine:
         self._keeper.leave(self)
         loaded = self._loaded
         if loaded is not None:
+            if self._lock.acquire(blocking=False):  # nothing is running
+                try:
+                    loaded.caches.save()
+                finally:
+                    self._lock.release()
             loaded.model.close()
 
     def held(self, accelerators: Sequence[Accelerator]) -> Held | None:
@@ -162,7 +182,8 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        loaded = self._loaded = _Loaded(path, stamp, load, model)
+        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        loaded = self._loaded = _Loaded(path, stamp, load, model, caches)
         self._keeper.remember(load, model.description)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
@@ -172,19 +193,28 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
+            loaded.caches.save()
             loaded.model.close()
 
     def _stream(
         self,
-        model: LoadedModel,
+        loaded: _Loaded,
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
+        when_full: WhenFull,
         control: JobControl,
     ) -> Message | None:
+        dropped = 0
         try:
-            for event in model.generate(messages, _with_seed(conversation.sampling), control.cancel):
+            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
+            for event in loaded.model.generate(
+                messages, sampling, control.cancel, conversation=name, when_full=when_full
+            ):
                 if isinstance(event, PromptProgress):
+                    if event.dropped_messages != dropped:
+                        dropped = event.dropped_messages
+                        control.emit(TurnsLeftOut(dropped))
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
                     writer.append(event.text)

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from app.chat.kept_caches import KeptCaches
 from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, Sampling
 from app.storage import open_database, transaction
@@ -66,6 +67,7 @@ class ConversationStore:
     """One connection, for one thread. `close` it or use it as a context manager."""
 
     def __init__(self, database: Path) -> None:
+        self._caches = KeptCaches(database)
         self._connection = open_database(database)
 
     def __enter__(self) -> ConversationStore:
@@ -126,9 +128,15 @@ class ConversationStore:
                 (encodable(system_prompt), conversation_id),
             )
 
+    def exists(self, conversation_id: int) -> bool:
+        found = self._connection.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,))
+        return found.fetchone() is not None
+
     def delete(self, conversation_id: int) -> None:
+        """Also what models have kept of it."""
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self._caches.delete(conversation_id)
 
     def messages(self, conversation_id: int) -> list[Message]:
         """In order. A streaming answer shows the text that has arrived."""

@@ -14,6 +14,8 @@ from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker, start_worker
 from app.runtime.protocol import (
+    CacheRestored,
+    CacheSaved,
     ChatMessage,
     Generate,
     Generated,
@@ -25,11 +27,14 @@ from app.runtime.protocol import (
     ModelDescription,
     Piece,
     PromptProgress,
+    RestoreCache,
     Sampling,
+    SaveCache,
     Score,
     Scored,
     ScoreProgress,
     TokenChoice,
+    WhenFull,
 )
 from app.runtime.sampling_limits import require_possible, require_possible_top
 
@@ -123,12 +128,15 @@ class LoadedModel:
         cancel: CancelToken | None = None,
         *,
         top_probabilities: int = 0,
+        conversation: str = "",
+        when_full: WhenFull = "stop",
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` as in
+        `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -139,6 +147,8 @@ class LoadedModel:
             messages=clean,
             sampling=msgspec.structs.replace(sampling, seed=sampling.seed % SEEDS),
             top_probabilities=top_probabilities,
+            conversation=conversation,
+            when_full=when_full,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
@@ -174,6 +184,38 @@ class LoadedModel:
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
         raise AssertionError("a worker's replies end with a final one")
+
+    def save_cache(
+        self,
+        conversation: str,
+        path: Path,
+        stamp: str,
+        most_bytes: int,
+        cancel: CancelToken | None = None,
+    ) -> int:
+        """Writes what the KV cache has of `conversation` to `path`; returns how many tokens, 0 for no file.
+
+        Waits for running answers. `stamp` must tell what the cache is good for: model, settings.
+        Raises DiskFull or another fault of the folder, WorkerDied, or Cancelled.
+        """
+        request = SaveCache(
+            path=os.fsencode(path), conversation=conversation, stamp=stamp, most_bytes=most_bytes
+        )
+        reply = self._worker.call_for(request, cancel)
+        assert isinstance(reply, CacheSaved)
+        return reply.tokens
+
+    def restore_cache(
+        self, conversation: str, path: Path, stamp: str, cancel: CancelToken | None = None
+    ) -> int:
+        """Takes `conversation` from a file of `save_cache`, unless it is in the cache anyway; returns how many tokens.
+
+        0 where the file is damaged, of another stamp or larger than the context. Raises WorkerDied, or Cancelled.
+        """
+        request = RestoreCache(path=os.fsencode(path), conversation=conversation, stamp=stamp)
+        reply = self._worker.call_for(request, cancel)
+        assert isinstance(reply, CacheRestored)
+        return reply.tokens
 
     def close(self) -> None:
         self._worker.close()

@@ -35,6 +35,7 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 KvType = Literal["f16", "q8_0", "q4_0"]
 FlashAttention = Literal["auto", "on", "off"]
+WhenFull = Literal["stop", "drop_oldest"]
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,12 +78,21 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
-    """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
-    none, and nothing of those chosen."""
+    """Answers a conversation.
+
+    `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells none, and nothing of those
+    chosen. `conversation`: what the application calls it; by that name its cache is saved.
+
+    `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
+    oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
+    has room. An answer that fills the context ends there either way.
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     top_probabilities: int = 0
+    conversation: str = ""
+    when_full: WhenFull = "stop"
 
 
 class Score(_Message, frozen=True):
@@ -94,6 +104,26 @@ class Score(_Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class SaveCache(_Message, frozen=True):
+    """Keeps what the KV cache has of a conversation in the file `path`, unless that takes more than `most_bytes`.
+
+    `stamp`: of the model and the settings without which the file is of no use.
+    """
+
+    path: bytes
+    conversation: str
+    stamp: str
+    most_bytes: int
+
+
+class RestoreCache(_Message, frozen=True):
+    """Makes a conversation known from its file, where that is whole and of this `stamp`. Else nothing happens."""
+
+    path: bytes
+    conversation: str
+    stamp: str
 
 
 class Quantize(_Message, frozen=True):
@@ -199,11 +229,13 @@ class DryRunDone(_Message, frozen=True):
 
 
 class PromptProgress(_Message, frozen=True):
-    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache."""
+    """How much of the prompt is evaluated, in tokens; `reused` came from the KV cache. `dropped_messages` of the
+    conversation are not in it."""
 
     done: int
     total: int
     reused: int
+    dropped_messages: int = 0
 
 
 class TokenProbability(msgspec.Struct, frozen=True):
@@ -236,7 +268,8 @@ class Piece(_Message, frozen=True):
 class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Times of one answer.
 
-    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache.
+    `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache;
+    `dropped_messages` were left out of it.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
@@ -253,6 +286,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     seed: int
     finish_reason: str
+    dropped_messages: int = 0
 
 
 class Generated(_Message, frozen=True):
@@ -282,6 +316,18 @@ class Scored(_Message, frozen=True):
 
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+
+
+class CacheSaved(_Message, frozen=True):
+    """`tokens` 0: nothing of the conversation is in the cache, or it takes too much."""
+
+    tokens: int
+
+
+class CacheRestored(_Message, frozen=True):
+    """`tokens` of the conversation are in the cache now; 0: the file was of no use."""
+
+    tokens: int
 
 
 class QuantizeProgress(_Message, frozen=True):
@@ -334,7 +380,7 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Quantize | Describe | Cancel
+Request = Load | DryRun | Generate | Score | SaveCache | RestoreCache | Quantize | Describe | Cancel
 Reply = (
     LoadProgress
     | Loaded
@@ -344,6 +390,8 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | CacheSaved
+    | CacheRestored
     | QuantizeProgress
     | Quantized
     | Described
@@ -351,7 +399,19 @@ Reply = (
     | Crashed
     | Stopped
 )
-FINAL_REPLIES = (Loaded, DryRunDone, Generated, Scored, Quantized, Described, Failed, Crashed, Stopped)
+FINAL_REPLIES = (
+    Loaded,
+    DryRunDone,
+    Generated,
+    Scored,
+    CacheSaved,
+    CacheRestored,
+    Quantized,
+    Described,
+    Failed,
+    Crashed,
+    Stopped,
+)
 
 _HEAD = struct.Struct("<II")
 _encoder = msgspec.msgpack.Encoder()

@@ -21,31 +21,34 @@ _PARTIAL = re.compile(rf"\..*\.{_HOST}-(?P<writer>\d+-\d+\.\d+)\.[0-9a-f]{{8}}\.
 
 
 @contextmanager
-def finished_file(target: Path) -> Iterator[Path]:
+def finished_file(target: Path, *, flush: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target`; renames it to `target` after a clean exit.
 
     The content is flushed to disk before the rename, so a power cut leaves either the old file
-    or the new one. On any error the temporary file is removed; what a killed writer left in this
-    folder is removed before. Beside the target and not in a temporary folder, because a rename is
-    atomic only within one file system. Raises the fault behind a failed flush or rename; what the
-    block raises passes as it is.
+    or the new one; without `flush` it may leave half of one, for who can tell and do without.
+    On any error the temporary file is removed; what a killed writer left in this folder is removed
+    before. Beside the target and not in a temporary folder, because a rename is atomic only within
+    one file system. Raises the fault behind a failed flush or rename; what the block raises passes
+    as it is.
     """
     _remove_leftovers(target.parent)
     partial = _unfinished(target)
     try:
         yield partial
-        put_in_place(partial, target)
+        put_in_place(partial, target, flush=flush)
     finally:
         with suppress(OSError):  # a folder that went away must not hide why
             partial.unlink(missing_ok=True)
 
 
-def put_in_place(partial: Path, target: Path) -> None:
+def put_in_place(partial: Path, target: Path, *, flush: bool = True) -> None:
     """Flushes `partial` to disk and renames it to `target`, in the same folder. Raises the fault behind what fails."""
     try:
-        _flush(partial)
+        if flush:
+            _flush(partial)
         os.replace(partial, target)
-        _flush_folder(target.parent)
+        if flush:
+            _flush_folder(target.parent)
     except OSError as error:
         raise from_os_error(error, target, writing=True) from error
 

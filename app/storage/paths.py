@@ -42,6 +42,11 @@ class DataFolder:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def conversation_caches(self) -> Path:
+        """What models have computed of conversations; made when first needed."""
+        return self.cache / "conversations"
+
     def create(self) -> DataFolder:
         """Makes the folders; raises an EnvironmentFault where that is denied."""
         for folder in (self.models, self.guide, self.logs, self.cache):

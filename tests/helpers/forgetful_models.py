@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gguf
 import numpy as np
 
 from app.gguf import read_header
@@ -104,6 +105,10 @@ def _with_random_weights(path: Path) -> Path:
                 "post_" in tensor.name
             ):  # what layers add outweighs the token itself, which would only be repeated
                 weights = np.full(tensor.shape, 3.0)
+            elif tensor.name == "token_embd.weight":  # what is no whole character is never chosen
+                vocabulary = tiny_vocabulary()
+                rows = weights.reshape(len(vocabulary.tokens), -1)
+                rows[[kind != gguf.TokenType.NORMAL for kind in vocabulary.types]] = 0.0
             elif len(tensor.shape) == 1:
                 weights = np.full(tensor.shape, 0.0 if tensor.name.endswith("bias") else 1.0)
             file.seek(tensor.offset)

@@ -15,9 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.chat import RANDOM_SEED, AnswerDelta, ChatEngine, ConversationStore, MessageState
+from app.chat import (
+    RANDOM_SEED,
+    AnswerDelta,
+    ChatEngine,
+    ConversationStore,
+    MessageState,
+    TurnsLeftOut,
+)
 from app.core.errors import Cancelled, DiskFull, FileGone, PromptTooLong, TooLittleMemory, WorkerDied
-from app.core.jobs import Job, JobState, Progress
+from app.core.jobs import Emitted, Job, JobState, Progress
 from app.hardware import Memory
 from app.hardware import live as live_module
 from app.memory import Keeper
@@ -220,6 +227,28 @@ def test_conversation_longer_than_the_context_is_refused_and_the_model_stays(
         answer(engine, conversation)
     assert engine.loaded_path == path
     assert [message.role for message in store.messages(conversation)] == ["user"]
+
+
+def test_conversation_longer_than_the_context_goes_on_without_its_oldest_turns_where_that_was_chosen(
+    engine: ChatEngine, store: ConversationStore, tmp_path: Path
+) -> None:
+    path = write_tiny_model(tmp_path / "short.gguf", chat_template=CHATML, context=256, never_ends=True)
+    conversation = new_conversation(store, path, "hello", sampling=Sampling(temperature=0, max_tokens=10))
+    told: list[int] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, Emitted) and isinstance(event.value, TurnsLeftOut):
+            told.append(event.value.messages)
+
+    for turn in range(8):
+        store.add_prompt(conversation, f"Turn {turn}: hello world")
+        job = Job("answer", lambda control: engine.answer(conversation, control, "drop_oldest"), listen)
+        message = job.start().result(60)
+    assert message is not None
+    assert message.statistics is not None
+    assert message.statistics.dropped_messages == told[-1] > 0
+    assert told == sorted(told)
+    assert len(store.messages(conversation)) == 17  # all of it is still there
 
 
 def test_close_during_an_answer_ends_it_and_keeps_its_text(

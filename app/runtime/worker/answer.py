@@ -9,9 +9,9 @@ from app.runtime.protocol import Generated, GenerationStatistics, Piece, PromptP
 from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.choices import Choices
 from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import Prompt
 from app.runtime.worker.sampling import Sampler
 from app.runtime.worker.slots import Slot
-from app.runtime.worker.spelling import Spelling
 from app.runtime.worker.vocabulary import Vocabulary
 
 FRAME_S = 1 / 30
@@ -30,7 +30,7 @@ class Answer:
         self,
         number: int,
         slot: Slot,
-        prompt: Spelling,
+        prompt: Prompt,
         sampling: Sampling,
         sampler: Sampler,
         probabilities: TokenProbabilities,
@@ -43,9 +43,10 @@ class Answer:
         self.number = number
         self.slot = slot
         self.sampler = sampler
-        self.tokens = list(prompt.tokens)
+        self.tokens = list(prompt.spelling.tokens)
         self.finish_reason: str | None = None
-        self._prompt = prompt
+        self._prompt = prompt.spelling
+        self._dropped_messages = prompt.dropped_messages
         self._sampling = sampling
         self._probabilities = probabilities
         self._vocabulary = vocabulary
@@ -127,7 +128,14 @@ class Answer:
 
     def _report_progress(self) -> None:
         total = len(self._prompt.tokens)
-        self._report(PromptProgress(done=len(self.slot.cached), total=total, reused=self._reused))
+        self._report(
+            PromptProgress(
+                done=len(self.slot.cached),
+                total=total,
+                reused=self._reused,
+                dropped_messages=self._dropped_messages,
+            )
+        )
 
     def _statistics(self, memory_bytes: int) -> GenerationStatistics:
         first = self._first_token_at
@@ -146,4 +154,5 @@ class Answer:
             memory_bytes=memory_bytes,
             seed=self._sampling.seed,
             finish_reason=self.finish_reason or "cancelled",
+            dropped_messages=self._dropped_messages,
         )

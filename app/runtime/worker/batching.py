@@ -24,10 +24,9 @@ from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
 from app.runtime.worker.probabilities import TokenProbabilities
+from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
-from app.runtime.worker.spelling import Spelling, spell
-from app.runtime.worker.templates import render_prompt
 
 DECODE_ABORTED = 2
 DECODE_NO_SLOT = 1
@@ -66,13 +65,14 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = self._spell(request)
+        prompt = make_prompt(self._model, request, (slot.spelling for slot in self._model.slots))
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
-        slot, common = choose_slot(free, prompt.tokens[:-1])
+        slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
+        slot.conversation = request.conversation
         answer = Answer(
             call.number,
             slot,
@@ -118,19 +118,6 @@ class Batching:
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
-
-    def _spell(self, request: Generate) -> Spelling:
-        vocabulary, room = self._model.vocabulary, self._model.context_length
-        text = render_prompt(
-            self._model.chat_template, request.messages, vocabulary.bos_text, vocabulary.eos_text
-        )
-        prompt = spell(text, vocabulary, (slot.spelling for slot in self._model.slots))
-        if len(prompt.tokens) >= room:
-            raise PromptTooLong(
-                f"This conversation has {len(prompt.tokens)} tokens; the context holds {room}.",
-                "Start a new chat or shorten the prompt.",
-            )
-        return prompt
 
     def _fill_batch(self) -> None:
         if self._is_steady:  # as before, only further

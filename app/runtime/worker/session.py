@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from app.runtime.protocol import Describe, DryRun, Generate, Load, Quantize, Reply, Score
+from app.runtime.protocol import (
+    Describe,
+    DryRun,
+    Generate,
+    Load,
+    Quantize,
+    Reply,
+    RestoreCache,
+    SaveCache,
+    Score,
+)
 from app.runtime.worker.batching import Batching
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
@@ -78,6 +88,16 @@ class Session:
 
                 assert self._model is not None, "Score before Load"
                 return score(self._model, request, report, stop)
+            case SaveCache() as request:
+                from app.runtime.worker.kept_cache import save_cache
+
+                assert self._model is not None, "SaveCache before Load"
+                return save_cache(self._model, request)
+            case RestoreCache() as request:
+                from app.runtime.worker.kept_cache import restore_cache
+
+                assert self._model is not None, "RestoreCache before Load"
+                return restore_cache(self._model, request)
             case Quantize() as request:
                 from app.runtime.worker.quantizing import quantize
 

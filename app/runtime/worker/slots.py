@@ -12,6 +12,7 @@ from app.runtime.worker.spelling import Spelling
 class Slot:
     """Which tokens one sequence has in the KV cache, and how its last conversation is spelled.
 
+    `conversation`: what the application calls it. `used_at` by `time.perf_counter`, 0 where never.
     After an answer the cache holds the whole conversation or, where the last token was shown but not
     evaluated, all but that one.
     """
@@ -23,6 +24,7 @@ class Slot:
         self.sequence = sequence
         self.cached: list[int] = []
         self.spelling = Spelling()
+        self.conversation = ""
         self.used_at = 0.0
 
     def forget_beyond(self, position: int) -> int:
