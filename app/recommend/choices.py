@@ -15,6 +15,7 @@ from app.gguf.content_key import content_key
 from app.memory import Load, default_context_length
 from app.memory.companions import read_companions
 from app.memory.companions.lora import with_adapter
+from app.runtime.loading_limits import require_possible
 from app.runtime.protocol import Adapter, FlashAttention, KvType, LoadMode, LoadSettings
 from app.storage.database import open_database, transaction
 
@@ -76,7 +77,7 @@ def wanted_load(facts: ModelFacts, choices: LoadChoices, threads: int = 0) -> Lo
     """How a model is to be loaded before it is known where its layers go. `threads`: the most, 0 for no limit.
 
     Adapters count as a part of the model. Raises what reading them raises, and WrongChoice where one does not go with
-    the model.
+    the model or no model could be loaded so.
     """
     settings = choices.on(LoadSettings(context_length=default_context_length(facts), threads=threads))
     if threads:  # others compute at the same time
@@ -85,6 +86,7 @@ def wanted_load(facts: ModelFacts, choices: LoadChoices, threads: int = 0) -> Lo
             threads=min(settings.threads or threads, threads),
             prompt_threads=min(settings.prompt_threads, threads),
         )
+    require_possible(settings)
     paths = [Path(os.fsdecode(adapter.path)) for adapter in choices.adapters]
     for path in paths:
         if not path.exists():

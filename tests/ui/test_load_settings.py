@@ -96,13 +96,16 @@ def test_setting_and_then_all_of_them_go_back_to_what_is_recommended(chat, qtbot
     assert not panel.apply_button.isEnabled()
 
 
-def test_choice_that_makes_no_sense_is_told_when_it_is_applied(chat, qtbot):
+def test_choice_that_makes_no_sense_is_told_before_it_is_applied_and_can_be_mended(chat, qtbot):
     panel = chat.load_panel
     panel.choose(kv_type="q4_0", flash_attention="off")
     settle(qtbot)
-    panel.apply_button.click()
+    assert "needs flash attention" in texts(panel)
+    assert not panel.apply_button.isEnabled()
+    panel.choose(flash_attention="on")
     settle(qtbot)
-    assert "needs flash attention" in texts(chat.column)
+    assert "needs flash attention" not in texts(panel)
+    assert panel.apply_button.isEnabled()
 
 
 def test_adapter_is_added_made_weaker_and_used(chat, folder, qtbot):
@@ -125,12 +128,7 @@ def test_adapter_for_another_model_is_told_before_anything_is_loaded_and_can_be_
     panel.adapters.add_files([path])
     settle(qtbot)
     assert "foreign.gguf is an adapter for models of" in texts(panel)
-    panel.apply_button.click()
-    settle(qtbot)
-    chat.show_load_panel(False)
-    chat.show_load_panel(True)
-    settle(qtbot)
-    assert "foreign.gguf is an adapter for models of" in texts(panel)
+    assert not panel.apply_button.isEnabled()
     panel.choose(adapters=())
     settle(qtbot)
     assert "foreign.gguf" not in texts(panel)

@@ -15,7 +15,7 @@ from app.runtime.protocol import DryRun, DryRunDone, DryRunResult, Failed, Reply
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.loading import make_context, open_model, require_file
 from app.runtime.worker.log import listening
-from app.runtime.worker.parameters import model_parameters, require_possible
+from app.runtime.worker.parameters import model_parameters, require_possible_here
 from app.runtime.worker.stop_flag import StopFlag
 
 MEMORY_LIMIT_BYTES = 1 << 31
@@ -30,7 +30,7 @@ def dry_run(request: DryRun, report: Callable[[Reply], None], stop: StopFlag) ->
     A header may make llama.cpp end the process. Raises FileGone, WrongChoice, UnknownArchitecture, LoadFailed.
     """
     require_file(request.path)
-    require_possible(request.settings)
+    require_possible_here(request.settings)
     parameters = model_parameters(request.settings)
     parameters.no_alloc = True
     parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE  # with any that maps, no_alloc ends the process

@@ -24,7 +24,7 @@ from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, Model
 from app.runtime.worker.adapters import use_adapters
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
-from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible
+from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible_here
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
 from app.runtime.worker.typed_specials import TypedSpecials
@@ -66,7 +66,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
     Raises Cancelled, UnknownArchitecture, LoadFailed, TooLittleMemory, FileGone, WrongChoice.
     """
     require_file(request.path)
-    require_possible(request.settings)
+    require_possible_here(request.settings)
     log = BufferLog()
     with listening(log.read):
         model = _load_weights(request, report, stop)

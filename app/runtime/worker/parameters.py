@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -13,17 +12,13 @@ import psutil
 
 from app.core.errors import WrongChoice
 from app.core.text import encodable
+from app.runtime.loading_limits import require_possible
 from app.runtime.outputs import BATCH_TOKENS, outputs_at_once
 from app.runtime.protocol import LoadSettings
 from app.runtime.worker.ggml import ggml_function
 from app.runtime.worker.stop_flag import StopFlag
 
-MOST_TOKENS = 1 << 24
-"""Of a context, more than any model has; llama.cpp keeps some 50 bytes of its own for each."""
-
 _MOST_LAYERS = (1 << 31) - 1  # what the field holds
-_MOST_THREADS = 512  # GGML_MAX_N_THREADS, beyond which ggml ends the process
-_MOST_STRENGTH = 100.0
 _KV_TYPES = {
     "f16": llama_cpp.GGML_TYPE_F16,
     "q8_0": llama_cpp.GGML_TYPE_Q8_0,
@@ -49,58 +44,14 @@ _FLASH_ATTENTION = {
 }
 
 
-def require_possible(settings: LoadSettings) -> None:
-    """Raises WrongChoice for what no model could be loaded with; llama.cpp's fields would wrap around."""
-    if not 0 < settings.context_length <= MOST_TOKENS:
-        raise WrongChoice(
-            f"A context of {settings.context_length:,} tokens is not possible.",
-            f"Choose one of 1 to {MOST_TOKENS:,} tokens.",
-        )
-    for name, tokens in (("micro-batch", settings.ubatch), ("batch", settings.batch)):
-        if not 0 < tokens <= MOST_TOKENS:
-            raise WrongChoice(f"A {name} of {tokens:,} tokens is not possible.", "Choose 512.")
-    for threads in (settings.threads, settings.prompt_threads):
-        if not 0 <= threads <= _MOST_THREADS:
-            raise WrongChoice(
-                f"{threads:,} threads are not possible.",
-                f"Choose 1 to {_MOST_THREADS}, or 0 for one per core.",
-            )
+def require_possible_here(settings: LoadSettings) -> None:
+    """Raises WrongChoice for what no model could be loaded with by this llama.cpp."""
+    require_possible(settings)
     most_sequences = llama_cpp.llama_max_parallel_sequences()
     if not 0 < settings.sequences <= most_sequences:
         raise WrongChoice(
             f"A context of {settings.sequences:,} sequences is not possible.",
             f"Choose 1 to {most_sequences}.",
-        )
-    for kv_type in (settings.kv_type, settings.value_type or "f16"):
-        if kv_type != "f16" and settings.flash_attention == "off":
-            raise WrongChoice(
-                f"A KV cache in {kv_type} needs flash attention.",
-                "Turn flash attention on, or choose f16 for the KV cache.",
-            )
-    _require_possible_split(settings)
-    for adapter in settings.adapters:
-        if not abs(adapter.strength) <= _MOST_STRENGTH:  # nor is it when it is no number
-            raise WrongChoice(
-                f"An adapter cannot be used with a strength of {adapter.strength:g}.",
-                f"Choose a number from -{_MOST_STRENGTH:g} to {_MOST_STRENGTH:g}; 1 is as it was trained.",
-            )
-
-
-def _require_possible_split(settings: LoadSettings) -> None:
-    """llama.cpp reads past the end of what has no number for each device."""
-    if len(set(settings.devices)) != len(settings.devices):
-        raise WrongChoice("A device cannot be used twice for one model.", "Name each device once.")
-    if not settings.split:
-        return
-    if len(settings.split) != len(settings.devices):
-        raise WrongChoice(
-            f"A split in {len(settings.split)} parts does not go with {len(settings.devices)} devices.",
-            "Name as many devices as there are parts.",
-        )
-    if not all(0 <= part < math.inf for part in settings.split) or not sum(settings.split):
-        raise WrongChoice(
-            "A split needs numbers that are not below zero, and one above it.",
-            "Choose 1 for each device to give all of them the same.",
         )
 
 

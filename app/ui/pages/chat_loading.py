@@ -155,5 +155,5 @@ class ChatLoading(QObject):
             words = self.tr("Unloaded after 1 idle minute")
         else:
             words = self.tr("Unloaded after {n} idle minutes").format(n=minutes)
-        self._head.show_resting(self.tr("{why}; loads again at the next prompt").format(why=words))
+        self._head.show_resting(words, self.tr("loads again at the next prompt"))
         self._answering.changed.emit()

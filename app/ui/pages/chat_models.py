@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -51,6 +51,8 @@ CHOICE_ROLE = Qt.ItemDataRole.UserRole
 ROW_PX = 40
 MOST_ROWS = 8
 PICKER_PX = 416
+ROOM_FOR_REASONS_PX = 720
+"""In a narrower head only the first half of a sentence is beside the model's name, and the rest in its tooltip."""
 _MOVING_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -84,7 +86,7 @@ class ChatHead(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(96)
         self._cancel = icon_button("x", self.tr("Do not load the model now"), self.cancel_asked.emit)
-        self._resting = ""
+        self._resting = self._resting_in_full = ""
         self.loading_button = icon_button("cpu", self.tr("How it is loaded"), self.loading_asked.emit)
         self.loading_button.setCheckable(True)
         self.loading_button.setIcon(icons.icon("cpu", "muted", checked="on_accent_soft"))
@@ -151,10 +153,16 @@ class ChatHead(QFrame):
         self._facts.setToolTip(tip)
         self._facts.setVisible(bool(self._facts.text()))  # what is said behind it needs the room
 
-    def show_resting(self, words: str) -> None:
+    def show_resting(self, words: str, more: str = "") -> None:
         """Why the model is not loaded any more, while that is so."""
         self._resting = words
-        self._state.setToolTip(words)
+        self._resting_in_full = f"{words}; {more}" if more else words
+        self._state.setToolTip(self._resting_in_full)
+        if not self.shows_loading:
+            self.show_loading(None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         if not self.shows_loading:
             self.show_loading(None)
 
@@ -172,7 +180,8 @@ class ChatHead(QFrame):
             part.setVisible(progress is not None)
         self._state.setVisible(progress is not None or bool(self._resting))
         if progress is None:
-            self._state.setText(self._resting)
+            has_room = self.width() >= ROOM_FOR_REASONS_PX
+            self._state.setText(self._resting_in_full if has_room else self._resting)
             return
         words = describe_progress(progress)
         self._state.setText(what or self.tr("Loading the model"))

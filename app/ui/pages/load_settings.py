@@ -46,6 +46,7 @@ class LoadSettingsPanel(QFrame):
         self._draft: LoadChoices | None = None
         self._outlook: Outlook | None = None
         self._is_loaded = False
+        self._is_possible = True
         self._wheel = WheelGuard(self)
         self.rows: dict[str, OptionRow] = {}
         self._lay_out()
@@ -72,7 +73,7 @@ class LoadSettingsPanel(QFrame):
 
     def show_outlook(self, outlook: Outlook) -> None:
         """What the choices in the fields come to."""
-        self._outlook = outlook
+        self._outlook, self._is_possible = outlook, True
         self._fault.hide()
         fit, need = outlook.fit, outlook.need
         self._verdict.show_verdict(fit)
@@ -95,6 +96,7 @@ class LoadSettingsPanel(QFrame):
 
     def show_fault(self, fault: EnvironmentFault) -> None:
         """Why the choices in the fields lead nowhere."""
+        self._is_possible = False
         self._fault.setText(str(fault))
         self._fault.show()
         for part in (self._verdict, self._bar, self._parts, self._lack):
@@ -294,7 +296,7 @@ class LoadSettingsPanel(QFrame):
         if draft is None or saved is None:
             return
         is_changed = draft != saved
-        self.apply_button.setEnabled(is_changed)
+        self.apply_button.setEnabled(is_changed and self._is_possible)
         self.reset_button.setEnabled(draft != type(draft)(adapters=draft.adapters))
         if not is_changed:
             words = self.tr("These are the settings of this model, in Chat and in Compare.")
