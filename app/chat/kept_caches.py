@@ -21,19 +21,23 @@ SPARED_BYTES = 2 << 30
 """Of the disk, which are left to others."""
 
 _WITHOUT_MEANING = (
-    *("context_length", "threads", "gpu_layers", "ubatch"),
-    *("experts_on_processor", "processor_only"),
+    *("context_length", "threads", "prompt_threads", "batch", "ubatch", "load_mode"),
+    *("gpu_layers", "devices", "split", "experts_on_processor", "processor_only"),
 )
 """Settings that change where and how fast keys and values are computed, but not what they are; a context that is too
 small for a file is found when it is read. Whatever is not named here counts."""
 
 
-def cache_stamp(file_stamp: tuple[int, int] | None, settings: LoadSettings) -> str:
-    """Two caches of one stamp are of the same file, loaded in a way that gives the same keys and values."""
-    known = {
-        name: value for name, value in msgspec.to_builtins(settings).items() if name not in _WITHOUT_MEANING
-    }
-    return hashlib.sha256(msgspec.json.encode((file_stamp, known), order="sorted")).hexdigest()[:16]
+def cache_stamp(model: tuple[int, int] | None, settings: LoadSettings) -> str:
+    """Two caches of one stamp are of the same files, loaded in a way that gives the same keys and values.
+
+    `model`: of its file, from before it was loaded.
+    """
+    files = [model, *(_content(Path(os.fsdecode(adapter.path))) for adapter in settings.adapters)]
+    known = msgspec.to_builtins(settings)
+    for name in _WITHOUT_MEANING:
+        del known[name]
+    return hashlib.sha256(msgspec.json.encode((files, known), order="sorted")).hexdigest()[:16]
 
 
 class KeptCaches:
@@ -74,6 +78,14 @@ class KeptCaches:
     def _files(self) -> Iterator[Path]:
         with suppress(OSError):
             yield from [file for file in self._folder.iterdir() if file.suffix == ".kv"]
+
+
+def _content(file: Path) -> tuple[int, int] | None:
+    """Changes when the file does; None when there is none."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_mtime_ns, status.st_size
+    return None
 
 
 def _conversation(file: Path) -> int:

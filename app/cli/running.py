@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
@@ -31,6 +34,10 @@ T = TypeVar("T")
 EXIT_CANNOT = 1
 EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
+
+_LOOK_S = 0.1
+_SHOWN_AFTER_S = 0.3
+"""Whoever waits less needs no progress, and to load what draws it takes a third as long."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -82,15 +89,15 @@ def run_job(
 
         def listen(event: object) -> None:
             if isinstance(event, JobProgress):
-                line.show(event)
+                line.tell(event)
             elif not isinstance(event, Ended):
                 line.clear()
                 on_value(getattr(event, "value", None))
 
         job = Job(name, work, listen).start()
         try:
-            while not job.wait(0.1):
-                pass
+            while not job.wait(_LOOK_S):
+                line.draw()
         except KeyboardInterrupt:
             job.cancel()
             job.wait()
@@ -99,9 +106,15 @@ def run_job(
 
 
 class _ProgressLine:
-    """One line on stderr while a terminal watches; nothing otherwise."""
+    """One line on stderr while a terminal watches, from when something takes long; nothing otherwise.
+
+    `tell` and `clear` are for any thread.
+    """
 
     def __init__(self) -> None:
+        self._draws_from = time.monotonic() + _SHOWN_AFTER_S if sys.stderr.isatty() else math.inf
+        self._lock = threading.Lock()
+        self._told: JobProgress | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -111,9 +124,17 @@ class _ProgressLine:
     def __exit__(self, *_: object) -> None:
         self.clear()
 
-    def show(self, progress: JobProgress) -> None:
-        if not sys.stderr.isatty():
-            return
+    def tell(self, progress: JobProgress) -> None:
+        with self._lock:
+            self._told = progress
+
+    def draw(self) -> None:
+        with self._lock:
+            if self._told is not None and time.monotonic() >= self._draws_from:
+                self._show(self._told)
+                self._told = None
+
+    def _show(self, progress: JobProgress) -> None:
         stage = printable(progress.stage, lines=False)
         if self._bar is None:
             self._bar = _bar()
@@ -130,9 +151,11 @@ class _ProgressLine:
         )
 
     def clear(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        with self._lock:
+            self._told = None
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
 
 
 def _bar() -> Progress:

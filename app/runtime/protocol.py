@@ -129,9 +129,10 @@ class DryRun(_Message, frozen=True):
 
 
 class Generate(_Message, frozen=True):
-    """Answers a conversation. `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells
-    none, and nothing of those chosen. `conversation`: what the application calls it; by that name its cache is
-    saved.
+    """Answers a conversation.
+
+    `top_probabilities`: how many of the likeliest tokens of each place to tell; 0 tells none, and nothing of those
+    chosen. `conversation`: what the application calls it; by that name its cache is saved.
 
     `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
     oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context

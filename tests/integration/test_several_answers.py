@@ -46,6 +46,13 @@ def slow(heavy: Path) -> Iterator[LoadedModel]:
         yield loaded
 
 
+@pytest.fixture(scope="module")
+def exact(tiny: Path) -> Iterator[LoadedModel]:
+    """Two at once, of which each answers the same whatever stands beside it in a batch."""
+    with LoadedModel.load(tiny, LONG_SETTINGS) as loaded:
+        yield loaded
+
+
 class Running:
     """An answer on a thread of its own, which goes on until it is cancelled."""
 
@@ -129,10 +136,10 @@ def test_long_prompt_does_not_keep_another_answer_from_being_written(slow: Loade
     assert writer.stop().statistics.tokens > steps
 
 
-def test_answer_that_is_stopped_leaves_the_one_beside_it_alone(slow: LoadedModel) -> None:
-    whole = ask(slow, "Who goes there?", greedy(60)).text
-    stopped = Running(slow, talk("hello"))
-    other = Running(slow, talk("Who goes there?"), greedy(60))
+def test_answer_that_is_stopped_leaves_the_one_beside_it_alone(exact: LoadedModel) -> None:
+    whole = ask(exact, "Who goes there?", greedy(400)).text
+    stopped = Running(exact, talk("hello"))
+    other = Running(exact, talk("Who goes there?"), greedy(400))
     assert stopped.writes.wait(60)
     assert other.writes.wait(60)
     assert stopped.stop().statistics.finish_reason == "cancelled"

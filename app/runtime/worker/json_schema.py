@@ -121,7 +121,9 @@ def _require_schema(text: str) -> str:
 
 
 def _fault(reason: str) -> GrammarFault:
-    line = reason.partition("\n")[0].strip()
+    # Not its advice which of its options to set: they are set as they must be.
+    line = reason.partition("\n")[0].partition(" Enable ")[0].strip().rstrip(".")
     return GrammarFault(
-        f"The JSON schema cannot be used: {line[:300]}.", "Correct the schema, or leave it out."
+        f"The JSON schema cannot be used: {line[:300]}.",
+        "Change the schema (anyOf can often stand for oneOf), or leave it out.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling
@@ -40,25 +41,29 @@ def second_turn_row(model: Path, threads: int) -> Row:
 
 def at_once_row(name: str, model: Path, server: Path, threads: int, runs: int, tokens: int) -> Row:
     """Total tokens per second, from the first request to the last end, reading the prompts included."""
-    prompts = [f"{number} {SENTENCE * 4}" for number in range(SLOTS)]
+    numbers = count()
     settings = LoadSettings(context_length=SLOTS * SLOT_CONTEXT, sequences=SLOTS, threads=threads)
     with (
         LoadedModel.load(model, settings) as loaded,
         llama_server(server, model, threads=threads, slots=SLOTS, context=SLOT_CONTEXT) as reference,
         ThreadPoolExecutor(SLOTS) as pool,
     ):
-        spelled = [chatml([ChatMessage("user", prompt)]) for prompt in prompts]
         sampling = Sampling(seed=1, max_tokens=tokens)
 
+        def conversations() -> list[list[ChatMessage]]:
+            # Others each time: nothing may come from the cache but the start of a turn.
+            return [[ChatMessage("user", f"{next(numbers)} {SENTENCE * 4}")] for _ in range(SLOTS)]
+
         def ours() -> float:
+            asked = conversations()
             start = time.perf_counter()
-            conversations = [[ChatMessage("user", prompt)] for prompt in prompts]
-            answers = list(pool.map(lambda each: _answer(loaded, each, sampling), conversations))
+            answers = list(pool.map(lambda each: _answer(loaded, each, sampling), asked))
             seconds = time.perf_counter() - start
             assert all(answer.statistics.tokens == tokens for answer in answers)
             return SLOTS * tokens / seconds
 
         def theirs() -> float:
+            spelled = [chatml(conversation) for conversation in conversations()]
             return SLOTS * tokens / reference.answer_all(spelled, tokens, USUAL)
 
         ours(), theirs()

@@ -66,7 +66,7 @@ def first_paint_row(name: str, model: Path, runs: int) -> Row:
 
 def _measure(page: ChatPage, number: int) -> float:
     page.new_chat()
-    page.drawer.fields["max_tokens"].setValue(TOKENS)
+    page.drawer.samplers.fields["max_tokens"].setValue(TOKENS)
     page.composer.set_text(PROMPT.format(number=number))
     _loop_until(lambda: not jobs.running())
     watch = _FirstPaint(page)

@@ -52,8 +52,8 @@ class HubServer:
     """A context manager; `url` is what HF_ENDPOINT should be.
 
     `redirects`: large files are on the other host, as on huggingface.co; without, they come from here, as from mirrors.
-    `page_size`: most models or files in one answer. `tls`: with which certificate both speak TLS. `before_answer` is called with each request, so that something can
-    change at a certain one.
+    `page_size`: most models or files in one answer. `tls`: with which certificate both speak TLS. `before_answer` is
+    called with each request, so that something can change at a certain one.
     """
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.downloads import Download, DownloadState
-from tests.helpers.command_line import nibble, start_nibble
+from tests.helpers.command_line import COMMAND, nibble, start_nibble
 from tests.helpers.downloader import FILE, REPOSITORY, Downloader, some_bytes
 from tests.helpers.hub_server import Fault, HubServer, Repository
 from tests.helpers.raw_gguf import llama_header
@@ -85,6 +87,22 @@ def test_pull_loads_nothing_that_it_need_not_and_that_takes_longer_than_a_small_
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[1:] == [""], done
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals like these")
+def test_a_terminal_sees_how_far_it_is(person: Downloader) -> None:
+    person.offer(MODEL)
+    terminal, end = os.openpty()
+    pull = subprocess.Popen([*COMMAND, "pull", REPOSITORY, *SLOW], stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
+        while piece := os.read(terminal, 1 << 16):
+            seen += piece
+    os.close(terminal)
+    assert pull.wait(timeout=60) == 0
+    assert b"Downloading" in seen
+    assert str(person.place).encode() in seen.replace(b"\r\n", b"")
 
 
 def test_pull_of_a_split_model_brings_all_parts(person: Downloader) -> None:
