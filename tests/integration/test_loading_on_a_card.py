@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.chat import ChatEngine, ConversationStore
-from app.cli import chat as chat_command
+from app.cli import run_command_line
 from app.compare import Comparison, MemoryPlanned
 from app.core.errors import TooLittleMemory
 from app.core.jobs import CancelToken, Emitted, JobControl
@@ -226,7 +226,8 @@ def test_command_line_loads_as_chat_does(
 ) -> None:
     use_card(ROOM_BYTES)
     monkeypatch.setattr("app.memory.keeper.ThisMachine.read", lambda this: here)
-    chat_command.chat(str(deep), "hello world", temperature=0.0, max_tokens=40, as_json=True)
+    options = ("--temperature", "0", "--max-tokens", "40", "--json")
+    assert run_command_line(["chat", str(deep), "-p", "hello world", *options]) == 0
     assert '"tokens": 40' in capsys.readouterr().out
     with sqlite3.connect(home / "nibble.db") as connection:
         (layers,) = connection.execute("SELECT gpu_layers FROM runs").fetchone()
