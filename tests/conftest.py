@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.helpers.small_disk import mounted
 
@@ -46,6 +47,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("NIBBLE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def kept_sizes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """What a Nibble that was started before has left of the catalogue's sizes: it takes ten seconds, and so is worked
+    out once for all processes."""
+    # Here, since most tests need nothing of this.
+    from app.recommend.catalogue import read_catalogue
+    from app.recommend.kept_sizes import SIZES_FILE
+    from app.recommend.staircase import keep_staircases, staircases_of
+    from app.ui.fit_words import CONTEXTS
+
+    ours = tmp_path_factory.getbasetemp()
+    kept = (ours if worker_id == "master" else ours.parent) / SIZES_FILE
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            staircases = staircases_of(read_catalogue())
+            for staircase in staircases:
+                for context in CONTEXTS:
+                    staircase.prepare(staircase.settings(context))
+            keep_staircases(staircases, kept)
+    return kept
 
 
 @pytest.fixture

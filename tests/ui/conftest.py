@@ -19,13 +19,10 @@ from app.core.jobs import CancelToken, JobControl
 from app.guide import GUIDE_QUANTIZATIONS, guide_file, make_guide
 from app.hardware import Machine, read_profile
 from app.hardware.live import LiveMachine
-from app.recommend.catalogue import read_catalogue
-from app.recommend.kept_sizes import SIZES_FILE
-from app.recommend.staircase import keep_staircases, staircases_of
+from app.runtime.protocol import Described
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
 from app.ui.application import open_window, prepare_application
-from app.ui.pages import discover_words
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
 from app.ui.window import MainWindow
@@ -140,20 +137,17 @@ def library(open_nibble: Callable[..., MainWindow], folder: DataFolder) -> Libra
 
 
 @pytest.fixture(scope="session")
-def kept_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a Nibble that was started before has left; worked out once for all tests."""
-    staircases = staircases_of(read_catalogue())
-    for staircase in staircases:
-        for context in discover_words.CONTEXTS:
-            staircase.prepare(staircase.settings(context))
-    kept = tmp_path_factory.mktemp("kept") / SIZES_FILE
-    keep_staircases(staircases, kept)
-    return kept
+def runtime_here() -> tuple[Described | None, tuple[str, ...]]:
+    """What the runtime says of itself; asked once, since every answer costs a process."""
+    return app.hardware.ask_runtime()
 
 
 @pytest.fixture
-def put_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], None]:
+def put_machine(
+    monkeypatch: pytest.MonkeyPatch, runtime_here: tuple[Described | None, tuple[str, ...]]
+) -> Callable[[Machine], None]:
     """Another computer in the place of this one; may be changed while the window is open."""
+    monkeypatch.setattr(app.hardware, "ask_runtime", lambda: runtime_here)
 
     def put(machine: Machine) -> None:
         monkeypatch.setattr(app.hardware, "probe", lambda: machine)

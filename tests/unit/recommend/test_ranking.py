@@ -23,8 +23,8 @@ MACHINES = Path(__file__).parents[2] / "data" / "machines"
 
 
 @pytest.fixture(scope="module")
-def staircases() -> tuple[Staircase, ...]:
-    return staircases_of(read_catalogue())
+def staircases(kept_sizes: Path) -> tuple[Staircase, ...]:
+    return staircases_of(read_catalogue(), kept=kept_sizes)
 
 
 def machine(name: str) -> Machine:
