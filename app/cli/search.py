@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from itertools import chain, islice
 from typing import Annotated, Any
 
@@ -12,16 +11,15 @@ import typer
 from app.cli.machines import MachineOption, budget_on, machine_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
-from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.units import format_count
 from app.hub import FoundModel, Search, open_hub, search
 from app.hub.search import Sort
-from app.hub.verdict import Verdicts
+from app.hub.verdict import Verdicts, known_among
 from app.recommend.catalogue import read_catalogue
 from app.recommend.fit import Fit
 from app.recommend.kept_sizes import kept_file
-from app.recommend.staircase import keep_staircases, staircases_of
+from app.recommend.staircase import staircases_of
 from app.runtime.protocol import LoadSettings
 from app.storage import data_folder
 
@@ -61,10 +59,8 @@ def search_hub(
         control.progress("Asking the Hub")
         pages = search(open_hub(), wish, control.cancel)
         models = list(islice(chain.from_iterable(pages), limit))
-        kept = kept_file(data_folder().create())
-        staircases = staircases_of(read_catalogue(), control, kept) if models else ()
-        with suppress(EnvironmentFault):
-            keep_staircases(staircases, kept)
+        # Of few models: the whole catalogue takes seconds.
+        staircases = staircases_of(known_among(read_catalogue(), models), control, kept_file(data_folder()))
         verdicts = Verdicts(staircases, budget, LoadSettings(context_length=context))
         return [(model, verdicts.of_found(model)) for model in models]
 

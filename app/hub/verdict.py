@@ -13,6 +13,7 @@ from app.hub.repository import HubRepository
 from app.hub.search import FoundModel
 from app.hub.variants import Variant
 from app.recommend.budget import Budget
+from app.recommend.catalogue import CatalogueModel
 from app.recommend.fit import Fit, fit
 from app.recommend.need import Need
 from app.recommend.staircase import Staircase
@@ -27,6 +28,12 @@ _GUESSED_CACHE_SHARE = 0.1
 _GUESSED_COMPUTE_BYTES = 300_000_000
 
 
+def known_among(catalogue: Iterable[CatalogueModel], found: Iterable[FoundModel]) -> list[CatalogueModel]:
+    """Those of the catalogue that some of `found` are or were made of: `Verdicts` on these need no others."""
+    wanted = {name.casefold() for each in found for name in (each.id, *each.base_models)}
+    return [model for model in catalogue if not wanted.isdisjoint(_names(model))]
+
+
 class Verdicts:
     """For one machine and one context. `staircases`: of the catalogue's models."""
 
@@ -35,8 +42,8 @@ class Verdicts:
         self._settings = settings
         self._known: dict[str, Staircase] = {}
         for each in staircases:
-            for name in (each.model.repository, *each.model.gguf):
-                self._known.setdefault(name.casefold(), each)
+            for name in _names(each.model):
+                self._known.setdefault(name, each)
 
     def of_variant(self, repository: HubRepository, variant: Variant) -> Fit:
         return self._fit(variant.size, (repository.id, *repository.base_models))
@@ -74,6 +81,10 @@ class Verdicts:
             read_bytes=file_bytes,
             is_guess=True,
         )
+
+
+def _names(model: CatalogueModel) -> list[str]:
+    return [name.casefold() for name in (model.repository, *model.gguf)]
 
 
 def _scaled(need: Need, share: float) -> Need:

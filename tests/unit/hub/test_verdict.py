@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,9 @@ from app.hub.client import Hub
 from app.hub.documents import FileDocument, LfsDocument, ModelDocument
 from app.hub.repository import HubRepository, describe_repository
 from app.hub.search import FoundModel
-from app.hub.verdict import Verdicts
+from app.hub.verdict import Verdicts, known_among
 from app.recommend.budget import Budget
-from app.recommend.catalogue import read_catalogue
+from app.recommend.catalogue import CatalogueModel, read_catalogue
 from app.recommend.fit import Verdict
 from app.recommend.staircase import Staircase, staircases_of
 from app.runtime.protocol import LoadSettings
@@ -80,3 +81,13 @@ def test_found_model_is_judged_in_q4_k_m_where_its_parameters_are_known() -> Non
     assert small is not None
     assert large is not None
     assert (small.verdict, large.verdict, unknown) == (Verdict.FITS, Verdict.TOO_BIG, None)
+
+
+@pytest.mark.parametrize(
+    "name", [lambda model: model.repository, lambda model: model.gguf[0].upper()], ids=["original", "gguf"]
+)
+def test_of_the_catalogue_only_what_found_models_are_made_of_is_needed(
+    staircase: Staircase, name: Callable[[CatalogueModel], str]
+) -> None:
+    derived = replace(found(8 * GB), base_models=(name(staircase.model),))
+    assert known_among(read_catalogue(), [found(8 * GB), derived]) == [staircase.model]
