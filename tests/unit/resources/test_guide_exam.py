@@ -76,7 +76,7 @@ def test_nothing_held_back_is_trained_on(tmp_path_factory: pytest.TempPathFactor
 
     topics, refusals = read_topics(), read_refusals()
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
-    train_tokenizer(topics, refusals, path, seed=3)
+    train_tokenizer(topics[::8], refusals, path, seed=3)  # any that spells all: to reword all takes seconds
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(path))
     user, end = tokenizer.piece_to_id("<|user|>"), tokenizer.eos_id()
     held_back = all_held_back(topics, refusals)
