@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum, auto
+from functools import lru_cache
 
 from app.gguf.header import TensorInfo
 from app.memory.mixture.tensors import ShapedTensor, dimensions
@@ -124,10 +125,14 @@ def _any_of(parts: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(part) for part in parts))
 
 
+_NAMES = 1 << 14
+"""What is known of so many names is kept: models have them in common, and each quantization asks for all of them."""
+
 _LEFT_ALONE_ANYWHERE = _any_of(_LEFT_ALONE)
 _FULL_PRECISION_ANYWHERE = _any_of(_FULL_PRECISION)
 
 
+@lru_cache(maxsize=_NAMES)
 def role_of(name: str) -> Role:
     if name in _BY_NAME:
         return _BY_NAME[name]
@@ -136,10 +141,12 @@ def role_of(name: str) -> Role:
 
 def is_left_alone(tensor: ShapedTensor, architecture: str) -> bool:
     """Vectors, whatever is no weight, and the matrices named above."""
-    name = tensor.name
-    if dimensions(tensor.shape) < 2 or not name.endswith("weight") or name in _POSITIONS:
-        return True
-    if _LEFT_ALONE_ANYWHERE.search(name):
+    return dimensions(tensor.shape) < 2 or _is_named_so(tensor.name, architecture)
+
+
+@lru_cache(maxsize=_NAMES)
+def _is_named_so(name: str, architecture: str) -> bool:
+    if not name.endswith("weight") or name in _POSITIONS or _LEFT_ALONE_ANYWHERE.search(name):
         return True
     return any(part in name for part in _LEFT_ALONE_OF.get(architecture, ()))
 
