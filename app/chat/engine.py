@@ -25,7 +25,7 @@ from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
-from app.runtime.protocol import Piece, PieceKind, PromptProgress, WhenFull
+from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -87,12 +87,9 @@ class ChatEngine:
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
-    def answer(
-        self, conversation_id: int, control: JobControl, when_full: WhenFull = "stop"
-    ) -> Message | None:
+    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        `when_full`: what happens where the conversation outgrows the context (see `Generate`).
         Emits `TurnsLeftOut`, `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any
         failure the same call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
@@ -103,7 +100,7 @@ class ChatEngine:
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded, messages, conversation, writer, when_full, control)
+            message = self._stream(loaded, messages, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -259,7 +256,6 @@ class ChatEngine:
         messages: Sequence[ChatMessage],
         conversation: Conversation,
         writer: AnswerWriter,
-        when_full: WhenFull,
         control: JobControl,
     ) -> Message | None:
         dropped = 0
@@ -267,7 +263,12 @@ class ChatEngine:
             sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
             options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
             for event in loaded.model.generate(
-                messages, sampling, control.cancel, options, conversation=name, when_full=when_full
+                messages,
+                sampling,
+                control.cancel,
+                options,
+                conversation=name,
+                when_full=conversation.when_full,
             ):
                 if isinstance(event, PromptProgress):
                     if event.dropped_messages != dropped:
