@@ -27,9 +27,9 @@ T = TypeVar("T")
 TITLE_CHARACTERS = 60
 NO_OPTIONS = TemplateOptions()
 WHEN_FULL: WhenFull = "stop"
-"""Unless the person chose otherwise. LM Studio and Ollama leave out the oldest turns by themselves, and a model that has
-forgotten what was agreed at the beginning answers as confidently as before. So nothing is left out that nobody allowed
-to be: the chat stops as Jan does, and offers to go on without the oldest turns there and then."""
+"""Unless the person chose otherwise: a model that was not given what was agreed at the beginning answers as confidently
+as before, so nothing is left out that nobody allowed to be. Jan came to the same (its pull requests 5268 and 5275): it
+stops, and offers to go on there and then. A rolling window, as people have it in LM Studio, is that one click away."""
 
 
 class MessageState(Enum):

@@ -183,7 +183,9 @@ def test_conversation_that_outgrows_the_context_goes_on_without_its_oldest_turns
     going_on = nibble(*options, "--when-full", "drop-oldest", input=lines)
     assert going_on.code == 0
     assert going_on.err.count("[5 tokens") == 6
-    notes = re.findall(r"^\[the first (\d+) messages were left out: the context is full]$", going_on.err, re.M)
+    notes = re.findall(
+        r"^\[the first (\d+) messages were left out: the context is full]$", going_on.err, re.M
+    )
     assert notes
     assert all(int(note) % 2 == 0 for note in notes)  # a turn is a question and its answer
     assert sorted(notes, key=int) == notes
