@@ -86,7 +86,6 @@ def test_full_context_stops_the_chat_unless_another_way_was_chosen(chat, qtbot):
     assert [button.text() for button in card.buttons] == [
         "Leave out the oldest turns",
         "Try again",
-        "New chat",
     ]
     assert stored(chat)[-1].role == "user"
     assert not any(left_out_lines(chat))

@@ -430,10 +430,12 @@ class ChatPage(ChatLayout):
         another = (self.tr("Choose another model"), "stack", self.pick_model)
         fresh = (self.tr("New chat"), "note-pencil", self.new_chat)
         leave_out = (self.tr("Leave out the oldest turns"), "scissors", self.leave_out_oldest)
-        is_too_long = isinstance(fault, PromptTooLong)
-        # Without an answer there is one turn only, which is too long by itself.
-        helps = is_too_long and self.drawer.full_context.choice == "stop" and bool(self.column.answers())
-        steps = [*([leave_out] if helps else []), again, fresh if is_too_long else another]
+        if not isinstance(fault, PromptTooLong):
+            steps = [again, another]
+        elif self.drawer.full_context.choice == "stop" and self.column.answers():
+            steps = [leave_out, again]  # again: with a longer context
+        else:  # the last turn is too long by itself
+            steps = [again, fresh]
         self.column.show_fault(fault, steps)
 
     def _show_centre(self) -> None:
