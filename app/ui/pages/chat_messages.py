@@ -314,7 +314,7 @@ def _state_of(message: Message) -> tuple[str, str, str]:
     if reason == "length":
         return "info", "muted", _tr("Ended at the limit of tokens set for this chat")
     if reason == "context":
-        words = _tr("Ended because the context is full; go on without the oldest turns, or in a new chat")
+        words = _tr("Context full: go on without the oldest turns, or in a new chat")
         return "info", "warning", words
     return "info", "muted", ""
 
