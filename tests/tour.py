@@ -76,9 +76,9 @@ from tests.helpers.hub_server import Fault, HubServer
 from tests.helpers.lora import random_pair, write_lora
 from tests.helpers.other_programs import cached_file, cached_main, ollama_blob, ollama_model
 from tests.helpers.projectors import PROJECTORS, write_projector_ghost
-from tests.helpers.scripted_gguf import THINKING_TEMPLATE
+from tests.helpers.scripted_gguf import THINKING_TEMPLATE, write_scripted_model
 from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
-from tests.helpers.tiny_gguf import write_random_model, write_tiny_model
+from tests.helpers.tiny_gguf import CHATML, write_random_model, write_tiny_model
 
 BARD = Path(__file__).parents[2] / "shared/models/bard/bard-bf16.gguf"
 TINY_LLAMA = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
@@ -1217,6 +1217,27 @@ def chat_thinking(stage: Stage) -> None:
 
 
 @scene
+def chat_full(stage: Stage) -> None:
+    open_full_chat(stage)
+
+
+@scene
+def chat_full_and_gone_on(stage: Stage) -> None:
+    page = open_full_chat(stage)
+    card = page.column.fault_card()
+    assert card is not None
+    card.buttons[0].click()
+    settle_chat(stage)
+
+
+@scene
+def chat_full_settings(stage: Stage) -> None:
+    page = open_full_chat(stage)
+    page.show_drawer(True)
+    scroll_drawer(page, 200)
+
+
+@scene
 def chat_settings_advanced(stage: Stage) -> None:
     page = open_chat(stage)
     say(stage, page, "What is the sea?", 60)
@@ -1853,6 +1874,25 @@ def open_thoughtful_chat(stage: Stage) -> ChatPage:
         store.end_answer(writer.message_id, MessageState.COMPLETE, None, 12.4)
     stage.open()
     return settle_chat(stage)
+
+
+def open_full_chat(stage: Stage) -> ChatPage:
+    """A conversation that does not fit into the context, with a question that was refused for it."""
+    path = write_scripted_model(
+        stage.models / "brief.gguf", "Yes, now.", chat_template=CHATML, name="Brief 8B"
+    )
+    with ConversationStore(DataFolder(stage.root / "home").create().database) as store:
+        conversation = store.create(path, Sampling(temperature=0.6))
+        for prompt, answer in (
+            (LONG_PROMPT, ANSWER),
+            ("Is it quick?", "Quick enough: one pass over the list."),
+        ):
+            store.add_prompt(conversation.id, prompt)
+            write_answer(store, conversation.id, answer, MessageState.COMPLETE)
+    stage.open()
+    page = settle_chat(stage)
+    say(stage, page, "Can I run it as it is?", 60)
+    return page
 
 
 def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:

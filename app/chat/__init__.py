@@ -5,11 +5,12 @@ kept, `ChatEngine` to get answers.
 """
 
 from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine, TurnsLeftOut
-from app.chat.store import NO_OPTIONS, Conversation, ConversationStore, Message, MessageState
+from app.chat.store import NO_OPTIONS, WHEN_FULL, Conversation, ConversationStore, Message, MessageState
 
 __all__ = [
     "NO_OPTIONS",
     "RANDOM_SEED",
+    "WHEN_FULL",
     "AnswerDelta",
     "ChatEngine",
     "Conversation",

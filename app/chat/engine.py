@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.chat.history import History
 from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
@@ -24,8 +25,8 @@ from app.memory import Held, Keeper, Load, Rest, Spread, held_by, spread_of
 from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_choices
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
-from app.runtime import ChatMessage, Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
-from app.runtime.protocol import Piece, PieceKind, PromptProgress, WhenFull
+from app.runtime import Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
+from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
@@ -87,23 +88,20 @@ class ChatEngine:
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
-    def answer(
-        self, conversation_id: int, control: JobControl, when_full: WhenFull = "stop"
-    ) -> Message | None:
+    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
         """Answers the last prompt of the conversation; None when stopped before the first word.
 
-        `when_full`: what happens where the conversation outgrows the context (see `Generate`).
         Emits `TurnsLeftOut`, `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any
         failure the same call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
-            messages = _history(conversation, store.messages(conversation_id))
+            history = History(conversation, store.messages(conversation_id))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded, messages, conversation, writer, when_full, control)
+            message = self._stream(loaded, history, conversation, writer, control)
             if message is not None and message.statistics is not None:
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
@@ -256,10 +254,9 @@ class ChatEngine:
     def _stream(
         self,
         loaded: _Loaded,
-        messages: Sequence[ChatMessage],
+        history: History,
         conversation: Conversation,
         writer: AnswerWriter,
-        when_full: WhenFull,
         control: JobControl,
     ) -> Message | None:
         dropped = 0
@@ -267,12 +264,17 @@ class ChatEngine:
             sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
             options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
             for event in loaded.model.generate(
-                messages, sampling, control.cancel, options, conversation=name, when_full=when_full
+                history.messages,
+                sampling,
+                control.cancel,
+                options,
+                conversation=name,
+                when_full=conversation.when_full,
             ):
                 if isinstance(event, PromptProgress):
                     if event.dropped_messages != dropped:
                         dropped = event.dropped_messages
-                        control.emit(TurnsLeftOut(dropped))
+                        control.emit(TurnsLeftOut(history.kept_of(dropped)))
                     control.progress("Reading the conversation", event.done, event.total, "tokens")
                 elif isinstance(event, Piece):
                     writer.append(event.text, event.kind)
@@ -280,32 +282,15 @@ class ChatEngine:
                 elif isinstance(event, Generation):
                     stopped = event.statistics.finish_reason == "cancelled"
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
-                    return writer.finish(state, event.statistics)
+                    left_out = history.kept_of(event.statistics.dropped_messages)
+                    figures = msgspec.structs.replace(event.statistics, dropped_messages=left_out)
+                    return writer.finish(state, figures)
         except Cancelled:
             return writer.finish(MessageState.STOPPED)
         except BaseException:
             writer.finish(MessageState.CUT_OFF)
             raise
         raise AssertionError("generate() ends with a Generation")
-
-
-def _history(conversation: Conversation, messages: Sequence[Message]) -> list[ChatMessage]:
-    """What the model is given: all up to the last prompt, so that an answer that was cut off after
-    it can be tried again. Two prompts in a row (the first failed) become one turn, since many
-    templates insist that roles alternate; of several answers to one prompt the last one counts.
-    What the model thought goes along: its template knows whether to keep it."""
-    turns: list[ChatMessage] = []
-    if conversation.system_prompt:
-        turns.append(ChatMessage("system", conversation.system_prompt))
-    last_prompt = max(index for index, message in enumerate(messages) if message.role == "user")
-    for message in messages[: last_prompt + 1]:
-        if turns and turns[-1].role == message.role == "user":
-            turns[-1] = ChatMessage(message.role, f"{turns[-1].content}\n\n{message.text}")
-        elif turns and turns[-1].role == message.role:
-            turns[-1] = ChatMessage(message.role, message.text, message.reasoning)
-        else:
-            turns.append(ChatMessage(message.role, message.text, message.reasoning))
-    return turns
 
 
 def _known_to(controls: ThinkingControls | None, options: TemplateOptions) -> TemplateOptions:

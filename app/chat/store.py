@@ -18,7 +18,7 @@ import msgspec
 
 from app.chat.kept_caches import KeptCaches
 from app.core.text import encodable
-from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions
+from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions, WhenFull
 from app.storage import open_database, reading, transaction
 from app.storage.processes import is_alive, this_process
 
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 TITLE_CHARACTERS = 60
 NO_OPTIONS = TemplateOptions()
+WHEN_FULL: WhenFull = "stop"
+"""Unless the person chose otherwise: a model that was not given what was agreed at the beginning answers as confidently
+as before, so nothing is left out that nobody allowed to be. Jan came to the same (its pull requests 5268 and 5275): it
+stops, and offers to go on there and then. A rolling window, as people have it in LM Studio, is that one click away."""
 
 
 class MessageState(Enum):
@@ -39,7 +43,7 @@ class MessageState(Enum):
 
 @dataclass(frozen=True)
 class Conversation:
-    """`updated_at` and `created_at` in seconds since 1970."""
+    """`updated_at` and `created_at` in seconds since 1970. `when_full`: what happens where it outgrows the context."""
 
     id: int
     title: str
@@ -49,6 +53,7 @@ class Conversation:
     created_at: float
     updated_at: float
     options: TemplateOptions = NO_OPTIONS
+    when_full: WhenFull = WHEN_FULL
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,15 @@ class ConversationStore:
         sampling: Sampling,
         system_prompt: str = "",
         options: TemplateOptions = NO_OPTIONS,
+        when_full: WhenFull = WHEN_FULL,
     ) -> Conversation:
         now = time.time()
         path, system_prompt = encodable(str(model_path)), encodable(system_prompt)
         with transaction(self._connection) as connection:
             cursor = connection.execute(
                 "INSERT INTO conversations (title, model_path, system_prompt, sampling, template_options,"
-                " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ("", path, system_prompt, _encoded(sampling), _encoded(options), now, now),
+                " when_full, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                ("", path, system_prompt, _encoded(sampling), _encoded(options), when_full, now, now),
             )
         assert cursor.lastrowid is not None
         return self.conversation(cursor.lastrowid)
@@ -139,6 +145,12 @@ class ConversationStore:
             connection.execute(
                 "UPDATE conversations SET template_options = ? WHERE id = ?",
                 (_encoded(options), conversation_id),
+            )
+
+    def change_when_full(self, conversation_id: int, when_full: WhenFull) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE conversations SET when_full = ? WHERE id = ?", (when_full, conversation_id)
             )
 
     def change_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
@@ -331,6 +343,7 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         options=_decoded(row["template_options"], TemplateOptions) or NO_OPTIONS,
+        when_full="drop_oldest" if row["when_full"] == "drop_oldest" else "stop",
     )
 
 

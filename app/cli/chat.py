@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -37,7 +37,7 @@ from app.recommend.choices import read_choices, wanted_load
 from app.recommend.runs import remember_run
 from app.runtime import ChatMessage, Generation, LoadedModel, Sampling, TemplateOptions
 from app.runtime.model import NO_OPTIONS
-from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability
+from app.runtime.protocol import GenerationStatistics, Piece, TokenProbability, WhenFull
 from app.runtime.sampling_limits import MOST_TOP_PROBABILITIES
 from app.storage import data_folder
 
@@ -72,6 +72,13 @@ def chat(
     thinking: ThinkingOption = None,
     effort: EffortOption = "",
     tools: ToolsOption = None,
+    when_full: Annotated[
+        Literal["stop", "drop-oldest"],
+        typer.Option(
+            "--when-full",
+            help="Where a conversation outgrows the context: stop and say so, or leave out its oldest turns.",
+        ),
+    ] = "stop",
     as_json: JsonOption = False,
     *,
     samplers: Sampling,
@@ -103,7 +110,8 @@ def chat(
     with loaded:
         remember = partial(remember_run, database, facts, load.settings, loaded.description)
         if prompt is None:
-            _converse(loaded, opening, sampling, remember, options)
+            drops = when_full == "drop-oldest"
+            _converse(loaded, opening, sampling, remember, options, "drop_oldest" if drops else "stop")
             return
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
@@ -121,7 +129,8 @@ def _converse(
     messages: list[ChatMessage],
     sampling: Sampling,
     remember: Callable[[GenerationStatistics], None],
-    options: TemplateOptions = NO_OPTIONS,
+    options: TemplateOptions,
+    when_full: WhenFull,
 ) -> None:
     interactive = sys.stdin.isatty()
     if interactive:
@@ -142,7 +151,7 @@ def _converse(
 
         messages.append(ChatMessage("user", line))
         try:
-            generation = _answer(model, messages, sampling, show, options)
+            generation = _answer(model, messages, sampling, show, options, when_full=when_full)
         except (KeyboardInterrupt, Cancelled):
             print()
             if pieces:  # the person has read it, and may ask about it
@@ -171,10 +180,16 @@ def _answer(
     show: Callable[[Piece], None],
     options: TemplateOptions = NO_OPTIONS,
     top_probabilities: int = 0,
+    when_full: WhenFull = "stop",
 ) -> Generation:
     def work(control: JobControl) -> Generation:
         for event in model.generate(
-            messages, sampling, control.cancel, options, top_probabilities=top_probabilities
+            messages,
+            sampling,
+            control.cancel,
+            options,
+            top_probabilities=top_probabilities,
+            when_full=when_full,
         ):
             if isinstance(event, Piece):
                 control.emit(event)
@@ -208,6 +223,9 @@ def _print_statistics(generation: Generation) -> None:
         f"first token after {format_duration(statistics.time_to_first_token_s)}, seed {statistics.seed}]",
         file=sys.stderr,
     )
+    if (left_out := statistics.dropped_messages) > 0:
+        what = "message was" if left_out == 1 else f"{left_out} messages were"
+        print(f"[the first {what} left out: the context is full]", file=sys.stderr)
 
 
 def _document(generation: Generation) -> dict[str, Any]:

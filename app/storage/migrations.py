@@ -204,6 +204,11 @@ def choices_for_loading(connection: sqlite3.Connection) -> None:
     )
 
 
+def full_contexts_of_conversations(connection: sqlite3.Connection) -> None:
+    # What happens where a conversation outgrows the context: 'stop' or 'drop_oldest'.
+    connection.execute("ALTER TABLE conversations ADD COLUMN when_full TEXT NOT NULL DEFAULT 'stop'")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -213,6 +218,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     reasoning_of_answers,
     packs_of_the_runtime,
     choices_for_loading,
+    full_contexts_of_conversations,
 )
 
 

@@ -234,6 +234,7 @@ def test_conversation_longer_than_the_context_goes_on_without_its_oldest_turns_w
 ) -> None:
     path = write_tiny_model(tmp_path / "short.gguf", chat_template=CHATML, context=256, never_ends=True)
     conversation = new_conversation(store, path, "hello", sampling=Sampling(temperature=0, max_tokens=10))
+    store.change_when_full(conversation, "drop_oldest")
     told: list[int] = []
 
     def listen(event: object) -> None:
@@ -242,7 +243,7 @@ def test_conversation_longer_than_the_context_goes_on_without_its_oldest_turns_w
 
     for turn in range(8):
         store.add_prompt(conversation, f"Turn {turn}: hello world")
-        job = Job("answer", lambda control: engine.answer(conversation, control, "drop_oldest"), listen)
+        job = Job("answer", lambda control: engine.answer(conversation, control), listen)
         message = job.start().result(60)
     assert message is not None
     assert message.statistics is not None

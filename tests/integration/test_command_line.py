@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -172,6 +173,28 @@ def test_conversation_goes_on_after_a_prompt_that_is_too_long(tiny: Path) -> Non
     assert outcome.err.count("[5 tokens") == 1
     alone = nibble("chat", tiny, "--temperature", 0, "--max-tokens", 5, input="hello\n")
     assert outcome.out == alone.out
+
+
+def test_conversation_that_outgrows_the_context_goes_on_without_its_oldest_turns_or_stops_as_was_asked(
+    tiny: Path,
+) -> None:
+    lines = "".join(f"Turn {turn}: {'hello world ' * 20}\n" for turn in range(6))
+    options = ["chat", tiny, "--context", 256, "--temperature", 0, "--max-tokens", 5]
+    going_on = nibble(*options, "--when-full", "drop-oldest", input=lines)
+    assert going_on.code == 0
+    assert going_on.err.count("[5 tokens") == 6
+    notes = re.findall(
+        r"^\[the first (\d+) messages were left out: the context is full]$", going_on.err, re.M
+    )
+    assert notes
+    assert all(int(note) % 2 == 0 for note in notes)  # a turn is a question and its answer
+    assert sorted(notes, key=int) == notes
+
+    stopping = nibble(*options, input=lines)
+    assert stopping.code == 0
+    assert stopping.err.count("[5 tokens") < 6
+    assert "nibble: This conversation has" in stopping.err
+    assert "left out: the context is full" not in stopping.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

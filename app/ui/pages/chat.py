@@ -8,11 +8,20 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
 
-from app.chat import NO_OPTIONS, AnswerDelta, Conversation, ConversationStore, Message, MessageState
+from app.chat import (
+    NO_OPTIONS,
+    WHEN_FULL,
+    AnswerDelta,
+    Conversation,
+    ConversationStore,
+    Message,
+    MessageState,
+)
 from app.core.errors import EnvironmentFault, PromptTooLong
 from app.core.jobs import Progress
 from app.core.text import encodable
 from app.runtime import Sampling, TemplateOptions
+from app.runtime.protocol import WhenFull
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
@@ -117,6 +126,12 @@ class ChatPage(ChatLayout):
         elif self.answering.conversation is None and self._model is not None:
             self._ask(self._conversation.id, self._model)
 
+    def leave_out_oldest(self) -> None:
+        """Answers the last prompt without the oldest turns, and those that follow when they need it."""
+        self.drawer.full_context.show_choice("drop_oldest")
+        self._change_when_full("drop_oldest")
+        self.try_again()
+
     def delete_conversation(self, identity: int) -> None:
         """Takes it off the list; there is a way back for a while."""
         title = next((line.title for line in self.list.lines if line.id == identity), "")
@@ -154,6 +169,7 @@ class ChatPage(ChatLayout):
         self.library_asked.connect(self.library_requested)
         self.drawer.sampling_changed.connect(self._change_sampling)
         self.drawer.thinking.changed.connect(self._change_options)
+        self.drawer.full_context.changed.connect(self._change_when_full)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
@@ -163,6 +179,7 @@ class ChatPage(ChatLayout):
         self.answering.load_progressed.connect(self._load_progressed)
         self.answering.load_failed.connect(self._load_failed)
         self.answering.progressed.connect(self._progressed)
+        self.answering.left_out.connect(self._left_out)
         self.answering.arrived.connect(self._arrived)
         self.answering.ended.connect(self._ended)
 
@@ -189,6 +206,7 @@ class ChatPage(ChatLayout):
             conversation.system_prompt if conversation else "",
         )
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
+        self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
         self._spared = None
         self.composer.field.setFocus()
@@ -232,7 +250,11 @@ class ChatPage(ChatLayout):
         if conversation is None:
             drawer = self.drawer
             conversation = self._store.create(
-                path, drawer.sampling, drawer.system_prompt, drawer.thinking.options
+                path,
+                drawer.sampling,
+                drawer.system_prompt,
+                drawer.thinking.options,
+                drawer.full_context.choice,
             )
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
@@ -272,6 +294,10 @@ class ChatPage(ChatLayout):
         if self._is_open(identity) and self.column.live is not None:
             self.column.live.show_progress(progress)
 
+    def _left_out(self, identity: int, messages: int) -> None:
+        if self._is_open(identity):
+            self.column.leave_out(messages)
+
     def _arrived(self, identity: int, delta: AnswerDelta) -> None:
         live = self.column.live
         if self._is_open(identity) and live is not None:
@@ -306,6 +332,10 @@ class ChatPage(ChatLayout):
         conversation = self._conversation
         if conversation is not None:
             self._kept(lambda: self._store.change_options(conversation.id, options))
+
+    def _change_when_full(self, choice: WhenFull) -> None:
+        if (conversation := self._conversation) is not None:
+            self._kept(lambda: self._store.change_when_full(conversation.id, choice))
 
     def _change_system_prompt(self, text: str) -> None:
         conversation = self._conversation
@@ -376,7 +406,12 @@ class ChatPage(ChatLayout):
             self.column.show_messages(messages)
             if answering:
                 so_far = self.answering
-                self.column.begin_answer(so_far.text, so_far.progress, reasoning=so_far.reasoning)
+                self.column.begin_answer(
+                    so_far.text,
+                    so_far.progress,
+                    reasoning=so_far.reasoning,
+                    left_out=so_far.messages_left_out,
+                )
             else:
                 self._show_missing(conversation.id, messages[-1])
         self._show_centre()
@@ -394,7 +429,14 @@ class ChatPage(ChatLayout):
         again = (self.tr("Try again"), "arrow-clockwise", self.try_again)
         another = (self.tr("Choose another model"), "stack", self.pick_model)
         fresh = (self.tr("New chat"), "note-pencil", self.new_chat)
-        self.column.show_fault(fault, [again, fresh if isinstance(fault, PromptTooLong) else another])
+        leave_out = (self.tr("Leave out the oldest turns"), "scissors", self.leave_out_oldest)
+        if not isinstance(fault, PromptTooLong):
+            steps = [again, another]
+        elif self.drawer.full_context.choice == "stop" and self.column.answers():
+            steps = [leave_out, again]  # again: with a longer context
+        else:  # the last turn is too long by itself
+            steps = [again, fresh]
+        self.column.show_fault(fault, steps)
 
     def _show_centre(self) -> None:
         if self._conversation is not None or self._load_fault is not None:

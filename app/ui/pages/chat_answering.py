@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.chat import AnswerDelta, ChatEngine, Message
+from app.chat import AnswerDelta, ChatEngine, Message, TurnsLeftOut
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl, Progress
 from app.memory import Spread, Unreturned
@@ -36,6 +36,7 @@ class Answering(QObject):
     unreturned = Signal(str)
     """Memory that was given up for the model is not free."""
     progressed = Signal(int, object)  # conversation, Progress
+    left_out = Signal(int, int)  # conversation, messages
     arrived = Signal(int, object)  # conversation, AnswerDelta
     ended = Signal(int, object)  # conversation, Outcome
 
@@ -49,6 +50,7 @@ class Answering(QObject):
         self._text = ""
         self._reasoning = ""
         self._progress: Progress | None = None
+        self._messages_left_out = 0
 
     @property
     def conversation(self) -> int | None:
@@ -68,6 +70,11 @@ class Answering(QObject):
     @property
     def progress(self) -> Progress | None:
         return self._progress
+
+    @property
+    def messages_left_out(self) -> int:
+        """How many of the first messages the answer does without."""
+        return self._messages_left_out
 
     @property
     def loading(self) -> Path | None:
@@ -98,7 +105,8 @@ class Answering(QObject):
     def ask(self, conversation: int, path: Path) -> None:
         """Answers the last prompt of the conversation, whose model is `path`."""
         assert self._conversation is None, "one answer at a time"
-        self._conversation, self._text, self._reasoning, self._progress = conversation, "", "", None
+        self._conversation = conversation
+        self._forget_answer()
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -198,10 +206,17 @@ class Answering(QObject):
         if self._conversation is not None:
             self.progressed.emit(self._conversation, progress)
 
-    def _take(self, value: AnswerDelta | Unreturned) -> None:
+    def _take(self, value: AnswerDelta | TurnsLeftOut | Unreturned) -> None:
         if isinstance(value, Unreturned):
             self.unreturned.emit(value.sentence)
-            return
+        elif isinstance(value, TurnsLeftOut):
+            self._messages_left_out = value.messages
+            if self._conversation is not None:
+                self.left_out.emit(self._conversation, value.messages)
+        else:
+            self._take_text(value)
+
+    def _take_text(self, value: AnswerDelta) -> None:
         if value.kind == "reasoning":
             self._reasoning += value.text
         else:
@@ -209,10 +224,13 @@ class Answering(QObject):
         if self._conversation is not None:
             self.arrived.emit(self._conversation, value)
 
+    def _forget_answer(self) -> None:
+        self._text, self._reasoning, self._progress, self._messages_left_out = "", "", None, 0
+
     def _finish(self, outcome: Outcome) -> None:
         conversation, self._conversation, self._answer = self._conversation, None, None
         assert conversation is not None
-        self._text, self._reasoning, self._progress = "", "", None
+        self._forget_answer()
         self.ended.emit(conversation, outcome)
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:

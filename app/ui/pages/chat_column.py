@@ -94,8 +94,8 @@ class MessageColumn(QScrollArea):
         self.clear()
         self._messages = list(messages)
         self._first_shown = max(len(self._messages) - MOST_AT_ONCE, 0)
-        for message in self._messages[self._first_shown :]:
-            self._rows.addWidget(self._view_of(message))
+        for number in range(self._first_shown, len(self._messages)):
+            self._rows.addWidget(self._view_of(number))
         self._settle()
         self.scroll_to_end()
 
@@ -107,22 +107,31 @@ class MessageColumn(QScrollArea):
     def add_prompt(self, message: Message) -> None:
         self.drop_remarks()
         self._messages.append(message)
-        self._rows.addWidget(self._view_of(message))
+        self._rows.addWidget(self._view_of(len(self._messages) - 1))
         self._settle()
         self.scroll_to_end()
 
-    def begin_answer(self, text: str = "", progress: Progress | None = None, *, reasoning: str = "") -> None:
-        """An answer is being made; `text` of it is there, and `reasoning` before it."""
+    def begin_answer(
+        self, text: str = "", progress: Progress | None = None, *, reasoning: str = "", left_out: int = 0
+    ) -> None:
+        """An answer is being made; `text` of it is there, and `reasoning` before it. `left_out`: see `leave_out`."""
         self.drop_remarks()
         self._live = self._make_answer()
         self._rows.addWidget(self._live)
         self._live.show_progress(progress)
+        self.leave_out(left_out)
         if reasoning:
             self._live.think(reasoning)
         if text:
             self._live.append(text)
         self._settle()
         self.scroll_to_end()
+
+    def leave_out(self, messages: int) -> None:
+        """The answer that is being made does without so many of the first messages."""
+        if self._live is not None:
+            is_new = messages != self._left_out_before(len(self._messages))
+            self._live.left_out.show_count(messages if is_new else 0)
 
     def end_answer(self, message: Message | None) -> None:
         """It has ended; None: without a word."""
@@ -132,12 +141,12 @@ class MessageColumn(QScrollArea):
         if message is None:
             self._remove(live)
             return
-        live.show_message(message, self.context_of(message))
         self._messages.append(message)
+        self._show_message(live, len(self._messages) - 1)
         self._settle()
 
     def show_fault(
-        self, fault: EnvironmentFault, actions: list[tuple[str, str, Callable[[], object]]]
+        self, fault: EnvironmentFault, actions: Sequence[tuple[str, str, Callable[[], object]]]
     ) -> None:
         self.drop_remarks()
         self._rows.addWidget(FaultCard(fault, actions))
@@ -195,12 +204,26 @@ class MessageColumn(QScrollArea):
         items = (self._rows.itemAt(number) for number in range(self._rows.count()))
         return [widget for item in items if item is not None and (widget := item.widget()) is not None]
 
-    def _view_of(self, message: Message) -> QWidget:
+    def _view_of(self, number: int) -> QWidget:
+        message = self._messages[number]
         if message.role == "user":
             return PromptBubble(message.text)
         view = self._make_answer()
-        view.show_message(message, self.context_of(message))
+        self._show_message(view, number)
         return view
+
+    def _show_message(self, view: AnswerView, number: int) -> None:
+        message = self._messages[number]
+        view.show_message(message, self.context_of(message))
+        if message.statistics is not None:  # without them, what was told while it came is all there is
+            left_out = message.statistics.dropped_messages
+            is_new = left_out != self._left_out_before(number)
+            view.left_out.show_count(left_out if is_new else 0)
+
+    def _left_out_before(self, number: int) -> int:
+        """How many messages the answer before that one did without: what has been told need not be told again."""
+        figures = (message.statistics for message in reversed(self._messages[:number]))
+        return next((each.dropped_messages for each in figures if each is not None), 0)
 
     def _make_answer(self) -> AnswerView:
         view = AnswerView()
@@ -219,8 +242,8 @@ class MessageColumn(QScrollArea):
         from_end = bar.maximum() - bar.value()
         self._sticks = False
         start = max(self._first_shown - MOST_AT_ONCE, 0)
-        for number, message in enumerate(self._messages[start : self._first_shown]):
-            self._rows.insertWidget(number, self._view_of(message))
+        for place, number in enumerate(range(start, self._first_shown)):
+            self._rows.insertWidget(place, self._view_of(number))
         self._first_shown = start
         self._settle()
         # What was being read stays where it is.

@@ -21,6 +21,7 @@ from app.core.jobs import Progress
 from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
 from app.ui import icons, theme
+from app.ui.pages.chat_full_context import LeftOutLine, describe_left_out
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_text import Prose
 from app.ui.parts import Glyph, button, icon_button, label
@@ -77,6 +78,7 @@ class AnswerView(QWidget):
         self.prose.hide()
         self.reasoning = ReasoningView()
         self.reasoning.hide()
+        self.left_out = LeftOutLine()
         self.waiting = WaitingLine()
         self.waiting.hide()
         self.state_line = StateLine()
@@ -97,6 +99,7 @@ class AnswerView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        column.addWidget(self.left_out)
         column.addWidget(self.reasoning)
         column.addWidget(self.prose)
         column.addWidget(self.waiting)
@@ -289,8 +292,9 @@ def explain_statistics(message: Message) -> str:
         ),
         _tr("Memory in use: {size}").format(size=format_bytes(figures.memory_bytes)),
         _tr("Seed: {seed}").format(seed=figures.seed),
+        describe_left_out(figures.dropped_messages),
     ]
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
 def _describe_context(figures: GenerationStatistics, context_length: int | None) -> str:
@@ -310,7 +314,8 @@ def _state_of(message: Message) -> tuple[str, str, str]:
     if reason == "length":
         return "info", "muted", _tr("Ended at the limit of tokens set for this chat")
     if reason == "context":
-        return "info", "warning", _tr("Ended because the context is full; start a new chat to go on")
+        words = _tr("Context full: go on without the oldest turns, or in a new chat")
+        return "info", "warning", words
     return "info", "muted", ""
 
 

@@ -21,6 +21,7 @@ from app.core.units import format_bytes, format_count
 from app.gguf import ModelSummary
 from app.memory import Spread, default_context_length
 from app.runtime import Sampling
+from app.ui.pages.chat_full_context import FullContextSettings
 from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.pages.chat_thinking import ThinkingSettings
@@ -129,6 +130,8 @@ class SettingsDrawer(QFrame):
         column.addSpacing(16)
         self.thinking = ThinkingSettings()
         column.addWidget(self.thinking)
+        self.full_context = FullContextSettings()
+        column.addWidget(self.full_context)
         column.addWidget(label(self.tr("Answers"), "heading"))
         self.samplers = SamplersPanel()
         self.samplers.changed.connect(self.sampling_changed)

@@ -169,6 +169,20 @@ def test_template_options_of_a_conversation_are_kept(store: ConversationStore, p
         assert again.conversation(second.id).options == TemplateOptions(thinking=True)
 
 
+def test_what_happens_when_the_context_is_full_is_kept_with_a_conversation(
+    store: ConversationStore, path: Path
+) -> None:
+    untouched = store.create(MODEL, Sampling())
+    first = store.create(MODEL, Sampling(), when_full="drop_oldest")
+    second = store.create(MODEL, Sampling())
+    store.change_when_full(second.id, "drop_oldest")
+    third = store.create(MODEL, Sampling(), when_full="drop_oldest")
+    store.change_when_full(third.id, "stop")
+    with ConversationStore(path) as again:
+        kept = [again.conversation(each.id).when_full for each in (untouched, first, second, third)]
+    assert kept == ["stop", "drop_oldest", "drop_oldest", "stop"]
+
+
 def test_complete_answer_without_a_word_is_kept(store: ConversationStore, path: Path) -> None:
     conversation = new_conversation(store, "hello")
     store.begin_answer(conversation, "Bard", None).finish(MessageState.COMPLETE, STATISTICS)
