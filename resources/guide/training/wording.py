@@ -64,6 +64,14 @@ CLOSINGS = (
 SMALL_WORDS = {"a", "an", "the", "do", "does", "is", "of", "to", "i", "my"}
 
 
+_SAME = tuple(
+    tuple(
+        (wording, re.compile(rf"(?<![\w]){re.escape(wording)}(?![\w])", re.IGNORECASE))
+        for wording in wordings
+    )
+    for wordings in SAME
+)
+
 _OPENED = re.compile("(?:" + "|".join(re.escape(words.strip(" ,:")) for words in OPENINGS) + r")\b\W*")
 _CLOSED = re.compile(r"\W*\b(?:" + "|".join(re.escape(words.strip()) for words in CLOSINGS) + r")\W*$")
 
@@ -107,11 +115,11 @@ def retyped(question: str, rng: random.Random) -> str:
 
 
 def _same_meaning(text: str, rng: random.Random) -> str:
-    for wordings in rng.sample(SAME, len(SAME)):
-        for wording in wordings:
-            found = re.search(rf"(?<![\w]){re.escape(wording)}(?![\w])", text, re.IGNORECASE)
+    for wordings in rng.sample(_SAME, len(_SAME)):
+        for wording, pattern in wordings:
+            found = pattern.search(text)
             if found:
-                other = rng.choice([w for w in wordings if w != wording])
+                other = rng.choice([w for w, _ in wordings if w != wording])
                 text = text[: found.start()] + other + text[found.end() :]
                 if rng.random() < 0.5:
                     return text

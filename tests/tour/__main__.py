@@ -1,0 +1,84 @@
+"""Plays the scenes: `python -m tests.tour OUT_DIR [SCENE…]`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import keyring
+from keyring.backends.null import Keyring
+from PySide6.QtWidgets import QApplication
+
+from app.storage.settings import Appearance
+from app.ui.application import prepare_application
+from tests import tour
+from tests.tour.stage import SCENES, CannotPlay, Stage
+
+for page in (
+    "guide",
+    "discover",
+    "hub",
+    "library",
+    "downloads",
+    "library_details",
+    "window",
+    "chat",
+    "chat_settings",
+    "compare",
+):
+    import_module(f"tests.tour.{page}")  # whose scenes are in the table then
+
+SIZES = ((1280, 800), (900, 600))
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments:
+        print(tour.__doc__)
+        return 2
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]  # nobody's own
+    target = Path(arguments[0])
+    target.mkdir(parents=True, exist_ok=True)
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith(
+        "linux"
+    ):
+        # The offscreen screen is 800x800 unless told otherwise, and menus keep within the screen.
+        screens = Path(__file__).parents[1] / "helpers" / "screen.json"
+        os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
+    application = QApplication(["nibble"])
+    prepare_application(application)
+    names = arguments[1:] or list(SCENES)
+    with tempfile.TemporaryDirectory(prefix="nibble-tour-") as scratch:
+        for name in names:
+            play_everywhere(application, name, Path(scratch), target)
+    return 0
+
+
+def play_everywhere(application: QApplication, name: str, scratch: Path, target: Path) -> None:
+    for appearance in (Appearance.LIGHT, Appearance.DARK):
+        for width, height in SIZES:
+            root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch))
+            os.environ |= {
+                "NIBBLE_HOME": str(root / "home"),
+                "HOME": str(root / "person"),
+                "OLLAMA_MODELS": str(root / "person" / "ollama"),
+            }
+            stage = Stage(application, root, appearance, (width, height))
+            picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
+            try:
+                SCENES[name](stage)
+                for _ in range(4):  # texts find their heights when their widths are known, one inside another
+                    application.processEvents()
+                stage.photograph().save(str(picture))
+                print(picture)
+            except CannotPlay as reason:
+                print(f"{name}: left out, {reason}")
+                return
+            finally:
+                stage.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

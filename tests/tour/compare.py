@@ -1,0 +1,251 @@
+"""Compare."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import AbstractContextManager
+from unittest.mock import patch
+
+from app.convert import quantize
+from app.core.jobs import Job
+from app.hardware import Memory
+from app.ui import jobs
+from app.ui.pages.compare import ComparePage
+from tests.helpers.tiny_gguf import write_tiny_model
+from tests.tour.props import BARD, load_in_chat
+from tests.tour.stage import PATIENCE_S, Stage, scene
+
+
+@scene
+def compare_empty(stage: Stage) -> None:
+    stage.open().show_page("compare")
+    settle_compare(stage)
+
+
+@scene
+def compare_one_model(stage: Stage) -> None:
+    write_tiny_model(stage.models / "tiny-f16.gguf", type="f16")
+    stage.open().show_page("compare")
+    settle_compare(stage)
+
+
+@scene
+def compare_set_up(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    settle_compare(stage)
+
+
+@scene
+def compare_presets(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.header.presets.click()
+
+
+@scene
+def compare_too_little_memory(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    with free_memory(60_000_000):
+        page = plan_anew(stage)
+        page.composer.set_prompt(PROMPT)
+        page.composer.send.click()
+        settle_compare(stage)
+
+
+@scene
+def compare_fits_in_turns(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    with free_memory(110_000_000):
+        plan_anew(stage)
+
+
+@scene
+def compare_answering_one_after_another(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    with free_memory(110_000_000):
+        page = plan_anew(stage)
+        page.send(PROMPT)
+        freeze(stage, page)
+
+
+@scene
+def compare_unloads_chats_model(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    load_in_chat(stage)
+    with free_memory(190_000_000):
+        plan_anew(stage)
+
+
+@scene
+def compare_waits_for_chat(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    chat = load_in_chat(stage)
+    page = settle_compare(stage)
+    chat.send("Tell me all thou knowest.")
+    stage.wait(lambda: bool(chat.answering.text))
+    with free_memory(60_000_000):
+        stage.window.show_page("compare")
+        page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
+        stage.wait(lambda: "would have to be unloaded" in page.strip.sentence)
+        page.composer.set_prompt(PROMPT)
+        page.composer.send.click()
+        stage.wait(lambda: not page.running)
+
+
+@scene
+def compare_streaming(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    freeze(stage, page)
+
+
+@scene
+def compare_finished(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_follow_up(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    for prompt in (PROMPT, "And what of the king?"):
+        page.send(prompt)
+        settle_compare(stage)
+
+
+@scene
+def compare_cleared(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(16)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.new_comparison()
+
+
+@scene
+def compare_pane_failed(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.send("And what said he to thee?")
+    for number, pid in enumerate(freeze(stage, page)):
+        os.kill(pid, signal.SIGKILL if number == 0 else signal.SIGCONT)
+    settle_compare(stage)
+
+
+@scene
+def compare_three_panes_one_file_gone(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.header.add.click()
+    settle_compare(stage)
+    (stage.models / "bard-Q4_K_M.gguf").unlink()
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_four_panes(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in ("Q2_K", "Q4_K_M", "Q6_K", "Q8_0")])
+    settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_four_panes_in_turns(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in ("Q2_K", "Q4_K_M", "Q6_K", "Q8_0")])
+    settle_compare(stage)
+    page.send(PROMPT)
+    freeze(stage, page)
+
+
+@scene
+def compare_identical(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(6)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+# Props
+
+
+PROMPT = "My lord, I come to tell thee what I saw."
+
+
+def settle_compare(stage: Stage) -> ComparePage:
+    page = stage.window.show_page("compare")
+    assert isinstance(page, ComparePage)
+    stage.wait(lambda: not jobs.running())
+    if not any(pane.turns for pane in page.panes):
+        page.composer.temperature.setValue(0.6)  # a prompt and a chance at which the little model is eloquent
+        page.composer.seed.setValue(45)
+    return page
+
+
+def free_memory(size: int) -> AbstractContextManager[object]:
+    """So much is free on this computer, whatever is loaded."""
+    return patch("app.hardware.live.read_memory", lambda: Memory(16_000_000_000, size))
+
+
+def plan_anew(stage: Stage) -> ComparePage:
+    """Compare, with the plan for what is free now."""
+    page = settle_compare(stage)
+    page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
+    return settle_compare(stage)
+
+
+def freeze(stage: Stage, page: ComparePage) -> list[int]:
+    """Holds the workers in the middle of their answers, however fast they are; returns their processes."""
+    comparison = page.engine.comparison
+    assert comparison is not None
+    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens > 40 for pane in page.panes))
+    held = [pid for pid in comparison.worker_pids if pid is not None]
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.1)
+    stage.application.processEvents()
+    return held
+
+
+def put_bard(stage: Stage, *kinds: str) -> None:
+    """Quantizations of Bard, or of a tiny random model; made once for all pictures."""
+    source = (
+        BARD if BARD.exists() else write_tiny_model(stage.root / "bard-bf16.gguf", type="bf16", name="Bard")
+    )
+    kept = stage.root.parent / "bard"
+    for kind in kinds:
+        made = kept / f"bard-{kind}.gguf"
+        if not made.exists():
+            Job("quantize", lambda control, kind=kind: quantize(source, kind, kept, control)).start().result(
+                PATIENCE_S
+            )
+        os.link(made, stage.models / made.name)
