@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from app.cli.numbers import finite
 from app.core.errors import WrongChoice, from_os_error
 from app.runtime.sampling import Sampling, TokenBias, read_bias
 from app.runtime.sampling_limits import LIMITS, require_possible
@@ -101,6 +102,7 @@ def _number(name: str, explanation: str) -> inspect.Parameter:
         max=kind(limits.most),
         help=explanation,
         rich_help_panel=_PANEL,
+        callback=None if limits.whole else finite,
     )
     return _parameter(name, Annotated[kind, option], getattr(Sampling(), name))
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.cli import chat
 from app.core.errors import Cancelled, PromptTooLong, WorkerDied
-from app.runtime import ChatMessage, Generation, GenerationStatistics, Sampling
+from app.runtime import ChatMessage, Generation, GenerationStatistics, Sampling, TemplateOptions
 from app.runtime.protocol import Piece
 
 STATISTICS = GenerationStatistics(
@@ -65,7 +65,14 @@ def converse(monkeypatch: pytest.MonkeyPatch):
                 raise EOFError from None
 
         monkeypatch.setattr(builtins, "input", typed)
-        chat._converse(model, [], Sampling(), lambda statistics: None)  # type: ignore[arg-type]
+        chat._converse(
+            model,  # type: ignore[arg-type]
+            [],
+            Sampling(),
+            lambda statistics: None,
+            TemplateOptions(),
+            "stop",
+        )
 
     return run
 
