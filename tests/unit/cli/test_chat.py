@@ -42,6 +42,7 @@ class FakeModel:
         options: object,
         *,
         top_probabilities: int,
+        when_full: str,
     ) -> Iterator[Piece | Generation]:
         self.asked.append([(message.role, message.content) for message in messages])
         pieces, end = self.answers.pop(0)
