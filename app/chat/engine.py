@@ -235,7 +235,7 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        caches = ModelCaches(self._database, model, cache_stamp(stamp, load.settings))
+        caches = ModelCaches(self._database, model, cache_stamp(path, stamp, load.settings))
         loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
         self._rest.keep_s = choices.keep_s
         self._is_outdated = False
@@ -248,8 +248,10 @@ class ChatEngine:
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
-            loaded.caches.save()
-            loaded.model.close()
+            try:
+                loaded.caches.save()
+            finally:
+                loaded.model.close()
 
     def _stream(
         self,

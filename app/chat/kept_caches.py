@@ -28,12 +28,15 @@ _WITHOUT_MEANING = (
 small for a file is found when it is read. Whatever is not named here counts."""
 
 
-def cache_stamp(model: tuple[int, int] | None, settings: LoadSettings) -> str:
+def cache_stamp(path: Path, model: tuple[int, int] | None, settings: LoadSettings) -> str:
     """Two caches of one stamp are of the same files, loaded in a way that gives the same keys and values.
 
-    `model`: of its file, from before it was loaded.
+    `model`: of the file at `path`, from before it was loaded.
     """
-    files = [model, *(_content(Path(os.fsdecode(adapter.path))) for adapter in settings.adapters)]
+    files = [
+        (os.fsencode(path).hex(), model),
+        *(_content(Path(os.fsdecode(adapter.path))) for adapter in settings.adapters),
+    ]
     known = msgspec.to_builtins(settings)
     for name in _WITHOUT_MEANING:
         del known[name]

@@ -10,6 +10,7 @@ from app.chat.store import ConversationStore
 from app.core.errors import EnvironmentFault
 from app.core.jobs import CancelToken
 from app.runtime import LoadedModel
+from app.runtime.client import WorkerCrash
 
 
 def cache_name(conversation_id: int) -> str:
@@ -34,8 +35,9 @@ class ModelCaches:
     def open(self, conversation_id: int, cancel: CancelToken) -> None:
         """To be called before each answer. Raises Cancelled."""
         self.save(but=conversation_id)
+        cancel.raise_if_cancelled()
         file = self._kept.file(conversation_id, self._stamp)
-        with suppress(EnvironmentFault):
+        with suppress(EnvironmentFault, WorkerCrash):
             name = cache_name(conversation_id)
             # No cancel: the runtime cannot end it halfway, and would be ended instead. The same below.
             if file.exists() and self._model.restore_cache(name, file, self._stamp):
@@ -49,7 +51,7 @@ class ModelCaches:
         self._unsaved -= changed
         if not changed or not self._model.alive:
             return
-        with suppress(EnvironmentFault), ConversationStore(self._database) as store:
+        with suppress(EnvironmentFault, WorkerCrash), ConversationStore(self._database) as store:
             for conversation_id in filter(store.exists, changed):
                 file = self._kept.file(conversation_id, self._stamp)
                 self._model.save_cache(

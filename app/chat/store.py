@@ -161,8 +161,9 @@ class ConversationStore:
             )
 
     def exists(self, conversation_id: int) -> bool:
-        found = self._connection.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,))
-        return found.fetchone() is not None
+        with reading(self._connection) as connection:
+            found = connection.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,))
+            return found.fetchone() is not None
 
     def delete(self, conversation_id: int) -> None:
         """Also what models have kept of it."""

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from app.core.errors import FAULTS, Cancelled, EnvironmentFault, WorkerDied
+from app.core.errors import FAULTS, Cancelled, EnvironmentFault, PromptTooLong, WorkerDied
 from app.core.jobs import CancelToken
 from app.runtime.deaths import Ending, explain, memory_kills
 from app.runtime.lifeline import Lifeline
@@ -27,6 +27,7 @@ from app.runtime.protocol import (
     ANSWERS,
     CALLS,
     FINAL_REPLIES,
+    MESSAGE_LIMIT_BYTES,
     Cancel,
     Crashed,
     Failed,
@@ -130,7 +131,12 @@ class Worker:
         cancel = cancel or CancelToken()
         cancel.raise_if_cancelled()
         call = self._open_call(request)
-        self._send(call, request)
+        try:
+            self._send(call, request)
+        except BaseException:
+            with self._calls_lock:
+                self._calls.pop(call.number, None)
+            raise
         forget = cancel.on_cancel(lambda: self._cancel(call))
         try:
             reply: Reply | None = None
@@ -208,6 +214,11 @@ class Worker:
     def _send(self, call: _Call, message: Request) -> None:
         assert self._process.stdin is not None
         content = frame(call.number, message)  # what cannot be written down is no fault of the worker
+        if len(content) > MESSAGE_LIMIT_BYTES:
+            raise PromptTooLong(
+                f"This has {len(content):,} bytes; {MESSAGE_LIMIT_BYTES:,} can be sent to the runtime.",
+                "Start a new chat or shorten the prompt.",
+            )
         try:
             with self._write_lock:
                 write_frame(self._process.stdin, content)

@@ -117,27 +117,24 @@ class LoadedModel:
 
         Raises LoadFailed, TooLittleMemory, UnknownArchitecture, FileGone, WrongChoice, WorkerDied, or Cancelled.
         """
-        worker = start_worker()
-        try:
-            for reply in worker.call(Load(path=os.fsencode(path), settings=settings), cancel):
-                if isinstance(reply, LoadProgress):
-                    on_progress(reply.fraction)
-                elif isinstance(reply, Loaded):
-                    return cls(path, worker, reply.model)
-        except WorkerOutOfMemory as death:
-            # Where a card has none left when the first token is computed, ggml ends the process.
-            worker.close()
-            message = f"There was too little memory to run {path.stem}."
-            raise WorkerOutOfMemory(message, death.hint, death.log) from death
-        except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
-            worker.close()
-            if not is_set_aside_after(worker, death):
+        failed: set[Path | None] = set()
+        while True:
+            worker = start_worker()
+            try:
+                return cls(path, worker, _load(worker, path, settings, cancel, on_progress))
+            except WorkerOutOfMemory as death:
+                # Where a card has none left when the first token is computed, ggml ends the process.
+                worker.close()
+                message = f"There was too little memory to run {path.stem}."
+                raise WorkerOutOfMemory(message, death.hint, death.log) from death
+            except (WorkerCrashed, WorkerAborted, WorkerStalled, DriverReset) as death:
+                worker.close()
+                if worker.runtime_folder in failed or not is_set_aside_after(worker, death):
+                    raise
+                failed.add(worker.runtime_folder)  # on the next one
+            except BaseException:
+                worker.close()
                 raise
-            return cls.load(path, settings, cancel, on_progress)  # on the next one
-        except BaseException:
-            worker.close()
-            raise
-        raise AssertionError("a worker's replies end with a final one")
 
     @property
     def alive(self) -> bool:
@@ -298,3 +295,18 @@ def _clean(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_clean(item) for item in value]
     return value
+
+
+def _load(
+    worker: Worker,
+    path: Path,
+    settings: LoadSettings,
+    cancel: CancelToken | None,
+    on_progress: Callable[[float], None],
+) -> ModelDescription:
+    for reply in worker.call(Load(path=os.fsencode(path), settings=settings), cancel):
+        if isinstance(reply, LoadProgress):
+            on_progress(reply.fraction)
+        elif isinstance(reply, Loaded):
+            return reply.model
+    raise AssertionError("a worker's replies end with a final one")

@@ -93,7 +93,10 @@ class RuntimePacks:
     def _try(self, pack: Pack) -> bool:
         """Whether a worker on the pack runs a model; otherwise the pack is set aside with the reason."""
         assert pack.folder is not None
-        fault = _fault_in_trial(pack)
+        try:
+            fault = _fault_in_trial(pack)
+        except OSError:  # no room for the trial's model: nothing is known of the pack
+            return False
         self._records.write(pack.folder, pack.stamp(), fault)
         return not fault
 

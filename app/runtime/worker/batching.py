@@ -14,7 +14,7 @@ from functools import partial
 
 import llama_cpp
 
-from app.core.errors import EnvironmentFault, LoadFailed, PromptTooLong
+from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
 from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
@@ -28,6 +28,7 @@ from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.prompting import make_prompt
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
+from app.runtime.worker.spelling import Spelling
 from app.runtime.worker.templates import ChatTemplate
 
 DECODE_ABORTED = 2
@@ -83,6 +84,11 @@ class Batching:
         slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
         sampler = make_sampler(request.sampling, self._model.vocabulary)
         slot.forget_beyond(common)
+        if common == 0:
+            slot.spelling = Spelling()  # another conversation, of which nothing may be kept under this name
+        for other in self._model.slots:
+            if other.conversation == request.conversation:
+                other.conversation = ""  # what it has of it is older
         slot.conversation = request.conversation
         answer = Answer(
             call.number,
@@ -159,11 +165,12 @@ class Batching:
     def _choose_token(self, answer: Answer, output: int) -> None:
         try:
             answer.write(self._model.context, output)
-        except EnvironmentFault as fault:
-            self._end(answer, failed(fault))
-            return
-        if answer.finish_reason is not None:
-            self._end(answer, answer.finish(self._model.memory_in_use()))
+            if answer.finish_reason is None:
+                return
+            reply: Reply = answer.finish(self._model.memory_in_use())
+        except Exception as error:  # of this answer, not of those beside it
+            reply = failed(error)
+        self._end(answer, reply)
 
     def _end_cancelled(self) -> None:
         cancelled = self._line.cancelled()
@@ -175,7 +182,10 @@ class Batching:
         self.running.remove(answer)
         answer.sampler.close()
         answer.slot.used_at = time.perf_counter()
-        self._output.send(answer.number, reply)
+        try:
+            self._output.send(answer.number, reply)
+        except ValueError as error:  # no text of UTF-8, a number too large: nobody may wait for ever
+            self._output.send(answer.number, failed(error))
         self._line.end(answer.number)
 
     def _undo(self, code: int) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import llama_cpp
 import msgspec
 
-from app.core.errors import DiskFull
+from app.core.errors import DiskFull, from_os_error
 from app.runtime.protocol import CacheRestored, CacheSaved, RestoreCache, SaveCache
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.slots import Slot
@@ -61,7 +61,10 @@ def save_cache(model: LlamaModel, request: SaveCache) -> CacheSaved:
         note = _Note(
             version("llama-cpp-python"), request.stamp, spelling.text, spelling.tokens, spelling.marks
         )
-        _seal(partial, msgspec.msgpack.encode(note))
+        try:
+            _seal(partial, msgspec.msgpack.encode(note))
+        except OSError as error:
+            raise from_os_error(error, target, writing=True) from error
     return CacheSaved(tokens=len(slot.cached))
 
 

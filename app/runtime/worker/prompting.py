@@ -46,7 +46,7 @@ def _make_fitting(model: LlamaModel, template: ChatTemplate, request: Generate) 
         return Prompt(whole)
     sizes = [_size(model, message) for message in messages]
     total = len(whole.tokens) if whole is not None else sum(sizes)
-    overhead = (total - sum(sizes)) // len(sizes)  # of the template, for each message
+    overhead = (total - sum(sizes)) // max(len(sizes), 1)  # of the template, for each message
     to_drop = -(-(total - most) // step) * step
     opening, turns = share_out(messages)
     first = len(opening)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ class Session:
             batching = self._batching
             if batching is None or not batching.running:
                 self._begin(self._line.first(wait=True))
-                self._prepare_to_answer()  # after a load has been answered
+                with suppress(Exception):  # whoever asks next is told
+                    self._prepare_to_answer()  # after a load has been answered
                 continue
             while (call := self._line.first(wait=False)) is not None and self._may_begin(call):
                 self._begin(call)

@@ -13,8 +13,8 @@ class Slot:
     """Which tokens one sequence has in the KV cache, and how its last conversation is spelled.
 
     `conversation`: what the application calls it. `used_at` by `time.perf_counter`, 0 where never.
-    After an answer the cache holds the whole conversation or, where the last token was shown but not
-    evaluated, all but that one.
+    After an answer that was not broken off, the cache holds the whole conversation or, where the last token was
+    shown but not evaluated, all but that one.
     """
 
     def __init__(self, context: object, sequence: int, window: int) -> None:

@@ -12,6 +12,7 @@ from app.chat.kept_caches import cache_stamp
 from app.runtime import LoadSettings
 from app.runtime.protocol import Adapter
 
+PATH = Path("model.gguf")
 FILE = (1, 2)
 PLAIN = LoadSettings()
 
@@ -32,7 +33,9 @@ PLAIN = LoadSettings()
     ids=str,
 )
 def test_where_and_how_fast_it_is_computed_makes_no_other_cache(options: dict[str, object]) -> None:
-    assert cache_stamp(FILE, msgspec.structs.replace(PLAIN, **options)) == cache_stamp(FILE, PLAIN)
+    assert cache_stamp(PATH, FILE, msgspec.structs.replace(PLAIN, **options)) == cache_stamp(
+        PATH, FILE, PLAIN
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,16 +50,19 @@ def test_where_and_how_fast_it_is_computed_makes_no_other_cache(options: dict[st
     ids=str,
 )
 def test_what_is_computed_makes_another_cache(options: dict[str, object]) -> None:
-    assert cache_stamp(FILE, msgspec.structs.replace(PLAIN, **options)) != cache_stamp(FILE, PLAIN)
+    assert cache_stamp(PATH, FILE, msgspec.structs.replace(PLAIN, **options)) != cache_stamp(
+        PATH, FILE, PLAIN
+    )
 
 
 def test_other_files_make_another_cache(tmp_path: Path) -> None:
     adapter = tmp_path / "adapter.gguf"
     adapter.write_bytes(b"first")
     settings = LoadSettings(adapters=(Adapter(os.fsencode(adapter)),))
-    before = cache_stamp(FILE, settings)
-    assert cache_stamp((1, 3), settings) != before
+    before = cache_stamp(PATH, FILE, settings)
+    assert cache_stamp(PATH, (1, 3), settings) != before
+    assert cache_stamp(Path("another.gguf"), FILE, settings) != before
     adapter.write_bytes(b"another")
-    assert cache_stamp(FILE, settings) != before
+    assert cache_stamp(PATH, FILE, settings) != before
     weaker = LoadSettings(adapters=(Adapter(os.fsencode(adapter), 0.5),))
-    assert cache_stamp(FILE, weaker) != cache_stamp(FILE, settings)
+    assert cache_stamp(PATH, FILE, weaker) != cache_stamp(PATH, FILE, settings)
