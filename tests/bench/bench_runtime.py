@@ -3,10 +3,10 @@
     python -m tests.bench.bench_runtime [--tools FOLDER] [--threads N] [--runs N] [--models FOLDER] [--model FILE]
 
 Prints a table: decoding, prompts, time to the first painted word, what a second turn evaluates, four conversations at
-once, load to ready, memory. llama-bench and llama-server have to be built from the source archive of the same
-llama-cpp-python version with the same options for ggml; they are looked for in --tools, by default
-~/.cache/nibble-reference/bin. The same file and the same threads for both, in turns, since the machine may be noisy: a
-ratio is the median of those of each turn.
+once, load to ready, memory. llama-bench and llama-server have to be built, with shared libraries, from the source
+archive of the same llama-cpp-python version; they run on the libraries that the worker loads, and are looked for in
+--tools, by default ~/.cache/nibble-reference/bin. The same file and the same threads for both, in turns, since the
+machine may be noisy: a ratio is the median of those of each turn.
 
 Models with random weights are made and quantized; with --models they are kept there for the next time.
 """

@@ -1,11 +1,18 @@
-"""llama.cpp's own tools, built from the source archive of the same llama-cpp-python version."""
+"""llama.cpp's own tools, built from the source archive of the same llama-cpp-python version.
+
+They run on the libraries that the worker loads, where the system lets them be chosen: so only the caller differs, and
+not how the same source was compiled.
+"""
 
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import json
+import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +54,8 @@ class LlamaBench:
             "-o",
             "json",
         ]
-        output = subprocess.run([*command, "-r", "1"], capture_output=True, check=True).stdout
+        command += ["-r", "1"]
+        output = subprocess.run(command, capture_output=True, check=True, env=environment()).stdout
         return float(json.loads(output)[0]["avg_ts"])
 
     def start(self, model: Path, context: int) -> Started:
@@ -55,7 +63,7 @@ class LlamaBench:
         command = [*self._command(model), "-p", "0", "-n", str(context), "--progress"]
         start = time.perf_counter()
         with subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
         ) as process:
             assert process.stderr is not None
             for line in process.stderr:
@@ -131,7 +139,9 @@ def llama_server(tool: Path, model: Path, *, threads: int, slots: int, context: 
     command = [str(tool), "-m", str(model), "-t", str(threads), "-b", str(BATCH), "-ub", str(BATCH)]
     command += ["-np", str(slots), "-c", str(slots * context), "--no-kv-unified", "--cache-ram", "0"]
     command += ["--port", str(port), "--no-ui", "--log-disable"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+    )
     try:
         _wait_until_ready(process, port)
         yield LlamaServer(port, process.pid)
@@ -153,6 +163,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
             connection.close()
         time.sleep(0.05)
     raise RuntimeError(f"llama-server ended with {process.returncode}")
+
+
+def environment() -> dict[str, str]:
+    """Of a tool, with the worker's libraries before its own."""
+    spec = importlib.util.find_spec("llama_cpp")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    libraries = Path(spec.submodule_search_locations[0]) / "lib"
+    name = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+    return {**os.environ, name: str(libraries)}
 
 
 def resident_bytes(pid: int) -> int:

@@ -61,8 +61,7 @@ class ChatTemplate:
     def prepare(self) -> None:
         """Compiles it before anybody waits for that. What is wrong with it is told when it is rendered."""
         with suppress(Exception), limited_memory():
-            self._environment.budget = Budget()
-            self._compiled = self._environment.from_string(self.text)
+            self._compile()
 
     def render(
         self,
@@ -123,11 +122,14 @@ class ChatTemplate:
         return self._render_turns(protect([_turn(message, str) for message in messages]), variables)
 
     def _render_turns(self, turns: list[dict[str, Any]], variables: dict[str, Any]) -> str:
-        environment = self._environment
-        environment.budget = Budget(turns, variables, turns=len(turns))
-        if self._compiled is None:
-            self._compiled = environment.from_string(self.text)
-        return self._compiled.render(messages=turns, add_generation_prompt=True, **variables)
+        compiled = self._compiled or self._compile()
+        self._environment.budget = Budget(turns, variables, turns=len(turns))
+        return compiled.render(messages=turns, add_generation_prompt=True, **variables)
+
+    def _compile(self) -> jinja2.Template:
+        self._environment.budget = Budget.for_compiling(self.text)
+        self._compiled = self._environment.from_string(self.text)
+        return self._compiled
 
 
 def _variables(options: TemplateOptions) -> dict[str, Any]:

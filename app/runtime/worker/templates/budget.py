@@ -30,6 +30,10 @@ TIME_PER_PAIR_S = 10e-6
 """Of turns: some templates look through all others for each. What real templates take for a long conversation,
 `tests/bench/bench_templates.py` measures: a fifth of what they may, or less."""
 
+COMPILING_PER_CHARACTER_S = 20e-6
+"""Five times what real templates take on a desktop processor: the slow computers are meant to run them, too."""
+COMPILING_AT_MOST_S = 1.0
+
 STEPS_PER_LOOK = 32
 """Asking the system for a thread's time costs as much as several steps."""
 
@@ -55,6 +59,13 @@ class Budget:
         allowed += TIME_PER_VALUE_S * values + TIME_PER_PAIR_S * turns**2
         self._deadline = time.thread_time() + allowed
         self._steps = STEPS_PER_LOOK
+
+    @classmethod
+    def for_compiling(cls, template: str) -> Budget:
+        """What a template may make then is that of an empty conversation, however long its text is."""
+        budget = cls()
+        budget._deadline += min(COMPILING_PER_CHARACTER_S * len(template), COMPILING_AT_MOST_S)
+        return budget
 
     def step(self) -> None:
         """Called between any two steps of a template."""
