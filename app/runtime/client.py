@@ -298,11 +298,20 @@ def _start(command: list[str], environment: Mapping[str, str], lifeline: Lifelin
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # A dying ggml would otherwise start a debugger to print a backtrace.
-            env={**os.environ, "GGML_NO_BACKTRACE": "1", **environment, **lifeline.environment},
+            env={**os.environ, **_environment(), **environment, **lifeline.environment},
             pass_fds=lifeline.pass_fds,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     finally:
         lifeline.hold(process)
     return process
+
+
+def _environment() -> dict[str, str]:
+    # A dying ggml would otherwise start a debugger to print a backtrace.
+    variables = {"GGML_NO_BACKTRACE": "1"}
+    if sys.platform == "linux" and not os.environ.get("GLIBC_TUNABLES"):
+        # glibc then asks for huge pages for what is large. Decoding reads all weights for each token, and those that
+        # the CPU backend has repacked lie in such memory: with 2 threads a model of 500 M is 8 % faster.
+        variables["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    return variables
