@@ -15,17 +15,22 @@ class AnswerText:
     first stop string.
 
     `characters` have been written so far, `read_characters` of them the reader has got.
+
+    Where nothing has to be known of each token at once, their bytes are only kept until they are taken: a small model
+    is so fast that the time to turn them into text shows.
     """
 
     def __init__(self, reader: AnswerReader, stops: Sequence[str] = ()) -> None:
         self._reader = reader
+        self._unread: list[bytes] = []
+        self._has_stops = bool(stops)
         self._stops = StopStrings(stops)
         self._end_mark = ""
         self._stream = TextStream()
         self._is_whole = False
         self._raw: list[str] = []
         self._pending: list[str] = []
-        self.characters = 0
+        self._characters = 0
         self.read_characters = 0
 
     @property
@@ -39,7 +44,14 @@ class AnswerText:
 
     def feed(self, piece: bytes) -> None:
         """The bytes of the next token."""
-        self._add(self._stream.feed(piece))
+        self._unread.append(piece)
+        if self._has_stops:
+            self._read()
+
+    @property
+    def characters(self) -> int:
+        self._read()
+        return self._characters
 
     @property
     def tool_calls(self) -> Sequence[ToolCall]:
@@ -48,6 +60,7 @@ class AnswerText:
 
     def take(self) -> list[Part]:
         """What can be shown since the last time."""
+        self._read()
         text = "".join(self._pending)
         self._pending.clear()
         self.read_characters += len(text)
@@ -60,11 +73,16 @@ class AnswerText:
         """No more tokens come: what was held back can be taken. `end_mark`: how the family's marks read the token
         that ended it, which is no part of the text."""
         self._end_mark = end_mark
+        self._read()
         self._add(self._stream.finish())
         self._pending.append(self._stops.finish())
         self._is_whole = True
 
+    def _read(self) -> None:
+        self._add(self._stream.feed(b"".join(self._unread)))
+        self._unread.clear()
+
     def _add(self, text: str) -> None:
         self._raw.append(text)
-        self.characters += len(text)
+        self._characters += len(text)
         self._pending.append(self._stops.feed(text))

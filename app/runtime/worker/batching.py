@@ -113,35 +113,31 @@ class Batching:
             self._end_cancelled()
         if not self.running:
             return
-        self._fill_batch()
+        if self._is_steady:
+            self._advance_batch()
+        else:
+            self._fill_batch()
         code = llama_cpp.llama_decode(self._model.context, self._batch.native)
         if code != 0:
             self._undo(code)
-            return
-        self._is_steady = True
-        for part in self._parts:
-            answer, cached = part.answer, part.answer.slot.cached
-            if part.tokens == 1:
-                cached.append(answer.tokens[len(cached)])
-            else:
-                self._is_steady = False
-                cached += answer.tokens[len(cached) : len(cached) + part.tokens]
-            if answer.count == 0:
-                self._report_progress(answer)
-            if len(cached) == len(answer.tokens):
+        elif self._is_steady:
+            for part in self._parts:
+                answer = part.answer
+                answer.slot.cached.append(answer.tokens[-1])
                 self._choose_token(answer, part.output)
-            else:
-                self._is_steady = False
+        else:
+            self._note_read()
 
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
 
+    def _advance_batch(self) -> None:
+        """The same answers as before, one token further."""
+        for part in self._parts:
+            self._batch.replace(part.output, part.answer.tokens[-1])
+
     def _fill_batch(self) -> None:
-        if self._is_steady:  # as before, only further
-            for part in self._parts:
-                self._batch.replace(part.output, part.answer.tokens[-1])
-            return
         self._batch.clear()
         self._parts = []
         # One token for each, so that nobody waits; the rest for who came first.
@@ -156,6 +152,18 @@ class Batching:
             at_end = position + len(tokens) == len(answer.tokens)
             output = self._batch.add(answer.slot.sequence, position, tokens, wants_logits=at_end)
             self._parts.append(_Part(answer, len(tokens), output))
+
+    def _note_read(self) -> None:
+        """Those that have their prompt in the cache choose a token; once all have, the batch is steady."""
+        self._is_steady = True
+        for part in self._parts:
+            answer, cached = part.answer, part.answer.slot.cached
+            cached += answer.tokens[len(cached) : len(cached) + part.tokens]
+            if answer.count == 0:
+                self._report_progress(answer)
+            self._is_steady &= part.tokens == 1 and not answer.unevaluated
+            if not answer.unevaluated:
+                self._choose_token(answer, part.output)
 
     def _report_progress(self, answer: Answer) -> None:
         if not answer.unevaluated:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runtime.protocol import TokenChoice, TokenProbability
-from app.runtime.worker.logits import logits_after
+from app.runtime.worker.logits import Logits
 from app.runtime.worker.vocabulary import Vocabulary
 
 
@@ -16,6 +16,7 @@ class TokenProbabilities:
     def __init__(self, count: int, vocabulary: Vocabulary) -> None:
         self._count = min(count, vocabulary.size)
         self._vocabulary = vocabulary
+        self._logits = Logits(vocabulary.size)
 
     @property
     def wanted(self) -> bool:
@@ -23,7 +24,7 @@ class TokenProbabilities:
 
     def after(self, context: object, output: int, token: int) -> TokenChoice:
         """`token` was chosen after the one at index `output` of the last batch."""
-        found = log_softmax(logits_after(context, output, self._vocabulary.size))
+        found = log_softmax(self._logits.after(context, output))
         likeliest = np.argpartition(found, -self._count)[-self._count :]
         likeliest = likeliest[np.lexsort((likeliest, -found[likeliest]))]  # of equal ones the first
         return TokenChoice(

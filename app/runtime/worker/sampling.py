@@ -15,7 +15,7 @@ from app.runtime.sampling import Sampling
 from app.runtime.sampling_limits import require_possible
 from app.runtime.worker.candidates import Candidates
 from app.runtime.worker.constraint import Constraint, make_constraint
-from app.runtime.worker.logits import logits_after
+from app.runtime.worker.logits import Logits
 from app.runtime.worker.vocabulary import Vocabulary
 
 MIROSTAT_TOKENS = 100
@@ -47,10 +47,10 @@ class LikeliestToken:
     candidates, which takes longer than to find the largest. Of equal ones the first, as there."""
 
     def __init__(self, vocabulary_size: int) -> None:
-        self._size = vocabulary_size
+        self._logits = Logits(vocabulary_size)
 
     def sample(self, context: object, output: int) -> int:
-        return int(logits_after(context, output, self._size).argmax())
+        return int(self._logits.after(context, output).argmax())
 
     def close(self) -> None:
         pass
@@ -77,10 +77,10 @@ class ConstrainedChain:
         self._chain = chain
         self._constraint = constraint
         self._candidates = Candidates(vocabulary_size)
-        self._size = vocabulary_size
+        self._logits = Logits(vocabulary_size)
 
     def sample(self, context: object, output: int) -> int:
-        logits = logits_after(context, output, self._size)
+        logits = self._logits.after(context, output)
         self._candidates.fill(logits)
         token = self._choose()
         if not self._constraint.allows(token):
