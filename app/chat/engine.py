@@ -14,7 +14,7 @@ import msgspec
 
 from app.chat.history import History
 from app.chat.kept_caches import cache_stamp
-from app.chat.model_caches import ModelCaches, cache_name
+from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
 from app.core.errors import Cancelled
 from app.core.jobs import JobControl
@@ -69,9 +69,16 @@ class ChatEngine:
 
     title = "Chat's model"
 
-    def __init__(self, database: Path, keeper: Keeper, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds, by which a model is found to be idle."""
+    def __init__(
+        self,
+        database: Path,
+        keeper: Keeper,
+        clock: Callable[[], float] = time.monotonic,
+        spared_s: float = SPARED_S,
+    ) -> None:
+        """`clock`: seconds, by which a model is found to be idle. `spared_s`: see `ModelCaches`."""
         self._database = database
+        self._spared_s = spared_s
         self._rest = Rest(clock)
         self._is_outdated = False
         self._keeper = keeper
@@ -103,9 +110,21 @@ class ChatEngine:
             writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
             message = self._stream(loaded, history, conversation, writer, control)
             if message is not None and message.statistics is not None:
+                loaded.caches.note(conversation_id, message.statistics)
                 described = loaded.model.description
                 remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
             return message
+
+    def put_aside(self, but: int | None) -> None:
+        """Saves what the model has computed of all conversations except `but`, the one that is open now: while the
+        person reads or writes it need not be waited for. Nothing where the engine is busy."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._loaded is not None:
+                self._loaded.caches.save(but)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Ends the worker for good; whatever is running fails with WorkerDied and keeps its text."""
@@ -211,14 +230,10 @@ class ChatEngine:
             self._lock.release()
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
-        stamp = _stamp(path)
+        stamp, loaded = _stamp(path), self._loaded
+        if loaded is not None and self._is_usable(loaded, path, stamp):
+            return loaded
         choices = read_choices(self._database, path)
-        if self._loaded is not None and self._loaded.path == path and self._loaded.model.alive:
-            # A file that is gone meanwhile is still loaded; one that was made anew is another model.
-            same = stamp == self._loaded.stamp and choices.for_loading == self._loaded.choices.for_loading
-            if same or stamp is None:
-                self._rest.keep_s = choices.keep_s
-                return self._loaded
         stage = f"Loading {path.stem}"
         control.progress(stage)
         facts = read_facts(path)
@@ -235,7 +250,8 @@ class ChatEngine:
                 stage, fraction * facts.tensor_bytes, facts.tensor_bytes, "bytes"
             ),
         )
-        caches = ModelCaches(self._database, model, cache_stamp(path, stamp, load.settings))
+        stamped = cache_stamp(path, stamp, load.settings)
+        caches = ModelCaches(self._database, model, stamped, self._spared_s)
         loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
         self._rest.keep_s = choices.keep_s
         self._is_outdated = False
@@ -244,6 +260,11 @@ class ChatEngine:
             model.close()
             raise Cancelled
         return loaded
+
+    def _is_usable(self, loaded: _Loaded, path: Path, stamp: tuple[int, int] | None) -> bool:
+        # A file that is gone meanwhile is still loaded; one that was made anew is another model.
+        is_same = loaded.path == path and stamp in (loaded.stamp, None)
+        return is_same and loaded.model.alive and not self._is_outdated
 
     def _drop(self) -> None:
         loaded, self._loaded = self._loaded, None

@@ -9,8 +9,11 @@ from app.chat.kept_caches import KeptCaches
 from app.chat.store import ConversationStore
 from app.core.errors import EnvironmentFault
 from app.core.jobs import CancelToken
-from app.runtime import LoadedModel
+from app.runtime import GenerationStatistics, LoadedModel
 from app.runtime.client import WorkerCrash
+
+SPARED_S = 1.0
+"""What is evaluated again in less than that is not saved."""
 
 
 def cache_name(conversation_id: int) -> str:
@@ -25,11 +28,13 @@ class ModelCaches:
     cannot be saved or restored is evaluated again: nothing here fails.
     """
 
-    def __init__(self, database: Path, model: LoadedModel, stamp: str) -> None:
+    def __init__(self, database: Path, model: LoadedModel, stamp: str, spared_s: float = SPARED_S) -> None:
         self._database = database
         self._kept = KeptCaches(database)
         self._model = model
         self._stamp = stamp
+        self._spared_s = spared_s
+        self._tokens_per_s = 0.0
         self._unsaved: set[int] = set()
 
     def open(self, conversation_id: int, cancel: CancelToken) -> None:
@@ -44,6 +49,14 @@ class ModelCaches:
                 self._kept.touch(file)
         cancel.raise_if_cancelled()
         self._unsaved.add(conversation_id)
+
+    def note(self, conversation_id: int, figures: GenerationStatistics) -> None:
+        """To be called after each answer."""
+        # Of a few tokens the rate is lower than of many: then rather too much is saved.
+        self._tokens_per_s = figures.prompt_tokens_per_s or self._tokens_per_s
+        tokens = figures.prompt_tokens + figures.tokens
+        if tokens < self._spared_s * self._tokens_per_s:
+            self._unsaved.discard(conversation_id)
 
     def save(self, but: int | None = None) -> None:
         """Saves what has changed, except that of one conversation which goes on."""

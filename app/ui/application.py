@@ -26,6 +26,9 @@ from app.ui.theme import Theme
 from app.ui.window import MainWindow
 
 LEAVING_S = 5.0
+THREAD_SWITCH_S = 0.0003
+"""How long Python lets one thread go on while another one waits: a sixteenth of what is usual. The window lays out a
+prompt while a job sends it to the model; at each of its steps the job would wait until the window lets go."""
 
 
 def run_application(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +61,7 @@ def _has_display() -> bool:
 
 def prepare_application(application: QApplication) -> None:
     """Names, icon and translations."""
+    sys.setswitchinterval(THREAD_SWITCH_S)
     application.setApplicationName("nibble")
     application.setApplicationDisplayName("Nibble")
     application.setApplicationVersion(__version__)

@@ -26,7 +26,7 @@ def path(guide: Callable[[str], Path]) -> Path:
 @contextmanager
 def fresh_engine(database: Path) -> Iterator[ChatEngine]:
     """As after a new start of Nibble."""
-    engine = ChatEngine(database, Keeper(database))
+    engine = ChatEngine(database, Keeper(database), spared_s=0)
     try:
         yield engine
     finally:
@@ -87,6 +87,28 @@ def test_conversation_is_not_written_to_disk_at_every_turn(
         assert files(database) == []
         engine.unload()
         assert len(files(database)) == 1
+
+
+def test_what_is_read_again_in_a_moment_is_not_written_to_disk(
+    store: ConversationStore, database: Path, path: Path
+) -> None:
+    conversation = new_conversation(store, path, "What is a KV cache?")
+    engine = ChatEngine(database, Keeper(database))
+    answer(engine, conversation)
+    engine.close()
+    assert files(database) == []
+
+
+def test_conversation_that_is_left_is_saved_before_another_one_begins(
+    store: ConversationStore, database: Path, path: Path
+) -> None:
+    left, opened = (new_conversation(store, path, f"{name}: {LONG}") for name in ("One", "Two"))
+    with fresh_engine(database) as engine:
+        answer(engine, left)
+        engine.put_aside(but=left)  # it is looked at again
+        assert files(database) == []
+        engine.put_aside(but=opened)
+        assert [file.name.partition("-")[0] for file in files(database)] == [str(left)]
 
 
 def test_deleted_conversation_leaves_nothing_behind(

@@ -213,6 +213,7 @@ class ChatPage(ChatLayout):
         self._show_list()
         self._show_model()
         self._show_messages()
+        self.answering.put_aside(but=conversation.id if conversation else None)
 
     def _likely_model(self) -> Path | None:
         """The one used last if it is still there, or else the likely one of those there are."""

@@ -116,6 +116,12 @@ class Answering(QObject):
                 self._start_load(path)
         self.changed.emit()
 
+    def put_aside(self, but: int | None) -> None:
+        """Another conversation is open now: what the model has computed of those before is saved meanwhile."""
+        engine = self._engine
+        if engine.loaded_path is not None and self._conversation is None and self._load is None:
+            jobs.run(self, "Save what was computed", lambda control: engine.put_aside(but))
+
     def stop(self) -> None:
         """Ends what is going on, keeping what has arrived."""
         self._wanted = None

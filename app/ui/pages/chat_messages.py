@@ -172,19 +172,28 @@ class WaitingLine(QWidget):
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
-        self._patience.timeout.connect(self.show)
+        self._patience.timeout.connect(self._appear)
+        self._progress: Progress | None = None
 
     @property
     def text(self) -> str:
-        return self._words.text()
+        return describe_progress(self._progress)
 
     def show_progress(self, progress: Progress | None) -> None:
-        if not self.isVisible() and not self._patience.isActive():
+        self._progress = progress
+        if self.isVisible():
+            self._update()
+        elif not self._patience.isActive():
             self._patience.start()
-        words = describe_progress(progress)
-        self._words.setText(words)
-        self._bar.setAccessibleName(words)
-        fraction = progress.fraction if progress else None
+
+    def _appear(self) -> None:
+        self._update()
+        self.show()
+
+    def _update(self) -> None:
+        self._words.setText(self.text)
+        self._bar.setAccessibleName(self.text)
+        fraction = self._progress.fraction if self._progress else None
         if fraction is None:
             self._bar.setRange(0, 0)
         else:

@@ -45,6 +45,7 @@ MOST_CODE_CHARACTERS = 1_000_000
 _NESTED_SEARCHES = frozenset({"rfind", "rindex", "rsplit", "rpartition", "strip", "lstrip", "rstrip"})
 _CODECS = frozenset({"utf-8", "utf8", "ascii", "latin-1"})
 """Some of the others take a time with the square of the text's length."""
+_THIS_PROCESS = psutil.Process()  # looked up once: that takes milliseconds
 
 
 class _WatchedTokens(Extension):
@@ -198,7 +199,7 @@ def limited_memory() -> Iterator[None]:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = psutil.Process().memory_info().vms + MEMORY_MARGIN_BYTES
+    limit = _THIS_PROCESS.memory_info().vms + MEMORY_MARGIN_BYTES
     if any(known not in (resource.RLIM_INFINITY, -1) and known <= limit for known in (soft, hard)):
         yield
         return
