@@ -7,9 +7,12 @@ is told beforehand to end it. The other end is `app.runtime.worker.lifeline`.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 PIPE_VARIABLE = "NIBBLE_LIFELINE"
 """On Linux the descriptor of a pipe on which nothing is ever sent: it ends when the application does."""

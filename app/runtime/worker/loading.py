@@ -21,7 +21,6 @@ from app.core.errors import (
 )
 from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
-from app.runtime.worker.adapters import use_adapters
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible_here
@@ -73,7 +72,7 @@ def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tupl
         _require_vocabulary(model)
         context = make_context(model, request.settings, stop)
         try:
-            use_adapters(model, context, request.settings.adapters)
+            _use_adapters(model, context, request.settings)
         except BaseException:
             llama_cpp.llama_free(context)
             llama_cpp.llama_model_free(model)
@@ -98,6 +97,14 @@ def require_file(path: bytes) -> None:
             f"{encodable(os.fsdecode(path))} is not there any more.",
             "Refresh the library or pick the file again.",
         )
+
+
+def _use_adapters(model: object, context: object, settings: LoadSettings) -> None:
+    if settings.adapters:
+        # Here: what reads their headers takes half as long to import as all the rest of a worker.
+        from app.runtime.worker.adapters import use_adapters
+
+        use_adapters(model, context, settings.adapters)
 
 
 def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> object:

@@ -8,8 +8,8 @@ when the prompt is cut into tokens, the text around a mark, up to the template's
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from typing import Any
 
 import msgspec
@@ -30,7 +30,8 @@ class TypedSpecials:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._nonce = "".join(secrets.choice("0123456789") for _ in range(_NONCE_DIGITS))
+        random = int.from_bytes(os.urandom(_NONCE_DIGITS)) % 10**_NONCE_DIGITS
+        self._nonce = f"{random:0{_NONCE_DIGITS}}"
         self._known: dict[str, str] = {}
         self._known_characters = 0
         self._mark = re.compile(rf"{self._nonce}(\d{{{_TOKEN_DIGITS}}})")
