@@ -23,6 +23,7 @@ from app.core.text import encodable
 from app.runtime import Sampling, TemplateOptions
 from app.runtime.protocol import WhenFull
 from app.ui.pages.chat_answering import Answering, Outcome
+from app.ui.pages.chat_branches import BranchActs
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_guide import GuideForChat
@@ -55,6 +56,15 @@ class ChatPage(ChatLayout):
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
+        self.branches = BranchActs(
+            self.column,
+            self.composer,
+            lambda: self._store,
+            keep=self._kept,
+            show=self._show_messages,
+            answer=self._answer_again,
+            go_on=self._go_on,
+        )
         self.column.context_of = self.known.context_of
         self._connect()
         self._open_latest()
@@ -271,10 +281,39 @@ class ChatPage(ChatLayout):
         self.column.begin_answer()
         self._show_list()
 
-    def _begin_answer(self, identity: int, path: Path) -> None:
+    def _answer_again(self, message: Message | None) -> None:
+        """Another answer in the place of that one; None: an answer to the last prompt."""
+        conversation, path = self._conversation, self._model
+        if conversation is None or path is None or self.answering.conversation is not None:
+            return
+        if message is None:
+            self._ask(conversation.id, path)
+            return
+        self._begin_answer(conversation.id, path, another_of=message)
+        self.column.keep_to(message.parent)
+        self.column.begin_answer()
+        self._show_list()
+
+    def _go_on(self, message: Message) -> None:
+        conversation, path = self._conversation, self._model
+        if conversation is None or path is None or self.answering.conversation is not None:
+            return
+        self._begin_answer(conversation.id, path, more_of=message)
+        self.column.keep_to(message.parent)
+        self.column.begin_answer(message.text, reasoning=message.reasoning)
+        self._show_list()
+
+    def _begin_answer(
+        self,
+        identity: int,
+        path: Path,
+        *,
+        another_of: Message | None = None,
+        more_of: Message | None = None,
+    ) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.answering.ask(identity, path)
+        self.answering.ask(identity, path, another_of=another_of, more_of=more_of)
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -310,8 +349,11 @@ class ChatPage(ChatLayout):
             self.known.look(self._model)
         if self._is_open(identity):
             message = outcome.message or self._kept_in_part(identity)
-            self.column.end_answer(message)
-            self._show_missing(identity, message)
+            if message is None and (self.answering.another_of or self.answering.more_of):
+                self._show_messages()  # as it was before
+            else:
+                self.column.end_answer(message)
+                self._show_missing(identity, message)
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
         self._show_list()
 
@@ -402,8 +444,11 @@ class ChatPage(ChatLayout):
         else:
             messages = self._store.messages(conversation.id)
             answering = self.answering.conversation == conversation.id
+            replaced = self.answering.another_of or self.answering.more_of
             if answering and messages[-1].state is MessageState.STREAMING:
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
+            elif answering and replaced is not None and replaced.parent is not None:
+                messages = self._store.branch_to(replaced.parent)  # its model is still being loaded
             self.column.show_messages(messages)
             if answering:
                 so_far = self.answering
@@ -463,6 +508,7 @@ class ChatPage(ChatLayout):
         elif answered is not None and not busy:
             why_not = self.tr("Still answering in another conversation")
         self.composer.set_state(busy, why_not)
+        self.column.set_busy(answered is not None)
         if self.guide.busy:
             return  # the head shows how far that is
         if self.answering.loading is None or busy:

@@ -51,6 +51,8 @@ class Answering(QObject):
         self._reasoning = ""
         self._progress: Progress | None = None
         self._messages_left_out = 0
+        self.another_of: Message | None = None
+        self.more_of: Message | None = None
 
     @property
     def conversation(self) -> int | None:
@@ -102,11 +104,22 @@ class Answering(QObject):
                 self._start_load(path)
         self.changed.emit()
 
-    def ask(self, conversation: int, path: Path) -> None:
-        """Answers the last prompt of the conversation, whose model is `path`."""
+    def ask(
+        self,
+        conversation: int,
+        path: Path,
+        *,
+        another_of: Message | None = None,
+        more_of: Message | None = None,
+    ) -> None:
+        """Answers the last prompt of the conversation, whose model is `path`, or the prompt before `another_of` once
+        more, or goes on with `more_of`."""
         assert self._conversation is None, "one answer at a time"
         self._conversation = conversation
         self._forget_answer()
+        self.another_of, self.more_of = another_of, more_of
+        if more_of is not None:
+            self._text, self._reasoning = more_of.text, more_of.reasoning
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -189,9 +202,12 @@ class Answering(QObject):
     def _start_answer(self, conversation: int) -> None:
         engine = self._engine
         outcome = [Outcome()]  # until one of the handlers knows better
+        another_of, more_of = self.another_of, self.more_of
 
         def work(control: JobControl) -> Message | None:
-            return engine.answer(conversation, control)
+            if more_of is not None:
+                return engine.go_on(more_of.id, control)
+            return engine.answer(conversation, control, another_of.id if another_of else None)
 
         def settle(found: Outcome) -> None:
             outcome[0] = found
@@ -238,6 +254,8 @@ class Answering(QObject):
         assert conversation is not None
         self._forget_answer()
         self.ended.emit(conversation, outcome)
+        if self._conversation is None:  # whoever was told has not asked again
+            self.another_of = self.more_of = None
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:
             self.prepare(wanted)

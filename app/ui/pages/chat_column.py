@@ -12,6 +12,7 @@ from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.ui.fault_card import FaultCard
+from app.ui.pages.chat_actions import MessageEditor
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
 from app.ui.parts import button, icon_button
 
@@ -23,9 +24,19 @@ NEAR_END_PX = 24
 
 
 class MessageColumn(QScrollArea):
-    """`again_asked`: answer the last prompt once more. `link_asked`: an address in an answer was clicked."""
+    """`again_asked`: answer the last prompt once more. `link_asked`: an address in an answer was clicked.
+
+    What is asked for with a message's buttons carries the message: `edited` with the new text, `another_asked` for
+    another answer in its place, `go_on_asked` for more of it; `switch_asked` the number of the version to show;
+    `quote_asked` a text.
+    """
 
     again_asked = Signal()
+    edited = Signal(object, str)  # Message
+    another_asked = Signal(object)  # Message
+    go_on_asked = Signal(object)  # Message
+    switch_asked = Signal(int)
+    quote_asked = Signal(str)
     link_asked = Signal(str)
 
     def __init__(self) -> None:
@@ -35,6 +46,7 @@ class MessageColumn(QScrollArea):
         self._messages: list[Message] = []
         self._first_shown = 0
         self._live: AnswerView | None = None
+        self._is_busy = False
         self._sticks = True
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -180,6 +192,30 @@ class MessageColumn(QScrollArea):
         self._sticks = True
         self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
 
+    # What can be done with messages
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether an answer is being made anywhere: then nothing that changes a conversation can be begun."""
+        self._is_busy = busy
+        views: list[AnswerView | PromptBubble] = [*self.answers(), *self.prompts()]
+        for view in views:
+            view.buttons.set_busy(busy)
+
+    def edit(self, view: AnswerView | PromptBubble) -> None:
+        message = view.message
+        if message is not None:
+            editor = MessageEditor(message)
+            editor.done.connect(lambda text: self.edited.emit(message, text))
+            view.edit_in(editor)
+
+    def keep_to(self, message_id: int | None) -> None:
+        """Takes away what stands below that message; None: everything."""
+        kept = [place for place, each in enumerate(self._messages) if each.id == message_id]
+        count = kept[0] + 1 if kept else 0
+        for widget in self._widgets()[max(count - self._first_shown, 0) :]:
+            self._remove(widget)
+        del self._messages[count:]
+
     # Keeping to the end
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -212,7 +248,9 @@ class MessageColumn(QScrollArea):
     def _view_of(self, number: int) -> QWidget:
         message = self._messages[number]
         if message.role == "user":
-            return PromptBubble(message.text)
+            bubble = PromptBubble(message)
+            self._connect_actions(bubble)
+            return bubble
         view = self._make_answer()
         self._show_message(view, number)
         return view
@@ -234,7 +272,17 @@ class MessageColumn(QScrollArea):
         view = AnswerView()
         view.again_asked.connect(self.again_asked)
         view.link_asked.connect(self.link_asked)
+        self._connect_actions(view)
         return view
+
+    def _connect_actions(self, view: AnswerView | PromptBubble) -> None:
+        buttons = view.buttons
+        buttons.set_busy(self._is_busy)
+        buttons.edit_asked.connect(lambda: self.edit(view))
+        buttons.again_asked.connect(lambda: self.another_asked.emit(view.message))
+        buttons.go_on_asked.connect(lambda: self.go_on_asked.emit(view.message))
+        buttons.switch_asked.connect(self.switch_asked)
+        buttons.quote_asked.connect(lambda: self.quote_asked.emit(_words_to_quote(view)))
 
     def _settle(self) -> None:
         self._earlier.setVisible(self._first_shown > 0)
@@ -259,3 +307,8 @@ class MessageColumn(QScrollArea):
         self._rows.removeWidget(widget)
         widget.hide()
         widget.deleteLater()
+
+
+def _words_to_quote(view: AnswerView | PromptBubble) -> str:
+    selected = view.prose.textCursor().selectedText()
+    return selected or (view.message.text if view.message is not None else "")

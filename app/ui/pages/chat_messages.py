@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -20,15 +20,15 @@ from app.chat import Message, MessageState
 from app.core.jobs import Progress
 from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
-from app.ui import icons, theme
+from app.ui import theme
+from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_full_context import LeftOutLine, describe_left_out
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_text import Prose
-from app.ui.parts import Glyph, button, icon_button, label
+from app.ui.parts import Glyph, button, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
-COPIED_MS = 1500
 PATIENCE_MS = 300
 """Work that ends sooner shows no progress."""
 
@@ -36,10 +36,14 @@ PATIENCE_MS = 300
 class PromptBubble(QWidget):
     """What the person wrote, at the right, no wider than it needs."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, message: Message) -> None:
         super().__init__()
+        self.message = message
+        text = message.text
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
+        self.buttons = MessageActions()
+        self.buttons.show_message(message)
         self._bubble = QFrame()
         self._bubble.setProperty("role", "bubble")
         self._bubble.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -47,10 +51,15 @@ class PromptBubble(QWidget):
         # Qt puts the room between lines below each, so that there is some below the last.
         inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
-        row = QHBoxLayout(self)
+        row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addStretch()
         row.addWidget(self._bubble)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignRight)
         metrics = QFontMetrics(theme.font("prose"))
         # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
         self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
@@ -59,6 +68,10 @@ class PromptBubble(QWidget):
         super().resizeEvent(event)
         most = round(self.width() * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
+
+    def edit_in(self, editor: MessageEditor) -> None:
+        """Gives its place to the editor, until that is gone."""
+        put_editor(self, editor, self._bubble, self.buttons)
 
 
 class AnswerView(QWidget):
@@ -85,7 +98,7 @@ class AnswerView(QWidget):
         self.state_line.again.clicked.connect(self.again_asked)
         self.state_line.hide()
         self.statistics = label("", "caption", wrap=True)
-        self._copy = icon_button("copy", _tr("Copy answer"), self.copy)
+        self.buttons = MessageActions()
         self._footer = QWidget()
         self._lay_out()
 
@@ -94,7 +107,7 @@ class AnswerView(QWidget):
         footer.setContentsMargins(0, 0, 0, 0)
         footer.setSpacing(8)
         footer.addWidget(self.statistics, 1)
-        footer.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
+        footer.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop)
         self._footer.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -133,6 +146,7 @@ class AnswerView(QWidget):
         self.state_line.show_state(message)
         self.statistics.setToolTip(explain_statistics(message))
         self.show_context(context_length)
+        self.buttons.show_message(message)
         self._footer.show()
 
     @property
@@ -148,10 +162,26 @@ class AnswerView(QWidget):
         """Only the last answer can be tried again."""
         self.state_line.again.hide()
 
-    def copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.prose.text)
-        self._copy.setIcon(icons.icon("check", "good"))
-        QTimer.singleShot(COPIED_MS, self._copy, lambda: self._copy.setIcon(icons.icon("copy", "muted")))
+    def edit_in(self, editor: MessageEditor) -> None:
+        """Gives its place to the editor, until that is gone."""
+        put_editor(self, editor, self.prose, self._footer)
+
+
+def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:
+    """Shows `editor` in `view` in the place of what is hidden meanwhile."""
+    layout = view.layout()
+    assert isinstance(layout, QVBoxLayout)
+    for each in hidden:
+        each.hide()
+    layout.addWidget(editor)
+
+    def put_back() -> None:
+        for each in hidden:
+            each.show()
+        editor.deleteLater()
+
+    editor.given_up.connect(put_back)
+    editor.setFocus()
 
 
 class WaitingLine(QWidget):
