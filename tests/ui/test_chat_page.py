@@ -653,7 +653,7 @@ def test_answer_is_copied_as_it_was_written(chat, qtbot):
     ask(chat, "Hello")
     settle(qtbot)
     (view,) = chat.column.answers()
-    view.copy()
+    view.buttons.copy.click()
     assert QGuiApplication.clipboard().text() == stored(chat)[-1].text
 
 

@@ -206,7 +206,7 @@ class Answering(QObject):
 
         def work(control: JobControl) -> Message | None:
             if more_of is not None:
-                return engine.go_on(more_of.id, control)
+                return engine.continue_answer(more_of.id, control)
             return engine.answer(conversation, control, another_of.id if another_of else None)
 
         def settle(found: Outcome) -> None:

@@ -63,5 +63,7 @@ class BranchActs(QObject):
 
     def _quote(self, text: str) -> None:
         if text.strip():
-            self._composer.set_text(f"{self._composer.text}{quoted(text)}")
+            before = self._composer.text
+            gap = "\n" if before and not before.endswith("\n") else ""  # a quote begins a line
+            self._composer.set_text(f"{before}{gap}{quoted(text)}")
             self._composer.field.setFocus()
