@@ -79,7 +79,8 @@ def test_case_and_diacritics_do_not_count(store: ConversationStore, text: str, w
     "words",
     [
         *'"*()^-?_%',
-        *'"" "tea tea" tea* te*a NEAR( tea) ^tea -tea {tea} text:tea words_of_messages:tea AND'.split(),
+        *('""', '"tea', 'tea"', "tea*", "te*a", "NEAR(", "tea)", "^tea", "-tea", "{tea}", "AND"),
+        *("text:tea", "words_of_messages:tea"),
         *("NEAR(tea coffee, 2", "tea AND", "OR NOT", "tea + ", "tea\0coffee"),
         *("\\", "'", "';--", "%", "_", "?", "?1", ":x", "\ud800", "tea\ud800", "\N{COMBINING ACUTE ACCENT}"),
         *("🦙", "\U0001e030", "x" * 100_000, "a " * 50_000, '"' * 10_001, "(" * 5_000, "\n\t"),
