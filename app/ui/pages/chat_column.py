@@ -95,6 +95,10 @@ class MessageColumn(QScrollArea):
     def prompts(self) -> list[PromptBubble]:
         return [widget for widget in self._widgets() if isinstance(widget, PromptBubble)]
 
+    def views(self) -> list[AnswerView | PromptBubble]:
+        """Those of messages, in order."""
+        return [each for each in self._widgets() if isinstance(each, (AnswerView, PromptBubble))]
+
     def fault_card(self) -> FaultCard | None:
         return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)
 
@@ -197,8 +201,7 @@ class MessageColumn(QScrollArea):
     def set_busy(self, busy: bool) -> None:
         """Whether an answer is being made anywhere: then nothing that changes a conversation can be begun."""
         self._is_busy = busy
-        views: list[AnswerView | PromptBubble] = [*self.answers(), *self.prompts()]
-        for view in views:
+        for view in self.views():
             view.buttons.set_busy(busy)
 
     def edit(self, view: AnswerView | PromptBubble) -> None:
