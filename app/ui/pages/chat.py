@@ -360,7 +360,7 @@ class ChatPage(ChatLayout):
     def _kept_in_part(self, identity: int) -> Message | None:
         """What an answer that failed has left behind."""
         last = self._store.messages(identity)[-1]
-        return last if last.role == "assistant" and not self.column.shows(last) else None
+        return last if last.role == "assistant" and self.column.ends_with(last.parent) else None
 
     def _announce(self, words: str) -> None:
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))

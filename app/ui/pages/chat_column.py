@@ -102,8 +102,9 @@ class MessageColumn(QScrollArea):
     def fault_card(self) -> FaultCard | None:
         return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)
 
-    def shows(self, message: Message) -> bool:
-        return any(each.id == message.id for each in self._messages)
+    def ends_with(self, message_id: int | None) -> bool:
+        """Whether that message is the last one, but for an answer that is being made."""
+        return bool(self._messages) and self._messages[-1].id == message_id
 
     def show_messages(self, messages: Sequence[Message]) -> None:
         """Starts again with a conversation."""
