@@ -62,6 +62,26 @@ def chat_scrolled_up(stage: Stage) -> None:
 
 
 @scene
+def chat_versions(stage: Stage) -> None:
+    page = open_edited_chat(stage)
+    page.column.verticalScrollBar().setValue(0)
+
+
+@scene
+def chat_editing_a_prompt(stage: Stage) -> None:
+    page = open_edited_chat(stage)
+    page.column.prompts()[-1].buttons.edit.click()
+    page.column.scroll_to_end()
+
+
+@scene
+def chat_editing_an_answer(stage: Stage) -> None:
+    page = open_edited_chat(stage)
+    page.column.answers()[-1].buttons.edit.click()
+    page.column.scroll_to_end()
+
+
+@scene
 def chat_thought(stage: Stage) -> None:
     open_thoughtful_chat(stage).show_drawer(True)
 
@@ -192,6 +212,22 @@ From 3 June to 19 June are 16.
 
 92 + 16 = 108. No 29 February lies between, so it does not matter which year it is."""
 """What a model may think before an answer."""
+
+
+def open_edited_chat(stage: Stage) -> ChatPage:
+    """Its last prompt has three versions, the last answer two."""
+    write_conversations(stage)
+    put_models(stage)
+    with ConversationStore(DataFolder(stage.root / "home").database) as store:
+        conversation = store.conversations()[0].id
+        last = [message for message in store.messages(conversation) if message.role == "user"][-1]
+        for text in ("The same in one sentence?", "The same, but for a child of six?"):
+            edited = store.edit(last.id, text)
+        for text in ("Yes.", "A cache is a box in which the model keeps what it has read, so it need not read again."):
+            write_answer(store, conversation, text, MessageState.STOPPED)
+        assert edited.siblings
+    stage.open()
+    return settle_chat(stage)
 
 
 def open_thoughtful_chat(stage: Stage) -> ChatPage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QEvent, QKeyCombination, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chat import Message
 from app.ui import icons
@@ -132,6 +132,7 @@ class MessageEditor(QFrame):
     def __init__(self, message: Message) -> None:
         super().__init__()
         self.setProperty("role", "composer")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         is_answer = message.role == "assistant"
         self._field = PromptField(MOST_LINES)
         self._field.setAccessibleName(_tr("The answer's text") if is_answer else _tr("Your message"))

@@ -173,7 +173,7 @@ def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:
     assert isinstance(layout, QVBoxLayout)
     for each in hidden:
         each.hide()
-    layout.addWidget(editor)
+    layout.insertWidget(layout.indexOf(hidden[0]), editor)
 
     def put_back() -> None:
         for each in hidden:
