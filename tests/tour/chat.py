@@ -12,6 +12,8 @@ from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, transaction
 from app.ui import jobs
 from app.ui.pages.chat import ChatPage
+from app.ui.pages.chat_actions import MessageEditor
+from app.ui.pages.chat_messages import AnswerView, PromptBubble
 from tests.helpers.scripted_gguf import THINKING_TEMPLATE, write_scripted_model
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 from tests.tour.props import (
@@ -70,15 +72,13 @@ def chat_versions(stage: Stage) -> None:
 @scene
 def chat_editing_a_prompt(stage: Stage) -> None:
     page = open_edited_chat(stage)
-    page.column.prompts()[-1].buttons.edit.click()
-    page.column.scroll_to_end()
+    edit(stage, page, page.column.prompts()[-1])
 
 
 @scene
 def chat_editing_an_answer(stage: Stage) -> None:
     page = open_edited_chat(stage)
-    page.column.answers()[-1].buttons.edit.click()
-    page.column.scroll_to_end()
+    edit(stage, page, page.column.answers()[-1])
 
 
 @scene
@@ -228,6 +228,14 @@ def open_edited_chat(stage: Stage) -> ChatPage:
         assert edited.siblings
     stage.open()
     return settle_chat(stage)
+
+
+def edit(stage: Stage, page: ChatPage, view: AnswerView | PromptBubble) -> None:
+    view.buttons.edit.click()
+    editor = view.findChild(MessageEditor)
+    assert isinstance(editor, MessageEditor)
+    stage.wait(lambda: editor.height() >= editor.minimumSizeHint().height() and editor.field.height() > 20)
+    page.column.scroll_to_end()
 
 
 def open_thoughtful_chat(stage: Stage) -> ChatPage:
