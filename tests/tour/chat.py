@@ -223,7 +223,10 @@ def open_edited_chat(stage: Stage) -> ChatPage:
         last = [message for message in store.messages(conversation) if message.role == "user"][-1]
         for text in ("The same in one sentence?", "The same, but for a child of six?"):
             edited = store.edit(last.id, text)
-        for text in ("Yes.", "A cache is a box in which the model keeps what it has read, so it need not read again."):
+        for text in (
+            "Yes.",
+            "A cache is a box in which the model keeps what it has read, so it need not read again.",
+        ):
             write_answer(store, conversation, text, MessageState.STOPPED)
         assert edited.siblings
     stage.open()

@@ -24,6 +24,7 @@ from app.runtime.protocol import Described
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
 from app.ui.application import open_window, prepare_application
+from app.ui.pages.chat import ChatPage
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
 from app.ui.window import MainWindow
@@ -199,3 +200,20 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 def settle(qtbot) -> None:
     """Waits until no job is under way."""
     qtbot.waitUntil(lambda: not jobs.running(), timeout=20_000)
+
+
+@pytest.fixture
+def endless(folder: DataFolder) -> Path:
+    """A model that answers until the context of 4,096 tokens is full, which takes it seconds."""
+    return write_tiny_model(
+        folder.models / "endless.gguf", name="Endless", context=4096, layers=1, never_ends=True
+    )
+
+
+@pytest.fixture
+def chat(open_nibble: Callable[..., MainWindow], endless: Path, qtbot) -> ChatPage:
+    """A new chat with the endless model, which is loaded."""
+    page = open_nibble().show_page("chat")
+    page.open_model(endless)
+    settle(qtbot)
+    return page

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtTest import QTest
 
 from app.ui.pages.chat_actions import MessageEditor
 from tests.ui.conftest import settle
-from tests.ui.test_chat_page import ask, ask_for_long, chat, endless, stored  # noqa: F401 - fixtures
-
-pytestmark = pytest.mark.usefixtures("chat")
+from tests.ui.test_chat_page import ask, ask_for_long, stored
 
 
 def shown(page) -> list[str]:

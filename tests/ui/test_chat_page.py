@@ -8,7 +8,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -33,23 +32,6 @@ from tests.ui.conftest import settle
 
 OpenNibble = Callable[..., MainWindow]
 LOADED_MS = 30_000
-
-
-@pytest.fixture
-def endless(folder: DataFolder) -> Path:
-    """A model that answers until the context of 4,096 tokens is full, which takes it seconds."""
-    return write_tiny_model(
-        folder.models / "endless.gguf", name="Endless", context=4096, layers=1, never_ends=True
-    )
-
-
-@pytest.fixture
-def chat(open_nibble: OpenNibble, endless: Path, qtbot) -> ChatPage:
-    """A new chat with the endless model, which is loaded."""
-    page = page_of(open_nibble())
-    page.open_model(endless)
-    settle(qtbot)
-    return page
 
 
 def page_of(window: MainWindow) -> ChatPage:
