@@ -8,7 +8,7 @@ untouched.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from app.core.errors import DataFolderFault
 
@@ -224,20 +224,33 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Applies what is missing, all of it in one transaction."""
-    if _applied(connection) == [migration.__name__ for migration in MIGRATIONS]:
+    if applied(connection) == names():
         return
+    apply(connection, names())
+
+
+def names() -> list[str]:
+    return [migration.__name__ for migration in MIGRATIONS]
+
+
+def refuse_unknown(found: Iterable[str]) -> None:
+    """Raises DataFolderFault where a database has had migrations that this Nibble does not know."""
+    if set(found) - set(names()):
+        raise DataFolderFault(
+            "This data folder was last used by a newer Nibble.",
+            "Start the newer version, or choose another data folder.",
+        )
+
+
+def apply(connection: sqlite3.Connection, wanted: Collection[str]) -> None:
+    """Applies those of the `wanted` that the database lacks, all of them in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY) STRICT")
-        applied = _applied(connection)
-        unknown = set(applied) - {migration.__name__ for migration in MIGRATIONS}
-        if unknown:
-            raise DataFolderFault(
-                "This data folder was last used by a newer Nibble.",
-                "Start the newer version, or choose another data folder.",
-            )
+        present = applied(connection)
+        refuse_unknown(present)
         for migration in MIGRATIONS:
-            if migration.__name__ not in applied:
+            if migration.__name__ in wanted and migration.__name__ not in present:
                 migration(connection)
                 connection.execute("INSERT INTO migrations (name) VALUES (?)", (migration.__name__,))
     except BaseException:
@@ -247,7 +260,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _applied(connection: sqlite3.Connection) -> list[str]:
+def applied(connection: sqlite3.Connection) -> list[str]:
     exists = connection.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
     ).fetchone()

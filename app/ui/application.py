@@ -18,7 +18,7 @@ import resources
 from app import __version__
 from app.core.errors import EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
-from app.ui import bugs, jobs
+from app.ui import bugs, jobs, recovery
 from app.ui.garbage import GarbageCollector
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -46,6 +46,7 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
     window.show()
+    recovery.look_later(window, window.notices, window.services.folder.database)
     try:
         return application.exec()
     finally:
@@ -79,9 +80,11 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     """
     faults: list[EnvironmentFault] = []
     settings = Settings()
+    recovered = None
     try:
         folder.create()
         _log_to(folder.logs)
+        recovered = recovery.recover(folder.database)
         settings = load_settings(folder.settings)
     except EnvironmentFault as fault:
         faults.append(fault)
@@ -94,6 +97,8 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     window.destroyed.connect(services.close)
     for found in faults:
         window.show_fault(found)
+    if recovered is not None:
+        recovery.tell(window.notices, recovered)
     return window
 
 
