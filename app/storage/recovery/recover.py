@@ -109,24 +109,30 @@ def _recover(database: Path, mend: Mend) -> Recovery:
         databases.open_database(database).close()  # an empty file becomes a new database
         forget_damage(database)
         return Recovery(None, {})
-    applied = _applied(pages)
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    unfinished = database.with_name(f".{database.stem}-{_RECOVERED}-{stamp}.part")
+    made: list[tuple[int, dict[str, int], Path]] = []
     try:
-        rows = _fill(unfinished, pages, applied, mend)
-        kept = _replace(database, unfinished, stamp)
+        for number, applied in enumerate(_possible_pasts(pages)):
+            unfinished = database.with_name(f".{database.stem}-{_RECOVERED}-{stamp}-{number}.part")
+            made.append((0, {}, unfinished))
+            rows = _fill(unfinished, pages, applied, mend)
+            made[-1] = (sum(rows.values()), rows, unfinished)
+        _, rows, best = max(made, key=lambda one: one[0])
+        return Recovery(_replace(database, best, stamp), rows)
     finally:
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
-    return Recovery(kept, rows)
+        for *_, unfinished in made:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
 
 
-def _applied(pages: Pages) -> list[str]:
-    """Which migrations the damaged database had; all, where it cannot tell."""
+def _possible_pasts(pages: Pages) -> list[list[str]]:
+    """Which migrations the damaged database may have had: what it tells itself may be damaged as well. Tried one after
+    the other; what most rows fit into was the right one."""
     found = [str(record.values[0]) for record in records_of(pages, [_MIGRATIONS])["migrations"]]
-    known = [name for name in found if name.isidentifier()]
-    migrations.refuse_unknown(known)
-    return known or migrations.names()
+    told = [name for name in found if name.isidentifier()]
+    migrations.refuse_unknown(told)
+    every = migrations.names()
+    return [every] if not told or set(told) == set(every) else [told, every]
 
 
 def _fill(target: Path, pages: Pages, applied: list[str], mend: Mend) -> dict[str, int]:
