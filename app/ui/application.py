@@ -19,6 +19,7 @@ from app import __version__
 from app.core.errors import EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
 from app.ui import bugs, jobs, recovery
+from app.ui.first_window import bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -41,7 +42,12 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     prepare_application(application)
     bugs.reporter().install()
     GarbageCollector(application)
-    window = open_window(application, data_folder())
+    folder = data_folder()
+    first = join_or_be_first(folder)
+    if first is None:
+        return 0
+    window = open_window(application, folder)
+    first.asked.connect(lambda: bring_to_front(window))
     # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
@@ -50,6 +56,7 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     try:
         return application.exec()
     finally:
+        first.close()
         jobs.cancel_all(LEAVING_S)
         window.services.close()
 
