@@ -24,6 +24,8 @@ from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import Ended, Job, JobControl
 from app.core.jobs import Progress as JobProgress
 from app.core.units import format_duration
+from app.storage import data_folder
+from app.storage.recovery import needs_recovery
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -49,6 +51,7 @@ def engine_command(command: Callable[P, None]) -> Callable[P, None]:
     def run(*arguments: P.args, **options: P.kwargs) -> None:
         try:
             try:
+                _recover_database()
                 command(*arguments, **options)
             finally:
                 sys.stdout.flush()  # while a closed pipe can still be met with an exit code
@@ -68,6 +71,22 @@ def engine_command(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(EXIT_BUG) from None
 
     return run
+
+
+def _recover_database() -> None:
+    """Where it is damaged. Many a command does without it: one that does not will tell that it cannot be recovered."""
+    database = data_folder().database
+    if not needs_recovery(database):
+        return
+    from app.chat.recovered import recover_conversations
+
+    try:
+        recovered = recover_conversations(database)
+    except EnvironmentFault as fault:
+        print_fault(fault)
+        return
+    if recovered is not None:
+        print(f"nibble: {printable(recovered.sentence, lines=False)}", file=sys.stderr)
 
 
 def print_fault(fault: EnvironmentFault) -> None:

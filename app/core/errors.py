@@ -137,6 +137,10 @@ class DataFolderFault(EnvironmentFault):
     """Nibble's own data folder or database cannot be used."""
 
 
+class DatabaseDamaged(DataFolderFault):
+    """What is in the database's file contradicts itself, or is no database."""
+
+
 class DamagedProfile(EnvironmentFault):
     """A file that should describe a computer does not."""
 
@@ -225,6 +229,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         UnknownModel,
         WrongChoice,
         DataFolderFault,
+        DatabaseDamaged,
         DamagedProfile,
         GuideDamaged,
         NoConnection,

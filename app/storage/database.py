@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from app.core.errors import DataFolderFault, DiskFull
-from app.storage.migrations import migrate
+from app.core.errors import DatabaseDamaged, DataFolderFault, DiskFull
+from app.storage.damage import is_damage, note_damage
+from app.storage.migrations import applied, migrate, refuse_unknown
 
 _DISK_FAMILIES = (
     sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_READONLY,
 )
 """Result codes that speak of the file or the disk and not of our statements."""
@@ -36,18 +35,24 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
     except sqlite3.Error as error:
-        raise _fault(error, path) from error
+        raise fault_of(error, path) from error
     connection.row_factory = sqlite3.Row
     try:
+        refuse_unknown(applied(connection))  # before anything could be written to it
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is gone from the file: what a person deletes, and for `app.storage.recovery` old versions of
+        # rows, which it could not tell from their last one.
+        connection.execute("PRAGMA secure_delete = ON")
         migrate(connection)
     except sqlite3.Error as error:
         connection.close()
-        raise _fault(error, path) from error
+        if is_damage(error):
+            note_damage(path)
+        raise fault_of(error, path) from error
     except DataFolderFault:
-        connection.close()
+        _close_untouched(connection, path)
         raise
     return connection
 
@@ -81,9 +86,22 @@ def reading(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
                 f"The disk is full: nothing can be written to Nibble's database in {_path_of(connection).parent}.",
                 "Free some space, then try again.",
             ) from error
-        if code in _DISK_FAMILIES + _TAKEN_FAMILIES:
-            raise _fault(error, _path_of(connection)) from error
+        if is_damage(error):
+            note_damage(_path_of(connection))
+        if code in _DISK_FAMILIES + _TAKEN_FAMILIES or is_damage(error):
+            raise fault_of(error, _path_of(connection)) from error
         raise
+
+
+def _close_untouched(connection: sqlite3.Connection, path: Path) -> None:
+    """The last connection to close writes the log into the file, unless it may only read."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader,
+    ):
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.close()
+    connection.close()
 
 
 def _path_of(connection: sqlite3.Connection) -> Path:
@@ -95,12 +113,17 @@ def _family(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)) & 0xFF  # the low byte
 
 
-def _fault(error: sqlite3.Error, path: Path) -> DataFolderFault:
+def fault_of(error: sqlite3.Error, path: Path) -> DataFolderFault:
     if _family(error) in _TAKEN_FAMILIES:
         return DataFolderFault(
             "Another program is using Nibble's database.", "Close the other one or try again."
         )
+    if is_damage(error):
+        return DatabaseDamaged(
+            f"Nibble's database {path} is damaged: {error}.",
+            "Close Nibble and start it again: what can be read will be recovered, and the damaged file kept.",
+        )
     return DataFolderFault(
         f"Nibble's database {path} cannot be used: {error}.",
-        "Check that the folder can be written; if the file is damaged, move it away and start Nibble again.",
+        "Check that the folder can be written, then start Nibble again.",
     )

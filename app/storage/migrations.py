@@ -8,7 +8,7 @@ untouched.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from app.core.errors import DataFolderFault
 
@@ -294,30 +294,43 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Applies what is missing, all of it in one transaction."""
-    if _applied(connection) == [migration.__name__ for migration in MIGRATIONS]:
+    if applied(connection) == names():
         return
+    apply(connection, names())
+
+
+def names() -> list[str]:
+    return [migration.__name__ for migration in MIGRATIONS]
+
+
+def refuse_unknown(found: Iterable[str]) -> None:
+    """Raises DataFolderFault where a database has had migrations that this Nibble does not know."""
+    if set(found) - set(names()):
+        raise DataFolderFault(
+            "This data folder was last used by a newer Nibble.",
+            "Start the newer version, or choose another data folder.",
+        )
+
+
+def apply(connection: sqlite3.Connection, wanted: Collection[str]) -> None:
+    """Applies those of the `wanted` that the database lacks, all of them in one transaction."""
     keys = connection.execute("PRAGMA foreign_keys").fetchone()[0]
     # A table that is made anew is dropped, which would take along what refers to it. No effect inside a transaction.
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
-        _apply(connection)
+        _apply(connection, wanted)
     finally:
         connection.execute(f"PRAGMA foreign_keys = {keys}")
 
 
-def _apply(connection: sqlite3.Connection) -> None:
+def _apply(connection: sqlite3.Connection, wanted: Collection[str]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY) STRICT")
-        applied = _applied(connection)
-        unknown = set(applied) - {migration.__name__ for migration in MIGRATIONS}
-        if unknown:
-            raise DataFolderFault(
-                "This data folder was last used by a newer Nibble.",
-                "Start the newer version, or choose another data folder.",
-            )
+        present = applied(connection)
+        refuse_unknown(present)
         for migration in MIGRATIONS:
-            if migration.__name__ not in applied:
+            if migration.__name__ in wanted and migration.__name__ not in present:
                 migration(connection)
                 connection.execute("INSERT INTO migrations (name) VALUES (?)", (migration.__name__,))
     except BaseException:
@@ -327,7 +340,7 @@ def _apply(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _applied(connection: sqlite3.Connection) -> list[str]:
+def applied(connection: sqlite3.Connection) -> list[str]:
     exists = connection.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
     ).fetchone()

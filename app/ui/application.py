@@ -18,7 +18,8 @@ import resources
 from app import __version__
 from app.core.errors import EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
-from app.ui import bugs, jobs
+from app.ui import bugs, jobs, recovery
+from app.ui.first_window import bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -41,14 +42,21 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     prepare_application(application)
     bugs.reporter().install()
     GarbageCollector(application)
-    window = open_window(application, data_folder())
+    folder = data_folder()
+    first = join_or_be_first(folder)
+    if first is None:
+        return 0
+    window = open_window(application, folder)
+    first.asked.connect(lambda: bring_to_front(window))
     # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
     window.show()
+    recovery.look_later(window, window.notices, window.services.folder.database)
     try:
         return application.exec()
     finally:
+        first.close()
         jobs.cancel_all(LEAVING_S)
         window.services.close()
 
@@ -79,9 +87,11 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     """
     faults: list[EnvironmentFault] = []
     settings = Settings()
+    recovered = None
     try:
         folder.create()
         _log_to(folder.logs)
+        recovered = recovery.recover(folder.database)
         settings = load_settings(folder.settings)
     except EnvironmentFault as fault:
         faults.append(fault)
@@ -95,6 +105,8 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     window.destroyed.connect(services.close)
     for found in faults:
         window.show_fault(found)
+    if recovered is not None:
+        recovery.tell(window.notices, recovered)
     return window
 
 

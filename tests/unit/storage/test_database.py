@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from app.core.errors import DataFolderFault, DiskFull
 from app.storage import migrations
 from app.storage.database import open_database, reading, transaction
+from app.storage.recovery import recover_if_damaged
 
 
 @pytest.fixture
@@ -62,6 +65,38 @@ def test_open_database_of_newer_nibble_refuses_it_and_leaves_every_byte(path: Pa
         open_database(path)
     assert caught.value.hint
     assert path.read_bytes() == before
+
+
+def test_database_of_newer_nibble_that_was_killed_keeps_its_log_too(path: Path) -> None:
+    make_database(path, "Precious")
+    killed = (
+        "import os, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1])\n"
+        "connection.execute(\"INSERT INTO migrations VALUES ('telepathy')\")\n"
+        "connection.commit()\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(path)], check=True)
+    log = path.with_name(f"{path.name}-wal")
+    before = path.read_bytes(), log.read_bytes()
+    assert before[1]
+    assert recover_if_damaged(path) is None
+    with pytest.raises(DataFolderFault, match="newer Nibble"):
+        open_database(path)
+    assert (path.read_bytes(), log.read_bytes()) == before
+
+
+def test_damaged_database_of_newer_nibble_is_refused_and_left(path: Path) -> None:
+    make_database(path, "Precious")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO migrations VALUES ('telepathy')")
+    content = path.read_bytes()
+    damaged = content[: len(content) - 4096]
+    path.write_bytes(damaged)
+    with pytest.raises(DataFolderFault, match="newer Nibble"):
+        recover_if_damaged(path)
+    assert path.read_bytes() == damaged
+    assert list(path.parent.glob("nibble-*")) == []
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])

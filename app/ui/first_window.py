@@ -1,0 +1,108 @@
+"""One window for each data folder: who starts a second one gets the first, in front of all others."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtWidgets import QWidget
+
+from app.storage import DataFolder
+
+SHOW, SHOWN = b"show\n", b"shown\n"
+_CONNECT_MS = 1_000
+_ANSWER_MS = 15_000
+"""Longer than a window takes to open on a slow computer. One that has not answered by then hangs, and whoever waits for
+it is better off with another one."""
+_WAIT_S = 10.0
+"""For another start that is looking for the first window at the same time."""
+_MOST_PATH_BYTES = 100
+"""Of a socket: macOS takes 104, Linux 108."""
+
+
+class FirstWindow(QObject):
+    """Answers later starts on the same data folder for as long as it lives."""
+
+    asked = Signal()
+    """Somebody started Nibble again."""
+
+    def __init__(self, server: QLocalServer) -> None:
+        super().__init__()
+        self._server = server
+        server.setParent(self)
+        server.newConnection.connect(self._meet)
+
+    def close(self) -> None:
+        """The window is about to go: later starts open their own."""
+        self._server.close()
+
+    def _meet(self) -> None:
+        while (connection := self._server.nextPendingConnection()) is not None:
+            connection.disconnected.connect(connection.deleteLater)
+            connection.readyRead.connect(lambda of=connection: self._hear(of))
+            self._hear(connection)  # what it said before we listened
+
+    def _hear(self, connection: QLocalSocket) -> None:
+        if connection.canReadLine() and connection.readLine().data() == SHOW:
+            self.asked.emit()
+            connection.write(SHOWN)
+            connection.flush()
+
+
+def join_or_be_first(folder: DataFolder) -> FirstWindow | None:
+    """None where another window has this data folder open: it comes to the front, and nothing is left to do here.
+
+    A window that hangs is no window, nor is what a killed one left.
+    """
+    name = _name(folder)
+    try:
+        folder.cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.cache / "window.lock", timeout=_WAIT_S):
+            if _show_first(name):
+                return None
+            return FirstWindow(_listen(name))
+    except (OSError, Timeout):  # a folder that cannot be written is told by the window itself
+        return FirstWindow(QLocalServer())
+
+
+def bring_to_front(window: QWidget) -> None:
+    window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+    window.show()
+    window.raise_()
+    window.activateWindow()
+
+
+def _show_first(name: str) -> bool:
+    socket = QLocalSocket()
+    socket.connectToServer(name)
+    if not socket.waitForConnected(_CONNECT_MS):
+        return False
+    socket.write(SHOW)
+    socket.flush()
+    while not socket.canReadLine():
+        if not socket.waitForReadyRead(_ANSWER_MS):
+            return False
+    return socket.readLine().data() == SHOWN
+
+
+def _listen(name: str) -> QLocalServer:
+    server = QLocalServer()
+    server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+    QLocalServer.removeServer(name)  # what a killed window left
+    server.listen(name)
+    return server
+
+
+def _name(folder: DataFolder) -> str:
+    """A socket in the data folder, which is its owner's; where the system has none or the path is too long for one, a
+    name made of the folder's."""
+    root = folder.root.absolute().resolve()
+    socket = root / folder.cache.name / "window.socket"
+    if sys.platform != "win32" and len(str(socket).encode("utf-8", "surrogateescape")) <= _MOST_PATH_BYTES:
+        return str(socket)
+    owner = f"{Path.home()}\n{root}".encode("utf-8", "surrogateescape")
+    return f"nibble-{hashlib.sha256(owner).hexdigest()[:24]}"

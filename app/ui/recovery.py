@@ -1,0 +1,76 @@
+"""A damaged database, as the window tells it: recovered at the start, or noticed later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
+
+from app.core.jobs import JobControl
+from app.storage.recovery import is_sound, needs_recovery, note_damage
+from app.ui import jobs
+from app.ui.notice import Kind, NoticeArea
+
+if TYPE_CHECKING:
+    from app.chat.recovered import Recovered
+
+LOOK_AFTER_MS = 5_000
+"""When the window has long been usable: 50,000 messages take about half a second of one core."""
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("recovery", text)
+
+
+def recover(database: Path) -> Recovered | None:
+    """Before anything opens the database; None where it is not damaged, as far as can be seen at once. Raises as
+    `recover_conversations`."""
+    if not needs_recovery(database):
+        return None
+    from app.chat.recovered import recover_conversations
+
+    return recover_conversations(database)
+
+
+def tell(notices: NoticeArea, recovered: Recovered) -> None:
+    if recovered.kept is None:
+        sentence = _tr("Nibble's database was an empty file: it starts anew, without conversations.")
+        notices.show_message(Kind.WARNING, sentence)
+        return
+    sentence = _tr(
+        "Nibble's database was damaged, and what could be read was recovered"
+        " (conversations: {conversations}, messages: {messages})."
+    )
+    hint = _tr("The damaged file is kept: {path}")
+    notices.show_message(
+        Kind.WARNING,
+        sentence.format(conversations=f"{recovered.conversations:,}", messages=f"{recovered.messages:,}"),
+        hint.format(path=recovered.kept),
+    )
+
+
+def look_later(owner: QObject, notices: NoticeArea, database: Path) -> None:
+    QTimer.singleShot(LOOK_AFTER_MS, owner, lambda: look(owner, notices, database))
+
+
+def look(owner: QObject, notices: NoticeArea, database: Path) -> None:
+    """At all of the database; damage that is found is told, and recovered from at the next start."""
+
+    def work(control: JobControl) -> bool:
+        if not database.exists() or is_sound(database):
+            return True
+        note_damage(database)
+        return False
+
+    def show(sound: bool) -> None:
+        if not sound:
+            notices.show_message(
+                Kind.WARNING,
+                _tr("Nibble's database is damaged."),
+                _tr(
+                    "Close Nibble and start it again: what can be read will be recovered, and the damaged file kept."
+                ),
+            )
+
+    jobs.run(owner, "Look at the database", work, on_done=show)
