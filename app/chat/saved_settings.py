@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.chat.presets import OWN
 from app.chat.records import decoded, encoded
+from app.core.errors import WrongChoice
 from app.core.text import encodable
 from app.runtime.protocol import Sampling
 from app.storage import open_database, reading, transaction
@@ -20,7 +21,7 @@ def name_of(text: str) -> str:
 
 class SavedSettings:
     """One connection, for one thread. Names differ in more than upper and lower case. All methods raise what the
-    database raises; `rename_…` raises KeyError where the new name is taken."""
+    database raises; `rename_…` raises WrongChoice where the new name is taken."""
 
     def __init__(self, database: Path) -> None:
         self._connection = open_database(database)
@@ -99,5 +100,5 @@ class SavedSettings:
         with transaction(self._connection) as connection:
             taken = connection.execute(f"SELECT name FROM {table} WHERE name = ?", (new,)).fetchone()
             if taken is not None and taken["name"] != name:
-                raise KeyError(new)
+                raise WrongChoice(f"There is already one of the name {new}.", "Choose another name.")
             connection.execute(f"UPDATE {table} SET name = ? WHERE name = ?", (new, name))

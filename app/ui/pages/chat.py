@@ -29,6 +29,7 @@ from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
+from app.ui.pages.chat_presets import ChatPresets
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
@@ -55,6 +56,9 @@ class ChatPage(ChatLayout):
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
+        self.presets = ChatPresets(
+            lambda: services.saved_settings, self.drawer.presets, self.drawer.samplers, self.notices
+        )
         self.column.context_of = self.known.context_of
         self._connect()
         self._open_latest()
@@ -205,6 +209,7 @@ class ChatPage(ChatLayout):
             conversation.sampling if conversation else DEFAULTS,
             conversation.system_prompt if conversation else "",
         )
+        self.presets.open(conversation.id if conversation else None)
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
@@ -257,6 +262,7 @@ class ChatPage(ChatLayout):
                 drawer.thinking.options,
                 drawer.full_context.choice,
             )
+            self.presets.keep(conversation.id)
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
@@ -383,6 +389,7 @@ class ChatPage(ChatLayout):
         self._show_head()
         self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
+        self.presets.show_model(entry.facts if entry else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
 

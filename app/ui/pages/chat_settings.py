@@ -22,6 +22,7 @@ from app.gguf import ModelSummary
 from app.memory import Spread, default_context_length
 from app.runtime import Sampling
 from app.ui.pages.chat_full_context import FullContextSettings
+from app.ui.pages.chat_presets import PresetSettings
 from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.pages.chat_thinking import ThinkingSettings
@@ -133,6 +134,8 @@ class SettingsDrawer(QFrame):
         self.full_context = FullContextSettings()
         column.addWidget(self.full_context)
         column.addWidget(label(self.tr("Answers"), "heading"))
+        self.presets = PresetSettings()
+        column.addWidget(self.presets)
         self.samplers = SamplersPanel()
         self.samplers.changed.connect(self.sampling_changed)
         column.addWidget(self.samplers)

@@ -26,6 +26,7 @@ from app.chat.presets import (
     values_of,
 )
 from app.chat.saved_settings import SavedSettings, name_of
+from app.core.errors import WrongChoice
 from app.gguf import RecommendedSampling
 from app.runtime import Sampling
 from app.runtime.sampling_limits import require_possible
@@ -112,7 +113,7 @@ def test_saved_presets_are_there_again_renamed_and_deleted(tmp_path: Path, saved
     assert again.presets() == {"mine": mine}
     again.close()
     saved.save_preset("Other", Sampling())
-    with pytest.raises(KeyError):
+    with pytest.raises(WrongChoice):
         saved.rename_preset("Other", "MINE")
     saved.rename_preset("mine", "Mine")
     assert set(saved.presets()) == {"Mine", "Other"}
@@ -137,7 +138,7 @@ def test_conversation_keeps_its_preset_under_a_new_name_and_until_it_is_deleted(
 def test_saved_system_prompts(saved: SavedSettings) -> None:
     saved.save_system_prompt("Pirate", "Talk like a pirate. ☠")
     saved.save_system_prompt("Poet", "Rhyme.")
-    with pytest.raises(KeyError):
+    with pytest.raises(WrongChoice):
         saved.rename_system_prompt("Poet", "pirate")
     saved.rename_system_prompt("Poet", "Bard")
     assert saved.system_prompts() == {"Bard": "Rhyme.", "Pirate": "Talk like a pirate. ☠"}
