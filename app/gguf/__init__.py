@@ -9,6 +9,7 @@ from app.gguf.facts import ModelFacts, read_facts
 from app.gguf.ghost import TypedTensor, write_ghost, write_ghost_of
 from app.gguf.header import Header, SkippedArray, TensorInfo
 from app.gguf.reader import read_header
+from app.gguf.recommended_sampling import RecommendedSampling
 from app.gguf.summary import ModelSummary
 from app.gguf.thinking import ThinkingControls
 
@@ -16,6 +17,7 @@ __all__ = [
     "Header",
     "ModelFacts",
     "ModelSummary",
+    "RecommendedSampling",
     "SkippedArray",
     "TensorInfo",
     "ThinkingControls",

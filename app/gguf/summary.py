@@ -6,6 +6,7 @@ import msgspec
 
 from app.gguf.facts import ModelFacts, ModelKind
 from app.gguf.header import ByteOrder
+from app.gguf.recommended_sampling import RecommendedSampling, recommended_sampling
 from app.gguf.thinking import ThinkingControls, thinking_controls
 
 _MOST_CHARACTERS = 300
@@ -32,6 +33,7 @@ class ModelSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     projection_length: int | None = None
     byte_order: ByteOrder = "little"
     thinking: ThinkingControls | None = None
+    sampling: RecommendedSampling | None = None
 
 
 def summarize(facts: ModelFacts) -> ModelSummary:
@@ -52,6 +54,7 @@ def summarize(facts: ModelFacts) -> ModelSummary:
         projection_length=_projection_length(facts),
         byte_order=facts.byte_order,
         thinking=thinking_controls(facts.chat_template),
+        sampling=recommended_sampling(facts.metadata),
     )
 
 

@@ -34,7 +34,7 @@ class _Fault(msgspec.Struct, frozen=True):
     hint: str
 
 
-FORM = 1
+FORM = 2
 """Grows with what a summary tells; what was kept in an earlier one is read again from the file."""
 
 

@@ -277,6 +277,27 @@ def words_of_conversations(connection: sqlite3.Connection) -> None:
         connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
 
 
+def presets_and_system_prompts(connection: sqlite3.Connection) -> None:
+    # What a person saved under names; `preset` is a key of `app.chat.presets`.
+    for table, column in (("sampling_presets", "sampling"), ("system_prompts", "text")):
+        connection.execute(
+            f"""
+            CREATE TABLE {table} (
+                name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE,
+                {column} TEXT NOT NULL
+            ) STRICT, WITHOUT ROWID
+            """
+        )
+    connection.execute(
+        """
+        CREATE TABLE presets_of_conversations (
+            conversation_id INTEGER NOT NULL PRIMARY KEY REFERENCES conversations (id) ON DELETE CASCADE,
+            preset TEXT NOT NULL
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -289,6 +310,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     full_contexts_of_conversations,
     branches_of_conversations,
     words_of_conversations,
+    presets_and_system_prompts,
 )
 
 

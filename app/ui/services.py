@@ -13,6 +13,7 @@ from app.ui.preferences import Preferences
 
 if TYPE_CHECKING:
     from app.chat import ChatEngine, ConversationStore
+    from app.chat.saved_settings import SavedSettings
     from app.core.jobs import JobControl
     from app.hardware import Accelerator
     from app.library import EarlierEntries, LibraryEntry
@@ -94,9 +95,16 @@ class Services:
         store.recover()
         return store
 
+    @cached_property
+    def saved_settings(self) -> SavedSettings:
+        """For the GUI thread, opened when first asked for. Raises DataFolderFault."""
+        from app.chat.saved_settings import SavedSettings
+
+        return SavedSettings(self.folder.database)
+
     def close(self) -> None:
         """Ends the processes and connections that were opened."""
         made = vars(self)
-        for name in ("downloads", "chat_engine", "conversations", "keeper"):
+        for name in ("downloads", "chat_engine", "conversations", "saved_settings", "keeper"):
             if name in made:
                 made.pop(name).close()

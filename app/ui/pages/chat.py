@@ -30,6 +30,8 @@ from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
+from app.ui.pages.chat_presets import ChatPresets
+from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
@@ -65,7 +67,13 @@ class ChatPage(ChatLayout):
             answer=self._answer_again,
             go_on=self._go_on,
         )
+        self.presets = ChatPresets(
+            lambda: services.saved_settings, self.drawer.presets, self.drawer.samplers, self.notices
+        )
+        self.prompt_library = PromptLibrary(lambda: services.saved_settings, self.drawer, self.notices)
         self.column.context_of = self.known.context_of
+        self.column.statistics_fold.is_open = services.preferences.settings.statistics_open
+        self.column.statistics_fold.changed.connect(services.preferences.set_statistics_open)
         self._connect()
         self._open_latest()
 
@@ -215,6 +223,8 @@ class ChatPage(ChatLayout):
             conversation.sampling if conversation else DEFAULTS,
             conversation.system_prompt if conversation else "",
         )
+        self.presets.open(conversation.id if conversation else None)
+        self.prompt_library.open()
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
@@ -267,6 +277,7 @@ class ChatPage(ChatLayout):
                 drawer.thinking.options,
                 drawer.full_context.choice,
             )
+            self.presets.keep(conversation.id)
         prompt = self._store.add_prompt(conversation.id, text)
         self._conversation = self._store.conversation(conversation.id)
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
@@ -425,6 +436,7 @@ class ChatPage(ChatLayout):
         self._show_head()
         self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
+        self.presets.show_model(entry.facts if entry else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
 

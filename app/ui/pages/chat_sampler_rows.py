@@ -34,7 +34,14 @@ class Row(Protocol):
 
     field: str
 
+    @property
+    def title(self) -> str:
+        """As it is read aloud, by itself."""
+
     def show_value(self, value: Any, default: Any) -> None: ...
+
+    def describe(self, value: Any) -> str:
+        """A value as it is shown; "" where that would take more than a word."""
 
     def flush(self) -> None:
         """Tells what is still being typed."""
@@ -63,6 +70,18 @@ class NumberRow(QWidget):
         prepare_box(self.box, wheel)
         self._reset = _reset_button(option.title, lambda: change(self.field, self._default))
         _lay_out_row(self, option.title, option.explanation, self.box, self._reset)
+
+    @property
+    def title(self) -> str:
+        return self.box.accessibleName()
+
+    def describe(self, value: float) -> str:
+        if isinstance(self.box, QDoubleSpinBox):
+            words = self.box.textFromValue(value)
+        else:
+            words = self.box.textFromValue(int(value))
+        is_least = value in (self._option.least, self._option.off)
+        return self._option.least_text if is_least and self._option.least_text else words
 
     def show_value(self, value: float, default: float) -> None:
         self._default = default
@@ -107,6 +126,13 @@ class ChoiceRow(QWidget):
         self.box.activated.connect(lambda index: change(field, index))
         self._reset = _reset_button(title, lambda: change(field, self._default))
         _lay_out_row(self, title, explanation, self.box, self._reset)
+
+    @property
+    def title(self) -> str:
+        return self.box.accessibleName()
+
+    def describe(self, value: int) -> str:
+        return self.box.itemText(value)
 
     def show_value(self, value: int, default: int) -> None:
         self._default = default
@@ -165,6 +191,13 @@ class TextRow(QWidget):
         column.addWidget(label(explanation, "caption", wrap=True))
         column.addWidget(self.text)
         column.addWidget(self._wrong)
+
+    @property
+    def title(self) -> str:
+        return self.text.accessibleName()
+
+    def describe(self, value: Any) -> str:
+        return ""
 
     def show_value(self, value: Any, default: Any) -> None:
         self._default = default

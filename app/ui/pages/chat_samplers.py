@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from app.chat import RANDOM_SEED
+from app.chat.presets import BALANCED, BUILT_IN, Change
 from app.runtime import Sampling
 from app.ui import icons
 from app.ui.pages.chat_sampler_options import (
@@ -28,13 +29,13 @@ from app.ui.pages.chat_sampler_rows import (
     prepare_box,
 )
 from app.ui.pages.chat_sampler_texts import text_rows
-from app.ui.parts import button, label
+from app.ui.parts import button, label, without_mnemonics
 from app.ui.wheel import WheelGuard
 
 LARGEST_SEED = 2**31 - 1
 """As far as a spin box counts."""
 
-DEFAULTS = Sampling(seed=RANDOM_SEED)
+DEFAULTS = BUILT_IN[BALANCED]
 
 
 class SamplersPanel(QWidget):
@@ -44,7 +45,7 @@ class SamplersPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sampling = DEFAULTS
+        self._sampling = self._base = DEFAULTS
         self._wheel = WheelGuard(self)
         self.rows: dict[str, Row] = {}
         self._by_mirostat: list[QWidget] = []
@@ -66,20 +67,41 @@ class SamplersPanel(QWidget):
             row.drop()
         self._show(sampling)
 
+    def show_base(self, base: Sampling, name: str) -> None:
+        """What each setting and all of them are put back to: a preset of this name."""
+        self._base = base
+        self.reset_button.setText(self.tr("Back to {preset}").format(preset=without_mnemonics(name)))
+        self._show(self._sampling)
+
+    def take(self, sampling: Sampling) -> None:
+        """Shows and tells what was chosen elsewhere."""
+        self.show_sampling(sampling)
+        self.changed.emit(sampling)
+
+    def describe(self, change: Change) -> str:
+        """`Temperature 1.20 instead of 0.80`"""
+        if change.field == "seed":
+            return self.tr("Seed {n}").format(n=change.value)
+        row = self.rows[change.field]
+        if not (value := row.describe(change.value)):
+            return row.title
+        return self.tr("{name}: {value} instead of {usual}").format(
+            name=row.title, value=value, usual=row.describe(change.preset)
+        )
+
     def _show(self, sampling: Sampling) -> None:
         self._sampling = sampling
         for name, row in self.rows.items():
-            row.show_value(getattr(sampling, name), getattr(DEFAULTS, name))
+            row.show_value(getattr(sampling, name), getattr(self._base, name))
         for replaced in self._by_mirostat:
             replaced.setEnabled(sampling.mirostat == 0)
         self._show_seed()
         self._show_fold()
-        self.reset_button.setEnabled(sampling != DEFAULTS)
+        self.reset_button.setEnabled(sampling != self._base)
 
     def reset(self) -> None:
-        """All of it back to the defaults."""
-        self.show_sampling(DEFAULTS)
-        self.changed.emit(DEFAULTS)
+        """All of it back to what the preset says."""
+        self.take(self._base)
 
     def flush(self) -> None:
         """Tells what is still being typed."""
@@ -215,7 +237,7 @@ class SamplersPanel(QWidget):
         """What is set behind the fold is not forgotten there."""
         usual = {option.field for option in basic_options()}
         changed = sum(
-            getattr(self._sampling, name) != getattr(DEFAULTS, name)
+            getattr(self._sampling, name) != getattr(self._base, name)
             for name in self.rows
             if name not in usual
         )
