@@ -16,7 +16,7 @@ from app.chat.history import History
 from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
 from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
-from app.core.errors import Cancelled
+from app.core.errors import Cancelled, WorkerDied
 from app.core.jobs import JobControl
 from app.gguf import ThinkingControls, read_facts
 from app.gguf.thinking import thinking_controls
@@ -212,6 +212,23 @@ class ChatEngine:
         if loaded is None or not loaded.model.alive:
             return None
         return spread_of(loaded.load, loaded.model.description.buffers)
+
+    @property
+    def context_length(self) -> int | None:
+        """Of the loaded model, in tokens, for one conversation."""
+        loaded = self._loaded
+        return loaded.model.description.context_length if loaded is not None and loaded.model.alive else None
+
+    def count_tokens(self, text: str) -> int | None:
+        """How many tokens `text` is to the loaded model; None where none is loaded. May be asked from any thread, also
+        during an answer."""
+        loaded = self._loaded
+        if loaded is None or not loaded.model.alive:
+            return None
+        try:
+            return loaded.model.count_tokens(text)
+        except WorkerDied:  # unloaded meanwhile, or whoever waits for an answer is told why
+            return None
 
     @property
     def worker_pid(self) -> int | None:

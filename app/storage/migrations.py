@@ -209,6 +209,25 @@ def full_contexts_of_conversations(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE conversations ADD COLUMN when_full TEXT NOT NULL DEFAULT 'stop'")
 
 
+def attachments_of_messages(connection: sqlite3.Connection) -> None:
+    # The text of a file as the model gets it. `tokens`: as counted when it was sent; `remark`: what is missing of it.
+    connection.execute(
+        """
+        CREATE TABLE attachments (
+            message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            tokens INTEGER,
+            remark TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (message_id, position)
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -219,6 +238,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     packs_of_the_runtime,
     choices_for_loading,
     full_contexts_of_conversations,
+    attachments_of_messages,
 )
 
 
