@@ -103,7 +103,8 @@ class ChatEngine:
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
-            history = History(conversation, store.messages(conversation_id))
+            branch = store.messages(conversation_id)
+            history = History(conversation, branch, store.attachments_of(branch))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from app.chat.attachments import Attachment, AttachmentHead
+from app.chat.attachments_store import attachment_heads, attachments_of, keep_attachments
 from app.chat.kept_caches import KeptCaches
 from app.core.text import encodable
 from app.runtime.protocol import GenerationStatistics, PieceKind, Sampling, TemplateOptions, WhenFull
@@ -58,8 +61,8 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Message:
-    """`role` 'user' or 'assistant'. The rest belongs to answers: `reasoning` is what the model thought before,
-    for `reasoning_s` where that is known."""
+    """`role` 'user' or 'assistant'. `attachments` go with prompts. The rest belongs to answers: `reasoning` is what
+    the model thought before, for `reasoning_s` where that is known."""
 
     id: int
     role: str
@@ -71,6 +74,7 @@ class Message:
     statistics: GenerationStatistics | None = None
     reasoning: str = ""
     reasoning_s: float | None = None
+    attachments: tuple[AttachmentHead, ...] = ()
 
 
 class ConversationStore:
@@ -180,13 +184,26 @@ class ConversationStore:
                 rows = connection.execute(
                     "SELECT * FROM messages WHERE conversation_id = ? ORDER BY id", (conversation_id,)
                 )
-                return [self._message(row) for row in rows]
+                heads = attachment_heads(connection, conversation_id)
+                return [
+                    replace(message, attachments=heads.get(message.id, ()))
+                    for message in map(self._message, rows)
+                ]
             finally:
                 connection.execute("COMMIT")
 
-    def add_prompt(self, conversation_id: int, text: str) -> Message:
-        """Keeps what the person wrote; the first prompt gives the conversation its title."""
-        text = encodable(text)
+    def attachments_of(self, messages: Sequence[Message]) -> dict[int, tuple[Attachment, ...]]:
+        """What goes with them, with the texts, by the ids of those that have any."""
+        with reading(self._connection) as connection:
+            return {
+                message.id: attachments_of(connection, message.id)
+                for message in messages
+                if message.attachments
+            }
+
+    def add_prompt(self, conversation_id: int, text: str, attachments: Sequence[Attachment] = ()) -> Message:
+        """Keeps what the person wrote, and what goes with it; the first prompt gives the conversation its title."""
+        text, heads = encodable(text), tuple(attachment.head for attachment in attachments)
         now = time.time()
         with transaction(self._connection) as connection:
             cursor = connection.execute(
@@ -196,10 +213,11 @@ class ConversationStore:
             connection.execute(
                 "UPDATE conversations SET updated_at = ?, title = CASE title WHEN '' THEN ? ELSE title END"
                 " WHERE id = ?",
-                (now, _title(text), conversation_id),
+                (now, _title(text or ", ".join(head.name for head in heads)), conversation_id),
             )
-        assert cursor.lastrowid is not None
-        return Message(cursor.lastrowid, "user", text, MessageState.COMPLETE, now)
+            assert cursor.lastrowid is not None
+            keep_attachments(connection, cursor.lastrowid, attachments)
+        return Message(cursor.lastrowid, "user", text, MessageState.COMPLETE, now, attachments=heads)
 
     def begin_answer(self, conversation_id: int, model_name: str, quantization: str | None) -> AnswerWriter:
         with transaction(self._connection) as connection:

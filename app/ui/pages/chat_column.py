@@ -207,7 +207,7 @@ class MessageColumn(QScrollArea):
     def _view_of(self, number: int) -> QWidget:
         message = self._messages[number]
         if message.role == "user":
-            return PromptBubble(message.text)
+            return PromptBubble(message.text, message.attachments)
         view = self._make_answer()
         self._show_message(view, number)
         return view

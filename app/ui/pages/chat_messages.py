@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
@@ -17,10 +17,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat import Message, MessageState
+from app.chat.attachments import AttachmentHead
 from app.core.jobs import Progress
 from app.core.units import format_bytes, format_duration, format_rate
 from app.runtime import GenerationStatistics
 from app.ui import icons, theme
+from app.ui.pages.chat_chips import sent_chips
 from app.ui.pages.chat_full_context import LeftOutLine, describe_left_out
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_text import Prose
@@ -36,8 +38,9 @@ PATIENCE_MS = 300
 class PromptBubble(QWidget):
     """What the person wrote, at the right, no wider than it needs."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, attachments: Sequence[AttachmentHead] = ()) -> None:
         super().__init__()
+        self.attachments = sent_chips(attachments)
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
         self._bubble = QFrame()
@@ -47,10 +50,15 @@ class PromptBubble(QWidget):
         # Qt puts the room between lines below each, so that there is some below the last.
         inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self._bubble.setVisible(bool(text))
+        row = QHBoxLayout()
         row.addStretch()
         row.addWidget(self._bubble)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.attachments)
+        column.addLayout(row)
         metrics = QFontMetrics(theme.font("prose"))
         # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
         self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
