@@ -5,7 +5,9 @@ kept, `ChatEngine` to get answers.
 """
 
 from app.chat.engine import RANDOM_SEED, AnswerDelta, ChatEngine, TurnsLeftOut
-from app.chat.store import NO_OPTIONS, WHEN_FULL, Conversation, ConversationStore, Message, MessageState
+from app.chat.records import NO_OPTIONS, WHEN_FULL, Conversation, Message, MessageState, WrittenWith
+from app.chat.search import Hit
+from app.chat.store import ConversationStore
 
 __all__ = [
     "NO_OPTIONS",
@@ -15,7 +17,9 @@ __all__ = [
     "ChatEngine",
     "Conversation",
     "ConversationStore",
+    "Hit",
     "Message",
     "MessageState",
     "TurnsLeftOut",
+    "WrittenWith",
 ]

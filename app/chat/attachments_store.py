@@ -1,6 +1,6 @@
 """Attachments in the database: each belongs to a message and goes with it.
 
-Functions over the connection of a `ConversationStore`; those that write belong into a transaction.
+The functions are over the connection of a `ConversationStore`; those that write belong into a transaction.
 """
 
 from __future__ import annotations
@@ -8,10 +8,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from app.chat.attachments import Attachment, AttachmentHead
+from app.chat.records import Message
 from app.core.text import encodable
+from app.storage import reading
 
 _HEAD = "message_id, name, media_type, size_bytes, tokens, remark"
+
+
+class Attachments:
+    """Part of `ConversationStore`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def attachments_of(self, messages: Sequence[Message]) -> dict[int, tuple[Attachment, ...]]:
+        """What goes with them, with the texts, by the ids of those that have any."""
+        with reading(self._connection) as connection:
+            return {each.id: _attachments_of(connection, each.id) for each in messages if each.attachments}
 
 
 def keep_attachments(
@@ -46,13 +62,13 @@ def copy_attachments(connection: sqlite3.Connection, source_id: int, target_id: 
 
 
 def attachment_heads(
-    connection: sqlite3.Connection, conversation_id: int
+    connection: sqlite3.Connection, message_ids: Sequence[int]
 ) -> Mapping[int, tuple[AttachmentHead, ...]]:
-    """Of all messages of a conversation that have any, by the message's id."""
+    """By the ids of those messages that have any."""
     rows = connection.execute(
-        f"SELECT {_HEAD} FROM attachments"
-        " WHERE message_id IN (SELECT id FROM messages WHERE conversation_id = ?) ORDER BY message_id, position",
-        (conversation_id,),
+        f"SELECT {_HEAD} FROM attachments WHERE message_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY message_id, position",
+        (msgspec.json.encode(message_ids).decode(),),
     )
     found: dict[int, tuple[AttachmentHead, ...]] = {}
     for row in rows:
@@ -60,8 +76,12 @@ def attachment_heads(
     return found
 
 
-def attachments_of(connection: sqlite3.Connection, message_id: int) -> tuple[Attachment, ...]:
-    """With their texts."""
+def names_of(heads: Sequence[AttachmentHead]) -> str:
+    """For the title of a conversation that begins with files alone."""
+    return ", ".join(head.name for head in heads)
+
+
+def _attachments_of(connection: sqlite3.Connection, message_id: int) -> tuple[Attachment, ...]:
     rows = connection.execute(
         f"SELECT {_HEAD}, text FROM attachments WHERE message_id = ? ORDER BY position", (message_id,)
     )

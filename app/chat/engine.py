@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from app.chat.answers import AnswerWriter
 from app.chat.history import History
 from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
-from app.chat.store import AnswerWriter, Conversation, ConversationStore, Message, MessageState
+from app.chat.records import Conversation, Message, MessageState, WrittenWith
+from app.chat.store import ConversationStore
 from app.core.errors import Cancelled, WorkerDied
 from app.core.jobs import JobControl
 from app.gguf import ThinkingControls, read_facts
@@ -95,21 +97,30 @@ class ChatEngine:
         with self._turn(control, is_answer=False):
             self._ensure(path, control)
 
-    def answer(self, conversation_id: int, control: JobControl) -> Message | None:
-        """Answers the last prompt of the conversation; None when stopped before the first word.
+    def answer(self, conversation_id: int, control: JobControl, to: int | None = None) -> Message | None:
+        """Answers the last prompt at or before the message `to`, without it of the branch that is shown; None when
+        stopped before the first word. Where there is an answer already, this is another one.
 
         Emits `TurnsLeftOut`, `AnswerDelta`, and what `load` emits. The prompt is in the store before, so after any
         failure the same call tries again. Raises what loading raises, PromptTooLong, TemplateFault, WorkerDied.
         """
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
-            branch = store.messages(conversation_id)
+            branch = store.messages(conversation_id) if to is None else store.branch_to(to)
             history = History(conversation, branch, store.attachments_of(branch))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)
-            writer = store.begin_answer(conversation_id, facts.name or facts.path.stem, facts.quantization)
-            message = self._stream(loaded, history, conversation, writer, control)
+            options = _known_to(thinking_controls(facts.chat_template), conversation.options)
+            given = replace(conversation, sampling=_with_seed(conversation.sampling), options=options)
+            writer = store.begin_answer(
+                conversation_id,
+                facts.name or facts.path.stem,
+                facts.quantization,
+                _written_with(given),
+                history.prompt,
+            )
+            message = self._stream(loaded, history, given, writer, control)
             if message is not None and message.statistics is not None:
                 loaded.caches.note(conversation_id, message.statistics)
                 described = loaded.model.description
@@ -302,14 +313,12 @@ class ChatEngine:
     ) -> Message | None:
         dropped = 0
         try:
-            sampling, name = _with_seed(conversation.sampling), cache_name(conversation.id)
-            options = _known_to(thinking_controls(loaded.load.facts.chat_template), conversation.options)
             for event in loaded.model.generate(
                 history.messages,
-                sampling,
+                conversation.sampling,
                 control.cancel,
-                options,
-                conversation=name,
+                conversation.options,
+                conversation=cache_name(conversation.id),
                 when_full=conversation.when_full,
             ):
                 if isinstance(event, PromptProgress):
@@ -332,6 +341,15 @@ class ChatEngine:
             writer.finish(MessageState.CUT_OFF)
             raise
         raise AssertionError("generate() ends with a Generation")
+
+
+def _written_with(conversation: Conversation) -> WrittenWith:
+    return WrittenWith(
+        model_path=str(conversation.model_path),
+        sampling=conversation.sampling,
+        system_prompt=conversation.system_prompt,
+        options=conversation.options,
+    )
 
 
 def _known_to(controls: ThinkingControls | None, options: TemplateOptions) -> TemplateOptions:

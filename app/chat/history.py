@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from app.chat.attachments import Attachment, as_prompt
-from app.chat.store import Conversation, Message
+from app.chat.records import Conversation, Message
 from app.runtime import ChatMessage
 
 NO_ATTACHMENTS: Mapping[int, Sequence[Attachment]] = MappingProxyType({})
 
 
 class History:
-    """`messages`: all up to the last prompt, so that an answer that was cut off after it can be tried again.
+    """`messages`: all up to the last prompt, whose id is `prompt`, so that it can be answered again.
 
     Two prompts in a row (the first failed) become one message, since many templates insist that roles alternate; of
     several answers to one prompt the last one counts. What the model thought goes along: its template knows whether to
@@ -42,6 +42,7 @@ class History:
             stands_for[-1] += 1
         opening = [ChatMessage("system", conversation.system_prompt)] if conversation.system_prompt else []
         self.messages = [*opening, *given]
+        self.prompt = kept[last_prompt].id
         self._stands_for = stands_for
 
     def kept_of(self, dropped: int) -> int:

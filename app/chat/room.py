@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.chat.attachments import estimate_tokens
-from app.chat.store import Message
+from app.chat.records import Message
 from app.runtime.protocol import WhenFull
 
 SHARE_FOR_ANSWER = 1 / 8

@@ -343,7 +343,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Times of one answer.
 
     `prompt_tokens` is the whole prompt, of which `evaluated_tokens` were not in the KV cache;
-    `dropped_messages` were left out of it.
+    `dropped_messages` were left out of it. The last `continued_tokens` of it are those of the answer that goes on.
     `time_to_first_token_s` runs from the request's arrival; `tokens_per_s` is decode speed after
     the first token; `memory_bytes` is the worker's at the end, each weight counted once.
     `finish_reason`: 'stop' (the model ended, or a stop string came), 'length' (max_tokens), 'context' (the context is
@@ -361,6 +361,7 @@ class GenerationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     finish_reason: str
     dropped_messages: int = 0
+    continued_tokens: int = 0
 
 
 class Generated(_Message, frozen=True):

@@ -209,6 +209,74 @@ def full_contexts_of_conversations(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE conversations ADD COLUMN when_full TEXT NOT NULL DEFAULT 'stop'")
 
 
+def branches_of_conversations(connection: sqlite3.Connection) -> None:
+    # Messages are a tree: of those with the same parent, the one with the greatest `shown` was shown last.
+    # `written_with`, as JSON: what a model had been given beside the messages. `is_edited`: a person put other words
+    # into its mouth. AUTOINCREMENT: what else is kept of a deleted conversation is never taken for a new one's.
+    connection.execute(
+        """
+        CREATE TABLE new_conversations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            title TEXT NOT NULL,
+            title_is_own INTEGER NOT NULL DEFAULT 0,
+            model_path TEXT NOT NULL,
+            system_prompt TEXT NOT NULL DEFAULT '',
+            sampling TEXT NOT NULL,
+            template_options TEXT NOT NULL DEFAULT '{}',
+            when_full TEXT NOT NULL DEFAULT 'stop',
+            is_pinned INTEGER NOT NULL DEFAULT 0,
+            archived_at REAL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+    kept = (
+        "id, title, model_path, system_prompt, sampling, template_options, when_full, created_at, updated_at"
+    )
+    connection.execute(f"INSERT INTO new_conversations ({kept}) SELECT {kept} FROM conversations")
+    connection.execute("DROP TABLE conversations")
+    connection.execute("ALTER TABLE new_conversations RENAME TO conversations")
+    connection.execute("ALTER TABLE messages ADD COLUMN parent_id INTEGER REFERENCES messages (id)")
+    connection.execute("ALTER TABLE messages ADD COLUMN shown INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE messages ADD COLUMN is_edited INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE messages ADD COLUMN written_with TEXT")
+    connection.execute(
+        """
+        UPDATE messages SET parent_id = (
+            SELECT max(earlier.id) FROM messages AS earlier
+            WHERE earlier.conversation_id = messages.conversation_id AND earlier.id < messages.id
+        )
+        """
+    )
+    connection.execute("DROP INDEX messages_by_conversation")
+    connection.execute(
+        "CREATE INDEX messages_of_conversations ON messages (conversation_id, parent_id, shown)"
+    )
+    connection.execute("CREATE INDEX messages_by_parent ON messages (parent_id)")
+
+
+def words_of_conversations(connection: sqlite3.Connection) -> None:
+    # For searching: FTS5's index of words, beside the tables, which keep the texts. Triggers make it follow them.
+    for index, table, column in (
+        ("words_of_messages", "messages", "text"),
+        ("words_of_titles", "conversations", "title"),
+    ):
+        forget = f"INSERT INTO {index} ({index}, rowid, {column}) VALUES ('delete', old.id, old.{column});"
+        note = f"INSERT INTO {index} (rowid, {column}) VALUES (new.id, new.{column});"
+        connection.execute(
+            f"CREATE VIRTUAL TABLE {index} USING fts5 ({column}, content='{table}', content_rowid='id',"
+            " tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
+        )
+        connection.execute(f"CREATE TRIGGER {index}_come AFTER INSERT ON {table} BEGIN {note} END")
+        connection.execute(f"CREATE TRIGGER {index}_go AFTER DELETE ON {table} BEGIN {forget} END")
+        connection.execute(
+            f"CREATE TRIGGER {index}_change AFTER UPDATE OF {column} ON {table}"
+            f" WHEN new.{column} IS NOT old.{column} BEGIN {forget} {note} END"
+        )
+        connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
+
+
 def attachments_of_messages(connection: sqlite3.Connection) -> None:
     # The text of a file as the model gets it. `tokens`: as counted when it was sent; `remark`: what is missing of it.
     connection.execute(
@@ -238,6 +306,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     packs_of_the_runtime,
     choices_for_loading,
     full_contexts_of_conversations,
+    branches_of_conversations,
+    words_of_conversations,
     attachments_of_messages,
 )
 
@@ -246,6 +316,16 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Applies what is missing, all of it in one transaction."""
     if _applied(connection) == [migration.__name__ for migration in MIGRATIONS]:
         return
+    keys = connection.execute("PRAGMA foreign_keys").fetchone()[0]
+    # A table that is made anew is dropped, which would take along what refers to it. No effect inside a transaction.
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        _apply(connection)
+    finally:
+        connection.execute(f"PRAGMA foreign_keys = {keys}")
+
+
+def _apply(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY) STRICT")

@@ -316,7 +316,10 @@ def test_killed_runtime_shows_a_card_keeps_the_part_and_can_be_tried_again(chat,
     chat.try_again()
     settle(qtbot)
     assert chat.column.fault_card() is None
-    assert [message.state for message in stored(chat)[1:]] == [MessageState.CUT_OFF, MessageState.COMPLETE]
+    (again,) = stored(chat)[1:]
+    assert again.state is MessageState.COMPLETE
+    assert len(again.siblings) == 2  # what was cut off is still there
+    assert [view.prose.text for view in chat.column.answers()] == [again.text]
 
 
 def test_model_file_that_is_gone_gives_a_card_and_the_prompt_stays(chat, endless, qtbot):

@@ -114,8 +114,13 @@ class MessageColumn(QScrollArea):
     def begin_answer(
         self, text: str = "", progress: Progress | None = None, *, reasoning: str = "", left_out: int = 0
     ) -> None:
-        """An answer is being made; `text` of it is there, and `reasoning` before it. `left_out`: see `leave_out`."""
+        """An answer is being made; `text` of it is there, and `reasoning` before it. `left_out`: see `leave_out`. One
+        that the last prompt has already gives way to it."""
         self.drop_remarks()
+        while self._messages and self._messages[-1].role == "assistant":
+            self._messages.pop()
+            if len(self._messages) >= self._first_shown:
+                self._remove(self._widgets()[-1])
         self._live = self._make_answer()
         self._rows.addWidget(self._live)
         self._live.show_progress(progress)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.chat.history import History
-from app.chat.store import Conversation, Message, MessageState
+from app.chat.records import Conversation, Message, MessageState
 from app.runtime import ChatMessage, Sampling
 
 

@@ -108,6 +108,7 @@ def test_answer_that_ends_while_it_is_read_never_shows_less_than_before(
     thread = threading.Thread(target=read)
     thread.start()
     for _ in range(60):
+        store.add_prompt(conversation, "more")
         writer = store.begin_answer(conversation, "Bard", None)
         writer.append("word ")
         writer.append("word ")
@@ -391,7 +392,8 @@ def test_recover_leaves_an_answer_alone_whose_writer_lives(store: ConversationSt
         mine = store.begin_answer(conversation, "Bard", None)
         mine.append("Mine ")
         assert store.recover() == 0
-        assert [state for _, _, state in texts(path, conversation)[1:]] == [MessageState.STREAMING] * 2
+        answers = store.messages(conversation)[-1].siblings
+        assert [store.message(each).state for each in answers] == [MessageState.STREAMING] * 2
         process.communicate("")
     assert store.recover() == 1
     mine.append("goes on")
