@@ -1,7 +1,7 @@
 """One entry for everything: the window, the command line, and the worker processes.
 
 The branches come before any import of the rooms behind them: a worker must not load Qt, the
-window must not load llama.cpp, and each starts as fast as it can.
+window must not load llama.cpp, a reader of PDF files nothing else at all, and each starts as fast as it can.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ def main() -> int:
         from app.runtime.worker.main import run_worker
 
         return run_worker()
+    if arguments == ["--read-pdf"]:
+        from app.documents.pdf_process import read_pdf_from_stdin
+
+        return read_pdf_from_stdin()
     if not arguments:
         return _open_window()
     try:

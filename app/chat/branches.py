@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
+from app.chat.attachments import Attachment, AttachmentHead
+from app.chat.attachments_store import attachment_heads, copy_attachments, keep_attachments, names_of
 from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
 from app.chat.tree import Tree, conversation_with, insert_message
@@ -59,10 +61,11 @@ class Branches:
                     "UPDATE messages SET shown = ? WHERE id = ?", (tree.next_shown(tree.parents[each]), each)
                 )
 
-    def add_prompt(self, conversation_id: int, text: str) -> Message:
-        """Keeps what the person wrote, at the end of the branch that is shown; the first prompt gives the conversation
-        its title."""
+    def add_prompt(self, conversation_id: int, text: str, attachments: Sequence[Attachment] = ()) -> Message:
+        """Keeps what the person wrote and what goes with it, at the end of the branch that is shown; the first prompt
+        gives the conversation its title."""
         text, now = encodable(text), time.time()
+        heads = [attachment.head for attachment in attachments]
         with transaction(self._connection) as connection:
             tree = Tree(connection, conversation_id)
             parent = next(reversed(tree.shown_below(None)), None)
@@ -72,12 +75,14 @@ class Branches:
             connection.execute(
                 "UPDATE conversations SET updated_at = ?, title = CASE title WHEN '' THEN ? ELSE title END"
                 " WHERE id = ?",
-                (now, automatic_title(text), conversation_id),
+                (now, automatic_title(text or names_of(heads)), conversation_id),
             )
+            keep_attachments(connection, message_id, attachments)
         return self.message(message_id)
 
     def edit(self, message_id: int, text: str) -> Message:
-        """A sibling of that message with another text, which is shown from now on. Of an answer it keeps the model's
+        """A sibling of that message with another text, which is shown from now on. It has the same attachments; of an
+        answer it keeps the model's
         name and what it was written with. Raises KeyError."""
         text, now = encodable(text), time.time()
         with transaction(self._connection) as connection:
@@ -91,6 +96,7 @@ class Branches:
                 if old.written_with is not None:
                     values["written_with"] = msgspec.json.encode(old.written_with).decode()
             edited = insert_message(connection, conversation_id, tree, old.parent, values)
+            copy_attachments(connection, message_id, edited)
             connection.execute("UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id))
         return self.message(edited)
 
@@ -105,19 +111,21 @@ class Branches:
                 connection.execute("COMMIT")
 
     def _read(self, message_ids: Iterable[int], tree: Tree) -> list[Message]:
+        wanted = list(message_ids)
+        heads = attachment_heads(self._connection, wanted)
         rows = self._connection.execute(
             "SELECT messages.* FROM json_each(?) AS wanted JOIN messages ON messages.id = wanted.value"
             " ORDER BY wanted.key",
-            (msgspec.json.encode(list(message_ids)).decode(),),
+            (msgspec.json.encode(wanted).decode(),),
         )
-        return [self._message(row, tree) for row in rows]
+        return [self._message(row, tree, heads.get(row["id"], ())) for row in rows]
 
-    def _message(self, row: sqlite3.Row, tree: Tree) -> Message:
+    def _message(self, row: sqlite3.Row, tree: Tree, heads: tuple[AttachmentHead, ...]) -> Message:
         siblings = tuple(tree.children[tree.parents[row["id"]]])
         if row["state"] != MessageState.STREAMING.value:
-            return message_of(row, siblings)
+            return message_of(row, siblings, heads)
         return message_of(
-            row, siblings, self._pieces(row["id"], "answer"), self._pieces(row["id"], "reasoning")
+            row, siblings, heads, self._pieces(row["id"], "answer"), self._pieces(row["id"], "reasoning")
         )
 
     def _pieces(self, message_id: int, kind: PieceKind) -> str:

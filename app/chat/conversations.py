@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.chat.attachments_store import attachment_heads, names_of
 from app.chat.kept_caches import KeptCaches
 from app.chat.records import NO_OPTIONS, WHEN_FULL, Conversation, conversation_of, encoded
 from app.core.text import encodable
@@ -75,10 +76,12 @@ class Conversations:
         own = one_line(encodable(title))
         with transaction(self._connection) as connection:
             first = connection.execute(
-                "SELECT text FROM messages WHERE conversation_id = ? AND role = 'user' ORDER BY id LIMIT 1",
+                "SELECT id, text FROM messages WHERE conversation_id = ? AND role = 'user' ORDER BY id LIMIT 1",
                 (conversation_id,),
             ).fetchone()
-            automatic = automatic_title(first["text"]) if first else ""
+            files = attachment_heads(connection, [first["id"]] if first else [])
+            names = names_of([head for heads in files.values() for head in heads])
+            automatic = automatic_title(first["text"] or names) if first else ""
             connection.execute(
                 "UPDATE conversations SET title = ?, title_is_own = ? WHERE id = ?",
                 (own or automatic, bool(own), conversation_id),

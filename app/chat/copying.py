@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
+from app.chat.attachments_store import copy_attachments
 from app.chat.records import Conversation, MessageState, conversation_of
 from app.core.text import encodable
 from app.storage import transaction
@@ -57,4 +58,7 @@ def _copy_messages(connection: sqlite3.Connection, source: int, target: int) -> 
     states = (MessageState.STREAMING.value, MessageState.CUT_OFF.value)
     for row in rows:  # the oldest first: no message follows on a younger one
         parent = copies.get(row["parent_id"])
-        copies[row["id"]] = connection.execute(statement, (target, parent, row["id"], *states)).lastrowid
+        copied = connection.execute(statement, (target, parent, row["id"], *states)).lastrowid
+        assert copied is not None
+        copies[row["id"]] = copied
+        copy_attachments(connection, row["id"], copied)

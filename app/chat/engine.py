@@ -18,7 +18,7 @@ from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
 from app.chat.records import Conversation, Message, MessageState, WrittenWith
 from app.chat.store import ConversationStore
-from app.core.errors import Cancelled
+from app.core.errors import Cancelled, WorkerDied
 from app.core.jobs import JobControl
 from app.gguf import ThinkingControls, read_facts
 from app.gguf.thinking import thinking_controls
@@ -107,7 +107,7 @@ class ChatEngine:
         with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
             conversation = store.conversation(conversation_id)
             branch = store.messages(conversation_id) if to is None else store.branch_to(to)
-            history = History(conversation, branch)
+            history = History(conversation, branch, store.attachments_of(branch))
             loaded = self._ensure(conversation.model_path, control)
             facts = loaded.load.facts
             loaded.caches.open(conversation_id, control.cancel)
@@ -224,6 +224,23 @@ class ChatEngine:
         if loaded is None or not loaded.model.alive:
             return None
         return spread_of(loaded.load, loaded.model.description.buffers)
+
+    @property
+    def context_length(self) -> int | None:
+        """Of the loaded model, in tokens, for one conversation."""
+        loaded = self._loaded
+        return loaded.model.description.context_length if loaded is not None and loaded.model.alive else None
+
+    def count_tokens(self, text: str) -> int | None:
+        """How many tokens `text` is to the loaded model; None where none is loaded. May be asked from any thread, also
+        during an answer."""
+        loaded = self._loaded
+        if loaded is None or not loaded.model.alive:
+            return None
+        try:
+            return loaded.model.count_tokens(text)
+        except WorkerDied:  # unloaded meanwhile, or whoever waits for an answer is told why
+            return None
 
     @property
     def worker_pid(self) -> int | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from app.chat.attachments import Attachment, as_prompt
 from app.chat.records import Conversation, Message
 from app.runtime import ChatMessage
+
+NO_ATTACHMENTS: Mapping[int, Sequence[Attachment]] = MappingProxyType({})
 
 
 class History:
@@ -13,20 +17,26 @@ class History:
 
     Two prompts in a row (the first failed) become one message, since many templates insist that roles alternate; of
     several answers to one prompt the last one counts. What the model thought goes along: its template knows whether to
-    keep it.
+    keep it. `attachments`: of the messages that have any, by their ids.
     """
 
-    def __init__(self, conversation: Conversation, kept: Sequence[Message]) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        kept: Sequence[Message],
+        attachments: Mapping[int, Sequence[Attachment]] = NO_ATTACHMENTS,
+    ) -> None:
         given: list[ChatMessage] = []
         stands_for: list[int] = []  # so many of `kept`
         last_prompt = max(index for index, message in enumerate(kept) if message.role == "user")
         for message in kept[: last_prompt + 1]:
+            text = as_prompt(message.text, attachments.get(message.id, ()))
             if not given or given[-1].role != message.role:
-                given.append(ChatMessage(message.role, message.text, message.reasoning))
+                given.append(ChatMessage(message.role, text, message.reasoning))
                 stands_for.append(1)
                 continue
             if message.role == "user":
-                given[-1] = ChatMessage(message.role, f"{given[-1].content}\n\n{message.text}")
+                given[-1] = ChatMessage(message.role, f"{given[-1].content}\n\n{text}")
             else:
                 given[-1] = ChatMessage(message.role, message.text, message.reasoning)
             stands_for[-1] += 1

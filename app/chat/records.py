@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from app.chat.attachments import AttachmentHead
 from app.runtime.protocol import GenerationStatistics, Sampling, TemplateOptions, WhenFull
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class WrittenWith(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True)
 class Message:
     """`role` 'user' or 'assistant'. `parent`: the message before it, None for a first one; `siblings`: all messages
-    with that parent, itself among them, the oldest first.
+    with that parent, itself among them, the oldest first. `attachments` go with prompts.
 
     The rest belongs to answers: `reasoning` is what the model thought before, for `reasoning_s` where that is known.
     `is_edited`: a person wrote the text, out of that of an answer by the model named.
@@ -81,6 +82,7 @@ class Message:
     siblings: tuple[int, ...] = ()
     is_edited: bool = False
     written_with: WrittenWith | None = None
+    attachments: tuple[AttachmentHead, ...] = ()
 
     @property
     def can_continue(self) -> bool:
@@ -109,7 +111,11 @@ def conversation_of(row: sqlite3.Row) -> Conversation:
 
 
 def message_of(
-    row: sqlite3.Row, siblings: tuple[int, ...], more_text: str = "", more_reasoning: str = ""
+    row: sqlite3.Row,
+    siblings: tuple[int, ...],
+    attachments: tuple[AttachmentHead, ...] = (),
+    more_text: str = "",
+    more_reasoning: str = "",
 ) -> Message:
     """`more_text` and `more_reasoning`: what has been written since the row was."""
     statistics, written_with = row["statistics"], row["written_with"]
@@ -128,6 +134,7 @@ def message_of(
         siblings=siblings,
         is_edited=bool(row["is_edited"]),
         written_with=decoded(written_with, WrittenWith) if written_with else None,
+        attachments=attachments,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.chat.answers import Answers
+from app.chat.attachments_store import Attachments
 from app.chat.conversations import Conversations
 from app.chat.copying import Copying
 from app.chat.kept_caches import KeptCaches
@@ -12,7 +13,7 @@ from app.chat.search import Search
 from app.storage import open_database
 
 
-class ConversationStore(Conversations, Answers, Copying, Search):
+class ConversationStore(Conversations, Answers, Attachments, Copying, Search):
     """One connection, for one thread. `close` it or use it as a context manager."""
 
     def __init__(self, database: Path) -> None:

@@ -41,6 +41,14 @@ class UnreadableFile(EnvironmentFault):
     """The storage device failed or the path is not a regular file."""
 
 
+class NotText(EnvironmentFault):
+    """A file to attach holds no text, or none that can be told from noise."""
+
+
+class UnreadablePdf(EnvironmentFault):
+    """No text can be had from a PDF file: broken, encrypted, only pictures, or it takes too long or too much memory."""
+
+
 class NotGguf(EnvironmentFault):
     """The file does not start with the GGUF magic."""
 
@@ -205,6 +213,8 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         FileGone,
         NotAllowed,
         UnreadableFile,
+        NotText,
+        UnreadablePdf,
         NotGguf,
         UnsupportedGgufVersion,
         DamagedGguf,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from app.core.errors import FAULTS, Cancelled, EnvironmentFault, PromptTooLong, WorkerDied
 from app.core.jobs import CancelToken
+from app.core.own_process import own_command
 from app.runtime.deaths import Ending, explain, memory_kills
 from app.runtime.lifeline import Lifeline
 from app.runtime.protocol import (
@@ -59,11 +60,8 @@ class WorkerCrash(Exception):
 
 
 def worker_command() -> list[str]:
-    """How this application starts itself as a worker, from source and frozen."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, WORKER_ARGUMENT]
-    # -P: the current folder is not searched for modules, whatever lies in it.
-    return [sys.executable, "-P", "-m", "app", WORKER_ARGUMENT]
+    """How this application starts itself as a worker."""
+    return own_command(WORKER_ARGUMENT)
 
 
 class _Call:

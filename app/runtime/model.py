@@ -29,6 +29,8 @@ from app.runtime.protocol import (
     CacheRestored,
     CacheSaved,
     ChatMessage,
+    Count,
+    Counted,
     Generate,
     Generated,
     GenerationStatistics,
@@ -214,6 +216,22 @@ class LoadedModel:
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
         raise AssertionError("a worker's replies end with a final one")
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` is as a part of a message: what the template puts around it is not counted.
+
+        Exact up to 100,000 characters, but for the space that some vocabularies put before a text; beyond, it may be
+        one more for each 100,000. Does not wait for answers, and cannot be cancelled. Raises PromptTooLong and
+        WorkerDied.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise PromptTooLong(
+                f"This text has {len(text):,} characters; Nibble takes {LONGEST_TEXT:,} at once.",
+                "Cut it into shorter pieces.",
+            )
+        reply = self._worker.call_for(Count(text=encodable(text)))
+        assert isinstance(reply, Counted)
+        return reply.tokens
 
     def bench(
         self,

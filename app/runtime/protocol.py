@@ -4,7 +4,7 @@ Framing: four bytes little-endian length, four bytes number of the call, then on
 a `type` tag. The application numbers its requests and may send as many as it likes; a `Cancel` has the
 number of the request it ends. The worker answers each with any number of intermediate replies and exactly
 one final one, all with its number. Answers (`Generate`) run beside each other, as many as the loaded
-context has sequences; every other request runs alone. Requests begin in the order they came.
+context has sequences, and so does a `Count`; every other request runs alone. Requests begin in the order they came.
 """
 
 from __future__ import annotations
@@ -156,6 +156,12 @@ class Score(_Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class Count(_Message, frozen=True):
+    """How many tokens is `text`, as a part of what somebody says? Met beside whatever else is going on."""
+
+    text: str
 
 
 class Bench(_Message, frozen=True):
@@ -392,6 +398,10 @@ class Scored(_Message, frozen=True):
     log_probabilities: tuple[float, ...]
 
 
+class Counted(_Message, frozen=True):
+    tokens: int
+
+
 class BenchProgress(_Message, frozen=True):
     """`done` of `total` repetitions are measured, those of prompt and generation counted together."""
 
@@ -472,7 +482,9 @@ class Stopped(_Message, frozen=True):
     """The request was cancelled before it had a result."""
 
 
-Request = Load | DryRun | Generate | Score | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
+Request = (
+    Load | DryRun | Generate | Score | Count | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
+)
 Reply = (
     LoadProgress
     | Loaded
@@ -482,6 +494,7 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | Counted
     | BenchProgress
     | Benched
     | CacheSaved
@@ -498,6 +511,7 @@ ANSWERS: dict[type, tuple[type, ...]] = {
     DryRun: (DryRunDone,),
     Generate: (PromptProgress, Piece, Generated),
     Score: (ScoreProgress, Scored),
+    Count: (Counted,),
     Bench: (BenchProgress, Benched),
     SaveCache: (CacheSaved,),
     RestoreCache: (CacheRestored,),
@@ -511,6 +525,7 @@ FINAL_REPLIES = (
     DryRunDone,
     Generated,
     Scored,
+    Counted,
     Benched,
     CacheSaved,
     CacheRestored,

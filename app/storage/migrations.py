@@ -298,6 +298,25 @@ def presets_and_system_prompts(connection: sqlite3.Connection) -> None:
     )
 
 
+def attachments_of_messages(connection: sqlite3.Connection) -> None:
+    # The text of a file as the model gets it. `tokens`: as counted when it was sent; `remark`: what is missing of it.
+    connection.execute(
+        """
+        CREATE TABLE attachments (
+            message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            tokens INTEGER,
+            remark TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (message_id, position)
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -311,6 +330,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     branches_of_conversations,
     words_of_conversations,
     presets_and_system_prompts,
+    attachments_of_messages,
 )
 
 

@@ -17,9 +17,12 @@ def dropped_models(mime: QMimeData) -> list[Path]:
 
 
 class DropVeil(QFrame):
-    """Covers its parent while something it takes is dragged over it."""
+    """Covers its parent while something it takes is dragged over it. Says what will happen; without, what the window
+    does."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(
+        self, parent: QWidget, title: str = "", caption: str = "", glyph: str = "download-simple"
+    ) -> None:
         super().__init__(parent)
         self._over = parent
         self.setProperty("role", "drop")
@@ -27,11 +30,10 @@ class DropVeil(QFrame):
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch()
-        column.addWidget(Glyph("download-simple", "on_accent_soft", 56), 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(
-            label(self.tr("Drop to add to your library"), "title"), 0, Qt.AlignmentFlag.AlignHCenter
-        )
-        column.addWidget(label(self.tr("The files stay where they are.")), 0, Qt.AlignmentFlag.AlignHCenter)
+        centre = Qt.AlignmentFlag.AlignHCenter
+        column.addWidget(Glyph(glyph, "on_accent_soft", 56), 0, centre)
+        column.addWidget(label(title or self.tr("Drop to add to your library"), "title"), 0, centre)
+        column.addWidget(label(caption or self.tr("The files stay where they are.")), 0, centre)
         column.addStretch()
         self.hide()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.runtime.protocol import (
     Bench,
+    Count,
     Describe,
     DryRun,
     Generate,
@@ -18,6 +19,7 @@ from app.runtime.protocol import (
     SaveCache,
     Score,
 )
+from app.runtime.worker.counting import Counting
 from app.runtime.worker.failing import failed
 from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
@@ -39,6 +41,7 @@ class Session:
         self._output = output
         self._model: LlamaModel | None = None
         self._batching: Batching | None = None
+        self._counting = Counting(line, output)
 
     def serve(self) -> None:
         """Never returns."""
@@ -58,6 +61,8 @@ class Session:
 
     def _may_begin(self, call: Call) -> bool:
         """While others are answered."""
+        if isinstance(call.request, Count):
+            return True
         return isinstance(call.request, Generate) and self._batching is not None and self._batching.has_room
 
     def _begin(self, call: Call | None) -> None:
@@ -94,6 +99,10 @@ class Session:
 
                 assert self._model is not None, "Score before Load"
                 return score(self._model, request, report, stop)
+            case Count() as request:
+                assert self._model is not None, "Count before Load"
+                self._counting.begin(call.number, self._model.vocabulary, request.text)
+                return None
             case Bench() as request:
                 from app.runtime.worker.benching import bench
 
@@ -129,6 +138,7 @@ class Session:
             self._batching = Batching(self._model, self._line, self._output)
 
     def _unload(self) -> None:
+        self._counting.wait()  # it uses the model's vocabulary
         model, self._model, self._batching = self._model, None, None
         if model is not None:
             model.free()

@@ -26,6 +26,8 @@ from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_branches import BranchActs
 from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
+from app.ui.pages.chat_drop import FileDrop
+from app.ui.pages.chat_fitting import Fitting
 from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
@@ -74,6 +76,10 @@ class ChatPage(ChatLayout):
         self.column.context_of = self.known.context_of
         self.column.statistics_fold.is_open = services.preferences.settings.statistics_open
         self.column.statistics_fold.changed.connect(services.preferences.set_statistics_open)
+        self.fitting = Fitting(services.chat_engine, self)
+        self.fitting.trained_length = lambda: self.known.trained_length(self._model)
+        self.fitting.leave_out_oldest = lambda: self._choose_when_full("drop_oldest")
+        self.file_drop = FileDrop(self, self.composer.attaching.add_files)
         self._connect()
         self._open_latest()
 
@@ -130,7 +136,8 @@ class ChatPage(ChatLayout):
     def send(self, text: str) -> None:
         """Keeps the prompt, then gets it answered."""
         path, words = self._model, encodable(text).strip()
-        if path is None or not words or self.answering.conversation is not None:
+        is_empty = not words and not self.composer.attaching.attachments
+        if path is None or is_empty or self.answering.conversation is not None:
             return
         self.drawer.flush()
         self._kept(lambda: self._send(path, words))
@@ -146,8 +153,7 @@ class ChatPage(ChatLayout):
 
     def leave_out_oldest(self) -> None:
         """Answers the last prompt without the oldest turns, and those that follow when they need it."""
-        self.drawer.full_context.show_choice("drop_oldest")
-        self._change_when_full("drop_oldest")
+        self._choose_when_full("drop_oldest")
         self.try_again()
 
     def delete_conversation(self, identity: int) -> None:
@@ -183,6 +189,7 @@ class ChatPage(ChatLayout):
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self._stop)
         self.composer.field.textChanged.connect(self._warm_up)
+        self.composer.attaching.changed.connect(self._warm_up)
         self.new_asked.connect(self.new_chat)
         self.library_asked.connect(self.library_requested)
         self.drawer.sampling_changed.connect(self._change_sampling)
@@ -194,6 +201,7 @@ class ChatPage(ChatLayout):
         self.known.failed.connect(self.notices.show_fault)
         self._services.preferences.changed.connect(lambda: self.known.look(self._model))
         self.answering.changed.connect(self._show_busy)
+        self.answering.changed.connect(self.fitting.follow)
         self.answering.load_progressed.connect(self._load_progressed)
         self.answering.load_failed.connect(self._load_failed)
         self.answering.progressed.connect(self._progressed)
@@ -228,6 +236,7 @@ class ChatPage(ChatLayout):
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
+        self.composer.attaching.switch_to(conversation.id if conversation else None)
         self._spared = None
         self.composer.field.setFocus()
         self._show_list()
@@ -263,7 +272,8 @@ class ChatPage(ChatLayout):
         idle = self.answering.loading is None and self.answering.conversation is None
         if self._model is None or not idle or self._load_fault is not None or self._spared == self._model:
             return
-        if self.composer.text and not self.answering.is_loaded(self._model):
+        has_content = bool(self.composer.text) or bool(self.composer.attaching.entries)
+        if has_content and not self.answering.is_loaded(self._model):
             self.answering.prepare(self._model)
 
     def _send(self, path: Path, text: str) -> None:
@@ -278,10 +288,11 @@ class ChatPage(ChatLayout):
                 drawer.full_context.choice,
             )
             self.presets.keep(conversation.id)
-        prompt = self._store.add_prompt(conversation.id, text)
+        prompt = self._store.add_prompt(conversation.id, text, self.composer.attaching.attachments)
         self._conversation = self._store.conversation(conversation.id)
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
+        self.composer.attaching.switch_to(conversation.id)
         self._show_centre()
         self.column.add_prompt(prompt)
         self.column.begin_answer()
@@ -365,6 +376,7 @@ class ChatPage(ChatLayout):
             else:
                 self.column.end_answer(message)
                 self._show_missing(identity, message)
+            self._look_at_room()
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
         self._show_list()
 
@@ -390,6 +402,11 @@ class ChatPage(ChatLayout):
     def _change_when_full(self, choice: WhenFull) -> None:
         if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_when_full(conversation.id, choice))
+
+    def _choose_when_full(self, choice: WhenFull) -> None:
+        self.drawer.full_context.show_choice(choice)
+        self._change_when_full(choice)
+        self.fitting.follow()
 
     def _change_system_prompt(self, text: str) -> None:
         conversation = self._conversation
@@ -472,7 +489,12 @@ class ChatPage(ChatLayout):
                 )
             else:
                 self._show_missing(conversation.id, messages[-1])
+        self._look_at_room()
         self._show_centre()
+
+    def _look_at_room(self) -> None:
+        conversation = self._conversation
+        self.fitting.look(conversation, self._store.messages(conversation.id) if conversation else [])
 
     def _show_missing(self, identity: int, last: Message | None) -> None:
         """Why the last prompt has no answer, or none that is whole."""

@@ -109,6 +109,11 @@ class KnownModels(QObject):
         facts = entry.facts if entry is not None else None
         return facts, self._context_of(path, facts) if path is not None and facts is not None else None
 
+    def trained_length(self, path: Path | None) -> int | None:
+        """The context a model was made for, in tokens; None where that is not known."""
+        entry = self.entry(path)
+        return entry.facts.context_length if entry is not None and entry.facts is not None else None
+
     def _context_of(self, path: Path, facts: ModelSummary) -> int:
         """As a person chose, or as it is recommended."""
         return self._contexts.get(path) or default_context_length(facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -17,10 +17,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat import Message, MessageState
+from app.chat.attachments import AttachmentHead
 from app.core.jobs import Progress
 from app.core.units import format_bytes
 from app.ui import theme
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
+from app.ui.pages.chat_chips import sent_chips
 from app.ui.pages.chat_full_context import LeftOutLine
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
@@ -40,6 +42,7 @@ class PromptBubble(QWidget):
         super().__init__()
         self.message = message
         text = message.text
+        self.attachments = sent_chips(message.attachments)
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
         self.buttons = MessageActions()
@@ -51,6 +54,7 @@ class PromptBubble(QWidget):
         # Qt puts the room between lines below each, so that there is some below the last.
         inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
+        self._bubble.setVisible(bool(text))
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addStretch()
@@ -58,6 +62,7 @@ class PromptBubble(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.addWidget(self.attachments)
         column.addLayout(row)
         column.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignRight)
         metrics = QFontMetrics(theme.font("prose"))
