@@ -7,7 +7,6 @@ inside a zip archive.
 from __future__ import annotations
 
 import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def published_quality() -> list[dict[str, Any]]:
 
 
 def _root() -> Path:
-    return Path(str(files(__package__)))
+    return Path(__file__).parent
 
 
 def _toml(name: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
     services = Services(folder, preferences)
     window = MainWindow(services)
+    theme.dress()
     window.destroyed.connect(services.close)
     for found in faults:
         window.show_fault(found)

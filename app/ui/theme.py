@@ -31,7 +31,7 @@ class Tokens:
 
 
 class Theme(QObject):
-    """The theme in use; `changed` comes after widgets have their new colours."""
+    """The theme in use, once `dress` has put its style sheet on. `changed` comes after widgets have new colours."""
 
     changed = Signal()
 
@@ -39,10 +39,17 @@ class Theme(QObject):
         super().__init__(application)
         self._application = application
         self._appearance = appearance
+        self._is_dressed = False
         self._body_px = _settle_font(application)
         application.setStyle(QStyleFactory.create("Fusion"))
         application.styleHints().colorSchemeChanged.connect(self._apply)
         self.set_appearance(appearance)
+
+    def dress(self) -> None:
+        """To be called when the window is made: while it is put together, with the style sheet each part that goes
+        into another is styled once more, which takes longer than all the rest."""
+        self._is_dressed = True
+        self._application.setStyleSheet(make_style_sheet(_current))
 
     def set_appearance(self, appearance: Appearance) -> None:
         self._appearance = appearance
@@ -53,11 +60,12 @@ class Theme(QObject):
     def _apply(self) -> None:
         global _current
         tokens = load_tokens(self._name(), self._body_px)
-        if tokens == _current and self._application.styleSheet():
+        if tokens == _current and self._is_dressed:
             return
         _current = tokens
         self._application.setPalette(make_palette(tokens))
-        self._application.setStyleSheet(make_style_sheet(tokens))
+        if self._is_dressed:
+            self._application.setStyleSheet(make_style_sheet(tokens))
         self.changed.emit()
 
     def _name(self) -> str:

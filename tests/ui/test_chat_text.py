@@ -147,6 +147,7 @@ def test_wild_text_stays_plain():
 
 def test_new_theme_gives_new_colours(qapp, prose):
     chosen = Theme(qapp, Appearance.LIGHT)
+    chosen.dress()
     prose.show_markdown("[link](http://example.org)")
     chosen.set_appearance(Appearance.DARK)
     cursor = QTextCursor(prose.document())

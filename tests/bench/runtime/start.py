@@ -6,9 +6,14 @@ warm up; llama-bench says when with `--progress`. Both are asked for their resid
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from app.runtime import LoadedModel, LoadSettings
 from tests.bench.runtime.table import Row, in_turns
@@ -31,8 +36,9 @@ def start_rows(name: str, model: Path, bench: LlamaBench, runs: int) -> list[Row
         theirs.append(bench.start(model, CONTEXT))
         return theirs[-1].seconds
 
-    start_worker(), start_bench()  # the file is in memory from here on, and Python's modules are compiled
-    pairs = in_turns(runs, start_worker, start_bench)
+    with _compiled_modules():
+        start_worker(), start_bench()  # the file is in memory from here on, and Python's modules are compiled
+        pairs = in_turns(runs, start_worker, start_bench)
     own = statistics.median(each.memory_bytes for each in theirs)
     more = statistics.median(each.memory_bytes for each in ours) - own
     seconds = [statistics.median(each) for each in (pairs.ours, pairs.theirs)]
@@ -58,3 +64,11 @@ def _start_worker(model: Path, threads: int) -> Started:
     start = time.perf_counter()
     with LoadedModel.load(model, LoadSettings(context_length=CONTEXT, threads=threads)) as loaded:
         return Started(time.perf_counter() - start, resident_bytes(loaded.worker_pid))
+
+
+@contextmanager
+def _compiled_modules() -> Iterator[None]:
+    """As after the first start, also where whoever develops has told Python to keep no compiled modules."""
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, PYTHONPYCACHEPREFIX=folder):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        yield
