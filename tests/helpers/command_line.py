@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,7 +77,13 @@ def start_nibble(*arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        preexec_fn=hear_interrupts if os.name == "posix" else None,
     )
+
+
+def hear_interrupts() -> None:
+    """For a new process: who is started in the background by a script does not hear Ctrl+C, nor do those it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def obey_permissions() -> None:

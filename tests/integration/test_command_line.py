@@ -22,6 +22,7 @@ from app.hardware import probe, read_profile
 from tests.helpers.command_line import (
     COMMAND,
     KILLED,
+    hear_interrupts,
     nibble,
     obey_permissions,
     person_environment,
@@ -206,6 +207,7 @@ def test_interrupt_in_a_conversation_stops_the_answer_and_takes_the_next_prompt(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        preexec_fn=hear_interrupts,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

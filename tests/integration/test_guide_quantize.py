@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -71,16 +72,31 @@ def quantize(worker: Worker, source: Path, kind: Quantization, target: Path) -> 
     assert isinstance(worker.call_for(request), Quantized)
 
 
+@pytest.fixture(scope="module")
+def made(
+    worker: Worker, guide: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Quantization], Path]:
+    """The guide in a type, made once."""
+    folder = tmp_path_factory.mktemp("made")
+
+    @functools.cache
+    def make(kind: Quantization) -> Path:
+        target = folder / f"guide-{kind.name}.gguf"
+        quantize(worker, guide("BF16"), kind, target)
+        return target
+
+    return make
+
+
 def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
 def test_type_is_written_as_named_without_fallback_and_in_the_bytes_of_its_blocks(
-    worker: Worker, guide: Callable[[str], Path], tmp_path: Path, kind: Quantization
+    made: Callable[[Quantization], Path], kind: Quantization
 ) -> None:
-    target = tmp_path / "guide.gguf"
-    quantize(worker, guide("BF16"), kind, target)
+    target = made(kind)
     facts = read_facts(target)
     assert facts.quantization == kind.name
     weights = Counter[str]()
@@ -96,10 +112,9 @@ def test_type_is_written_as_named_without_fallback_and_in_the_bytes_of_its_block
 
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
 def test_size_that_is_expected_is_enough_and_hardly_more(
-    worker: Worker, guide: Callable[[str], Path], tmp_path: Path, kind: Quantization
+    made: Callable[[Quantization], Path], guide: Callable[[str], Path], kind: Quantization
 ) -> None:
-    target = tmp_path / "guide.gguf"
-    quantize(worker, guide("BF16"), kind, target)
+    target = made(kind)
     expected = expected_bytes(read_facts(guide("BF16")), kind)
     assert target.stat().st_size <= expected <= target.stat().st_size + 256
 

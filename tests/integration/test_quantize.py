@@ -65,8 +65,9 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def source_untouched(tiny: Path, heavy: Path) -> Iterator[None]:
+    """By any of these tests; to look after each would take longer than most of them."""
     before = [digest(tiny), digest(heavy)]
     yield
     assert [digest(tiny), digest(heavy)] == before
