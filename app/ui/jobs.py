@@ -106,7 +106,12 @@ class _Relay(QObject):
                 waiting, self._latest = self._latest is not None, event
             if waiting:
                 return
-        self._arrived.emit(event)
+        try:
+            self._arrived.emit(event)
+        except RuntimeError:
+            if shiboken6.isValid(self):
+                raise
+            # The program ends, and Qt was faster: there is nobody to tell.
 
     @Slot()
     def _cancel(self) -> None:

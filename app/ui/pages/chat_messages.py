@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
 )
 
 from app.chat import Message, MessageState
-from app.chat.attachments import AttachmentHead
 from app.core.jobs import Progress
 from app.core.units import format_bytes
 from app.ui import theme
