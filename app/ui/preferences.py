@@ -42,6 +42,9 @@ class Preferences(QObject):
         """The most that all downloads together may take; 0 is no limit."""
         self._change(msgspec.structs.replace(self._settings, download_bytes_per_s=bytes_per_s))
 
+    def set_statistics_open(self, is_open: bool) -> None:
+        self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
+
     def add_model_folders(self, paths: list[Path]) -> list[Path]:
         """Adds what is not there yet; returns what was added."""
         known = self.model_folders

@@ -6,7 +6,7 @@ llama.cpp type (rows are multiples of 256, the size of a k-quant block) and to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -103,6 +103,7 @@ def write_tiny_model(
     add_bos: bool = True,
     add_eos: bool = False,
     experts: int = 0,
+    recommended: Mapping[str, float] | None = None,
 ) -> Path:
     """Writes a model of about 1.4 M parameters to `path` and returns the file to open.
 
@@ -113,12 +114,15 @@ def write_tiny_model(
     `tensors_per_part` splits the file; the path returned is then that of the first part. An
     `architecture` llama.cpp does not know gives a file it refuses. `add_bos` and `add_eos` say whether
     the tokenizer puts "<s>" before a text and "</s>" after it. With `experts` each layer has so many, of which two see
-    a token.
+    a token. `recommended`: what its maker says of sampling, by the last parts of the keys `general.sampling.*`.
     """
     shape = Shape(hidden, layers, heads, kv_heads, feed_forward, context, experts)
     words = tiny_vocabulary(vocabulary)
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_per_part)
     _add_metadata(writer, shape, words, name, type, chat_template)
+    for key, value in (recommended or {}).items():  # as llama.cpp's converter does
+        add = writer.add_int32 if isinstance(value, int) else writer.add_float32
+        add(f"general.sampling.{key}", value)
     writer.add_add_bos_token(add_bos)
     writer.add_add_eos_token(add_eos)
     _write_weights(writer, shape, words, type, seed, scale, never_ends)

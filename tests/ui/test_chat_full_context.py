@@ -123,7 +123,8 @@ def test_turns_are_left_out_where_that_was_chosen_and_it_is_told_when_it_changes
     for before, now, line in zip([0, *counts[:-1]], counts, left_out_lines(chat), strict=True):
         assert (f"The first {now} messages" in line) if now != before else not line
     last = chat.column.answers()[-1]
-    assert f"The first {counts[-1]} messages" in last.statistics.toolTip()
+    last.statistics.head.click()
+    assert f"The first {counts[-1]} messages" in last.statistics.text
 
 
 def test_what_was_chosen_and_left_out_is_there_again_in_a_new_window(open_nibble, short, qtbot):

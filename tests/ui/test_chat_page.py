@@ -178,9 +178,13 @@ def test_prompt_is_answered_shown_and_kept(chat, qtbot):
     assert [view.prose.text for view in chat.column.prompts()] == ["Hello there"]
     (view,) = chat.column.answers()
     assert view.prose.text == answer.text
-    assert "8\u00a0tokens" in view.statistics.text()
-    assert "of\u00a04,096" in view.statistics.text()
-    assert "Endless\u00a0F32" in view.statistics.text()
+    assert "8 tokens" in view.statistics.text
+    assert "Endless F32" in view.statistics.text
+    assert "Context" not in view.statistics.text
+    view.statistics.head.click()
+    assert "of 4,096 tokens" in view.statistics.text
+    assert "Seed: " in view.statistics.text
+    assert "Temperature 0.8" in view.statistics.text
     assert "limit of tokens" in view.state_line.text
     assert titles(chat) == ["Hello there"]
 

@@ -30,6 +30,7 @@ from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
 from app.ui.pages.chat_presets import ChatPresets
+from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
 
@@ -59,7 +60,10 @@ class ChatPage(ChatLayout):
         self.presets = ChatPresets(
             lambda: services.saved_settings, self.drawer.presets, self.drawer.samplers, self.notices
         )
+        self.prompt_library = PromptLibrary(lambda: services.saved_settings, self.drawer, self.notices)
         self.column.context_of = self.known.context_of
+        self.column.statistics_fold.is_open = services.preferences.settings.statistics_open
+        self.column.statistics_fold.changed.connect(services.preferences.set_statistics_open)
         self._connect()
         self._open_latest()
 
@@ -210,6 +214,7 @@ class ChatPage(ChatLayout):
             conversation.system_prompt if conversation else "",
         )
         self.presets.open(conversation.id if conversation else None)
+        self.prompt_library.open()
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))

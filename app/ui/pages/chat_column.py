@@ -13,6 +13,7 @@ from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.ui.fault_card import FaultCard
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
+from app.ui.pages.chat_statistics import StatisticsFold
 from app.ui.parts import button, icon_button
 
 WIDTH_PX = 744
@@ -32,6 +33,7 @@ class MessageColumn(QScrollArea):
         super().__init__()
         self.context_of: Callable[[Message], int | None] = lambda message: None
         """Tells the context length behind an answer, where that is known."""
+        self.statistics_fold = StatisticsFold()
         self._messages: list[Message] = []
         self._first_shown = 0
         self._live: AnswerView | None = None
@@ -231,7 +233,7 @@ class MessageColumn(QScrollArea):
         return next((each.dropped_messages for each in figures if each is not None), 0)
 
     def _make_answer(self) -> AnswerView:
-        view = AnswerView()
+        view = AnswerView(self.statistics_fold)
         view.again_asked.connect(self.again_asked)
         view.link_asked.connect(self.link_asked)
         return view

@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 
 from app.chat import Message, MessageState
 from app.core.jobs import Progress
-from app.core.units import format_bytes, format_duration, format_rate
-from app.runtime import GenerationStatistics
+from app.core.units import format_bytes
 from app.ui import icons, theme
-from app.ui.pages.chat_full_context import LeftOutLine, describe_left_out
+from app.ui.pages.chat_full_context import LeftOutLine
 from app.ui.pages.chat_reasoning import ReasoningView
+from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
 from app.ui.pages.chat_text import Prose
 from app.ui.parts import Glyph, button, icon_button, label
 
@@ -70,7 +70,7 @@ class AnswerView(QWidget):
     again_asked = Signal()
     link_asked = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, fold: StatisticsFold | None = None) -> None:
         super().__init__()
         self._message: Message | None = None
         self.prose = Prose(_tr("Answer"))
@@ -84,7 +84,7 @@ class AnswerView(QWidget):
         self.state_line = StateLine()
         self.state_line.again.clicked.connect(self.again_asked)
         self.state_line.hide()
-        self.statistics = label("", "caption", wrap=True)
+        self.statistics = AnswerStatistics(fold)
         self._copy = icon_button("copy", _tr("Copy answer"), self.copy)
         self._footer = QWidget()
         self._lay_out()
@@ -131,8 +131,7 @@ class AnswerView(QWidget):
         self.prose.show_markdown(message.text)
         self.prose.setVisible(bool(message.text) or not message.reasoning)
         self.state_line.show_state(message)
-        self.statistics.setToolTip(explain_statistics(message))
-        self.show_context(context_length)
+        self.statistics.show_message(message, context_length)
         self._footer.show()
 
     @property
@@ -142,7 +141,7 @@ class AnswerView(QWidget):
 
     def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
-            self.statistics.setText(describe_statistics(self._message, context_length))
+            self.statistics.show_context(context_length)
 
     def forbid_again(self) -> None:
         """Only the last answer can be tried again."""
@@ -268,49 +267,6 @@ def describe_progress(progress: Progress | None) -> str:
             _tr("{done:,} of {total:,} tokens").format(done=round(progress.done), total=round(progress.total))
         )
     return " · ".join(words) if len(words) > 1 else f"{words[0]}…"
-
-
-def describe_statistics(message: Message, context_length: int | None) -> str:
-    """`38.2 tokens/s · first token after 0.21 s · 128 tokens · context 312 of 4,096 · Bard BF16`"""
-    model = " ".join(filter(None, (message.model_name, message.quantization)))
-    figures = message.statistics
-    if figures is None:
-        return model
-    words = [
-        format_rate(figures.tokens_per_s) if figures.tokens > 1 else "",
-        _tr("first token after {time}").format(time=format_duration(figures.time_to_first_token_s)),
-        _tr("1 token") if figures.tokens == 1 else _tr("{n:,} tokens").format(n=figures.tokens),
-        _describe_context(figures, context_length),
-        model,
-    ]
-    # Broken between the figures only.
-    return "\u00a0· ".join(word.replace(" ", "\u00a0") for word in words if word)
-
-
-def explain_statistics(message: Message) -> str:
-    """The same at length, for the tooltip."""
-    figures = message.statistics
-    if figures is None:
-        return ""
-    lines = [
-        _tr("Prompt: {n:,} tokens, of which {new:,} were new; read in {time}").format(
-            n=figures.prompt_tokens, new=figures.evaluated_tokens, time=format_duration(figures.prompt_s)
-        ),
-        _tr("Answer: {n:,} tokens at {rate}").format(
-            n=figures.tokens, rate=format_rate(figures.tokens_per_s)
-        ),
-        _tr("Memory in use: {size}").format(size=format_bytes(figures.memory_bytes)),
-        _tr("Seed: {seed}").format(seed=figures.seed),
-        describe_left_out(figures.dropped_messages),
-    ]
-    return "\n".join(filter(None, lines))
-
-
-def _describe_context(figures: GenerationStatistics, context_length: int | None) -> str:
-    used = figures.prompt_tokens + figures.tokens
-    if context_length is None:
-        return _tr("context {used:,}").format(used=used)
-    return _tr("context {used:,} of {total:,}").format(used=used, total=context_length)
 
 
 def _state_of(message: Message) -> tuple[str, str, str]:

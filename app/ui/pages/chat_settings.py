@@ -24,6 +24,7 @@ from app.runtime import Sampling
 from app.ui.pages.chat_full_context import FullContextSettings
 from app.ui.pages.chat_presets import PresetSettings
 from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
+from app.ui.pages.chat_saved_names import SavedNames
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.pages.chat_thinking import ThinkingSettings
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip
@@ -38,6 +39,7 @@ class SettingsDrawer(QFrame):
 
     sampling_changed = Signal(object)
     system_prompt_changed = Signal(str)
+    system_prompt_edited = Signal()  # at once, whoever did it
     close_asked = Signal()
 
     def __init__(self) -> None:
@@ -69,6 +71,12 @@ class SettingsDrawer(QFrame):
         self._prompt.blockSignals(True)
         self._prompt.setPlainText(system_prompt)
         self._prompt.blockSignals(False)
+        self.system_prompt_edited.emit()
+
+    def take_system_prompt(self, text: str) -> None:
+        """Shows and tells what was chosen elsewhere."""
+        self._prompt.setPlainText(text)
+        self._tell_system_prompt()
 
     def show_facts(
         self, path: Path | None, facts: ModelSummary | None, context_length: int | None = None
@@ -127,6 +135,12 @@ class SettingsDrawer(QFrame):
             column.addWidget(part)
         column.addSpacing(16)
         column.addWidget(label(self.tr("System prompt"), "heading"))
+        self.prompt_names = SavedNames(
+            self.tr("Choose a system prompt"),
+            self.tr("Puts a text of the library into the field below."),
+            self.tr("Save, rename or delete system prompts"),
+        )
+        column.addWidget(self.prompt_names)
         column.addWidget(self._make_prompt())
         column.addSpacing(16)
         self.thinking = ThinkingSettings()
@@ -171,6 +185,7 @@ class SettingsDrawer(QFrame):
         self._prompt.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self._prompt.setMaximumHeight(120)
         self._prompt.textChanged.connect(self._typing.start)
+        self._prompt.textChanged.connect(self.system_prompt_edited)
         return self._prompt
 
     # Changing

@@ -1,0 +1,76 @@
+"""Chat: presets, the library of system prompts, the context meter and the figures of an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.ui.pages.chat import ChatPage
+from tests.helpers.tiny_gguf import CHATML, write_tiny_model
+from tests.tour.props import open_chat, say, scroll_drawer, settle_chat
+from tests.tour.stage import Stage, scene
+
+
+@scene
+def chat_preset_recommended(stage: Stage) -> None:
+    page = open_chat_with(stage, recommended={"temp": 0.6, "top_k": 20})
+    page.show_drawer(True)
+    scroll_drawer(page, 160)
+
+
+@scene
+def chat_preset_changed(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_drawer(True)
+    page.presets.choose("precise")
+    for name, value in (("temperature", 1.2), ("top_k", 20), ("max_tokens", 512)):
+        page.drawer.samplers.fields[name].setValue(value)
+    scroll_drawer(page, 160)
+
+
+@scene
+def chat_preset_saving(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_drawer(True)
+    page.presets.choose("creative")
+    page.presets.save("Bedtime stories")
+    page.drawer.presets.names.ask_name()
+    page.drawer.presets.names._name.setText("bedtime stories")
+    scroll_drawer(page, 160)
+
+
+@scene
+def chat_preset_deleted(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_drawer(True)
+    page.presets.choose("creative")
+    page.presets.save("Bedtime stories")
+    page.presets.delete()
+    scroll_drawer(page, 160)
+
+
+@scene
+def chat_system_prompt_chosen(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.show_drawer(True)
+    page.prompt_library.choose("teacher")
+
+
+# Props
+
+
+def open_chat_with(stage: Stage, *, recommended: dict[str, float]) -> ChatPage:
+    path: Path = write_tiny_model(
+        stage.models / "qwen3.gguf",
+        name="Qwen3 0.6B",
+        context=4096,
+        layers=1,
+        never_ends=True,
+        chat_template=CHATML,
+        recommended=recommended,
+    )
+    stage.open()
+    page = settle_chat(stage)
+    page.open_model(path)
+    page = settle_chat(stage)
+    say(stage, page, "What is the sea?", 40)
+    return page
