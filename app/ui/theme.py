@@ -31,8 +31,7 @@ class Tokens:
 
 
 class Theme(QObject):
-    """The theme in use, once `dress` has put its style sheet on; `changed` comes after widgets have their new colours.
-    """
+    """The theme in use, once `dress` has put its style sheet on; `changed` comes after widgets have their new colours."""
 
     changed = Signal()
 

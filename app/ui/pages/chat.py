@@ -179,6 +179,8 @@ class ChatPage(ChatLayout):
         self.drawer.thinking.changed.connect(self._change_options)
         self.drawer.full_context.changed.connect(self._change_when_full)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)
+        self.drawer.sampling_changed.connect(self._show_limits)
+        self.drawer.system_prompt_edited.connect(self._show_limits)
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
         self.known.failed.connect(self.notices.show_fault)
@@ -274,6 +276,7 @@ class ChatPage(ChatLayout):
         self.composer.clear()
         self._show_centre()
         self.column.add_prompt(prompt)
+        self.meter.add(prompt)
         self.column.begin_answer()
         self._show_list()
 
@@ -322,6 +325,7 @@ class ChatPage(ChatLayout):
         if self._is_open(identity):
             message = outcome.message or self._kept_in_part(identity)
             self.column.end_answer(message)
+            self.meter.add(message)
             self._show_missing(identity, message)
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
         self._show_list()
@@ -346,6 +350,7 @@ class ChatPage(ChatLayout):
             self._kept(lambda: self._store.change_options(conversation.id, options))
 
     def _change_when_full(self, choice: WhenFull) -> None:
+        self._show_limits()
         if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_when_full(conversation.id, choice))
 
@@ -392,11 +397,18 @@ class ChatPage(ChatLayout):
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
         self._show_head()
+        self._show_limits()
         self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.presets.show_model(entry.facts if entry else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_limits(self) -> None:
+        drawer, (_, context_length) = self.drawer, self.known.described(self._model)
+        self.meter.show_limits(
+            context_length, drawer.sampling.max_tokens, drawer.full_context.choice, drawer.system_prompt
+        )
 
     def _show_head(self) -> None:
         model = self._model
@@ -411,12 +423,14 @@ class ChatPage(ChatLayout):
         conversation = self._conversation
         if conversation is None:
             self.column.clear()
+            self.meter.show_messages(())
         else:
             messages = self._store.messages(conversation.id)
             answering = self.answering.conversation == conversation.id
             if answering and messages[-1].state is MessageState.STREAMING:
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
             self.column.show_messages(messages)
+            self.meter.show_messages(messages)
             if answering:
                 so_far = self.answering
                 self.column.begin_answer(

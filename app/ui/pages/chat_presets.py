@@ -136,9 +136,9 @@ class ChatPresets(QObject):
         """The settings as they are, under this name."""
         self._samplers.flush()
         before = next((each for each in self._own if each.casefold() == name.casefold()), None)
-        old = self._own[before] if before is not None else None
+        old = self._own[before] if before is not None else self._samplers.sampling
         kept = msgspec.structs.replace(self._samplers.sampling, seed=RANDOM_SEED)
-        if old == kept and before == name:
+        if before == name and old == kept:
             return
 
         def save() -> None:
@@ -147,14 +147,10 @@ class ChatPresets(QObject):
             self._write_key()
             self._read_own()
 
-        def undo() -> None:
-            assert before is not None and old is not None
-            self._try(lambda: self._saved().save_preset(before, old))
-            self._try(self._read_own)
-            self._settle()
-
-        if self._try(save) and old is not None:
-            self._undo.offer(_tr("Saved over another preset"), name, undo)
+        if self._try(save) and before is not None:
+            self._undo.offer(
+                _tr("Saved over another preset"), name, lambda: self._put_back(before, old), stays=True
+            )
         self._settle()
 
     def rename(self, name: str) -> None:
@@ -179,14 +175,14 @@ class ChatPresets(QObject):
             self._saved().delete_preset(name)
             self._read_own()
 
-        def undo() -> None:
-            self._try(lambda: self._saved().save_preset(name, sampling))
-            self._try(self._read_own)
-            self._settle()
-
         if self._try(delete):
-            self._key = key  # the row stays as well, so that the way back finds all as it was
-            self._undo.offer(_tr("Preset deleted"), name, undo, stays=True)
+            self._key = key  # conversations keep it as well, so that the way back finds all as it was
+            self._undo.offer(_tr("Preset deleted"), name, lambda: self._put_back(name, sampling), stays=True)
+        self._settle()
+
+    def _put_back(self, name: str, sampling: Sampling) -> None:
+        self._try(lambda: self._saved().save_preset(name, sampling))
+        self._try(self._read_own)
         self._settle()
 
     # Keeping and showing
@@ -225,9 +221,7 @@ class ChatPresets(QObject):
         items = preset_items(self._own, self._by_maker)
         values = self._values(key)
         self._samplers.show_base(values, next(item.title for item in items if item.key == key))
-        differences = [
-            self._samplers.describe(change) for change in changes(values, self._samplers.sampling)
-        ]
+        differences = [self._samplers.describe(change) for change in changes(values, self._samplers.sampling)]
         self._settings.show_preset(items, key, differences)
 
 
