@@ -68,8 +68,9 @@ def chat_figures_and_context(stage: Stage) -> None:
 @scene
 def chat_context_nearly_full(stage: Stage) -> None:
     page = open_chat_with(stage, recommended={}, context=256)
-    for _ in range(5):
+    for _ in range(3):
         say(stage, page, "hello world " * 2, 16)
+    page.composer.set_text("hello world")
     page.meter.show_draft_tokens(24)
     page.meter.head.click()
     page.show_drawer(True)

@@ -12,7 +12,7 @@ from app.chat import WHEN_FULL, Message
 from app.chat.context_use import ContextUse, context_use
 from app.runtime.protocol import WhenFull
 from app.ui import icons, theme
-from app.ui.parts import button, label
+from app.ui.parts import Glyph, button, label
 
 BAR_WIDTH_PX, BAR_HEIGHT_PX = 96, 6
 
@@ -32,7 +32,14 @@ class ContextMeter(QWidget):
         self._use: ContextUse | None = None
         self._bar = _Bar()
         self.head = button("", self._toggle, role="thought", glyph="caret-right")
+        self.head.setMinimumWidth(64)  # longer words than ours are cut before the page gets wider
         self._warning = label("", "warning", wrap=True)
+        self._alarm = QWidget()
+        alarm = QHBoxLayout(self._alarm)
+        alarm.setContentsMargins(0, 0, 0, 0)
+        alarm.setSpacing(8)
+        alarm.addWidget(Glyph("warning", "warning", 16), 0, Qt.AlignmentFlag.AlignTop)
+        alarm.addWidget(self._warning, 1)
         self._body = QWidget()
         self._rows = QGridLayout(self._body)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -44,7 +51,7 @@ class ContextMeter(QWidget):
         line.setSpacing(8)
         line.addWidget(self._bar, 0, Qt.AlignmentFlag.AlignVCenter)
         line.addWidget(self.head)
-        line.addWidget(self._warning, 1)
+        line.addStretch(1)
         inside = QVBoxLayout()
         inside.setSpacing(4)
         inside.addWidget(self._body)
@@ -53,6 +60,7 @@ class ContextMeter(QWidget):
         column.setContentsMargins(4, 0, 4, 0)
         column.setSpacing(4)
         column.addLayout(line)
+        column.addWidget(self._alarm)
         column.addLayout(inside)
         self._open(False)
         self._settle()
@@ -107,7 +115,7 @@ class ContextMeter(QWidget):
         )
         warning = self._warning_for(use)
         self._warning.setText(warning)
-        self._warning.setVisible(bool(warning))
+        self._alarm.setVisible(bool(warning))
         if not self._body.isHidden():
             self._fill()
 
@@ -127,8 +135,10 @@ class ContextMeter(QWidget):
         if self._when_full == "drop_oldest":
             return ""
         if use.used + use.draft >= use.total:
-            return _tr("Full: this prompt will not be answered")
-        return _tr("Nearly full") if use.is_nearly_full else ""
+            if use.draft:
+                return _tr("What you are writing does not fit: it would not be answered.")
+            return _tr("The context is full: the next prompt would not be answered.")
+        return _tr("The context is nearly full.") if use.is_nearly_full else ""
 
     def _toggle(self) -> None:
         self._open(self._body.isHidden())
@@ -204,8 +214,8 @@ class _Bar(QWidget):
             track = tokens.colour("track")
             ends = (use.used + use.draft + use.reserved, use.used + use.draft, use.used)
             shades = (
-                theme.blend(colour, track, 0.75),
-                theme.blend(colour, track, 0.5),
+                theme.blend(colour, track, 0.25),
+                theme.blend(colour, track, 0.6),
                 colour,
             )
             radius = BAR_HEIGHT_PX / 2
@@ -215,7 +225,9 @@ class _Bar(QWidget):
                 width = BAR_WIDTH_PX * min(end / use.total, 1.0)
                 if width >= 1:
                     painter.setBrush(shade)
-                    painter.drawRoundedRect(QRectF(0, 0, max(width, BAR_HEIGHT_PX), BAR_HEIGHT_PX), radius, radius)
+                    painter.drawRoundedRect(
+                        QRectF(0, 0, max(width, BAR_HEIGHT_PX), BAR_HEIGHT_PX), radius, radius
+                    )
 
 
 def _first(messages: int) -> str:

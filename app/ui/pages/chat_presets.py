@@ -19,13 +19,13 @@ from app.ui.pages.chat_preset_words import preset_items, shown_key
 from app.ui.pages.chat_samplers import SamplersPanel
 from app.ui.pages.chat_saved_names import Named, SavedNames
 from app.ui.pages.chat_undo import Undo
-from app.ui.parts import label
+from app.ui.parts import icon_button, label
 
 MOST_CHANGES_TOLD = 5
 
 
 class PresetSettings(QWidget):
-    """The part of the chat's settings about them."""
+    """The part of the chat's settings about them. `back`: puts all back to what the preset says."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +34,9 @@ class PresetSettings(QWidget):
             _tr("How answers are sampled, under a name; the numbers are below."),
             _tr("Save, rename or delete presets"),
         )
+        self.back = icon_button("arrow-counter-clockwise", _tr("Back to the preset"), lambda: None)
+        self.back.clicked.connect(self.names.field.setFocus)  # it goes, and with it would the focus
+        self.names.row.insertWidget(1, self.back)
         self._about = label("", "caption", wrap=True)
         self._changed = label("", "caption", wrap=True)
         column = QVBoxLayout(self)
@@ -59,6 +62,7 @@ class PresetSettings(QWidget):
             told.append(_tr("{n} more").format(n=len(differences) - MOST_CHANGES_TOLD))
         self._changed.setText("\n".join(f"\N{BULLET} {each}" for each in told))
         self._changed.setVisible(bool(told))
+        self.back.setVisible(bool(told))
 
 
 class ChatPresets(QObject):
@@ -80,6 +84,7 @@ class ChatPresets(QObject):
         self._by_maker: Sampling | None = None
         self._knows_model = False
         samplers.changed.connect(self._settle)
+        settings.back.clicked.connect(samplers.reset)
         names = settings.names
         names.chosen.connect(self.choose)
         names.saved.connect(self.save)
