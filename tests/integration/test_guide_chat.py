@@ -110,7 +110,8 @@ def test_worker_killed_during_an_answer_leaves_its_words_and_a_second_try_begins
     assert again is not None
     assert again.state is MessageState.COMPLETE
     assert again.text.startswith(message.text)
-    assert [kept.state for kept in store.messages(conversation)][1:] == [
+    (shown_now,) = store.messages(conversation)[1:]
+    assert [store.message(each).state for each in shown_now.siblings] == [
         MessageState.CUT_OFF,
         MessageState.COMPLETE,
     ]

@@ -78,32 +78,9 @@ def test_case_and_diacritics_do_not_count(store: ConversationStore, text: str, w
 @pytest.mark.parametrize(
     "words",
     [
-        *(
-            '"',
-            '""',
-            '"tea',
-            'tea"',
-            "*",
-            "tea*",
-            "te*a",
-            "NEAR(",
-            "NEAR(tea coffee, 2",
-            "tea AND",
-            "AND",
-            "OR NOT",
-        ),
-        *(
-            "(",
-            ")",
-            "tea)",
-            "text:tea",
-            "words_of_messages:tea",
-            "^tea",
-            "tea + ",
-            "-tea",
-            "{tea}",
-            "tea\0coffee",
-        ),
+        *'"*()^-?_%',
+        *'"" "tea tea" tea* te*a NEAR( tea) ^tea -tea {tea} text:tea words_of_messages:tea AND'.split(),
+        *("NEAR(tea coffee, 2", "tea AND", "OR NOT", "tea + ", "tea\0coffee"),
         *("\\", "'", "';--", "%", "_", "?", "?1", ":x", "\ud800", "tea\ud800", "\N{COMBINING ACUTE ACCENT}"),
         *("🦙", "\U0001e030", "x" * 100_000, "a " * 50_000, '"' * 10_001, "(" * 5_000, "\n\t"),
     ],
@@ -116,7 +93,8 @@ def test_no_words_are_too_odd_to_look_for(store: ConversationStore, words: str) 
 def test_signs_of_the_query_language_mean_nothing(store: ConversationStore) -> None:
     talk(store, "tea near coffee")
     assert found(store, '"tea" (coffee)*') == ["tea coffee"]
-    assert found(store, "coffee NEAR(tea") == ["tea near coffee"] or len(store.search("coffee NEAR(tea")) <= 1
+    assert found(store, "coffee NEAR(tea") == []  # "near" and "tea" would have to stand together
+    assert found(store, "coffee tea(near") == ["tea near coffee"]
     assert found(store, "tea NOT coffee") == []  # "not" is a word that is not there
 
 
