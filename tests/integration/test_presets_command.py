@@ -40,6 +40,11 @@ def test_maker_s_recommendation_is_the_default_and_options_go_over_it(sure: Path
     assert answer(sure, 2, "--preset", "Balanced") == answer(sure, 2, "--top-k", 40)
 
 
+def test_inspect_tells_what_is_recommended(sure: Path, home: Path) -> None:
+    assert nibble("inspect", sure, "--json").document["recommended_sampling"] == {"top_k": 1}
+    assert "top_k 1" in nibble("inspect", sure).out
+
+
 def test_own_preset_is_found_by_its_name_and_another_is_refused(sure: Path, home: Path) -> None:
     saved = SavedSettings(data_folder().create().database)
     saved.save_preset("Short", Sampling(max_tokens=3, temperature=0.0))
