@@ -81,8 +81,12 @@ class ContextMeter(QWidget):
         self._settle()
 
     def add(self, message: Message | None) -> None:
-        """A prompt that was sent, or an answer that has ended (None: without a word)."""
+        """A prompt that was sent, or an answer that has ended (None: without a word). It takes the place of another
+        one to the same message, and of what followed on that."""
         if message is not None:
+            parents = [each.parent for each in self._messages]
+            if message.parent in parents:
+                del self._messages[parents.index(message.parent) :]
             self._messages.append(message)
             self._draft = 0
             self._settle()
