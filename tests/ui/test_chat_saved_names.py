@@ -29,6 +29,7 @@ def names(qtbot) -> Iterator[SavedNames]:
     with qtbot.waitExposed(page):
         page.show()
     yield made
+    page.close()
 
 
 def test_escape_leaves_the_name_and_reaches_nobody_else(names, qtbot):

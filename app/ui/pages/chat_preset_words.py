@@ -21,7 +21,7 @@ def shown_key(key: str, own: dict[str, Sampling], by_maker: Sampling | None) -> 
     there any more."""
     if key == DEFAULT and by_maker is not None:
         return DEFAULT
-    is_there = key in BUILT_IN or key.removeprefix(OWN) in own
+    is_there = key in BUILT_IN or (key.startswith(OWN) and key.removeprefix(OWN) in own)
     return key if is_there else BALANCED
 
 
