@@ -1,4 +1,4 @@
-"""System prompts that come with Nibble, in English, which models follow best; the person's own are in `SavedSettings`."""
+"""System prompts that come with Nibble; those that a person saved are in `SavedSettings`."""
 
 from __future__ import annotations
 

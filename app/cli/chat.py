@@ -24,6 +24,7 @@ from app.cli.loading import (
     load_as_recommended,
 )
 from app.cli.models import chat_model_named
+from app.cli.presets import RECOMMENDED, PresetOption, preset_named, with_preset
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampler_options import sampler_options, with_choices
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
@@ -45,12 +46,14 @@ from app.storage import data_folder
 @engine_command
 @sampler_options
 def chat(
+    invocation: typer.Context,
     model: Annotated[str, typer.Argument(help="A path to a .gguf file, a name in the library, or guide.")],
     prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this and end.")] = None,
     system: SystemOption = "",
     seed: SeedOption = None,
     temperature: TemperatureOption = 0.8,
     max_tokens: MaxTokensOption = 0,
+    preset: PresetOption = RECOMMENDED,
     top_probabilities: Annotated[
         int,
         typer.Option(
@@ -89,10 +92,11 @@ def chat(
     entry = chat_model_named(model)
     facts = read_facts(entry.path)
     basic = sampling_from(seed, temperature, max_tokens)
-    sampling = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
+    said = with_choices(samplers, basic.seed, basic.temperature, basic.max_tokens)
     options = template_options(thinking, effort, tools)
     opening = [ChatMessage("system", system)] if system else []
     database = data_folder().create().database
+    sampling = with_preset(preset_named(preset, facts, database), said, invocation)
     choose = partial(
         choices_with,
         context=context,

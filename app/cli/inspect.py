@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from app.cli.hub_models import MODEL_HELP, described_model
@@ -11,6 +12,7 @@ from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
 from app.gguf import ModelFacts
+from app.gguf.recommended_sampling import recommended_sampling
 from app.memory.companions import adapter_rank, encoders
 
 
@@ -45,6 +47,7 @@ def _document(facts: ModelFacts) -> dict[str, Any]:
         "heads": facts.heads,
         "kv_heads": facts.kv_heads,
         "vocabulary_size": facts.vocabulary_size,
+        "recommended_sampling": _recommended(facts),
         "has_chat_template": facts.chat_template is not None,
         "tensors": len(facts.tensors),
         "tensor_bytes": facts.tensor_bytes,
@@ -66,12 +69,25 @@ def _text(facts: ModelFacts) -> str:
         "Heads": f"{_number(facts.heads)}, {_number(facts.kv_heads)} of keys and values",
         "Vocabulary": f"{_number(facts.vocabulary_size)} tokens",
         "Chat template": "its own" if facts.chat_template else "none (ChatML is used)",
+        "Sampling": _sampling_words(facts),
         "Tensors": _number(len(facts.tensors)),
         "Size": format_bytes(facts.file_bytes)
         + (f" in {len(facts.files)} files" if len(facts.files) > 1 else ""),
         "File": str(facts.path),
     }
     return "\n".join(f"{name:<14}{printable(value, lines=False)}" for name, value in rows.items())
+
+
+def _recommended(facts: ModelFacts) -> dict[str, Any] | None:
+    found = recommended_sampling(facts.metadata)
+    return (
+        None if found is None else {k: v for k, v in msgspec.structs.asdict(found).items() if v is not None}
+    )
+
+
+def _sampling_words(facts: ModelFacts) -> str:
+    said = _recommended(facts) or {}
+    return ", ".join(f"{name} {value:g}" for name, value in said.items()) or "nothing recommended"
 
 
 def _kind(facts: ModelFacts) -> str:

@@ -60,7 +60,19 @@ def _left_out(sequence: MetadataValue | None) -> dict[str, float]:
     the others come is not followed."""
     names = sequence.split(";") if isinstance(sequence, str) else []
     chain = {name.strip().replace("-", "").replace("_", "") for name in names[:64]}
-    known = {"topk", "topp", "nucleus", "minp", "temperature", "temp", "typp", "typ", "xtc", "dry", "penalties"}
+    known = {
+        "topk",
+        "topp",
+        "nucleus",
+        "minp",
+        "temperature",
+        "temp",
+        "typp",
+        "typ",
+        "xtc",
+        "dry",
+        "penalties",
+    }
     if not chain & known:  # nothing that can be read as a chain
         return {}
     off: dict[str, float] = {}

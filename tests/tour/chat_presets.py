@@ -55,14 +55,45 @@ def chat_system_prompt_chosen(stage: Stage) -> None:
     page.prompt_library.choose("teacher")
 
 
+@scene
+def chat_figures_and_context(stage: Stage) -> None:
+    page = open_chat(stage)
+    page.drawer.take_system_prompt("Answer briefly, and in English.")
+    say(stage, page, "What is the sea?", 60)
+    page.meter.head.click()
+    page.column.answers()[-1].statistics.head.click()
+    page.column.scroll_to_end()
+
+
+@scene
+def chat_context_nearly_full(stage: Stage) -> None:
+    page = open_chat_with(stage, recommended={}, context=256)
+    for _ in range(3):
+        say(stage, page, "hello world " * 2, 16)
+    page.composer.set_text("hello world")
+    page.meter.show_draft_tokens(24)
+    page.meter.head.click()
+    page.show_drawer(True)
+
+
+@scene
+def chat_context_leaving_out(stage: Stage) -> None:
+    page = open_chat_with(stage, recommended={}, context=256)
+    page.drawer.full_context.show_choice("drop_oldest")
+    page.drawer.full_context.changed.emit("drop_oldest")
+    for _ in range(5):
+        say(stage, page, "hello world " * 4, 16)
+    page.meter.head.click()
+
+
 # Props
 
 
-def open_chat_with(stage: Stage, *, recommended: dict[str, float]) -> ChatPage:
+def open_chat_with(stage: Stage, *, recommended: dict[str, float], context: int = 4096) -> ChatPage:
     path: Path = write_tiny_model(
         stage.models / "qwen3.gguf",
         name="Qwen3 0.6B",
-        context=4096,
+        context=context,
         layers=1,
         never_ends=True,
         chat_template=CHATML,
@@ -72,5 +103,5 @@ def open_chat_with(stage: Stage, *, recommended: dict[str, float]) -> ChatPage:
     page = settle_chat(stage)
     page.open_model(path)
     page = settle_chat(stage)
-    say(stage, page, "What is the sea?", 40)
+    say(stage, page, "What is the sea?", 24)
     return page

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.storage import DataFolder
 from app.ui.pages.chat import ChatPage
@@ -76,6 +76,7 @@ def pick(names: SavedNames, words: str) -> None:
 
 
 def take_back(page: ChatPage) -> None:
+    QApplication.processEvents()  # a notice beside another one is shown by the event loop
     bar = page.notices.bars()[0]
     next(each for each in bar.findChildren(QPushButton) if each.text() == "Undo").click()
 

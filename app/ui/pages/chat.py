@@ -196,6 +196,8 @@ class ChatPage(ChatLayout):
         self.drawer.thinking.changed.connect(self._change_options)
         self.drawer.full_context.changed.connect(self._change_when_full)
         self.drawer.system_prompt_changed.connect(self._change_system_prompt)
+        self.drawer.sampling_changed.connect(self._show_limits)
+        self.drawer.system_prompt_edited.connect(self._show_limits)
         self.deletions.changed.connect(self._show_list)
         self.known.changed.connect(self._models_known)
         self.known.failed.connect(self.notices.show_fault)
@@ -295,6 +297,7 @@ class ChatPage(ChatLayout):
         self.composer.attaching.switch_to(conversation.id)
         self._show_centre()
         self.column.add_prompt(prompt)
+        self.meter.add(prompt)
         self.column.begin_answer()
         self._show_list()
 
@@ -375,6 +378,7 @@ class ChatPage(ChatLayout):
                 self._show_messages()  # as it was before
             else:
                 self.column.end_answer(message)
+                self.meter.add(message)
                 self._show_missing(identity, message)
             self._look_at_room()
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
@@ -400,6 +404,7 @@ class ChatPage(ChatLayout):
             self._kept(lambda: self._store.change_options(conversation.id, options))
 
     def _change_when_full(self, choice: WhenFull) -> None:
+        self._show_limits()
         if (conversation := self._conversation) is not None:
             self._kept(lambda: self._store.change_when_full(conversation.id, choice))
 
@@ -451,11 +456,18 @@ class ChatPage(ChatLayout):
     def _show_model(self) -> None:
         entry = self.known.entry(self._model)
         self._show_head()
+        self._show_limits()
         self.drawer.show_facts(self._model, *self.known.described(self._model))
         self.drawer.thinking.show_controls(entry.facts.thinking if entry and entry.facts else None)
         self.presets.show_model(entry.facts if entry else None)
         self.picker.show_choices(self.known.choices, self._model)
         self.loading.show_model(self._model, self.known.title(self._model) if self._model else "")
+
+    def _show_limits(self) -> None:
+        drawer, (_, context_length) = self.drawer, self.known.described(self._model)
+        self.meter.show_limits(
+            context_length, drawer.sampling.max_tokens, drawer.full_context.choice, drawer.system_prompt
+        )
 
     def _show_head(self) -> None:
         model = self._model
@@ -470,6 +482,7 @@ class ChatPage(ChatLayout):
         conversation = self._conversation
         if conversation is None:
             self.column.clear()
+            self.meter.show_messages(())
         else:
             messages = self._store.messages(conversation.id)
             answering = self.answering.conversation == conversation.id
@@ -479,6 +492,7 @@ class ChatPage(ChatLayout):
             elif answering and replaced is not None and replaced.parent is not None:
                 messages = self._store.branch_to(replaced.parent)  # its model is still being loaded
             self.column.show_messages(messages)
+            self.meter.show_messages(messages)
             if answering:
                 so_far = self.answering
                 self.column.begin_answer(

@@ -11,6 +11,7 @@ from app.ui import links
 from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
 from app.ui.pages.chat_composer import Composer
+from app.ui.pages.chat_context_meter import ContextMeter
 from app.ui.pages.chat_conversations import ConversationList
 from app.ui.pages.chat_models import ChatHead, ModelPicker
 from app.ui.pages.chat_settings import SettingsDrawer
@@ -35,6 +36,7 @@ class ChatLayout(QWidget):
         self.list = ConversationList()
         self.column = MessageColumn()
         self.composer = Composer()
+        self.meter = ContextMeter()
         self.drawer = SettingsDrawer()
         self.load_panel = LoadSettingsPanel()
         self.picker = ModelPicker(self)
@@ -144,6 +146,7 @@ class ChatLayout(QWidget):
         below.setSpacing(8)
         below.addWidget(self.notices)
         below.addWidget(self.composer)
+        below.addWidget(self.meter)
         across = QHBoxLayout()
         across.setContentsMargins(24, 0, 24, 16)
         across.addStretch(1)

@@ -21,7 +21,7 @@ def shown_key(key: str, own: dict[str, Sampling], by_maker: Sampling | None) -> 
     there any more."""
     if key == DEFAULT and by_maker is not None:
         return DEFAULT
-    is_there = key in BUILT_IN or key.removeprefix(OWN) in own
+    is_there = key in BUILT_IN or (key.startswith(OWN) and key.removeprefix(OWN) in own)
     return key if is_there else BALANCED
 
 
@@ -29,7 +29,10 @@ def _item(key: str) -> Named:
     title, tip = {
         DEFAULT: (_tr("Recommended"), _tr("As the model's maker recommends, in the model's file.")),
         BALANCED: (_tr("Balanced"), _tr("For most chats: the defaults of llama.cpp.")),
-        PRECISE: (_tr("Precise"), _tr("For questions with one right answer: stays with the likeliest words.")),
+        PRECISE: (
+            _tr("Precise"),
+            _tr("For questions with one right answer: stays with the likeliest words."),
+        ),
         CREATIVE: (_tr("Creative"), _tr("For stories and ideas: daring words, but no senseless ones.")),
         CODE: (_tr("Code"), _tr("For programs: close to the likeliest, and free to repeat itself.")),
     }[key]

@@ -19,13 +19,13 @@ from app.ui.pages.chat_preset_words import preset_items, shown_key
 from app.ui.pages.chat_samplers import SamplersPanel
 from app.ui.pages.chat_saved_names import Named, SavedNames
 from app.ui.pages.chat_undo import Undo
-from app.ui.parts import label
+from app.ui.parts import icon_button, label
 
 MOST_CHANGES_TOLD = 5
 
 
 class PresetSettings(QWidget):
-    """The part of the chat's settings about them."""
+    """The part of the chat's settings about them. `back`: puts all back to what the preset says."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +34,9 @@ class PresetSettings(QWidget):
             _tr("How answers are sampled, under a name; the numbers are below."),
             _tr("Save, rename or delete presets"),
         )
+        self.back = icon_button("arrow-counter-clockwise", _tr("Back to the preset"), lambda: None)
+        self.back.clicked.connect(self.names.field.setFocus)  # it goes, and with it would the focus
+        self.names.row.insertWidget(1, self.back)
         self._about = label("", "caption", wrap=True)
         self._changed = label("", "caption", wrap=True)
         column = QVBoxLayout(self)
@@ -59,6 +62,7 @@ class PresetSettings(QWidget):
             told.append(_tr("{n} more").format(n=len(differences) - MOST_CHANGES_TOLD))
         self._changed.setText("\n".join(f"\N{BULLET} {each}" for each in told))
         self._changed.setVisible(bool(told))
+        self.back.setVisible(bool(told))
 
 
 class ChatPresets(QObject):
@@ -80,6 +84,7 @@ class ChatPresets(QObject):
         self._by_maker: Sampling | None = None
         self._knows_model = False
         samplers.changed.connect(self._settle)
+        settings.back.clicked.connect(samplers.reset)
         names = settings.names
         names.chosen.connect(self.choose)
         names.saved.connect(self.save)
@@ -136,9 +141,9 @@ class ChatPresets(QObject):
         """The settings as they are, under this name."""
         self._samplers.flush()
         before = next((each for each in self._own if each.casefold() == name.casefold()), None)
-        old = self._own[before] if before is not None else None
+        old = self._own[before] if before is not None else self._samplers.sampling
         kept = msgspec.structs.replace(self._samplers.sampling, seed=RANDOM_SEED)
-        if old == kept and before == name:
+        if before == name and old == kept:
             return
 
         def save() -> None:
@@ -147,14 +152,10 @@ class ChatPresets(QObject):
             self._write_key()
             self._read_own()
 
-        def undo() -> None:
-            assert before is not None and old is not None
-            self._try(lambda: self._saved().save_preset(before, old))
-            self._try(self._read_own)
-            self._settle()
-
-        if self._try(save) and old is not None:
-            self._undo.offer(_tr("Saved over another preset"), name, undo)
+        if self._try(save) and before is not None:
+            self._undo.offer(
+                _tr("Saved over another preset"), name, lambda: self._put_back(before, old), stays=True
+            )
         self._settle()
 
     def rename(self, name: str) -> None:
@@ -179,14 +180,14 @@ class ChatPresets(QObject):
             self._saved().delete_preset(name)
             self._read_own()
 
-        def undo() -> None:
-            self._try(lambda: self._saved().save_preset(name, sampling))
-            self._try(self._read_own)
-            self._settle()
-
         if self._try(delete):
-            self._key = key  # the row stays as well, so that the way back finds all as it was
-            self._undo.offer(_tr("Preset deleted"), name, undo, stays=True)
+            self._key = key  # conversations keep it as well, so that the way back finds all as it was
+            self._undo.offer(_tr("Preset deleted"), name, lambda: self._put_back(name, sampling), stays=True)
+        self._settle()
+
+    def _put_back(self, name: str, sampling: Sampling) -> None:
+        self._try(lambda: self._saved().save_preset(name, sampling))
+        self._try(self._read_own)
         self._settle()
 
     # Keeping and showing
@@ -225,9 +226,7 @@ class ChatPresets(QObject):
         items = preset_items(self._own, self._by_maker)
         values = self._values(key)
         self._samplers.show_base(values, next(item.title for item in items if item.key == key))
-        differences = [
-            self._samplers.describe(change) for change in changes(values, self._samplers.sampling)
-        ]
+        differences = [self._samplers.describe(change) for change in changes(values, self._samplers.sampling)]
         self._settings.show_preset(items, key, differences)
 
 

@@ -66,7 +66,10 @@ def test_own_preset_brings_everything_but_the_seed() -> None:
 
 def test_changes_are_told_with_both_values() -> None:
     present = msgspec.structs.replace(BUILT_IN[BALANCED], temperature=1.2, stop=("x",))
-    assert changes(BUILT_IN[BALANCED], present) == (Change("temperature", 1.2, 0.8), Change("stop", ("x",), ()))
+    assert changes(BUILT_IN[BALANCED], present) == (
+        Change("temperature", 1.2, 0.8),
+        Change("stop", ("x",), ()),
+    )
     assert changes(present, present) == ()
 
 
