@@ -33,6 +33,12 @@ class Branches:
             tree = Tree(connection, conversation_id)
             return self._read(tree.shown_below(None), tree)
 
+    def all_messages(self, conversation_id: int) -> list[Message]:
+        """Those of every branch, in the order they were written."""
+        with self._one_state() as connection:
+            tree = Tree(connection, conversation_id)
+            return self._read(sorted(tree.parents), tree)
+
     def message(self, message_id: int) -> Message:
         """Of any branch. Raises KeyError."""
         with self._one_state() as connection:
