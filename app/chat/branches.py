@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from app.chat.checksums import check_message
 from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
 from app.chat.tree import Tree, conversation_with, insert_message
@@ -119,6 +120,7 @@ class Branches:
         return [self._message(row, tree) for row in rows]
 
     def _message(self, row: sqlite3.Row, tree: Tree) -> Message:
+        check_message(row, self._connection)
         siblings = tuple(tree.children[tree.parents[row["id"]]])
         if row["state"] != MessageState.STREAMING.value:
             return message_of(row, siblings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.chat.answers import Answers
+from app.chat.checksums import keep_checksums
 from app.chat.conversations import Conversations
 from app.chat.copying import Copying
 from app.chat.kept_caches import KeptCaches
@@ -17,6 +18,7 @@ class ConversationStore(Conversations, Answers, Copying, Search):
 
     def __init__(self, database: Path) -> None:
         self._connection = open_database(database)
+        keep_checksums(self._connection)
         self._caches = KeptCaches(database)
 
     def __enter__(self) -> ConversationStore:

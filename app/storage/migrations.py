@@ -277,6 +277,11 @@ def words_of_conversations(connection: sqlite3.Connection) -> None:
         connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
 
 
+def checksums_of_messages(connection: sqlite3.Connection) -> None:
+    # Of what is read (`app.chat.checksums`); NULL for messages of before.
+    connection.execute("ALTER TABLE messages ADD COLUMN checksum INTEGER")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -289,6 +294,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     full_contexts_of_conversations,
     branches_of_conversations,
     words_of_conversations,
+    checksums_of_messages,
 )
 
 
