@@ -15,6 +15,7 @@ import msgspec
 
 from app.chat.attachments import Attachment, AttachmentHead
 from app.chat.attachments_store import attachment_heads, copy_attachments, keep_attachments, names_of
+from app.chat.checksums import check_message
 from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
 from app.chat.tree import Tree, conversation_with, insert_message
@@ -34,6 +35,12 @@ class Branches:
         with self._one_state() as connection:
             tree = Tree(connection, conversation_id)
             return self._read(tree.shown_below(None), tree)
+
+    def all_messages(self, conversation_id: int) -> list[Message]:
+        """Those of every branch, in the order they were written."""
+        with self._one_state() as connection:
+            tree = Tree(connection, conversation_id)
+            return self._read(sorted(tree.parents), tree)
 
     def message(self, message_id: int) -> Message:
         """Of any branch. Raises KeyError."""
@@ -121,6 +128,7 @@ class Branches:
         return [self._message(row, tree, heads.get(row["id"], ())) for row in rows]
 
     def _message(self, row: sqlite3.Row, tree: Tree, heads: tuple[AttachmentHead, ...]) -> Message:
+        check_message(row, self._connection)
         siblings = tuple(tree.children[tree.parents[row["id"]]])
         if row["state"] != MessageState.STREAMING.value:
             return message_of(row, siblings, heads)

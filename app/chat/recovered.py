@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.chat.checksums import drop_unlike
 from app.storage.recovery import recover_if_damaged
 
 
@@ -38,6 +39,7 @@ def recover_conversations(database: Path) -> Recovered | None:
 
 def _mend(connection: sqlite3.Connection) -> None:
     """Messages whose conversation is lost get one, those whose parent is lost hang on the one before."""
+    drop_unlike(connection)
     _give_messages_to_pieces(connection)
     _give_conversations(connection)
     columns = {row[1] for row in connection.execute("PRAGMA table_info(messages)")}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.chat.answers import Answers
 from app.chat.attachments_store import Attachments
+from app.chat.checksums import keep_checksums
 from app.chat.conversations import Conversations
 from app.chat.copying import Copying
 from app.chat.kept_caches import KeptCaches
@@ -18,6 +19,7 @@ class ConversationStore(Conversations, Answers, Attachments, Copying, Search):
 
     def __init__(self, database: Path) -> None:
         self._connection = open_database(database)
+        keep_checksums(self._connection)
         self._caches = KeptCaches(database)
 
     def __enter__(self) -> ConversationStore:

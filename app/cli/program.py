@@ -22,6 +22,7 @@ COMMANDS = {
     "remove": "app.cli.remove:remove_model",
     "convert": "app.cli.convert:convert",
     "chat": "app.cli.chat:chat",
+    "chats": "app.cli.chats:chats",
     "compare": "app.cli.compare:compare",
     "bench": "app.cli.bench:bench",
 }
@@ -55,7 +56,11 @@ def _program(arguments: list[str]) -> typer.Typer:
     asked = arguments[:1]
     for name in asked if COMMANDS.keys() & asked else COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
-        program.command(name)(getattr(import_module(module), function))
+        found = getattr(import_module(module), function)
+        if isinstance(found, typer.Typer):  # with commands of its own
+            program.add_typer(found, name=name)
+        else:
+            program.command(name)(found)
     return program
 
 

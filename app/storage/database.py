@@ -83,13 +83,13 @@ def reading(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         code = _family(error)
         if code == sqlite3.SQLITE_FULL:
             raise DiskFull(
-                f"The disk is full: nothing can be written to Nibble's database in {_path_of(connection).parent}.",
+                f"The disk is full: nothing can be written to Nibble's database in {path_of(connection).parent}.",
                 "Free some space, then try again.",
             ) from error
         if is_damage(error):
-            note_damage(_path_of(connection))
+            note_damage(path_of(connection))
         if code in _DISK_FAMILIES + _TAKEN_FAMILIES or is_damage(error):
-            raise fault_of(error, _path_of(connection)) from error
+            raise fault_of(error, path_of(connection)) from error
         raise
 
 
@@ -104,7 +104,8 @@ def _close_untouched(connection: sqlite3.Connection, path: Path) -> None:
     connection.close()
 
 
-def _path_of(connection: sqlite3.Connection) -> Path:
+def path_of(connection: sqlite3.Connection) -> Path:
+    """The file it has open."""
     # Not the table-valued function of that name: for a SELECT, SQLite reads the schema, which may be what is damaged.
     return Path(next(row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"))
 

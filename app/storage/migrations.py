@@ -317,6 +317,11 @@ def attachments_of_messages(connection: sqlite3.Connection) -> None:
     )
 
 
+def checksums_of_messages(connection: sqlite3.Connection) -> None:
+    # Of what is read (`app.chat.checksums`); NULL for messages of before.
+    connection.execute("ALTER TABLE messages ADD COLUMN checksum INTEGER")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -331,6 +336,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     words_of_conversations,
     presets_and_system_prompts,
     attachments_of_messages,
+    checksums_of_messages,
 )
 
 

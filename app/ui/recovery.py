@@ -58,7 +58,9 @@ def look(owner: QObject, notices: NoticeArea, database: Path) -> None:
     """At all of the database; damage that is found is told, and recovered from at the next start."""
 
     def work(control: JobControl) -> bool:
-        if not database.exists() or is_sound(database):
+        from app.chat.checksums import are_all_alike
+
+        if not database.exists() or (is_sound(database) and are_all_alike(database)):
             return True
         note_damage(database)
         return False

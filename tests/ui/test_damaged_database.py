@@ -16,15 +16,15 @@ from tests.ui.conftest import settle
 
 
 @pytest.fixture
-def damage(folder: DataFolder) -> Callable[[int], None]:
-    """Overwrites one page of a database with two prompts; the first is page 0."""
+def damage(folder: DataFolder) -> Callable[[bytes], None]:
+    """Overwrites the last page that has these bytes, in a database with two prompts."""
     with ConversationStore(folder.database) as store:
         for text in ("Hello " * 2000, "Good morning"):
             store.add_prompt(store.create(Path("/one.gguf"), Sampling()).id, text)
 
-    def overwrite(page: int) -> None:
+    def overwrite(words: bytes) -> None:
         content = bytearray(folder.database.read_bytes())
-        start = page * 4096 if page >= 0 else len(content) + page * 4096
+        start = content.rindex(words) // 4096 * 4096
         content[start : start + 4096] = b"\xff" * 4096
         folder.database.write_bytes(content)
 
@@ -32,9 +32,9 @@ def damage(folder: DataFolder) -> Callable[[int], None]:
 
 
 def test_window_on_a_damaged_database_tells_what_was_recovered(
-    open_nibble: Callable[[], MainWindow], folder: DataFolder, damage: Callable[[int], None]
+    open_nibble: Callable[[], MainWindow], folder: DataFolder, damage: Callable[[bytes], None]
 ) -> None:
-    damage(0)
+    damage(b"SQLite format 3")
     window = open_nibble()
     (bar,) = window.notices.bars()
     assert "(conversations: 2, messages: 2)" in bar.sentence
@@ -44,9 +44,9 @@ def test_window_on_a_damaged_database_tells_what_was_recovered(
 
 
 def test_damage_deep_in_the_database_is_found_while_the_window_is_open_and_mended_at_the_next_start(
-    qtbot, open_nibble: Callable[[], MainWindow], folder: DataFolder, damage: Callable[[int], None]
+    qtbot, open_nibble: Callable[[], MainWindow], folder: DataFolder, damage: Callable[[bytes], None]
 ) -> None:
-    damage(-1)  # the end of the long prompt
+    damage(b"Hello Hello")
     window = open_nibble()
     assert window.notices.bars() == []
     recovery.look(window, window.notices, folder.database)

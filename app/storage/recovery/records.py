@@ -42,6 +42,13 @@ class Node:
     is_whole: bool
 
 
+def kind_of(pages: Pages, number: int) -> int | None:
+    """None for what is no page of a tree."""
+    page = pages.get(number)
+    kind = page[100 if number == 1 else 0] if page is not None else None
+    return kind if kind in _KINDS else None
+
+
 def read_node(pages: Pages, number: int) -> Node | None:
     """None for what is no page of a tree."""
     page = pages.get(number)

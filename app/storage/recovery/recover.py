@@ -143,11 +143,12 @@ def _fill(target: Path, pages: Pages, applied: list[str], mend: Mend) -> dict[st
             tables = [table for table in tables_of(connection) if table.name != "migrations"]
             found = records_of(pages, tables)
             connection.execute("BEGIN")
-            for table in tables:
-                table.insert(connection, found[table.name])
+            with _without_triggers(connection):
+                for table in tables:
+                    table.insert(connection, found[table.name])
+            _index_for_search(connection)
             mend(connection)
             _drop_references(connection, tables)
-            _index_for_search(connection)
             connection.execute("COMMIT")
         with closing(databases.open_database(target)) as connection:  # and brings it up to date
             counted = {table.name for table in tables_of(connection)} - {"migrations"}
@@ -161,6 +162,17 @@ def _fill(target: Path, pages: Pages, applied: list[str], mend: Mend) -> dict[st
                 "Free some space, then start Nibble again.",
             ) from error
         raise
+
+
+@contextmanager
+def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
+    """What they would do has been done to the rows already, or is done to all at once afterwards."""
+    made = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in made:
+        connection.execute(f'DROP TRIGGER "{name}"')
+    yield
+    for _, statement in made:
+        connection.execute(statement)
 
 
 def _drop_references(connection: sqlite3.Connection, tables: list[Table]) -> None:

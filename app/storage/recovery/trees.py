@@ -18,6 +18,7 @@ from app.storage.recovery.records import (
     TABLE_LEAF,
     Node,
     Record,
+    kind_of,
     read_node,
 )
 from app.storage.recovery.tables import Table
@@ -96,7 +97,7 @@ class _Sorter:
         known = {table.name for table in self._tables}
         for name, root in others.items():  # indexes and the tables that SQLite keeps for itself
             if name not in known:
-                self.all_below(root, INDEX_LEAF, INDEX_INNER)
+                self._claim(root)
         for number in range(2, self._pages.count + 1):
             if number in self._free or number in self._claimed:
                 continue
@@ -105,6 +106,20 @@ class _Sorter:
             if owner is not None and owner in torn:
                 assert node is not None
                 yield owner, node.records
+
+    def _claim(self, root: int) -> None:
+        """What of a tree is sound, without a look at its records."""
+        waiting = [root]
+        while waiting:
+            number = waiting.pop()
+            kind = kind_of(self._pages, number)
+            if kind is None or number in self._claimed:
+                continue
+            self._claimed.add(number)
+            if kind in (TABLE_INNER, INDEX_INNER):
+                node = read_node(self._pages, number)
+                if node is not None and node.is_whole:
+                    waiting += node.children
 
     def _owner(self, node: Node) -> Table | None:
         is_index = node.kind in (INDEX_LEAF, INDEX_INNER)

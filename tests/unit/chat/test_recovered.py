@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.chat import ConversationStore, MessageState
+from app.chat.checksums import are_all_alike
 from app.chat.recovered import Recovered, recover_conversations
 from app.core.errors import DatabaseDamaged, DataFolderFault, DiskFull, EnvironmentFault
 from app.runtime import Sampling
@@ -105,6 +106,18 @@ def stretches_overwritten(content: bytearray, chance: random.Random) -> None:
         content[start : start + length] = chance.randbytes(length)
 
 
+def single_bytes_overwritten(content: bytearray, chance: random.Random) -> None:
+    for _ in range(chance.randrange(1, 40)):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+
+
+def letters_exchanged(content: bytearray, chance: random.Random) -> None:
+    """Within texts, to other letters: the database stays as sound as it was."""
+    for _ in range(20):
+        place = content.find(mark(chance.randrange(1, 100)).encode())
+        content[place + 3] = ord(chance.choice("0123456789"))
+
+
 def truncated(content: bytearray, chance: random.Random) -> None:
     del content[chance.randrange(len(content)) :]
 
@@ -114,7 +127,15 @@ def first_page_overwritten(content: bytearray, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize(
-    "harm", [whole_pages_overwritten, stretches_overwritten, truncated, first_page_overwritten]
+    "harm",
+    [
+        whole_pages_overwritten,
+        stretches_overwritten,
+        single_bytes_overwritten,
+        letters_exchanged,
+        truncated,
+        first_page_overwritten,
+    ],
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_damaged_database_gives_back_every_message_on_whole_pages_and_never_a_wrong_word(
@@ -125,7 +146,8 @@ def test_damaged_database_gives_back_every_message_on_whole_pages_and_never_a_wr
     content = bytearray(before)
     harm(content, random.Random(f"{harm.__name__} {seed}"))
     database.write_bytes(content)
-    if not is_sound(database):  # what the look at all of it does when the window is open
+    # What the look at all of it does when the window is open.
+    if not (is_sound(database) and are_all_alike(database)):
         note_damage(database)
     recovered = recover_conversations(database)
     texts_now = kept_texts(database)
@@ -264,6 +286,19 @@ def test_damage_that_a_statement_meets_is_a_fault_and_recovered_from_at_the_next
     assert recovered is not None
     assert 5 not in kept_texts(database)
     assert len(kept_texts(database)) == recovered.messages
+
+
+def test_message_that_is_not_as_it_was_written_is_not_shown(
+    database: Path, original: tuple[Path, Texts]
+) -> None:
+    content = database.read_bytes()
+    database.write_bytes(content.replace(mark(10).encode(), mark(8).encode(), 1))
+    assert is_sound(database)
+    assert not are_all_alike(database)
+    with pytest.raises(DatabaseDamaged, match="not as it was written"):
+        kept_texts(database)
+    assert recover_conversations(database) is not None
+    assert original[1].keys() - kept_texts(database).keys() == {10}
 
 
 def test_text_that_is_none_any_more_is_met_as_damage(database: Path, original: tuple[Path, Texts]) -> None:

@@ -99,6 +99,25 @@ def test_damaged_database_of_newer_nibble_is_refused_and_left(path: Path) -> Non
     assert list(path.parent.glob("nibble-*")) == []
 
 
+@pytest.mark.parametrize("known", range(1, len(migrations.MIGRATIONS)))
+@pytest.mark.parametrize("schema_is_lost", [False, True])
+def test_damaged_database_of_an_earlier_nibble_is_recovered_and_brought_up_to_date(
+    path: Path, monkeypatch: pytest.MonkeyPatch, known: int, schema_is_lost: bool
+) -> None:
+    present = migrations.MIGRATIONS
+    monkeypatch.setattr(migrations, "MIGRATIONS", present[:known])
+    make_database(path, "Old", "Older")
+    monkeypatch.setattr(migrations, "MIGRATIONS", present)
+    content = path.read_bytes()
+    path.write_bytes(b"\xff" * 4096 + content[4096:] if schema_is_lost else content[:-4096])
+    recovery = recover_if_damaged(path)
+    assert recovery is not None
+    assert recovery.rows["conversations"] == 2
+    assert titles(path) == ["Old", "Older"]
+    with contextlib.closing(open_database(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 def test_open_database_of_damaged_file_raises_fault_and_leaves_it(path: Path, content: bytes) -> None:
     path.write_bytes(content)

@@ -1,0 +1,128 @@
+"""Conversations as one HTML page that needs nothing else: no script, nothing from anywhere, light and dark, on paper.
+
+All texts are hostile: HTML in them is shown as text, pictures become links, and the page's own policy forbids whatever
+might slip through.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from html import escape
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+
+from app.chat.export.exported import Exported, author, remarks, when
+from app.chat.records import Message
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_MOST_NESTING = 40
+_MOST_BRACKETS = 500
+"""In one paragraph; each may begin a link, and to look for the end of all of them takes quadratic time."""
+_SEEN = "\N{REPLACEMENT CHARACTER}"
+_CONTROLS = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0)), _SEEN)
+"""What HTML does not allow. Turns of direction end with their block by themselves."""
+_STYLE = """
+:root { color-scheme: light dark; --text: #1d1d1f; --soft: #5f6368; --line: #dadce0; --back: #fff; --fill: #f4f5f7; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e8eaed; --soft: #a5abb3; --line: #3c4043; --back: #18191b; --fill: #242629; }
+}
+body { margin: 0 auto; max-width: 46rem; padding: 2rem 1.25rem; background: var(--back); color: var(--text);
+  font: 16px/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 .25rem; }
+header, .remark { color: var(--soft); font-size: .9rem; }
+section + section { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 2rem; }
+article { margin: 1.5rem 0; unicode-bidi: isolate; }
+article > h2 { font-size: .9rem; margin: 0 0 .25rem; color: var(--soft); }
+.user { background: var(--fill); border-radius: .75rem; padding: .75rem 1rem; }
+.plain { white-space: pre-wrap; unicode-bidi: plaintext; }
+.text > * { unicode-bidi: isolate; }
+pre { background: var(--fill); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; white-space: pre-wrap; }
+code { font: .9em ui-monospace, monospace; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border: 1px solid var(--line); padding: .25rem .6rem; }
+blockquote, details { border-left: 3px solid var(--line); margin: 1rem 0; padding-left: 1rem; color: var(--soft); }
+@media print {
+  :root { color-scheme: light; --text: #000; --soft: #444; --line: #bbb; --back: #fff; --fill: #f4f4f4; }
+  body { max-width: none; padding: 0; font-size: 11pt; }
+  section + section { break-before: page; border: 0; margin: 0; padding: 0; }
+  h1, h2 { break-after: avoid; }
+}
+"""
+
+
+def write(conversations: Iterable[Exported]) -> Iterator[str]:
+    title = "Conversations"
+    yield f"""<!DOCTYPE html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+"""
+    for each in conversations:
+        yield from _conversation(each)
+    yield "</body>\n</html>\n"
+
+
+def _conversation(exported: Exported) -> Iterator[str]:
+    conversation = exported.conversation
+    yield f'<section>\n<h1 dir="auto">{_plain(exported.title)}</h1>\n'
+    yield f"<header>{_plain(when(conversation.created_at))}</header>\n"
+    if conversation.system_prompt.strip():
+        yield _article(
+            "system", "System prompt", f'<div class="plain">{_plain(conversation.system_prompt)}</div>'
+        )
+    for message in exported.shown:
+        yield _message(message)
+    yield "</section>\n"
+
+
+def _message(message: Message) -> str:
+    parts = []
+    if message.reasoning.strip():
+        thought = _plain(message.reasoning)
+        parts.append(f'<details><summary>Reasoning</summary><div class="plain">{thought}</div></details>')
+    if message.role == "user":
+        parts.append(f'<div class="plain">{_plain(message.text)}</div>')
+    else:
+        parts.append(f'<div class="text" dir="auto">{_rendered(message.text)}</div>')
+    parts += [f'<p class="remark">{_plain(remark)}</p>' for remark in remarks(message)]
+    return _article("user" if message.role == "user" else "model", author(message), "\n".join(parts))
+
+
+def _article(kind: str, name: str, content: str) -> str:
+    return f'<article class="{kind}">\n<h2 dir="auto">{_plain(name)}</h2>\n{content}\n</article>\n'
+
+
+def _plain(text: str) -> str:
+    return escape(_clean(text))
+
+
+def _clean(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+
+
+def _rendered(text: str) -> str:
+    return str(_parser().render(_clean(text)))
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    """Without HTML and pictures; it leaves out links to javascript:, vbscript:, file: and data: by itself."""
+    parser = MarkdownIt("js-default", {"html": False, "maxNesting": _MOST_NESTING}).disable("image")
+    parser.core.ruler.before("inline", "bracket_limit", _limit_brackets)
+    return parser
+
+
+def _limit_brackets(state: StateCore) -> None:
+    """Paragraphs with too many become one line of code each."""
+    for token in state.tokens:
+        if token.type == "inline" and token.content.count("[") > _MOST_BRACKETS:
+            token.type = "code_inline"
