@@ -105,7 +105,9 @@ class AnswerStatistics(QWidget):
                 old.hide()
                 old.deleteLater()
         for row, (name, value) in enumerate(self._told()):
-            shown = label(value, "caption", wrap=True)
+            items = value.split(" · ")  # broken between them only
+            whole = " · ".join(item.replace(" ", "\u00a0") for item in items) if items[1:] else value
+            shown = label(whole, "caption", wrap=True)
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             shown.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             shown.setToolTip(plain_tip(value) if len(value) > 80 else "")
