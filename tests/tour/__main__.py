@@ -27,6 +27,7 @@ for page in (
     "window",
     "chat",
     "chat_settings",
+    "chat_attachments",
     "compare",
 ):
     import_module(f"tests.tour.{page}")  # whose scenes are in the table then
