@@ -28,6 +28,7 @@ for page in (
     "chat",
     "chat_settings",
     "chat_presets",
+    "chat_attachments",
     "compare",
 ):
     import_module(f"tests.tour.{page}")  # whose scenes are in the table then

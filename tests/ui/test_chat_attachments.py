@@ -26,7 +26,7 @@ NOTES = "# Notes\n\nBuy milk.\n"
 
 @pytest.fixture
 def chat(open_nibble, folder: DataFolder, qtbot) -> ChatPage:
-    """A new chat with a model that is loaded; a character is a token to it."""
+    """A new chat with a model that is loaded; most characters are tokens to it."""
     path = write_tiny_model(
         folder.models / "small.gguf",
         name="Small",
@@ -235,6 +235,7 @@ def test_file_that_cannot_be_read_is_told_with_a_way_out_and_leaves_no_chip(
     scan.write_bytes(tiny_pdf.scanned_page())
     attach(qtbot, chat, picture, scan, tmp_path / "gone.md")
     assert names(chat) == []
+    qtbot.waitUntil(lambda: len(faults(chat)) == 3)
     told = "\n".join(faults(chat))
     assert "notes.txt is a picture, not text." in told
     assert "No text can be found in scan.pdf" in told
@@ -299,7 +300,7 @@ def test_file_that_does_not_fit_can_be_taken_away(too_long: ChatPage, qtbot):
 def test_oldest_turns_give_way_to_a_file(chat: ChatPage, tmp_path: Path, qtbot):
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     for path in (first, second):
-        path.write_text("Some words of it. " * 65)
+        path.write_text("Some words of it. " * 90)
     attach(qtbot, chat, first)
     chat.composer.send()
     settle(qtbot)
@@ -319,7 +320,7 @@ def test_longer_context_is_offered_only_where_the_model_was_made_for_more(too_lo
 
 
 def test_text_that_is_written_counts_too(chat: ChatPage, qtbot):
-    chat.composer.set_text("Some words of it. " * 120)
+    chat.composer.set_text("Some words of it. " * 200)
     qtbot.waitUntil(lambda: chat.composer.too_long.isVisible() and "about" not in chat.composer.too_long.text)
     tokens = chat._services.chat_engine.count_tokens(chat.composer.text)
     assert f"{tokens:,} tokens" in chat.composer.too_long.text
