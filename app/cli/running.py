@@ -25,7 +25,7 @@ from app.core.jobs import Ended, Job, JobControl
 from app.core.jobs import Progress as JobProgress
 from app.core.units import format_duration
 from app.storage import data_folder
-from app.storage.recovery import needs_recovery
+from app.storage.damage import needs_recovery
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -8,6 +8,8 @@ from pathlib import Path
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """The families of result codes that say so."""
+RECOVERED = "recovered"
+"""In the name of a new database that is whole."""
 _WAIT_S = 1.0
 _NOT_TEXT = "Could not decode to UTF-8"
 
@@ -16,6 +18,24 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Also where bytes that should be text are none: Python tells that without a code."""
     family = int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)) & 0xFF
     return family in DAMAGED or str(error).startswith(_NOT_TEXT)
+
+
+def needs_recovery(database: Path) -> bool:
+    """As far as can be seen at once; False also where nothing can be seen."""
+    try:
+        if unplaced(database) is not None:
+            return True
+        if not database.exists():
+            return False
+        return is_noted(database) or database.stat().st_size == 0 or not opens(database)
+    except OSError:
+        return False
+
+
+def unplaced(database: Path) -> Path | None:
+    """A recovered database that has not taken its place yet."""
+    found = sorted(database.parent.glob(f"{database.stem}-{RECOVERED}-*{database.suffix}"))
+    return found[-1] if found else None
 
 
 def is_sound(database: Path) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QLockFile, QObject, Qt, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QWidget
 
@@ -18,7 +18,7 @@ _CONNECT_MS = 1_000
 _ANSWER_MS = 15_000
 """Longer than a window takes to open on a slow computer. One that has not answered by then hangs, and whoever waits for
 it is better off with another one."""
-_WAIT_S = 10.0
+_WAIT_MS = 20_000
 """For another start that is looking for the first window at the same time."""
 _MOST_PATH_BYTES = 100
 """Of a socket: macOS takes 104, Linux 108."""
@@ -58,15 +58,14 @@ def join_or_be_first(folder: DataFolder) -> FirstWindow | None:
 
     A window that hangs is no window, nor is what a killed one left.
     """
-    name = _name(folder)
-    try:
+    with suppress(OSError):  # a folder that cannot be written is told by the window itself
         folder.cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.cache / "window.lock", timeout=_WAIT_S):
-            if _show_first(name):
-                return None
-            return FirstWindow(_listen(name))
-    except (OSError, Timeout):  # a folder that cannot be written is told by the window itself
-        return FirstWindow(QLocalServer())
+    name, lock = _name(folder), QLockFile(str(folder.cache / "window.lock"))
+    lock.tryLock(_WAIT_MS)
+    try:
+        return None if _show_first(name) else FirstWindow(_listen(name))
+    finally:
+        lock.unlock()
 
 
 def bring_to_front(window: QWidget) -> None:

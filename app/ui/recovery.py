@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 from app.core.jobs import JobControl
-from app.storage.recovery import is_sound, needs_recovery, note_damage
+from app.storage.damage import is_sound, needs_recovery, note_damage
 from app.ui import jobs
 from app.ui.notice import Kind, NoticeArea
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from app.chat import ConversationStore
+from app.runtime import Sampling
+from app.storage import DataFolder
 from app.ui import bugs
 from tests.tour.props import put_models
 from tests.tour.stage import Stage, scene
@@ -15,6 +18,18 @@ def window_bug(stage: Stage) -> None:
         raise ZeroDivisionError("a bug made for the picture")
     except ZeroDivisionError as error:
         bugs.reporter().report(error, "Take a picture")
+
+
+@scene
+def window_after_a_damaged_database(stage: Stage) -> None:
+    put_models(stage)
+    database = DataFolder(stage.root / "home").create().database
+    with ConversationStore(database) as store:
+        for number in range(3):
+            store.add_prompt(store.create(stage.models / "one.gguf", Sampling()).id, f"Prompt {number}")
+    content = database.read_bytes()
+    database.write_bytes(bytes(4096) + content[4096:])
+    stage.open()
 
 
 @scene

@@ -15,13 +15,13 @@ from app.core.errors import DataFolderFault, DiskFull, from_os_error
 from app.storage import database as databases
 from app.storage import migrations
 from app.storage.atomic import put_in_place
-from app.storage.damage import forget_damage, is_noted, opens
+from app.storage.damage import RECOVERED, forget_damage, needs_recovery, unplaced
 from app.storage.recovery.pages import Pages, read_pages
 from app.storage.recovery.tables import Column, Table, tables_of
 from app.storage.recovery.trees import records_of
 
 _MIGRATIONS = Table("migrations", (Column("name", "TEXT", True, False, 1),), without_rowid=False)
-_RECOVERED, _DAMAGED = "recovered", "damaged"
+_DAMAGED = "damaged"
 _WAIT_S = 30.0
 """For another process that recovers the same database."""
 _OPEN_BYTE = 128
@@ -58,18 +58,6 @@ def recover_if_damaged(database: Path, mend: Mend = lambda connection: None) -> 
         raise databases.fault_of(error, database) from error
     except OSError as error:
         raise from_os_error(error, database, writing=True) from error
-
-
-def needs_recovery(database: Path) -> bool:
-    """As far as can be seen at once; False also where nothing can be seen."""
-    try:
-        if _finished(database) is not None:
-            return True
-        if not database.exists():
-            return False
-        return is_noted(database) or database.stat().st_size == 0 or not opens(database)
-    except OSError:
-        return False
 
 
 @contextmanager
@@ -113,7 +101,7 @@ def _recover(database: Path, mend: Mend) -> Recovery:
     made: list[tuple[int, dict[str, int], Path]] = []
     try:
         for number, applied in enumerate(_possible_pasts(pages)):
-            unfinished = database.with_name(f".{database.stem}-{_RECOVERED}-{stamp}-{number}.part")
+            unfinished = database.with_name(f".{database.stem}-{RECOVERED}-{stamp}-{number}.part")
             made.append((0, {}, unfinished))
             rows = _fill(unfinished, pages, applied, mend)
             made[-1] = (sum(rows.values()), rows, unfinished)
@@ -202,25 +190,19 @@ def _index_for_search(connection: sqlite3.Connection) -> None:
 
 def _replace(database: Path, unfinished: Path, stamp: str) -> Path:
     """From when the new one has its name, all the rest can be done again after a kill."""
-    recovered = database.with_name(f"{database.stem}-{_RECOVERED}-{stamp}{database.suffix}")
+    recovered = database.with_name(f"{database.stem}-{RECOVERED}-{stamp}{database.suffix}")
     put_in_place(unfinished, recovered)
     kept = _finish_replacing(database)
     assert kept is not None
     return kept
 
 
-def _finished(database: Path) -> Path | None:
-    """A recovered database that has not taken its place yet."""
-    found = sorted(database.parent.glob(f"{database.stem}-{_RECOVERED}-*{database.suffix}"))
-    return found[-1] if found else None
-
-
 def _finish_replacing(database: Path) -> Path | None:
     """The log first: beside the new database it would be taken for its own."""
-    recovered = _finished(database)
+    recovered = unplaced(database)
     if recovered is None:
         return None
-    kept = recovered.with_name(recovered.name.replace(f"-{_RECOVERED}-", f"-{_DAMAGED}-"))
+    kept = recovered.with_name(recovered.name.replace(f"-{RECOVERED}-", f"-{_DAMAGED}-"))
     log, kept_log = (path.with_name(f"{path.name}-wal") for path in (database, kept))
     try:
         if log.exists():

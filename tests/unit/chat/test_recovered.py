@@ -20,7 +20,7 @@ from app.chat.recovered import Recovered, recover_conversations
 from app.core.errors import DatabaseDamaged, DataFolderFault, DiskFull, EnvironmentFault
 from app.runtime import Sampling
 from app.storage import open_database
-from app.storage.recovery import is_sound, needs_recovery, note_damage
+from app.storage.damage import is_sound, needs_recovery, note_damage
 
 PAGE = 4096
 CONVERSATIONS = 16
