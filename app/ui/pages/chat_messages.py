@@ -115,7 +115,7 @@ class AnswerView(QWidget):
         """More of a streaming answer."""
         self.waiting.rest()
         self.reasoning.end()
-        self.prose.append_plain(text)
+        self.prose.append(text)
         self.prose.show()
 
     def show_progress(self, progress: Progress | None) -> None:
