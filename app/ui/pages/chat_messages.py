@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QLabel,
     QProgressBar,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +34,8 @@ from app.ui.parts import Glyph, button, icon_button, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
+_Part = TypeVar("_Part", bound=QWidget)
+
 COPIED_MS = 1500
 PATIENCE_MS = 300
 """Work that ends sooner shows no progress."""
@@ -62,9 +70,10 @@ class PromptBubble(QWidget):
 
 
 class AnswerView(QWidget):
-    """One answer: what is being waited for, the text, and below it how it ended and how fast it was.
+    """One answer: what is being waited for, the text, and below it how it ended, how fast it was and what can be done.
 
-    `again_asked`: the person wants another attempt.
+    Its parts are made when they are needed: a conversation has hundreds of answers. `again_asked`: the person wants
+    another attempt.
     """
 
     again_asked = Signal()
@@ -73,67 +82,90 @@ class AnswerView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._message: Message | None = None
-        self.prose = Prose(_tr("Answer"))
-        self.prose.link_asked.connect(self.link_asked)
-        self.prose.hide()
-        self.reasoning = ReasoningView()
-        self.reasoning.hide()
-        self.left_out = LeftOutLine()
-        self.waiting = WaitingLine()
-        self.waiting.hide()
-        self.state_line = StateLine()
-        self.state_line.again.clicked.connect(self.again_asked)
-        self.state_line.hide()
-        self.statistics = label("", "caption", wrap=True)
-        self._copy = icon_button("copy", _tr("Copy answer"), self.copy)
-        self._footer = QWidget()
-        self._lay_out()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self._places: list[int] = []
 
-    def _lay_out(self) -> None:
-        footer = QHBoxLayout(self._footer)
-        footer.setContentsMargins(0, 0, 0, 0)
-        footer.setSpacing(8)
-        footer.addWidget(self.statistics, 1)
-        footer.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
-        self._footer.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.left_out)
-        column.addWidget(self.reasoning)
-        column.addWidget(self.prose)
-        column.addWidget(self.waiting)
-        column.addWidget(self.state_line)
-        column.addWidget(self._footer)
+    def _put(self, part: _Part, place: int) -> _Part:
+        """Puts a part where it belongs among those that are there."""
+        part.hide()
+        row = bisect_left(self._places, place)
+        self._places.insert(row, place)
+        self._column.insertWidget(row, part)
+        return part
+
+    @cached_property
+    def left_out(self) -> LeftOutLine:
+        return self._put(LeftOutLine(), 0)
+
+    @cached_property
+    def reasoning(self) -> ReasoningView:
+        return self._put(ReasoningView(), 1)
+
+    @cached_property
+    def prose(self) -> Prose:
+        made = Prose(_tr("Answer"))
+        made.link_asked.connect(self.link_asked)
+        return self._put(made, 2)
+
+    @cached_property
+    def waiting(self) -> WaitingLine:
+        return self._put(WaitingLine(), 3)
+
+    @cached_property
+    def state_line(self) -> StateLine:
+        made = StateLine()
+        made.again.clicked.connect(self.again_asked)
+        return self._put(made, 4)
+
+    @cached_property
+    def footer(self) -> AnswerFooter:
+        """The figures, and what can be done with the answer."""
+        return self._put(AnswerFooter([Act("copy", _tr("Copy answer"), self.copy)]), 5)
+
+    @property
+    def statistics(self) -> QLabel:
+        return self.footer.figures
+
+    def _has(self, part: str) -> bool:
+        """Whether that part has been made."""
+        return part in self.__dict__
 
     def think(self, text: str) -> None:
         """More of what the model thinks before it answers."""
-        self.waiting.rest()
+        self._rest()
         self.reasoning.append(text)
 
     def append(self, text: str) -> None:
         """More of a streaming answer."""
-        self.waiting.rest()
-        self.reasoning.end()
+        self._rest()
+        if self._has("reasoning"):
+            self.reasoning.end()
         self.prose.append(text)
         self.prose.show()
 
     def show_progress(self, progress: Progress | None) -> None:
         """What happens before the first word."""
-        if not self.prose.text and not self.reasoning.text:
+        has_words = (self._has("prose") and self.prose.text) or (
+            self._has("reasoning") and self.reasoning.text
+        )
+        if not has_words:
             self.waiting.show_progress(progress)
 
     def show_message(self, message: Message, context_length: int | None) -> None:
         """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
         self._message = message
-        self.waiting.rest()
-        self.reasoning.show_whole(message.reasoning, message.reasoning_s)
+        self._rest()
+        if message.reasoning or self._has("reasoning"):
+            self.reasoning.show_whole(message.reasoning, message.reasoning_s)
         self.prose.show_markdown(message.text)
         self.prose.setVisible(bool(message.text) or not message.reasoning)
-        self.state_line.show_state(message)
-        self.statistics.setToolTip(explain_statistics(message))
+        if describe_state(message) or self._has("state_line"):
+            self.state_line.show_state(message)
+        self.footer.figures.setToolTip(explain_statistics(message))
         self.show_context(context_length)
-        self._footer.show()
+        self.footer.show()
 
     @property
     def message(self) -> Message | None:
@@ -142,16 +174,56 @@ class AnswerView(QWidget):
 
     def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
-            self.statistics.setText(describe_statistics(self._message, context_length))
+            self.footer.figures.setText(describe_statistics(self._message, context_length))
+
+    def show_left_out(self, messages: int) -> None:
+        """So many messages are left out from here on; nothing is said where none are."""
+        if messages or self._has("left_out"):
+            self.left_out.show_count(messages)
 
     def forbid_again(self) -> None:
         """Only the last answer can be tried again."""
-        self.state_line.again.hide()
+        if self._has("state_line"):
+            self.state_line.again.hide()
 
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(self.prose.text)
-        self._copy.setIcon(icons.icon("check", "good"))
-        QTimer.singleShot(COPIED_MS, self._copy, lambda: self._copy.setIcon(icons.icon("copy", "muted")))
+        self.footer.confirm("copy")
+
+    def _rest(self) -> None:
+        if self._has("waiting"):
+            self.waiting.rest()
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that can be done with a message: the glyph of its button, its name, and what it does."""
+
+    glyph: str
+    name: str
+    do: Callable[[], object]
+
+
+class AnswerFooter(QWidget):
+    """Below an answer: its figures, and a button for each of `acts`."""
+
+    def __init__(self, acts: Sequence[Act]) -> None:
+        super().__init__()
+        self.figures = label("", "caption", wrap=True)
+        self._buttons: dict[str, QToolButton] = {}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.figures, 1)
+        for act in acts:
+            self._buttons[act.glyph] = icon_button(act.glyph, act.name, act.do)
+            row.addWidget(self._buttons[act.glyph], 0, Qt.AlignmentFlag.AlignTop)
+
+    def confirm(self, glyph: str) -> None:
+        """For a moment, the button with that glyph says that it is done."""
+        button = self._buttons[glyph]
+        button.setIcon(icons.icon("check", "good"))
+        QTimer.singleShot(COPIED_MS, button, lambda: button.setIcon(icons.icon(glyph, "muted")))
 
 
 class WaitingLine(QWidget):
@@ -311,6 +383,11 @@ def _describe_context(figures: GenerationStatistics, context_length: int | None)
     if context_length is None:
         return _tr("context {used:,}").format(used=used)
     return _tr("context {used:,} of {total:,}").format(used=used, total=context_length)
+
+
+def describe_state(message: Message) -> str:
+    """How it ended, where that is not as it should."""
+    return _state_of(message)[2]
 
 
 def _state_of(message: Message) -> tuple[str, str, str]:

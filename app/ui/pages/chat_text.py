@@ -50,7 +50,7 @@ class Prose(QTextBrowser):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._go_on)
         self._copy_buttons = CopyButtons(self)
-        self._is_whole = False
+        self._is_whole = self._is_fresh = False
         self._begin(is_markdown=False)
 
     @property
@@ -96,6 +96,9 @@ class Prose(QTextBrowser):
         self._is_markdown, self._is_whole, self._is_reread = is_markdown, False, references is not None
         self._theme = theme.current().name
         self._splitter = Splitter(references)
+        if self._is_fresh:
+            return
+        self._is_fresh = True
         old = self.document()
         document = SealedDocument(self)
         self._writer = Writer(document)
@@ -134,6 +137,7 @@ class Prose(QTextBrowser):
 
     def _write(self, finished: list[Block], still_open: Block | None) -> None:
         code_before = len(self._writer.code_runs) - 1
+        self._is_fresh = False
         self._writer.write(finished, still_open)
         self._highlighter.forget_from(min(len(self._writer.code_runs), max(code_before, 0) + 1))
 
