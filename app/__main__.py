@@ -15,6 +15,10 @@ def main() -> int:
         from app.runtime.worker.main import run_worker
 
         return run_worker()
+    if arguments == ["--formulas"]:
+        from app.ui.prose.formula_process import run
+
+        return run()
     if not arguments:
         return _open_window()
     try:

@@ -13,6 +13,7 @@ from app.ui import theme
 from app.ui.prose.blocks import Block, Splitter, plain
 from app.ui.prose.code_heads import CopyButtons, paint_behind, shown_runs
 from app.ui.prose.copying import selected_text
+from app.ui.prose.formulas import FormulaWriter
 from app.ui.prose.highlight import Highlighter
 from app.ui.prose.sealed import SealedDocument
 from app.ui.prose.writer import Writer
@@ -51,6 +52,7 @@ class Prose(QTextBrowser):
         self._soon.timeout.connect(self._go_on)
         self._copy_buttons = CopyButtons(self)
         self._is_whole = self._is_fresh = False
+        self._formulas: FormulaWriter | None = None
         self._begin(is_markdown=False)
 
     @property
@@ -100,8 +102,11 @@ class Prose(QTextBrowser):
             return
         self._is_fresh = True
         old = self.document()
+        if self._formulas is not None:
+            self._formulas.stop()
         document = SealedDocument(self)
-        self._writer = Writer(document)
+        self._formulas = FormulaWriter(document)
+        self._writer = Writer(document, self._formulas)
         self._highlighter = Highlighter(document)
         self.setDocument(document)
         if isinstance(old, SealedDocument):

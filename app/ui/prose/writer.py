@@ -65,7 +65,7 @@ class Writer:
     def __init__(self, document: QTextDocument, formula: Formula | None = None) -> None:
         self._document = document
         self._cursor = QTextCursor(document)
-        self._formula = formula or _formula_as_text
+        self._formula = formula or formula_as_text
         self.code_runs: list[CodeRun] = []
         self._form_of_code, self._code_characters = QTextBlockFormat(), QTextCharFormat()
         self._is_free = True  # the last paragraph is empty and nobody's
@@ -113,7 +113,7 @@ class Writer:
         if mark is None:
             return
         cursor = self._cursor
-        cursor.setPosition(mark.position)
+        cursor.setPosition(mark.place.position())
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
         cursor.setBlockFormat(QTextBlockFormat())
@@ -127,9 +127,12 @@ class Writer:
             self._cursor.insertBlock(QTextBlockFormat(), QTextCharFormat())
             self._is_free = True
 
-    def _end(self) -> int:
+    def _end(self) -> QTextCursor:
+        """The end as it is now, wherever that goes when something before it changes."""
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
-        return self._cursor.position()
+        end = QTextCursor(self._cursor)
+        end.setKeepPositionOnInsert(True)
+        return end
 
     # Blocks
 
@@ -404,7 +407,7 @@ class Writer:
 class _Mark:
     """How things stood before the open block was written."""
 
-    position: int
+    place: QTextCursor
     after_item: bool
     is_first: bool
     code_runs: int
@@ -484,10 +487,13 @@ def _words_of(token: Token) -> str:
     return "".join(child.content for child in token.children or [])
 
 
-def _formula_as_text(cursor: QTextCursor, token: Token, form: QTextCharFormat) -> None:
-    """The source, between the marks it stood in."""
-    source = token.markup
-    if token.type == "math_block":
-        close = {"$$": "$$", "\\[": "\\]"}[token.markup]
-        source = f"{token.markup}\n{token.content}\n" + ("" if token.meta.get("unclosed") else close)
-    cursor.insertText(source.replace("\n", _LINE_SEPARATOR), _chip(form))
+def formula_source(token: Token) -> str:
+    """The formula with the marks it stood in."""
+    if token.type != "math_block":
+        return token.markup
+    close = "" if token.meta.get("unclosed") else {"$$": "$$", "\\[": "\\]"}[token.markup]
+    return f"{token.markup}\n{token.content}\n{close}"
+
+
+def formula_as_text(cursor: QTextCursor, token: Token, form: QTextCharFormat) -> None:
+    cursor.insertText(formula_source(token).replace("\n", _LINE_SEPARATOR), _chip(form))
