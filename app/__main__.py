@@ -19,6 +19,10 @@ def main() -> int:
         from app.documents.pdf_process import read_pdf_from_stdin
 
         return read_pdf_from_stdin()
+    if arguments == ["--formulas"]:
+        from app.ui.prose.formula_process import run
+
+        return run()
     if not arguments:
         return _open_window()
     try:

@@ -7,7 +7,7 @@ import signal
 import time
 from unittest.mock import patch
 
-from app.chat import ConversationStore, MessageState
+from app.chat import ConversationStore, Message, MessageState
 from app.runtime import GenerationStatistics, Sampling
 from app.storage import DataFolder, transaction
 from app.ui import jobs
@@ -66,6 +66,69 @@ def chat_scrolled_up(stage: Stage) -> None:
 @scene
 def chat_versions(stage: Stage) -> None:
     page = open_edited_chat(stage)
+    page.column.verticalScrollBar().setValue(0)
+
+
+@scene
+def chat_rich(stage: Stage) -> None:
+    show_answer(stage, RICH)
+
+
+@scene
+def chat_hostile(stage: Stage) -> None:
+    show_answer(stage, HOSTILE)
+
+
+RICH = r'''## Two ways to the same number
+
+The **golden ratio** is $\varphi = \frac{1 + \sqrt{5}}{2}$, [defined](http://example.org) by
+
+$$
+\varphi = 1 + \frac{1}{\varphi}, \qquad A = \begin{pmatrix} 1 & 1 \\ 1 & 0 \end{pmatrix}
+$$
+
+1. With a loop:
+
+   ```python
+   def fib(n: int) -> int:
+       """The n-th number."""
+       a, b = 0, 1
+       for _ in range(n):  # never more than two are kept
+           a, b = b, a + b
+       return a
+   ```
+2. With the matrix $A^n$, in $O(\log n)$ steps.
+
+- [x] tried
+- [ ] measured, for $5 or $10 of electricity
+
+> Both give the same.
+>
+> > As they must.
+
+| n | `fib(n)` | time |
+|--:|---------:|:-----|
+| 10 | 55 | 1 µs |
+| 90 | 2880067194370816120 | 4 µs |
+'''
+HOSTILE = (
+    "<script>alert(1)</script> <img src='file:///etc/passwd'> ![picture](http://example.org/x.png) "
+    "[here](javascript:alert(1))\n\n```js\nif (user !== '\u202eadmin\u2066') { // zero\u200bwidth\n```\n\n"
+    + "> " * 200 + "deep\n\n|" + "a|" * 60 + "\n|" + "-|" * 60 + "\n|" + "1|" * 60 + "\n\n"
+    + "$\\frac{1}{$ $\\def\\a{\\a\\a}\\a$ " + "\U0001f600" * 200 + "\n\n```\nnever closed"
+)  # fmt: skip
+
+
+def show_answer(stage: Stage, text: str) -> None:
+    """A conversation with that answer, and the formulas in it set."""
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    prompt = Message(1, "user", "Show me", MessageState.COMPLETE, 0.0)
+    page.column.show_messages([prompt, Message(2, "assistant", text, MessageState.COMPLETE, 0.0)])
+    answer = page.column.answers()[-1].prose
+    stage.wait(lambda: not answer._unread and not (answer._formulas and answer._formulas._places))
     page.column.verticalScrollBar().setValue(0)
 
 

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from app.ui.pages.chat_markdown import MOST_CHARACTERS
-from app.ui.pages.hub_card import readable
+from app.ui.pages.hub_card import MOST_CHARACTERS, readable
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -12,14 +12,19 @@ from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.ui.fault_card import FaultCard
-from app.ui.pages.chat_actions import MessageEditor
+from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
 from app.ui.pages.chat_statistics import StatisticsFold
-from app.ui.parts import button, icon_button
+from app.ui.parts import icon_button
 
 WIDTH_PX = 744
-MOST_AT_ONCE = 60
-"""Messages shown of a long conversation until more are asked for; each is a document to lay out."""
+FIRST_CHARACTERS, FIRST_MESSAGES = 3_000, 8
+"""What is made of a conversation before it is shown, counted from its end: a screen full. The rest is made when the
+person comes near it."""
+AHEAD = 2.5
+"""So many heights of the window are there above what is seen."""
+BETWEEN_MS = 8
+"""From one message that is made to the next, so that the person can scroll meanwhile."""
 SIDE_PX = 24
 NEAR_END_PX = 24
 
@@ -47,6 +52,9 @@ class MessageColumn(QScrollArea):
         self.statistics_fold = StatisticsFold()
         self._messages: list[Message] = []
         self._first_shown = 0
+        self._earlier = QTimer(self)
+        self._earlier.setSingleShot(True)
+        self._earlier.timeout.connect(self._show_earlier)
         self._live: AnswerView | None = None
         self._is_busy = False
         self._sticks = True
@@ -63,8 +71,6 @@ class MessageColumn(QScrollArea):
         self.verticalScrollBar().rangeChanged.connect(self._range_changed)
 
     def _lay_out(self) -> None:
-        self._earlier = button(self.tr("Show earlier messages"), self._show_earlier, role="ghost")
-        self._earlier.hide()
         self._rows = QVBoxLayout()
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(24)
@@ -73,7 +79,6 @@ class MessageColumn(QScrollArea):
         inside = QVBoxLayout(column)
         inside.setContentsMargins(0, 24, 0, 24)
         inside.setSpacing(24)
-        inside.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         inside.addLayout(self._rows)
         inside.addStretch()
         self._across = QWidget()
@@ -112,7 +117,7 @@ class MessageColumn(QScrollArea):
         """Starts again with a conversation."""
         self.clear()
         self._messages = list(messages)
-        self._first_shown = max(len(self._messages) - MOST_AT_ONCE, 0)
+        self._first_shown = _first_to_show(self._messages)
         for number in range(self._first_shown, len(self._messages)):
             self._rows.addWidget(self._view_of(number))
         self._settle()
@@ -121,7 +126,7 @@ class MessageColumn(QScrollArea):
     def clear(self) -> None:
         for widget in self._widgets():
             self._remove(widget)
-        self._messages, self._live = [], None
+        self._messages, self._live, self._first_shown = [], None, 0
 
     def add_prompt(self, message: Message) -> None:
         self.drop_remarks()
@@ -155,7 +160,7 @@ class MessageColumn(QScrollArea):
         """The answer that is being made does without so many of the first messages."""
         if self._live is not None:
             is_new = messages != self._left_out_before(len(self._messages))
-            self._live.left_out.show_count(messages if is_new else 0)
+            self._live.show_left_out(messages if is_new else 0)
 
     def end_answer(self, message: Message | None) -> None:
         """It has ended; None: without a word."""
@@ -205,7 +210,8 @@ class MessageColumn(QScrollArea):
         """Whether an answer is being made anywhere: then nothing that changes a conversation can be begun."""
         self._is_busy = busy
         for view in self.views():
-            view.buttons.set_busy(busy)
+            if view.has_buttons:
+                view.buttons.set_busy(busy)
 
     def edit(self, view: AnswerView | PromptBubble) -> None:
         message = view.message
@@ -231,6 +237,8 @@ class MessageColumn(QScrollArea):
     def _moved(self, value: int) -> None:
         self._sticks = value >= self.verticalScrollBar().maximum() - NEAR_END_PX
         self._to_end.setVisible(not self._sticks)
+        if self._first_shown > 0 and not self._earlier.isActive():
+            self._earlier.start(0)
 
     def _range_changed(self, least: int, most: int) -> None:
         # The middle stays where it is, also of what is below, when the scroll bar comes.
@@ -255,7 +263,7 @@ class MessageColumn(QScrollArea):
         message = self._messages[number]
         if message.role == "user":
             bubble = PromptBubble(message)
-            self._connect_actions(bubble)
+            self._connect_buttons(bubble, bubble.buttons)
             return bubble
         view = self._make_answer()
         self._show_message(view, number)
@@ -267,7 +275,7 @@ class MessageColumn(QScrollArea):
         if message.statistics is not None:  # without them, what was told while it came is all there is
             left_out = message.statistics.dropped_messages
             is_new = left_out != self._left_out_before(number)
-            view.left_out.show_count(left_out if is_new else 0)
+            view.show_left_out(left_out if is_new else 0)
 
     def _left_out_before(self, number: int) -> int:
         """How many messages the answer before that one did without: what has been told need not be told again."""
@@ -275,14 +283,12 @@ class MessageColumn(QScrollArea):
         return next((each.dropped_messages for each in figures if each is not None), 0)
 
     def _make_answer(self) -> AnswerView:
-        view = AnswerView(self.statistics_fold)
+        view = AnswerView(self.statistics_fold, self._connect_buttons)
         view.again_asked.connect(self.again_asked)
         view.link_asked.connect(self.link_asked)
-        self._connect_actions(view)
         return view
 
-    def _connect_actions(self, view: AnswerView | PromptBubble) -> None:
-        buttons = view.buttons
+    def _connect_buttons(self, view: AnswerView | PromptBubble, buttons: MessageActions) -> None:
         buttons.set_busy(self._is_busy)
         buttons.edit_asked.connect(lambda: self.edit(view))
         buttons.again_asked.connect(lambda: self.another_asked.emit(view.message))
@@ -291,23 +297,36 @@ class MessageColumn(QScrollArea):
         buttons.quote_asked.connect(lambda: self.quote_asked.emit(_words_to_quote(view)))
 
     def _settle(self) -> None:
-        self._earlier.setVisible(self._first_shown > 0)
+        self._earlier.start(0)
         for view in self._widgets()[:-1]:
             if isinstance(view, AnswerView):
                 view.forbid_again()
 
+    def show_from(self, number: int) -> None:
+        """Makes all messages from that one on, so that it can be gone to."""
+        while self._first_shown > number:
+            self._show_one_earlier()
+
     def _show_earlier(self) -> None:
+        """One more of the messages above, as long as the person is near the first one that is there."""
         bar = self.verticalScrollBar()
-        from_end = bar.maximum() - bar.value()
-        self._sticks = False
-        start = max(self._first_shown - MOST_AT_ONCE, 0)
-        for place, number in enumerate(range(start, self._first_shown)):
-            self._rows.insertWidget(place, self._view_of(number))
-        self._first_shown = start
-        self._settle()
-        # What was being read stays where it is.
-        self._row.activate()
-        bar.setValue(bar.maximum() - from_end)
+        if self._first_shown > 0 and bar.value() < AHEAD * max(self.viewport().height(), 1):
+            self._show_one_earlier()
+            self._earlier.start(BETWEEN_MS)
+
+    def _show_one_earlier(self) -> None:
+        bar = self.verticalScrollBar()
+        from_end, sticks = bar.maximum() - bar.value(), self._sticks
+        self._first_shown -= 1
+        view = self._view_of(self._first_shown)
+        self._rows.insertWidget(0, view)
+        if isinstance(view, AnswerView):
+            view.forbid_again()
+        # What is being read stays where it is. Twice: a bubble finds its height once it knows its width.
+        for _ in range(2):
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+        if not sticks:
+            bar.setValue(bar.maximum() - from_end)
 
     def _remove(self, widget: QWidget) -> None:
         self._rows.removeWidget(widget)
@@ -318,3 +337,10 @@ class MessageColumn(QScrollArea):
 def _words_to_quote(view: AnswerView | PromptBubble) -> str:
     selected = view.prose.textCursor().selectedText()
     return selected or (view.message.text if view.message is not None else "")
+def _first_to_show(messages: Sequence[Message]) -> int:
+    """The number of the first message that is made at once."""
+    characters, number = 0, len(messages)
+    while number > 0 and len(messages) - number < FIRST_MESSAGES and characters < FIRST_CHARACTERS:
+        number -= 1
+        characters += len(messages[number].text)
+    return number

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -30,6 +33,8 @@ from app.ui.parts import Glyph, button, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
+_Part = TypeVar("_Part", bound=QWidget)
+
 PATIENCE_MS = 300
 """Work that ends sooner shows no progress."""
 
@@ -73,84 +78,129 @@ class PromptBubble(QWidget):
         most = round(self.width() * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
 
+    @property
+    def has_buttons(self) -> bool:
+        return True
+
     def edit_in(self, editor: MessageEditor) -> None:
         """Gives its place to the editor, until that is gone."""
         put_editor(self, editor, self._bubble, self.buttons)
 
 
 class AnswerView(QWidget):
-    """One answer: what is being waited for, the text, and below it how it ended and how fast it was.
+    """One answer: what is being waited for, the text, and below it how it ended, how fast it was and what can be done.
 
-    `again_asked`: the person wants another attempt.
+    Its parts are made when they are needed: a conversation has hundreds of answers. `again_asked`: the person wants
+    another attempt.
     """
 
     again_asked = Signal()
     link_asked = Signal(str)
 
-    def __init__(self, fold: StatisticsFold | None = None) -> None:
+    def __init__(
+        self,
+        fold: StatisticsFold | None = None,
+        wire: Callable[[AnswerView, MessageActions], None] = lambda view, buttons: None,
+    ) -> None:
+        """`wire` is called with the buttons once there are any."""
         super().__init__()
         self._message: Message | None = None
-        self.prose = Prose(_tr("Answer"))
-        self.prose.link_asked.connect(self.link_asked)
-        self.prose.hide()
-        self.reasoning = ReasoningView()
-        self.reasoning.hide()
-        self.left_out = LeftOutLine()
-        self.waiting = WaitingLine()
-        self.waiting.hide()
-        self.state_line = StateLine()
-        self.state_line.again.clicked.connect(self.again_asked)
-        self.state_line.hide()
-        self.statistics = AnswerStatistics(fold)
-        self.buttons = MessageActions()
-        self._footer = QWidget()
-        self._lay_out()
+        self._fold = fold
+        self._wire = wire
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self._places: list[int] = []
 
-    def _lay_out(self) -> None:
-        footer = QHBoxLayout(self._footer)
-        footer.setContentsMargins(0, 0, 0, 0)
-        footer.setSpacing(8)
-        footer.addWidget(self.statistics, 1)
-        footer.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop)
-        self._footer.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.left_out)
-        column.addWidget(self.reasoning)
-        column.addWidget(self.prose)
-        column.addWidget(self.waiting)
-        column.addWidget(self.state_line)
-        column.addWidget(self._footer)
+    def _put(self, part: _Part, place: int) -> _Part:
+        """Puts a part where it belongs among those that are there."""
+        part.hide()
+        row = bisect_left(self._places, place)
+        self._places.insert(row, place)
+        self._column.insertWidget(row, part)
+        return part
+
+    @cached_property
+    def left_out(self) -> LeftOutLine:
+        return self._put(LeftOutLine(), 0)
+
+    @cached_property
+    def reasoning(self) -> ReasoningView:
+        return self._put(ReasoningView(), 1)
+
+    @cached_property
+    def prose(self) -> Prose:
+        made = Prose(_tr("Answer"))
+        made.link_asked.connect(self.link_asked)
+        return self._put(made, 2)
+
+    @cached_property
+    def waiting(self) -> WaitingLine:
+        return self._put(WaitingLine(), 3)
+
+    @cached_property
+    def state_line(self) -> StateLine:
+        made = StateLine()
+        made.again.clicked.connect(self.again_asked)
+        return self._put(made, 4)
+
+    @cached_property
+    def footer(self) -> AnswerFooter:
+        made = self._put(AnswerFooter(self._fold), 5)
+        self._wire(self, made.buttons)
+        return made
+
+    @property
+    def statistics(self) -> AnswerStatistics:
+        return self.footer.statistics
+
+    @property
+    def buttons(self) -> MessageActions:
+        return self.footer.buttons
+
+    @property
+    def has_buttons(self) -> bool:
+        """Not yet, while it is being made."""
+        return self._has("footer")
+
+    def _has(self, part: str) -> bool:
+        """Whether that part has been made."""
+        return part in self.__dict__
 
     def think(self, text: str) -> None:
         """More of what the model thinks before it answers."""
-        self.waiting.rest()
+        self._rest()
         self.reasoning.append(text)
 
     def append(self, text: str) -> None:
         """More of a streaming answer."""
-        self.waiting.rest()
-        self.reasoning.end()
-        self.prose.append_plain(text)
+        self._rest()
+        if self._has("reasoning"):
+            self.reasoning.end()
+        self.prose.append(text)
         self.prose.show()
 
     def show_progress(self, progress: Progress | None) -> None:
         """What happens before the first word."""
-        if not self.prose.text and not self.reasoning.text:
+        has_words = (self._has("prose") and self.prose.text) or (
+            self._has("reasoning") and self.reasoning.text
+        )
+        if not has_words:
             self.waiting.show_progress(progress)
 
     def show_message(self, message: Message, context_length: int | None) -> None:
         """The answer as it is kept. `context_length`: of the model that gave it, where that is known."""
         self._message = message
-        self.waiting.rest()
-        self.reasoning.show_whole(message.reasoning, message.reasoning_s)
+        self._rest()
+        if message.reasoning or self._has("reasoning"):
+            self.reasoning.show_whole(message.reasoning, message.reasoning_s)
         self.prose.show_markdown(message.text)
         self.prose.setVisible(bool(message.text) or not message.reasoning)
-        self.state_line.show_state(message)
-        self.statistics.show_message(message, context_length)
-        self.buttons.show_message(message)
-        self._footer.show()
+        if describe_state(message) or self._has("state_line"):
+            self.state_line.show_state(message)
+        self.footer.statistics.show_message(message, context_length)
+        self.footer.buttons.show_message(message)
+        self.footer.show()
 
     @property
     def message(self) -> Message | None:
@@ -159,15 +209,39 @@ class AnswerView(QWidget):
 
     def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
-            self.statistics.show_context(context_length)
+            self.footer.statistics.show_context(context_length)
+
+    def show_left_out(self, messages: int) -> None:
+        """So many messages are left out from here on; nothing is said where none are."""
+        if messages or self._has("left_out"):
+            self.left_out.show_count(messages)
 
     def forbid_again(self) -> None:
         """Only the last answer can be tried again."""
-        self.state_line.again.hide()
+        if self._has("state_line"):
+            self.state_line.again.hide()
 
     def edit_in(self, editor: MessageEditor) -> None:
         """Gives its place to the editor, until that is gone."""
-        put_editor(self, editor, self.prose, self._footer)
+        put_editor(self, editor, self.prose, self.footer)
+
+    def _rest(self) -> None:
+        if self._has("waiting"):
+            self.waiting.rest()
+
+
+class AnswerFooter(QWidget):
+    """Below an answer: its figures, and what can be done with it."""
+
+    def __init__(self, fold: StatisticsFold | None) -> None:
+        super().__init__()
+        self.statistics = AnswerStatistics(fold)
+        self.buttons = MessageActions()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.statistics, 1)
+        row.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop)
 
 
 def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:
@@ -301,6 +375,11 @@ def describe_progress(progress: Progress | None) -> str:
             _tr("{done:,} of {total:,} tokens").format(done=round(progress.done), total=round(progress.total))
         )
     return " · ".join(words) if len(words) > 1 else f"{words[0]}…"
+
+
+def describe_state(message: Message) -> str:
+    """How it ended, where that is not as it should."""
+    return _state_of(message)[2]
 
 
 def _state_of(message: Message) -> tuple[str, str, str]:

@@ -50,7 +50,7 @@ class ReasoningView(QWidget):
             self._say(_tr("Thinking…"))
             self._open(True)
             self.show()
-        self.prose.append_plain(text)
+        self.prose.append(text)
 
     def end(self) -> None:
         """The answer begins; it closes, unless the person opened it."""

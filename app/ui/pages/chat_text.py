@@ -1,19 +1,29 @@
-"""Prose: the text of one message. Plain while it grows, Markdown when it is whole."""
+"""Prose: the text of one message, as Markdown also while it grows, or letter by letter."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import time
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QTextBlockFormat, QTextCursor, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from app.ui import theme
-from app.ui.pages.chat_markdown import SealedDocument, airy, is_tame, markdown_document
+from app.ui.prose.blocks import Block, Splitter, plain
+from app.ui.prose.code_heads import CopyButtons, paint_behind, shown_runs
+from app.ui.prose.copying import selected_text
+from app.ui.prose.formulas import FormulaWriter
+from app.ui.prose.highlight import Highlighter
+from app.ui.prose.sealed import SealedDocument
+from app.ui.prose.writer import Writer
 
-LONG_LINE, LONGEST_LINE = 1_500, 2_000
-"""Plain lines get an end after so many letters: at the next space, or anywhere."""
+FIRST_SLICE, SLICE = 2_000, 1_000
+"""Characters that are laid out at once, whatever that takes."""
+SLICE_S = 0.008
+"""Then as many more as there is time for. The rest waits until the window has done what else there was."""
+REST = 8.0
+"""Laying out an open block again waits for so many times as long as it took the last time."""
 
 _SCROLLING_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 
@@ -25,10 +35,6 @@ class Prose(QTextBrowser):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._text = ""
-        self._is_markdown = False
-        self._theme = ""
-        self._line_length = 0
         self.setAccessibleName(name)
         self.setProperty("role", "prose")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -41,7 +47,13 @@ class Prose(QTextBrowser):
         self.setOpenLinks(False)
         self.setOpenExternalLinks(False)
         self.anchorClicked.connect(lambda url: self.link_asked.emit(url.toString()))
-        self.show_plain("")
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._go_on)
+        self._copy_buttons = CopyButtons(self)
+        self._is_whole = self._is_fresh = False
+        self._formulas: FormulaWriter | None = None
+        self._begin(is_markdown=False)
 
     @property
     def text(self) -> str:
@@ -50,32 +62,27 @@ class Prose(QTextBrowser):
 
     def show_plain(self, text: str) -> None:
         """Starts again with `text`, letter by letter."""
-        self._text, self._is_markdown, self._line_length = "", False, 0
-        document = SealedDocument(self)
-        QTextCursor(document).setBlockFormat(airy(QTextBlockFormat()))
-        self._adopt(document)
-        self.append_plain(text)
-
-    def append_plain(self, text: str) -> None:
-        """Adds to the end; costs the same however long the text before is."""
-        self._text += text
-        cursor = QTextCursor(self.document())
-        cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.beginEditBlock()
-        for piece in self._pieces(text):
-            if piece == "\n":
-                cursor.insertBlock()
-            else:
-                cursor.insertText(piece)
-        cursor.endEditBlock()
+        self._begin(is_markdown=False)
+        self._text = text
+        self._write([plain(text)], None)
 
     def show_markdown(self, text: str) -> None:
-        """Shows `text` as Markdown, or plain where laying it out would take too long."""
-        if not is_tame(text):
-            self.show_plain(text)
-            return
-        self._text, self._is_markdown = text, True
-        self._adopt(markdown_document(text, self))
+        """Shows `text`, which is whole. What has been appended before is kept where it is the beginning of it."""
+        if not (self._is_markdown and not self._is_whole and text.startswith(self._text)):
+            self._begin(is_markdown=True)
+        self._is_whole = True
+        self._unread += text[len(self._text) :]
+        self._text = text
+        self._read()
+
+    def append(self, text: str) -> None:
+        """More of a Markdown text that comes in pieces; costs the same however long the text before is."""
+        if not self._is_markdown or self._is_whole:
+            self._begin(is_markdown=True)
+        self._text += text
+        self._unread += text
+        if not self._soon.isActive():
+            self._read()
 
     def sizeHint(self) -> QSize:
         return QSize(320, self.height())
@@ -83,15 +90,98 @@ class Prose(QTextBrowser):
     def minimumSizeHint(self) -> QSize:
         return QSize(64, self.height())
 
+    # Reading and writing
+
+    def _begin(self, *, is_markdown: bool, references: dict[str, object] | None = None) -> None:
+        self._soon.stop()
+        self._text = self._unread = ""
+        self._is_markdown, self._is_whole, self._is_reread = is_markdown, False, references is not None
+        self._theme = theme.current().name
+        self._splitter = Splitter(references)
+        if self._is_fresh:
+            return
+        self._is_fresh = True
+        old = self.document()
+        if self._formulas is not None:
+            self._formulas.stop()
+        document = SealedDocument(self)
+        self._formulas = FormulaWriter(document)
+        self._writer = Writer(document, self._formulas)
+        self._highlighter = Highlighter(document)
+        self.setDocument(document)
+        if isinstance(old, SealedDocument):
+            old.deleteLater()
+        document.documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def _read(self) -> None:
+        """Reads and shows what there is time for, and the rest later."""
+        started = time.perf_counter()
+        took_s, size = 0.0, FIRST_SLICE if self.document().isEmpty() else SLICE
+        while took_s == 0.0 or (self._unread and took_s < SLICE_S):
+            piece, self._unread = self._unread[:size], self._unread[size:]
+            step = self._splitter.feed(piece)
+            finished, still_open = step.finished, step.open
+            if self._is_whole and not self._unread:
+                finished, still_open = finished + self._splitter.finish().finished, None
+            self._write(finished, still_open)
+            took_s = time.perf_counter() - started
+        if self._unread:
+            self._soon.start(0)
+        elif self._is_whole:
+            self._soon.start(0)  # colours
+            self._reread_for_references()
+        else:
+            self._soon.start(round(took_s * REST * 1000))
+
+    def _go_on(self) -> None:
+        if self._unread:
+            self._read()
+        elif self._highlighter.work(self._writer.code_runs):
+            self._soon.start(0 if self._is_whole else 20)
+
+    def _write(self, finished: list[Block], still_open: Block | None) -> None:
+        code_before = len(self._writer.code_runs) - 1
+        self._is_fresh = False
+        self._writer.write(finished, still_open)
+        self._highlighter.forget_from(min(len(self._writer.code_runs), max(code_before, 0) + 1))
+
+    def _reread_for_references(self) -> None:
+        """Links whose address came after them have been read as text."""
+        known, text = self._splitter.references, self._text
+        if known and not self._is_reread:
+            self._begin(is_markdown=True, references=known)
+            self._is_whole = True
+            self._text = self._unread = text
+            self._read()
+
+    # Events
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         # Colours are part of the document, so that another theme needs another one.
-        if (
-            event.type() is QEvent.Type.PaletteChange
-            and self._is_markdown
-            and self._theme != theme.current().name
-        ):
-            self.show_markdown(self._text)
+        if event.type() is QEvent.Type.PaletteChange and self._theme != theme.current().name:
+            text, is_whole = self._text, self._is_whole
+            if not self._is_markdown:
+                self.show_plain(text)
+                return
+            self._begin(is_markdown=True)
+            self._is_whole = is_whole
+            self._text = self._unread = text
+            self._read()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        runs, seen = self._writer.code_runs, QRectF(event.rect())
+        with QPainter(self.viewport()) as painter:
+            paint_behind(painter, self.document(), runs, seen)
+        super().paintEvent(event)
+        if runs:
+            QTimer.singleShot(0, self, self._place_buttons)
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        data = QMimeData()
+        data.setText(selected_text(self.textCursor()))
+        return data
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -111,42 +201,10 @@ class Prose(QTextBrowser):
         else:
             super().keyPressEvent(event)
 
-    def _pieces(self, text: str) -> Iterator[str]:
-        """`text` cut at its line ends, and lines without an end into several.
-
-        Qt lays out a line as one, and again with every letter that is added to it.
-        """
-        for number, line in enumerate(text.split("\n")):
-            if number:
-                self._line_length = 0
-                yield "\n"
-            start = 0
-            while start < len(line):
-                is_long = self._line_length >= LONG_LINE
-                piece = line[start : start + self._room(line, start)]
-                start += len(piece)
-                self._line_length += len(piece)
-                yield piece
-                if is_long and (piece.endswith(" ") or self._line_length >= LONGEST_LINE):
-                    self._line_length = 0
-                    yield "\n"
-
-    def _room(self, line: str, start: int) -> int:
-        """How many letters of `line` from `start` on go into the line that is shown last."""
-        if self._line_length < LONG_LINE:
-            return LONG_LINE - self._line_length
-        room = LONGEST_LINE - self._line_length
-        space = line.find(" ", start, start + room)
-        return room if space < 0 else space + 1 - start
-
-    def _adopt(self, document: SealedDocument) -> None:
-        old = self.document()
-        self.setDocument(document)
-        if isinstance(old, SealedDocument):
-            old.deleteLater()
-        self._theme = theme.current().name
-        document.documentLayout().documentSizeChanged.connect(self._fit)
-        self._fit()
+    def _place_buttons(self) -> None:
+        runs = self._writer.code_runs
+        seen = QRectF(self.viewport().visibleRegion().boundingRect())
+        self._copy_buttons.place(runs, list(shown_runs(self.document(), runs, seen)))
 
     def _fit(self) -> None:
         around = self.height() - self.viewport().height()

@@ -1,7 +1,7 @@
 """A model card made readable: Markdown of a stranger, without the HTML that authors put into it.
 
 What HTML there is becomes Markdown where that is easy (headings, links), or goes; what is in code stays. Lines that
-only the author's editor has ended go on. Nothing here makes it safe: that is `chat_markdown`'s work, which shows
+only the author's editor has ended go on. Nothing here makes it safe: that is `ui/prose`'s work, which shows
 whatever HTML is left as text and fetches nothing.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from app.ui.pages.chat_markdown import MOST_CHARACTERS
+MOST_CHARACTERS = 100_000
+"""Nobody reads more of a card."""
 
 _LONGEST_TAG = 500
 _FENCE = re.compile(r"^[ \t]{0,3}(```|~~~)", re.MULTILINE)
