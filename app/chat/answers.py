@@ -47,14 +47,23 @@ class Answers(Branches):
             )
         return AnswerWriter(self, message_id)
 
-    def continue_answer(self, message_id: int) -> AnswerWriter:
-        """What is written now follows on the text that it has. Raises KeyError where it is no answer, or one that is
-        being written."""
+    def continue_answer(
+        self, message_id: int, model_name: str | None = None, quantization: str | None = None
+    ) -> AnswerWriter:
+        """What is written now follows on the text that it has. Another model than the one it is by is named beside it.
+
+        Raises KeyError where it is no answer, or one that is being written."""
         with transaction(self._connection) as connection:
             changed = connection.execute(
                 "UPDATE messages SET state = ?1, writer = ?2 WHERE id = ?3 AND role = 'assistant' AND state <> ?1",
                 (MessageState.STREAMING.value, this_process(), message_id),
             )
+            for column, value in (("model_name", model_name), ("quantization", quantization)):
+                connection.execute(
+                    f"UPDATE messages SET {column} = coalesce({column} || ' + ', '') || ?1 WHERE id = ?2"
+                    f" AND ?1 IS NOT NULL AND ?1 IS NOT {column}",
+                    (value, message_id),
+                )
             if changed.rowcount == 0:
                 raise KeyError(message_id)
         return AnswerWriter(self, message_id)

@@ -27,7 +27,15 @@ from app.memory import Held, Keeper, Load, Rest, Spread, held_by, spread_of
 from app.recommend.choices import LoadChoices, read_choices, wanted_load, write_choices
 from app.recommend.loading import load_recommended, plan_recommended
 from app.recommend.runs import remember_run
-from app.runtime import Generation, LoadedModel, LoadSettings, Sampling, TemplateOptions
+from app.runtime import (
+    AnswerSoFar,
+    Generation,
+    GenerationStatistics,
+    LoadedModel,
+    LoadSettings,
+    Sampling,
+    TemplateOptions,
+)
 from app.runtime.protocol import Piece, PieceKind, PromptProgress
 
 RANDOM_SEED = -1
@@ -109,23 +117,30 @@ class ChatEngine:
             branch = store.messages(conversation_id) if to is None else store.branch_to(to)
             history = History(conversation, branch, store.attachments_of(branch))
             loaded = self._ensure(conversation.model_path, control)
-            facts = loaded.load.facts
+            given = _given(conversation, loaded)
             loaded.caches.open(conversation_id, control.cancel)
-            options = _known_to(thinking_controls(facts.chat_template), conversation.options)
-            given = replace(conversation, sampling=_with_seed(conversation.sampling), options=options)
-            writer = store.begin_answer(
-                conversation_id,
-                facts.name or facts.path.stem,
-                facts.quantization,
-                _written_with(given),
-                history.prompt,
-            )
-            message = self._stream(loaded, history, given, writer, control)
-            if message is not None and message.statistics is not None:
-                loaded.caches.note(conversation_id, message.statistics)
-                described = loaded.model.description
-                remember_run(self._database, facts, loaded.load.settings, described, message.statistics)
-            return message
+            writer = store.begin_answer(conversation_id, *_name(loaded), _written_with(given), history.prompt)
+            return self._stream(loaded, history, given, writer, control)
+
+    def continue_answer(self, message_id: int, control: JobControl) -> Message | None:
+        """Goes on with an answer that was cut, where its text ends: with the conversation's model and sampling, and
+        the system prompt and template options that it was begun with. An answer may be as long again as any.
+
+        Emits and raises what `answer` does; and KeyError where it is no answer, or one that is being written.
+        """
+        with self._turn(control, is_answer=True), ConversationStore(self._database) as store:
+            conversation = store.conversation(store.conversation_with(message_id))
+            cut = store.message(message_id)
+            if cut.written_with is not None:
+                begun = cut.written_with
+                conversation = replace(conversation, system_prompt=begun.system_prompt, options=begun.options)
+            history = History(conversation, store.branch_to(message_id))
+            loaded = self._ensure(conversation.model_path, control)
+            given = _given(conversation, loaded)
+            loaded.caches.open(conversation.id, control.cancel)
+            writer = store.continue_answer(message_id, *_name(loaded))
+            so_far = AnswerSoFar(cut.text, cut.reasoning)
+            return self._stream(loaded, history, given, writer, control, so_far)
 
     def put_aside(self, but: int | None) -> None:
         """Saves what the model has computed of all conversations except `but`, the one that is open now: while the
@@ -303,6 +318,11 @@ class ChatEngine:
             finally:
                 loaded.model.close()
 
+    def _note(self, loaded: _Loaded, conversation_id: int, figures: GenerationStatistics) -> None:
+        loaded.caches.note(conversation_id, figures)
+        described = loaded.model.description
+        remember_run(self._database, loaded.load.facts, loaded.load.settings, described, figures)
+
     def _stream(
         self,
         loaded: _Loaded,
@@ -310,8 +330,9 @@ class ChatEngine:
         conversation: Conversation,
         writer: AnswerWriter,
         control: JobControl,
+        continues: AnswerSoFar | None = None,
     ) -> Message | None:
-        dropped = 0
+        dropped, message, figures = 0, None, None
         try:
             for event in loaded.model.generate(
                 history.messages,
@@ -320,6 +341,7 @@ class ChatEngine:
                 conversation.options,
                 conversation=cache_name(conversation.id),
                 when_full=conversation.when_full,
+                continues=continues,
             ):
                 if isinstance(event, PromptProgress):
                     if event.dropped_messages != dropped:
@@ -334,13 +356,28 @@ class ChatEngine:
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
                     left_out = history.kept_of(event.statistics.dropped_messages)
                     figures = msgspec.structs.replace(event.statistics, dropped_messages=left_out)
-                    return writer.finish(state, figures)
+                    message = writer.finish(state, figures)
         except Cancelled:
             return writer.finish(MessageState.STOPPED)
         except BaseException:
             writer.finish(MessageState.CUT_OFF)
             raise
-        raise AssertionError("generate() ends with a Generation")
+        assert figures is not None, "generate() ends with a Generation"
+        self._note(loaded, conversation.id, figures)
+        return message
+
+
+def _given(conversation: Conversation, loaded: _Loaded) -> Conversation:
+    """The conversation with what the model is really given of its settings."""
+    controls = thinking_controls(loaded.load.facts.chat_template)
+    options = _known_to(controls, conversation.options)
+    return replace(conversation, sampling=_with_seed(conversation.sampling), options=options)
+
+
+def _name(loaded: _Loaded) -> tuple[str, str | None]:
+    """Of the model, and its quantization."""
+    facts = loaded.load.facts
+    return facts.name or facts.path.stem, facts.quantization
 
 
 def _written_with(conversation: Conversation) -> WrittenWith:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.runtime.client import Worker
     from app.runtime.model import Generation, LoadedModel, TokenScores
     from app.runtime.protocol import (
+        AnswerSoFar,
         ChatMessage,
         GenerationStatistics,
         LoadSettings,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from app.runtime.starting import packs_set_aside, start_worker
 
 __all__ = [
+    "AnswerSoFar",
     "ChatMessage",
     "Generation",
     "GenerationStatistics",
@@ -45,6 +47,7 @@ _HOMES = {
     "client": ("Worker",),
     "model": ("Generation", "LoadedModel", "TokenScores"),
     "protocol": (
+        "AnswerSoFar",
         "ChatMessage",
         "GenerationStatistics",
         "LoadSettings",

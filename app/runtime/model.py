@@ -22,6 +22,7 @@ from app.core.jobs import CancelToken
 from app.core.text import encodable
 from app.runtime.client import Worker
 from app.runtime.protocol import (
+    AnswerSoFar,
     Bench,
     Benched,
     BenchProgress,
@@ -160,13 +161,14 @@ class LoadedModel:
         top_probabilities: int = 0,
         conversation: str = "",
         when_full: WhenFull = "stop",
+        continues: AnswerSoFar | None = None,
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` as in
-        `Generate`.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` and `continues`
+        as in `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -179,6 +181,7 @@ class LoadedModel:
             top_probabilities=top_probabilities,
             conversation=conversation,
             when_full=when_full,
+            continues=_encodable(continues),
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):

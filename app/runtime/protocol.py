@@ -128,6 +128,13 @@ class DryRun(_Message, frozen=True):
     settings: LoadSettings
 
 
+class AnswerSoFar(msgspec.Struct, frozen=True):
+    """What there is of an answer that was cut, as `Generated` had it. Without any text, the reasoning is not over."""
+
+    text: str
+    reasoning: str = ""
+
+
 class Generate(_Message, frozen=True):
     """Answers a conversation.
 
@@ -137,6 +144,8 @@ class Generate(_Message, frozen=True):
     `when_full`: what happens where it outgrows the context. "stop": it is refused, as PromptTooLong. "drop_oldest": the
     oldest turns are left out, but not the system prompt, so that an answer of `max_tokens` or a quarter of the context
     has room. An answer that fills the context ends there either way.
+
+    `continues`: the answer goes on where that ends. Only what is new is sent and counts for `max_tokens`.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -145,6 +154,7 @@ class Generate(_Message, frozen=True):
     top_probabilities: int = 0
     conversation: str = ""
     when_full: WhenFull = "stop"
+    continues: AnswerSoFar | None = None
 
 
 class Score(_Message, frozen=True):

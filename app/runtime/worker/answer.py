@@ -14,7 +14,7 @@ from app.runtime.protocol import (
     Sampling,
 )
 from app.runtime.worker.answer_text import AnswerText
-from app.runtime.worker.answers import AnswerReader, Part
+from app.runtime.worker.answers import Part
 from app.runtime.worker.choices import Choices
 from app.runtime.worker.probabilities import TokenProbabilities
 from app.runtime.worker.prompting import Prompt
@@ -39,7 +39,7 @@ class Answer:
         number: int,
         slot: Slot,
         prompt: Prompt,
-        reader: AnswerReader,
+        text: AnswerText,
         sampling: Sampling,
         sampler: Sampler,
         probabilities: TokenProbabilities,
@@ -56,6 +56,7 @@ class Answer:
         self.finish_reason: str | None = None
         self._prompt = prompt.spelling
         self._dropped_messages = prompt.dropped_messages
+        self._continued = prompt.written[1]
         self._sampling = sampling
         self._probabilities = probabilities
         self._vocabulary = vocabulary
@@ -63,7 +64,7 @@ class Answer:
         self._limit = sampling.max_tokens or context_length
         self._arrived_at = arrived_at
         self._report = report
-        self._text = AnswerText(reader, sampling.stop)
+        self._text = text
         self._end_mark = ""
         self._shown: list[Part] = []
         self._choices = Choices()
@@ -167,4 +168,5 @@ class Answer:
             seed=self._sampling.seed,
             finish_reason=self.finish_reason or "cancelled",
             dropped_messages=self._dropped_messages,
+            continued_tokens=self._continued,
         )

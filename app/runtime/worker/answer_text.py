@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.runtime.protocol import ToolCall
+from app.runtime.protocol import AnswerSoFar, ToolCall
 from app.runtime.worker.answers import AnswerReader, Part
+from app.runtime.worker.continuing import ShownAlready
 from app.runtime.worker.stopping import StopStrings
 from app.runtime.worker.text_stream import TextStream
 
@@ -20,8 +21,17 @@ class AnswerText:
     is so fast that the time to turn them into text shows.
     """
 
-    def __init__(self, reader: AnswerReader, stops: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        reader: AnswerReader,
+        stops: Sequence[str] = (),
+        written: str = "",
+        so_far: AnswerSoFar | None = None,
+    ) -> None:
+        """`written`: what the model had written of an answer that goes on, of which `so_far` has been shown; a stop
+        string is looked for in what is new."""
         self._reader = reader
+        self._shown = ShownAlready(reader, written, so_far) if so_far is not None else None
         self._unread: list[bytes] = []
         self._has_stops = bool(stops)
         self._stops = StopStrings(stops)
@@ -67,7 +77,7 @@ class AnswerText:
         parts = list(self._reader.feed(text))
         if self._is_whole:
             parts += [*self._reader.feed(self._end_mark), *self._reader.finish()]
-        return parts
+        return parts if self._shown is None else self._shown.without(parts)
 
     def finish(self, end_mark: str = "") -> None:
         """No more tokens come: what was held back can be taken. `end_mark`: how the family's marks read the token

@@ -18,6 +18,7 @@ from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
 from app.runtime.sampling_limits import require_possible_top
 from app.runtime.worker.answer import Answer
+from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
 from app.runtime.worker.failing import failed
@@ -25,7 +26,7 @@ from app.runtime.worker.line import Call, Line
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.output import Output
 from app.runtime.worker.probabilities import TokenProbabilities
-from app.runtime.worker.prompting import make_prompt
+from app.runtime.worker.prompting import make_prompt, reader_of
 from app.runtime.worker.sampling import make_sampler
 from app.runtime.worker.slots import choose_slot
 from app.runtime.worker.spelling import Spelling
@@ -72,17 +73,13 @@ class Batching:
         Raises TemplateFault, PromptTooLong, WrongChoice, GrammarFault.
         """
         require_possible_top(request.top_probabilities)
-        prompt = make_prompt(self._model, self._template, request)
-        reader = self._format.reader(
-            prompt.spelling.text,
-            request.options.tools,
-            follows_grammar=bool(request.sampling.grammar or request.sampling.json_schema),
-        )
+        prompt = make_prompt(self._model, self._template, self._format, request)
+        reader = reader_of(self._format, request, prompt.before_answer)
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
         slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
-        sampler = make_sampler(request.sampling, self._model.vocabulary)
+        sampler = make_sampler(request.sampling, self._model.vocabulary, prompt.written_tokens)
         slot.forget_beyond(common)
         if common == 0:
             slot.spelling = Spelling()  # another conversation, of which nothing may be kept under this name
@@ -94,7 +91,12 @@ class Batching:
             call.number,
             slot,
             prompt,
-            reader,
+            AnswerText(
+                reader,
+                request.sampling.stop,
+                self._model.typed_specials.spelled(prompt.written_text),
+                request.continues,
+            ),
             request.sampling,
             sampler,
             TokenProbabilities(request.top_probabilities, self._model.vocabulary),

@@ -4,10 +4,12 @@ outgrows the context, without its oldest turns."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.errors import PromptTooLong, TemplateFault
 from app.runtime.protocol import ChatMessage, Generate
+from app.runtime.worker.answers import AnswerFormat, AnswerReader
+from app.runtime.worker.continuing import as_written, written_anew
 from app.runtime.worker.loading import LlamaModel
 from app.runtime.worker.spelling import Spelling, spell
 from app.runtime.worker.templates import ChatTemplate
@@ -21,18 +23,59 @@ _USUAL_TOKEN_BYTES = 4
 
 @dataclass(frozen=True)
 class Prompt:
+    """`written`: how much of the spelling's end, in characters and tokens, is the answer that goes on."""
+
     spelling: Spelling
     dropped_messages: int = 0
+    written: tuple[int, int] = (0, 0)
+
+    @property
+    def before_answer(self) -> str:
+        return self.spelling.text[: len(self.spelling.text) - self.written[0]]
+
+    @property
+    def written_text(self) -> str:
+        return self.spelling.text[len(self.spelling.text) - self.written[0] :]
+
+    @property
+    def written_tokens(self) -> tuple[int, ...]:
+        return self.spelling.tokens[len(self.spelling.tokens) - self.written[1] :]
 
 
-def make_prompt(model: LlamaModel, template: ChatTemplate, request: Generate) -> Prompt:
-    """The prompt that ends where the assistant's answer begins.
+def make_prompt(
+    model: LlamaModel, template: ChatTemplate, answers: AnswerFormat, request: Generate
+) -> Prompt:
+    """The prompt that ends where the assistant's answer begins, or goes on.
 
     Raises TemplateFault and PromptTooLong.
     """
     if request.when_full == "drop_oldest":
-        return _make_fitting(model, template, request)
-    return Prompt(_require_room(model, _spell(model, template, request, request.messages)))
+        prompt = _make_fitting(model, template, request)
+    else:
+        prompt = Prompt(_require_room(model, _spell(model, template, request, request.messages)))
+    return prompt if request.continues is None else _go_on(model, answers, request, prompt)
+
+
+def reader_of(answers: AnswerFormat, request: Generate, prompt: str) -> AnswerReader:
+    """For the answer to `prompt`, which ends where that begins."""
+    return answers.reader(prompt, request.options.tools, follows_grammar=_follows_grammar(request))
+
+
+def _go_on(model: LlamaModel, answers: AnswerFormat, request: Generate, prompt: Prompt) -> Prompt:
+    so_far, opening = request.continues, prompt.spelling
+    assert so_far is not None
+    known = [slot.spelling for slot in model.slots]
+    whole = as_written(opening, so_far, known, lambda: reader_of(answers, request, opening.text))
+    if whole is None:
+        text, reasoning = map(model.typed_specials.protect, (so_far.text, so_far.reasoning))
+        beginning = text if _follows_grammar(request) else answers.beginning(opening.text, reasoning, text)
+        whole = written_anew(opening, beginning, model.vocabulary, model.typed_specials, known)
+    written = (len(whole.text) - len(opening.text), max(len(whole.tokens) - len(opening.tokens), 0))
+    return replace(prompt, spelling=_require_room(model, whole), written=written)
+
+
+def _follows_grammar(request: Generate) -> bool:
+    return bool(request.sampling.grammar or request.sampling.json_schema)
 
 
 def _make_fitting(model: LlamaModel, template: ChatTemplate, request: Generate) -> Prompt:
@@ -40,7 +83,9 @@ def _make_fitting(model: LlamaModel, template: ChatTemplate, request: Generate) 
     evaluate only what is new."""
     messages = request.messages
     step = max(int(model.context_length * ROOM_FOR_ANSWER), 1)
-    most = model.context_length - min(step, request.sampling.max_tokens or step)
+    most = (
+        model.context_length - min(step, request.sampling.max_tokens or step) - _size_so_far(model, request)
+    )
     whole = None if _is_far_too_long(model, messages) else _spell(model, template, request, messages)
     if whole is not None and len(whole.tokens) <= most:
         return Prompt(whole)
@@ -63,6 +108,12 @@ def _make_fitting(model: LlamaModel, template: ChatTemplate, request: Generate) 
         first += len(turns.pop(0))
 
 
+def _size_so_far(model: LlamaModel, request: Generate) -> int:
+    """Of the answer that goes on, in tokens."""
+    so_far = request.continues
+    return _size(model, ChatMessage("assistant", so_far.text, so_far.reasoning)) if so_far is not None else 0
+
+
 def _size(model: LlamaModel, message: ChatMessage) -> int:
     """In tokens, without what the template adds: the same whatever else is in the conversation."""
     if _is_far_too_long(model, [message]):
@@ -73,7 +124,9 @@ def _size(model: LlamaModel, message: ChatMessage) -> int:
 def _spell(
     model: LlamaModel, template: ChatTemplate, request: Generate, messages: Sequence[ChatMessage]
 ) -> Spelling:
-    if _is_far_too_long(model, messages):
+    so_far = request.continues
+    written = [] if so_far is None else [ChatMessage("assistant", so_far.text, so_far.reasoning)]
+    if _is_far_too_long(model, [*messages, *written]):
         characters = sum(len(message.reasoning) + len(message.content) for message in messages)
         raise _too_long(f"{characters:,} characters", model)
     text = template.render(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -30,8 +30,11 @@ class Sampler(Protocol):
         """Frees what is native."""
 
 
-def make_sampler(sampling: Sampling, vocabulary: Vocabulary) -> Sampler:
-    """One for one answer. Raises WrongChoice or GrammarFault for settings that cannot be met."""
+def make_sampler(sampling: Sampling, vocabulary: Vocabulary, written: Sequence[int] = ()) -> Sampler:
+    """One for one answer, of which the tokens `written` are there already.
+
+    Raises WrongChoice or GrammarFault for settings that cannot be met.
+    """
     require_possible(sampling)
     biases = list(_biases(sampling, vocabulary))
     constraint = make_constraint(sampling, vocabulary)
@@ -39,7 +42,17 @@ def make_sampler(sampling: Sampling, vocabulary: Vocabulary) -> Sampler:
     if constraint is None and sampling.temperature == 0 and not changes:
         return LikeliestToken(vocabulary.size)
     chain = _make_chain(_samplers(sampling, vocabulary, biases))
-    return SamplerChain(chain) if constraint is None else ConstrainedChain(chain, constraint, vocabulary.size)
+    for token in written:
+        llama_cpp.llama_sampler_accept(chain, token)
+    if constraint is None:
+        return SamplerChain(chain)
+    constrained = ConstrainedChain(chain, constraint, vocabulary.size)
+    try:
+        constrained.follow(written)
+    except BaseException:
+        constrained.close()
+        raise
+    return constrained
 
 
 class LikeliestToken:
@@ -95,6 +108,16 @@ class ConstrainedChain:
         llama_cpp.llama_sampler_accept(self._chain, token)
         self._constraint.accept(token)
         return token
+
+    def follow(self, written: Sequence[int]) -> None:
+        """The answer goes on after these tokens. Raises GrammarFault where they are not allowed."""
+        for token in written:
+            if not self._constraint.allows(token):
+                raise GrammarFault(
+                    "What there is of this answer is not what its grammar or schema demands.",
+                    "Have it answered anew, or change the grammar.",
+                )
+            self._constraint.accept(token)
 
     def close(self) -> None:
         self._constraint.close()

@@ -27,7 +27,7 @@ Addressee = Kind | ToolAddress
 class ChannelMarks:
     """`begins` open a header, `header_end` closes it, `ends` close the message. `address` reads a header; None
     for one that is none. `arguments` reads a call's message. `opened`: the prompt's end with which the
-    answer begins inside a header."""
+    answer begins inside a header. `reasoning` and `answer` are headers of such messages."""
 
     begins: tuple[str, ...]
     header_end: str
@@ -35,6 +35,17 @@ class ChannelMarks:
     opened: str
     address: Callable[[str, Tools], Addressee | None]
     parse: ParseCalls | None = None
+    reasoning: str = ""
+    answer: str = ""
+
+    def beginning(self, reasoning: str, text: str, *, opened: bool) -> str:
+        """How an answer is written as far as that."""
+        start = "" if opened else self.opened
+        messages = [f"{self.reasoning}{self.header_end}{reasoning}"] if reasoning and self.reasoning else []
+        if text:
+            messages.append(f"{self.answer}{self.header_end}{text}")
+        end = "".join(self.ends[:1])
+        return start + f"{end}{self.opened}".join(messages) if messages else ""
 
 
 class ChannelReader:

@@ -147,6 +147,8 @@ CHANNELS: Sequence[tuple[str, ChannelMarks]] = (
             ("<|end|>", "<|call|>", "<|return|>"),
             "<|start|>assistant",
             _harmony_address,
+            reasoning="<|channel|>analysis",
+            answer="<|channel|>final",
         ),
     ),
     (
@@ -158,7 +160,9 @@ CHANNELS: Sequence[tuple[str, ChannelMarks]] = (
             "<|start|>assistant",
             _glimmer_address,
             xml_calls,
+            reasoning=" to=self",
+            answer=" to=user",
         ),
     ),
-    (">>>all", ChannelMarks((">>>",), "\n", (), ">>>", _functionary_address)),
+    (">>>all", ChannelMarks((">>>",), "\n", (), ">>>", _functionary_address, answer="all")),
 )

@@ -64,6 +64,19 @@ class AnswerFormat:
             return PlainReader()
         return MarkedReader(self.reasoning, calls, self.silent, schemas, opened)
 
+    def beginning(self, prompt: str, reasoning: str, text: str) -> str:
+        """How the family writes the answer to `prompt` as far as that; without any text, its reasoning goes on."""
+        if self.channels is not None:
+            is_opened = prompt.rstrip().endswith(self.channels.opened)
+            return self.channels.beginning(reasoning, text, opened=is_opened)
+        opened = next((marks for marks in self.reasoning if prompt.rstrip().endswith(marks.open)), None)
+        if not self.reasoning or not (reasoning or (text and opened)):
+            return text
+        marks = opened or self.reasoning[0]
+        begin = "" if opened else marks.open
+        line = "" if opened and prompt[-1:].isspace() else "\n"
+        return f"{begin}{line}{reasoning}" + (f"\n{marks.close}\n\n{text}" if text else "")
+
 
 def _schemas(tools: Sequence[Mapping[str, Any]]) -> Tools:
     functions = [tool.get("function", tool) for tool in tools]
