@@ -9,7 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 from app.core.errors import DatabaseDamaged
-from app.storage.damage import note_damage
+from app.storage.damage import SQLITE_ERRORS, note_damage
 from app.storage.database import path_of
 
 _COVERED = ("conversation_id", "role", "text", "reasoning")
@@ -56,7 +56,7 @@ def are_all_alike(database: Path) -> bool:
             _add_function(connection)
             found = connection.execute(f"SELECT 1 FROM messages WHERE {_UNLIKE} LIMIT 1").fetchone()
             return found is None
-    except sqlite3.Error:
+    except SQLITE_ERRORS:
         return True
 
 

@@ -10,12 +10,17 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """The families of result codes that say so."""
 RECOVERED = "recovered"
 """In the name of a new database that is whole."""
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What comes out of SQLite for a damaged file."""
 _WAIT_S = 1.0
 _NOT_TEXT = "Could not decode to UTF-8"
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Also where bytes that should be text are none: Python tells that without a code."""
+def is_damage(error: Exception) -> bool:
+    """Also where bytes that should be text are none: Python tells that without a code, and of a name in SQLite's own
+    message with the UnicodeDecodeError of reading it."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     family = int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)) & 0xFF
     return family in DAMAGED or str(error).startswith(_NOT_TEXT)
 
@@ -46,7 +51,7 @@ def is_sound(database: Path) -> bool:
                 return False
             _read_all(connection)
             return True
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         return not is_damage(error)
 
 
@@ -56,7 +61,7 @@ def opens(database: Path) -> bool:
         with closing(_look(database)) as connection:
             connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
             return True
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         return not is_damage(error)
 
 

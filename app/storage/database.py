@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from app.core.errors import DatabaseDamaged, DataFolderFault, DiskFull
-from app.storage.damage import is_damage, note_damage
+from app.storage.damage import SQLITE_ERRORS, is_damage, note_damage
 from app.storage.migrations import applied, migrate, refuse_unknown
 
 _DISK_FAMILIES = (
@@ -46,7 +46,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         # rows, which it could not tell from their last one.
         connection.execute("PRAGMA secure_delete = ON")
         migrate(connection)
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         connection.close()
         if is_damage(error):
             note_damage(path)
@@ -79,7 +79,7 @@ def reading(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """For statements, and their rows to the last. Raises as `transaction` does."""
     try:
         yield connection
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         code = _family(error)
         if code == sqlite3.SQLITE_FULL:
             raise DiskFull(
@@ -110,21 +110,25 @@ def path_of(connection: sqlite3.Connection) -> Path:
     return Path(next(row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"))
 
 
-def _family(error: sqlite3.Error) -> int:
+def _family(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)) & 0xFF  # the low byte
 
 
-def fault_of(error: sqlite3.Error, path: Path) -> DataFolderFault:
+def fault_of(error: Exception, path: Path) -> DataFolderFault:
     if _family(error) in _TAKEN_FAMILIES:
         return DataFolderFault(
             "Another program is using Nibble's database.", "Close the other one or try again."
         )
     if is_damage(error):
         return DatabaseDamaged(
-            f"Nibble's database {path} is damaged: {error}.",
+            f"Nibble's database {path} is damaged: {_words_of(error)}.",
             "Close Nibble and start it again: what can be read will be recovered, and the damaged file kept.",
         )
     return DataFolderFault(
         f"Nibble's database {path} cannot be used: {error}.",
         "Check that the folder can be written, then start Nibble again.",
     )
+
+
+def _words_of(error: Exception) -> str:
+    return "its text cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)

@@ -24,7 +24,7 @@ from app.storage.damage import is_sound, needs_recovery, note_damage
 
 PAGE = 4096
 CONVERSATIONS = 16
-SEEDS = range(4)
+SEEDS = (0, 1, 2, 105)
 LENGTHS = (3, 20, 300, 3000, 30_000)
 """In marks: from within a page to over many."""
 
@@ -286,6 +286,22 @@ def test_damage_that_a_statement_meets_is_a_fault_and_recovered_from_at_the_next
     assert recovered is not None
     assert 5 not in kept_texts(database)
     assert len(kept_texts(database)) == recovered.messages
+
+
+def test_name_in_the_schema_that_is_no_text_any_more_is_damage(
+    database: Path, original: tuple[Path, Texts]
+) -> None:
+    content = database.read_bytes()
+    assert b"messages_by_parent ON" in content
+    database.write_bytes(
+        content.replace(b"messages_by_parent ON", b"messages_by_parent XX").replace(
+            b"by_parent", b"by_pa\xffent"
+        )
+    )
+    with pytest.raises(DatabaseDamaged):
+        kept_texts(database)
+    assert recover_conversations(database) is not None
+    assert kept_texts(database) == original[1]
 
 
 def test_message_that_is_not_as_it_was_written_is_not_shown(
