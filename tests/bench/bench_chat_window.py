@@ -30,6 +30,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 
 from app.chat import Message, MessageState
 from app.ui.pages.chat_column import MessageColumn
+from app.ui.pages.chat_text import load_reader
 from app.ui.theme import Theme
 
 BATCHES_PER_S = 30
@@ -82,6 +83,7 @@ def main() -> None:
     options = parser.parse_args()
     application = QApplication([])
     Theme(application)
+    load_reader()  # as the window does while nobody waits
     print(f"load of the machine before: {os.getloadavg()[0]:.2f}")
     for name in options.rows or ROWS:
         for line in ROWS[name](options):

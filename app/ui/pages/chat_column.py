@@ -15,6 +15,7 @@ from app.ui.fault_card import FaultCard
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
 from app.ui.pages.chat_statistics import StatisticsFold
+from app.ui.pages.chat_text import load_reader
 from app.ui.parts import icon_button
 
 WIDTH_PX = 744
@@ -25,6 +26,8 @@ AHEAD = 2.5
 """So many heights of the window are there above what is seen."""
 BETWEEN_MS = 8
 """From one message that is made to the next, so that the person can scroll meanwhile."""
+LOAD_AFTER_MS = 1500
+"""The window is there by then, and nobody has an answer yet."""
 SIDE_PX = 24
 NEAR_END_PX = 24
 
@@ -67,6 +70,7 @@ class MessageColumn(QScrollArea):
         self._to_end.setProperty("role", "float")
         self._to_end.setParent(self)
         self._to_end.hide()
+        QTimer.singleShot(LOAD_AFTER_MS, self, load_reader)
         self.verticalScrollBar().valueChanged.connect(self._moved)
         self.verticalScrollBar().rangeChanged.connect(self._range_changed)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from app.ui import theme
-from app.ui.prose.blocks import Block, Splitter, plain
 from app.ui.prose.code_heads import CopyButtons, paint_behind, shown_runs
 from app.ui.prose.copying import selected_text
-from app.ui.prose.formulas import FormulaWriter
-from app.ui.prose.highlight import Highlighter
 from app.ui.prose.sealed import SealedDocument
-from app.ui.prose.writer import Writer
+
+if TYPE_CHECKING:  # the parser is loaded with the first text: the window opens without it
+    from app.ui.prose.blocks import Block
+    from app.ui.prose.formulas import FormulaWriter
+    from app.ui.prose.writer import CodeRun, Writer
 
 FIRST_SLICE, SLICE = 2_000, 1_000
 """Characters that are laid out at once, whatever that takes."""
@@ -26,6 +28,15 @@ REST = 8.0
 """Laying out an open block again waits for so many times as long as it took the last time."""
 
 _SCROLLING_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
+
+
+def load_reader() -> None:
+    """Loads what the first text needs, some 100 ms of the processor, while nobody waits for it."""
+    import pygments.lexers  # noqa: F401
+
+    import app.ui.prose.formulas
+    import app.ui.prose.highlight
+    import app.ui.prose.writer  # noqa: F401
 
 
 class Prose(QTextBrowser):
@@ -53,7 +64,9 @@ class Prose(QTextBrowser):
         self._copy_buttons = CopyButtons(self)
         self._is_whole = self._is_fresh = False
         self._formulas: FormulaWriter | None = None
-        self._begin(is_markdown=False)
+        self._writer: Writer | None = None
+        self._text, self._unread, self._theme, self._is_markdown = "", "", theme.current().name, False
+        self._fit()
 
     @property
     def text(self) -> str:
@@ -62,6 +75,8 @@ class Prose(QTextBrowser):
 
     def show_plain(self, text: str) -> None:
         """Starts again with `text`, letter by letter."""
+        from app.ui.prose.blocks import plain
+
         self._begin(is_markdown=False)
         self._text = text
         self._write([plain(text)], None)
@@ -92,7 +107,16 @@ class Prose(QTextBrowser):
 
     # Reading and writing
 
+    @property
+    def _code_runs(self) -> list[CodeRun]:
+        return self._writer.code_runs if self._writer is not None else []
+
     def _begin(self, *, is_markdown: bool, references: dict[str, object] | None = None) -> None:
+        from app.ui.prose.blocks import Splitter
+        from app.ui.prose.formulas import FormulaWriter
+        from app.ui.prose.highlight import Highlighter
+        from app.ui.prose.writer import Writer
+
         self._soon.stop()
         self._text = self._unread = ""
         self._is_markdown, self._is_whole, self._is_reread = is_markdown, False, references is not None
@@ -137,14 +161,15 @@ class Prose(QTextBrowser):
     def _go_on(self) -> None:
         if self._unread:
             self._read()
-        elif self._highlighter.work(self._writer.code_runs):
+        elif self._highlighter.work(self._code_runs):
             self._soon.start(0 if self._is_whole else 20)
 
     def _write(self, finished: list[Block], still_open: Block | None) -> None:
-        code_before = len(self._writer.code_runs) - 1
+        assert self._writer is not None
+        code_before = len(self._code_runs) - 1
         self._is_fresh = False
         self._writer.write(finished, still_open)
-        self._highlighter.forget_from(min(len(self._writer.code_runs), max(code_before, 0) + 1))
+        self._highlighter.forget_from(min(len(self._code_runs), max(code_before, 0) + 1))
 
     def _reread_for_references(self) -> None:
         """Links whose address came after them have been read as text."""
@@ -160,7 +185,8 @@ class Prose(QTextBrowser):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         # Colours are part of the document, so that another theme needs another one.
-        if event.type() is QEvent.Type.PaletteChange and self._theme != theme.current().name:
+        is_other = event.type() is QEvent.Type.PaletteChange and self._theme != theme.current().name
+        if is_other and self._writer is not None:
             text, is_whole = self._text, self._is_whole
             if not self._is_markdown:
                 self.show_plain(text)
@@ -171,7 +197,7 @@ class Prose(QTextBrowser):
             self._read()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        runs, seen = self._writer.code_runs, QRectF(event.rect())
+        runs, seen = self._code_runs, QRectF(event.rect())
         with QPainter(self.viewport()) as painter:
             paint_behind(painter, self.document(), runs, seen)
         super().paintEvent(event)
@@ -202,7 +228,7 @@ class Prose(QTextBrowser):
             super().keyPressEvent(event)
 
     def _place_buttons(self) -> None:
-        runs = self._writer.code_runs
+        runs = self._code_runs
         seen = QRectF(self.viewport().visibleRegion().boundingRect())
         self._copy_buttons.place(runs, list(shown_runs(self.document(), runs, seen)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QRectF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QPainter, QTextBlock, QTextDocument
@@ -13,7 +14,9 @@ from app.ui import icons, theme
 from app.ui.parts import icon_button
 from app.ui.prose.highlight import name_of
 from app.ui.prose.looks import CODE_HEAD_PX, GAP_PX, INDENT_PX, QUOTE
-from app.ui.prose.writer import CodeRun
+
+if TYPE_CHECKING:
+    from app.ui.prose.writer import CodeRun
 
 COPIED_MS = 1500
 RADIUS_PX = 8.0

@@ -9,56 +9,49 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
-from pygments.token import (
-    Comment,
-    Error,
-    Generic,
-    Keyword,
-    Literal,
-    Name,
-    Number,
-    Operator,
-    String,
-    _TokenType,
-)
-from pygments.util import ClassNotFound
 from PySide6.QtGui import QTextCharFormat, QTextDocument, QTextLayout
 
 from app.ui import theme
 from app.ui.prose import hidden
-from app.ui.prose.writer import CodeRun
+
+if TYPE_CHECKING:  # Pygments is loaded when the first code is shown
+    from pygments.lexer import Lexer
+
+    from app.ui.prose.writer import CodeRun
 
 MOST_CHARACTERS, LONGEST_LINE = 30_000, 1_000
 SLICE_S = 0.004
 
-_COLOURS: dict[_TokenType, str] = {
-    Comment: "muted",
-    Comment.Preproc: "part_working",
-    Keyword: "part_working",
-    Keyword.Constant: "part_context",
-    Operator.Word: "part_working",
-    String: "good",
-    Number: "warning",
-    Literal: "warning",
-    Name.Function: "part_context",
-    Name.Class: "part_context",
-    Name.Decorator: "part_working",
-    Name.Builtin: "accent",
-    Name.Tag: "part_working",
-    Name.Attribute: "part_context",
-    Generic.Deleted: "danger",
-    Generic.Inserted: "good",
-    Generic.Heading: "part_context",
-    Error: "text",
+_COLOURS: dict[str, str] = {
+    "Comment": "muted",
+    "Comment.Preproc": "part_working",
+    "Keyword": "part_working",
+    "Keyword.Constant": "part_context",
+    "Operator.Word": "part_working",
+    "Literal.String": "good",
+    "Literal.Number": "warning",
+    "Literal": "warning",
+    "Name.Function": "part_context",
+    "Name.Class": "part_context",
+    "Name.Decorator": "part_working",
+    "Name.Builtin": "accent",
+    "Name.Tag": "part_working",
+    "Name.Attribute": "part_context",
+    "Generic.Deleted": "danger",
+    "Generic.Inserted": "good",
+    "Generic.Heading": "part_context",
+    "Error": "text",
 }
 
 
 @lru_cache(maxsize=64)
 def lexer_of(language: str) -> Lexer | None:
     """None: nobody knows that language, or it is plain text."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
     try:
         lexer = get_lexer_by_name(language.lower(), stripnl=False, ensurenl=False)
     except ClassNotFound:
@@ -158,14 +151,15 @@ def _coloured(text: str, language: str) -> Iterator[tuple[str, str]]:
     lexer = lexer_of(language[:40])
     assert lexer is not None
     for _, kind, value in lexer.get_tokens_unprocessed(text):
-        yield value, _colour_of(kind)
+        yield value, _colour_of(str(kind).removeprefix("Token."))
 
 
 @lru_cache(maxsize=256)
-def _colour_of(kind: _TokenType) -> str:
-    while kind is not None and kind not in _COLOURS:
-        kind = kind.parent
-    return _COLOURS[kind] if kind is not None else ""
+def _colour_of(kind: str) -> str:
+    """Of a kind of token, or of the nearest one that it is a kind of."""
+    while kind and kind not in _COLOURS:
+        kind = kind.rpartition(".")[0]
+    return _COLOURS.get(kind, "")
 
 
 def _range(start: int, length: int, colour: str) -> QTextLayout.FormatRange:
