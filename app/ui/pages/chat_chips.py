@@ -59,8 +59,8 @@ class AttachmentChip(QFrame):
 class ChipRow(QWidget):
     """As many lines of chips as they need; hidden without any."""
 
-    def __init__(self, *, to_right: bool = False) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None, *, to_right: bool = False) -> None:
+        super().__init__(parent)
         self._flow = FlowLayout(to_right=to_right)
         self.setLayout(self._flow)
         self.setAccessibleName(_tr("Attachments"))
@@ -118,9 +118,9 @@ class ScrolledChips(QScrollArea):
         self.setFixedHeight(min(max(needed, 1), MOST_HEIGHT_PX))
 
 
-def sent_chips(heads: Sequence[AttachmentHead]) -> ChipRow:
-    """What a prompt was sent with."""
-    row = ChipRow(to_right=True)
+def sent_chips(heads: Sequence[AttachmentHead], parent: QWidget) -> ChipRow:
+    """What a prompt was sent with. Without a parent it would be a window of its own when its chips are shown."""
+    row = ChipRow(parent, to_right=True)
     row.show_chips([_sent_chip(head) for head in heads])
     return row
 

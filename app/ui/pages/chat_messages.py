@@ -40,7 +40,7 @@ class PromptBubble(QWidget):
 
     def __init__(self, text: str, attachments: Sequence[AttachmentHead] = ()) -> None:
         super().__init__()
-        self.attachments = sent_chips(attachments)
+        self.attachments = sent_chips(attachments, self)
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
         self._bubble = QFrame()
@@ -50,7 +50,8 @@ class PromptBubble(QWidget):
         # Qt puts the room between lines below each, so that there is some below the last.
         inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
-        self._bubble.setVisible(bool(text))
+        if not text:
+            self._bubble.hide()
         row = QHBoxLayout()
         row.addStretch()
         row.addWidget(self._bubble)
