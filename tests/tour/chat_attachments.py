@@ -12,7 +12,9 @@ from tests.tour.props import say, settle_chat
 from tests.tour.stage import Stage, scene
 
 REPORT = "Turnover grew in every quarter but the second, when the harbour was closed for nine days. "
-TABLE = "month;turnover;harbour open\n" + "".join(f"2026-{n:02};{90_000 + 700 * n};yes\n" for n in range(1, 13))
+TABLE = "month;turnover;harbour open\n" + "".join(
+    f"2026-{n:02};{90_000 + 700 * n};yes\n" for n in range(1, 13)
+)
 
 
 @scene

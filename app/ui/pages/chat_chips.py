@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QWidget
 
 from app.chat.attachments import AttachmentHead
 from app.core.units import format_bytes
 from app.ui.flow import FlowLayout
 from app.ui.parts import ElidedLabel, Glyph, icon_button, label, plain_tip
 
-NAME_PX = 220
+NAME_PX = 190
+MOST_HEIGHT_PX = 124
+"""Of the chips in the composer: three lines; the rest is scrolled to."""
 
 
 class AttachmentChip(QFrame):
@@ -35,7 +37,7 @@ class AttachmentChip(QFrame):
         self.setAccessibleName(f"{name}, {details}")
         self.setToolTip(plain_tip(tip or name))
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 4 if remove else 10, 4)
+        row.setContentsMargins(10, 0 if remove else 4, 2 if remove else 10, 0 if remove else 4)
         row.setSpacing(8)
         glyph = "warning" if is_warning else "file-pdf" if name.lower().endswith(".pdf") else "file-text"
         row.addWidget(Glyph(glyph, "warning" if is_warning else "muted", 16))
@@ -57,8 +59,8 @@ class AttachmentChip(QFrame):
 class ChipRow(QWidget):
     """As many lines of chips as they need; hidden without any."""
 
-    def __init__(self, *, to_right: bool = False) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None, *, to_right: bool = False) -> None:
+        super().__init__(parent)
         self._flow = FlowLayout(to_right=to_right)
         self.setLayout(self._flow)
         self.setAccessibleName(_tr("Attachments"))
@@ -82,9 +84,43 @@ class ChipRow(QWidget):
         self.updateGeometry()
 
 
-def sent_chips(heads: Sequence[AttachmentHead]) -> ChipRow:
-    """What a prompt was sent with."""
-    row = ChipRow(to_right=True)
+class ScrolledChips(QScrollArea):
+    """A row of chips in no more than a few lines; hidden with the row."""
+
+    def __init__(self, row: ChipRow) -> None:
+        super().__init__()
+        self._row = row
+        self.setWidget(row)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.viewport().setAutoFillBackground(False)
+        row.setAutoFillBackground(False)
+        self.hide()
+
+    def fit(self) -> None:
+        """The row's chips are others."""
+        self.setVisible(bool(self._row.chips()))
+        self._settle()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._settle()
+
+    def focus_on(self, chip: AttachmentChip) -> None:
+        chip.button.setFocus()
+        self.ensureWidgetVisible(chip)
+
+    def _settle(self) -> None:
+        needed = self._row.heightForWidth(max(self.viewport().width(), 1))
+        self.setFixedHeight(min(max(needed, 1), MOST_HEIGHT_PX))
+
+
+def sent_chips(heads: Sequence[AttachmentHead], parent: QWidget) -> ChipRow:
+    """What a prompt was sent with. Without a parent it would be a window of its own when its chips are shown."""
+    row = ChipRow(parent, to_right=True)
     row.show_chips([_sent_chip(head) for head in heads])
     return row
 

@@ -341,6 +341,8 @@ class MessageColumn(QScrollArea):
 def _words_to_quote(view: AnswerView | PromptBubble) -> str:
     selected = view.prose.textCursor().selectedText()
     return selected or (view.message.text if view.message is not None else "")
+
+
 def _first_to_show(messages: Sequence[Message]) -> int:
     """The number of the first message that is made at once."""
     characters, number = 0, len(messages)

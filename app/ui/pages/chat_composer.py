@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QStandardPaths, Signal
+from PySide6.QtCore import QEvent, QObject, QStandardPaths, Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui import icons
 from app.ui.pages.chat_attaching import Attaching, Entry
-from app.ui.pages.chat_chips import AttachmentChip, ChipRow, count_words
+from app.ui.pages.chat_chips import AttachmentChip, ChipRow, ScrolledChips, count_words
 from app.ui.pages.chat_message_field import MessageField
 from app.ui.pages.chat_too_long import TooLongPanel
 from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip, set_shortcut, with_keys
@@ -35,6 +35,7 @@ class Composer(QWidget):
         self.attaching = Attaching(self)
         self.attaching.changed.connect(self._show_attachments)
         self.chips = ChipRow()
+        self._scrolled = ScrolledChips(self.chips)
         self.too_long = TooLongPanel()
         self.field = MessageField(MOST_LINES)
         self.field.setAccessibleName(self.tr("Message"))
@@ -80,15 +81,15 @@ class Composer(QWidget):
         below.setSpacing(8)
         below.addWidget(self.attach_button)
         below.addWidget(self._hint, 1)
-        below.addWidget(self._unpaste)
         below.addWidget(self._room)
         below.addWidget(self.stop_button)
         below.addWidget(self.send_button)
         inside = QVBoxLayout(self._frame)
         inside.setContentsMargins(8, 12, 8, 8)
         inside.setSpacing(8)
-        for part in (self.too_long, self.chips):
-            inside.addWidget(part)
+        inside.addWidget(self.too_long)
+        inside.addWidget(self._scrolled)
+        inside.addWidget(self._unpaste, 0, Qt.AlignmentFlag.AlignLeft)
         beside = QHBoxLayout()
         beside.setContentsMargins(8, 0, 0, 0)
         beside.addWidget(self.field)
@@ -156,11 +157,15 @@ class Composer(QWidget):
     def _show_attachments(self) -> None:
         had_focus = self.chips.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
         self.chips.show_chips([self._chip(entry) for entry in self.attaching.entries])
+        self._scrolled.fit()
         self._unpaste.setVisible(self._last_pasted() is not None)
         self._settle()
         if had_focus:
             left = self.chips.chips()
-            (left[-1].button if left else self.field).setFocus()
+            if left:
+                self._scrolled.focus_on(left[-1])
+            else:
+                self.field.setFocus()
 
     def _chip(self, entry: Entry) -> AttachmentChip:
         if entry.attachment is None:

@@ -44,9 +44,13 @@ class PromptBubble(QWidget):
 
     def __init__(self, message: Message) -> None:
         super().__init__()
+<<<<<<< HEAD
         self.message = message
         text = message.text
         self.attachments = sent_chips(message.attachments)
+=======
+        self.attachments = sent_chips(attachments, self)
+>>>>>>> attach
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
         self.buttons = MessageActions()
@@ -58,7 +62,8 @@ class PromptBubble(QWidget):
         # Qt puts the room between lines below each, so that there is some below the last.
         inside.setContentsMargins(BUBBLE_PADDING_PX, 12, BUBBLE_PADDING_PX, 6)
         inside.addWidget(self.prose)
-        self._bubble.setVisible(bool(text))
+        if not text:
+            self._bubble.hide()
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addStretch()
@@ -217,9 +222,11 @@ class AnswerView(QWidget):
             self.left_out.show_count(messages)
 
     def forbid_again(self) -> None:
-        """Only the last answer can be tried again."""
+        """Only the last answer can be tried again or go on."""
         if self._has("state_line"):
             self.state_line.again.hide()
+        if self.has_buttons:
+            self.buttons.go_on.hide()
 
     def edit_in(self, editor: MessageEditor) -> None:
         """Gives its place to the editor, until that is gone."""
