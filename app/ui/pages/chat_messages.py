@@ -44,13 +44,9 @@ class PromptBubble(QWidget):
 
     def __init__(self, message: Message) -> None:
         super().__init__()
-<<<<<<< HEAD
         self.message = message
         text = message.text
-        self.attachments = sent_chips(message.attachments)
-=======
-        self.attachments = sent_chips(attachments, self)
->>>>>>> attach
+        self.attachments = sent_chips(message.attachments, self)
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
         self.buttons = MessageActions()
