@@ -359,7 +359,7 @@ def test_fault_is_there_again_when_the_conversation_is_opened_again(chat, endles
 
 
 def test_database_that_cannot_be_used_gives_a_card_instead_of_the_chat(folder, endless, open_nibble, qtbot):
-    folder.database.write_bytes(b"this is no database, but long enough to be looked at as one" * 20)
+    folder.database.mkdir()  # what is only damaged is recovered
     page = page_of(open_nibble())
     card = page.column.fault_card()
     assert isinstance(card.fault, DataFolderFault)
@@ -367,7 +367,7 @@ def test_database_that_cannot_be_used_gives_a_card_instead_of_the_chat(folder, e
     page.open_model(endless)
     page.new_chat()
     settle(qtbot)
-    folder.database.unlink()
+    folder.database.rmdir()
     page.open_model(endless)
     settle(qtbot)
     ask(page, "Hello", max_tokens=2)
