@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.chat.attachments import Attachment
 from app.chat.records import Conversation, Message, MessageState
+from app.core.units import format_bytes
+from app.documents import shown_name
 
 
 @dataclass(frozen=True)
 class Exported:
-    """`shown`: the branch that the window shows; `every`: the messages of all branches."""
+    """`shown`: the branch that the window shows; `every`: the messages of all branches; `attachments` by the ids of
+    those that have any."""
 
     conversation: Conversation
     shown: tuple[Message, ...]
     every: tuple[Message, ...]
+    attachments: Mapping[int, tuple[Attachment, ...]]
 
     @property
     def title(self) -> str:
@@ -30,7 +36,10 @@ def author(message: Message) -> str:
 
 def remarks(message: Message) -> list[str]:
     """What has to be said of it beside its text."""
-    said = []
+    said = [
+        f"With the file {shown_name(head.name)} ({format_bytes(head.size_bytes)})."
+        for head in message.attachments
+    ]
     if message.state is MessageState.CUT_OFF:
         said.append("Cut off.")
     elif message.state is MessageState.STOPPED:

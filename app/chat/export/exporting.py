@@ -88,4 +88,5 @@ def read(store: ConversationStore, ids: Iterable[int]) -> Iterator[Exported]:
             conversation = store.conversation(each)
         except KeyError:  # deleted meanwhile
             continue
-        yield Exported(conversation, tuple(store.messages(each)), tuple(store.all_messages(each)))
+        every = store.all_messages(each)
+        yield Exported(conversation, tuple(store.messages(each)), tuple(every), store.attachments_of(every))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from app.chat.attachments import Attachment
 from app.chat.export.exported import Exported
 from app.chat.records import Message
 
@@ -44,11 +45,13 @@ def _conversation(exported: Exported) -> dict[str, Any]:
         "is_pinned": conversation.is_pinned,
         "archived_at_s": conversation.archived_at,
         "shown": [message.id for message in exported.shown],
-        "messages": [_message(message) for message in exported.every],
+        "messages": [
+            _message(message, exported.attachments.get(message.id, ())) for message in exported.every
+        ],
     }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, attachments: Sequence[Attachment]) -> dict[str, Any]:
     """`parent`: the message before it; several with one parent are branches."""
     return {
         "id": message.id,
@@ -64,4 +67,5 @@ def _message(message: Message) -> dict[str, Any]:
         "reasoning_s": message.reasoning_s,
         "is_edited": message.is_edited,
         "written_with": message.written_with,
+        "attachments": [{**msgspec.to_builtins(each.head), "text": each.text} for each in attachments],
     }

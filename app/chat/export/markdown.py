@@ -35,7 +35,7 @@ def _conversation(exported: Exported) -> Iterator[str]:
         if message.text.strip():
             yield f"{contained(message.text)}\n\n"
         for remark in remarks(message):
-            yield f"*{remark}*\n\n"
+            yield f"*{escaped(remark)}*\n\n"
 
 
 def escaped(text: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from app.chat import ConversationStore, Message, MessageState, WrittenWith
+from app.chat.attachments import Attachment, AttachmentHead
 from app.chat.export import ExportFormat, export_to_file, format_of, written
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
@@ -193,14 +194,26 @@ def test_json_has_all_that_is_kept_with_every_branch(store: ConversationStore, h
     assert (told["title"], told["model_path"]) == (kept.title, str(kept.model_path))
 
 
+def test_files_that_go_with_a_prompt_are_named_and_kept(store: ConversationStore) -> None:
+    conversation = store.create(Path("/models/bard.gguf"), Sampling())
+    head = AttachmentHead("no_t*es.md", "text/markdown", 12_300, 7)
+    store.add_prompt(conversation.id, "Read this", [Attachment(head, "# Notes\n")])
+    (message,) = json.loads(text_of(store, ExportFormat.JSON, conversation.id))["conversations"][0][
+        "messages"
+    ]
+    assert message["attachments"] == [{**msgspec.to_builtins(head), "text": "# Notes\n"}]
+    assert "With the file no\\_t\\*es.md (12.3 kB)." in text_of(store, ExportFormat.MARKDOWN, conversation.id)
+    assert "With the file no_t*es.md (12.3 kB)." in text_of(store, ExportFormat.HTML, conversation.id)
+
+
 def fields(message: Message) -> dict[str, object]:
     """As plain values."""
     made = {
         name: msgspec.to_builtins(getattr(message, name))
         for name in message.__dataclass_fields__
-        if name not in ("siblings", "created_at")
+        if name not in ("siblings", "created_at", "attachments")
     }
-    return json.loads(json.dumps(made)) | {"created_at_s": message.created_at}
+    return json.loads(json.dumps(made)) | {"created_at_s": message.created_at, "attachments": []}
 
 
 def test_state_of_an_answer_is_told(store: ConversationStore) -> None:
