@@ -202,7 +202,9 @@ def test_files_that_go_with_a_prompt_are_named_and_kept(store: ConversationStore
         "messages"
     ]
     assert message["attachments"] == [{**msgspec.to_builtins(head), "text": "# Notes\n"}]
-    assert "With the file no\\_t\\*es.md (12.3 kB)." in text_of(store, ExportFormat.MARKDOWN, conversation.id)
+    assert "With the file no\\_t\\*es.md \\(12.3 kB\\)." in text_of(
+        store, ExportFormat.MARKDOWN, conversation.id
+    )
     assert "With the file no_t*es.md (12.3 kB)." in text_of(store, ExportFormat.HTML, conversation.id)
 
 
