@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
@@ -48,14 +49,14 @@ def chat_entries(chat: ChatPage, show: Callable[[], object]) -> list[Entry]:
         return run
 
     conversations = [
-        Entry(line.title, _tr("Conversation"), then(lambda id=line.id: chat.open_conversation(id)))
+        Entry(line.title, _tr("Conversation"), then(partial(chat.open_conversation, line.id)))
         for line in chat.list.lines
     ]
     models = [
         Entry(
             chat.known.title(entry.path),
             _tr("Model for this chat"),
-            then(lambda path=entry.path: chat.choose_model(path)),
+            then(partial(chat.choose_model, entry.path)),
         )
         for entry in chat.known.entries
     ]
