@@ -19,7 +19,6 @@ from PySide6.QtGui import (
     QDropEvent,
     QFontMetrics,
     QKeySequence,
-    QShortcut,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -34,12 +33,14 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import EnvironmentFault
 from app.ui import bugs, icons, leaving, parts, theme
+from app.ui.actions import NEW_CHAT_KEYS, PALETTE_KEYS, action_entries, add_action, chat_entries
 from app.ui.download_corner import KEYS as DOWNLOADS_KEYS
 from app.ui.download_corner import DownloadCorner
 from app.ui.download_wishes import QueueEntry
 from app.ui.drop import DropVeil, dropped_models
 from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
+from app.ui.palette import Palette
 from app.ui.services import Services
 
 
@@ -152,7 +153,8 @@ class MainWindow(QMainWindow):
         services.preferences.failed.connect(self.notices.show_fault)
         services.downloads.failed.connect(self.notices.show_fault)
         services.downloads.arrived.connect(self._tell_arrival)
-        QShortcut(QKeySequence(DOWNLOADS_KEYS), self, self.show_downloads)
+        self._add_actions()
+        self.palette_ = Palette(self)
         self._restore_geometry()
         first = next(iter(self._specs))
         self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
@@ -196,6 +198,16 @@ class MainWindow(QMainWindow):
         page = self.show_page("library")
         page.show_downloads()  # type: ignore[attr-defined]  # the library page is the one that has it
 
+    def new_chat(self) -> None:
+        self.show_page("chat").new_chat()  # type: ignore[attr-defined]  # the chat page is the one that has it
+
+    def open_palette(self) -> None:
+        entries = action_entries(action for action in self.actions() if action is not self._palette_action)
+        if "chat" in self._specs:
+            chat = self._page("chat")
+            entries += chat_entries(chat, lambda: self.show_page("chat"))  # type: ignore[arg-type]
+        self.palette_.open(entries)
+
     def leave(self) -> None:
         """Closes without asking, also where the question is being asked."""
         self._leaving = True
@@ -224,6 +236,12 @@ class MainWindow(QMainWindow):
         else:
             text = self.tr("It is in your library, ready to chat.")
         self._notifier.tell(title, text)
+
+    def _add_actions(self) -> None:
+        if "chat" in self._specs:
+            add_action(self, self.tr("New chat"), NEW_CHAT_KEYS, self.new_chat)
+        add_action(self, self.tr("Show the downloads"), DOWNLOADS_KEYS, self.show_downloads)
+        self._palette_action = add_action(self, self.tr("Command palette"), PALETTE_KEYS, self.open_palette)
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()
@@ -289,7 +307,7 @@ class MainWindow(QMainWindow):
         # "Ctrl" is Command on a Mac.
         keys = QKeySequence(f"Ctrl+{number}")
         nav.setToolTip(parts.with_keys(spec.title(), keys))
-        QShortcut(keys, self, lambda: self.show_page(spec.key))
+        add_action(self, spec.title(), f"Ctrl+{number}", lambda: self.show_page(spec.key))
         self._buttons.addButton(nav)
         return nav
 

@@ -47,3 +47,11 @@ def settings_with_folders(stage: Stage) -> None:
         folder.mkdir(parents=True)
         stage.elsewhere.append(folder)
     stage.open().show_page("settings")
+
+
+@scene
+def window_palette(stage: Stage) -> None:
+    put_models(stage)
+    window = stage.open()
+    window.open_palette()
+    window.palette_.field.setText("ch")
