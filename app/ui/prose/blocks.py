@@ -103,8 +103,8 @@ class Splitter:
         env: dict[str, Any] = {"references": dict(self._references), "open": not is_end}
         tokens = parse(text, env)
         parts = _parts(tokens, text)
-        if not parts:
-            return Step([], None)  # definitions only
+        if not parts:  # definitions only
+            return self._cut([], [], env, None, len(text)) if is_end else Step([], None)
         starts = [part.start for part in parts] + [len(text)]
         for number, part in enumerate(parts):
             is_last = number == len(parts) - 1
@@ -235,7 +235,7 @@ class _Part:
 
     start: int
     tokens: list[Token]
-    is_first_line_whole: bool
+    is_beginning_whole: bool
     mark: str | None = None
     number: int | None = None
     items: int = 1
@@ -264,8 +264,16 @@ def _parts(tokens: list[Token], text: str) -> list[_Part]:
                 parts += _items(run, text, offsets, whole)
             else:
                 line = run[0].map[0] if run[0].map else 0
-                parts.append(_Part(offsets[line], run, line < whole))
+                parts.append(_Part(offsets[line], run, _telling_line(run[0]) < whole))
     return parts
+
+
+def _telling_line(token: Token) -> int:
+    """The last line that tells what kind of block it is: once that is whole, it belongs to nothing else."""
+    first, end = token.map or (0, 1)
+    if token.type == "table_open":
+        return first + 1
+    return end - 1 if token.type == "math_block" else first
 
 
 def _items(run: list[Token], text: str, offsets: list[int], whole: int) -> list[_Part]:
@@ -294,11 +302,11 @@ def _items(run: list[Token], text: str, offsets: list[int], whole: int) -> list[
 def _first_open(parts: list[_Part], text: str) -> int:
     """The number of the first part that what follows may still change.
 
-    It is the last one, unless its first line is not whole: then it may yet belong to the one before. So may what looks
+    It is the last one, unless its beginning is not whole: then it may yet belong to the one before. So may what looks
     like a formula whose end has not come.
     """
     last = len(parts) - 1
-    unsure = not parts[last].is_first_line_whole or any(map(is_unclosed_formula, parts[last].tokens))
+    unsure = not parts[last].is_beginning_whole or any(map(is_unclosed_formula, parts[last].tokens))
     return max(last - 1, 0) if unsure else last
 
 
