@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from tests.helpers.small_disk import mounted
+
+# The same examples each time, whatever the machine is busy with: a run says something of the change and not of luck.
+# `HYPOTHESIS_PROFILE=search` looks for others, by hand.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # Two workers that spin while they wait take each other's cores: tests with both took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -5,7 +5,8 @@ Follows the system's light or dark setting while the program runs, unless the pe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from string import Template
 
@@ -87,6 +88,21 @@ def font(role: str, *, strong: bool = False) -> QFont:
     if strong:
         made.setWeight(QFont.Weight.DemiBold)
     return made
+
+
+@contextmanager
+def bare() -> Iterator[None]:
+    """For putting a page of many parts together, as `Theme.dress` has it for the window. What is there already loses
+    its style and gets it again, which takes time as well: where that is much, nothing is gained. Whoever wants to know
+    how large a part will be asks when it is shown: here it has no style yet."""
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    sheet = application.styleSheet()
+    application.setStyleSheet("")
+    try:
+        yield
+    finally:
+        application.setStyleSheet(sheet)
 
 
 def load_tokens(name: str, body_px: int) -> Tokens:

@@ -63,7 +63,8 @@ def _library(services: Services) -> QWidget:
 def _chat(services: Services) -> QWidget:
     from app.ui.pages.chat import ChatPage
 
-    return ChatPage(services)
+    with theme.bare():  # it has the most parts
+        return ChatPage(services)
 
 
 def _compare(services: Services) -> QWidget:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QPoint, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -206,9 +207,13 @@ class DownloadRow(QFrame):
         row.setContentsMargins(0, 6, 0, 6)
         row.setSpacing(12)
         for glyph in self._glyphs.values():
-            glyph.setFixedHeight(self._cancel.sizeHint().height())  # in the middle of the line beside it
             row.addWidget(glyph, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        for glyph in self._glyphs.values():
+            glyph.setFixedHeight(self._cancel.sizeHint().height())  # in the middle of the line beside it
 
     def _show_buttons(self) -> None:
         state = self._entry.state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.download_wishes import QueueEntry
@@ -69,12 +69,15 @@ class DownloadsCard(QFrame):
         if controls:
             controls[0].setFocus()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._told.setMinimumHeight(self._pause.sizeHint().height())  # the line is as high without buttons
+
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setContentsMargins(0, 0, 12, 0)
         head.setSpacing(12)
         head.addWidget(label(self.tr("Downloads"), "heading"))
-        head.addStrut(self._pause.sizeHint().height())
         head.addWidget(self._told, 1)
         head.addWidget(self._pause)
         head.addWidget(self._resume)
