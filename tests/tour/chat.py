@@ -64,6 +64,34 @@ def chat_scrolled_up(stage: Stage) -> None:
 
 
 @scene
+def chat_search(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    page.list_controls.field.setText("dates")
+    stage.wait(lambda: any(line.message for line in page.list.lines) and not jobs.running())
+
+
+@scene
+def chat_pinned(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    page.list.pin_asked.emit(page.list.lines[2].id)
+
+
+@scene
+def chat_renaming(stage: Stage) -> None:
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    page.list.edit(page.list.model().index(1, 0))
+
+
+@scene
 def chat_versions(stage: Stage) -> None:
     page = open_edited_chat(stage)
     page.column.verticalScrollBar().setValue(0)

@@ -24,7 +24,6 @@ from app.runtime import Sampling, TemplateOptions
 from app.runtime.protocol import WhenFull
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_branches import BranchActs
-from app.ui.pages.chat_conversations import Line
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_drop import FileDrop
 from app.ui.pages.chat_fitting import Fitting
@@ -32,6 +31,7 @@ from app.ui.pages.chat_guide import GuideForChat
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
+from app.ui.pages.chat_overview import Overview
 from app.ui.pages.chat_presets import ChatPresets
 from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
@@ -60,6 +60,14 @@ class ChatPage(ChatLayout):
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
+        self.overview = Overview(
+            self.list_controls,
+            self.list,
+            self.notices,
+            lambda: self._store,
+            services.folder.database,
+            self._kept,
+        )
         self.branches = BranchActs(
             self.column,
             self.composer,
@@ -119,6 +127,13 @@ class ChatPage(ChatLayout):
         if self._conversation is None or self._conversation.id != identity:
             conversation = self._store.conversation(identity)
             self._open(conversation, conversation.model_path)
+
+    def open_message(self, message: int) -> None:
+        """The conversation with it, on its branch, where it stands."""
+        if self._kept(lambda: self._store.show(message)):
+            conversation = self._store.conversation(self._store.conversation_with(message))
+            self._open(conversation, conversation.model_path)
+            self.column.go_to(message)
 
     def choose_model(self, path: Path) -> None:
         """From now on `path` answers in this chat."""
@@ -180,6 +195,8 @@ class ChatPage(ChatLayout):
     def _connect(self) -> None:
         self.list.chosen.connect(self.open_conversation)
         self.list.delete_asked.connect(self.delete_conversation)
+        self.overview.changed.connect(self._show_list)
+        self.overview.hit_chosen.connect(self.open_message)
         self.head.cancel_asked.connect(lambda: self.guide.cancel() if self.guide.busy else self._stop())
         self.picker.picked.connect(self.choose_model)
         self.guide.ready.connect(self.choose_model)
@@ -440,17 +457,7 @@ class ChatPage(ChatLayout):
         return self._conversation is not None and self._conversation.id == identity
 
     def _show_list(self) -> None:
-        lines = [
-            Line(
-                conversation.id,
-                conversation.title,
-                self.known.title(conversation.model_path),
-                conversation.updated_at,
-                conversation.id == self.answering.conversation,
-            )
-            for conversation in self._store.conversations()
-            if conversation.id not in self.deletions.pending
-        ]
+        lines = self.overview.lines(self.known.title, self.answering.conversation, self.deletions.pending)
         self.list.show_lines(lines, self._conversation.id if self._conversation else None)
 
     def _show_model(self) -> None:

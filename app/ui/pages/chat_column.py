@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -310,6 +310,16 @@ class MessageColumn(QScrollArea):
         """Makes all messages from that one on, so that it can be gone to."""
         while self._first_shown > number:
             self._show_one_earlier()
+
+    def go_to(self, message_id: int) -> None:
+        """Scrolls to that message, if it is one of those here."""
+        place = next((n for n, each in enumerate(self._messages) if each.id == message_id), None)
+        if place is None:
+            return
+        self.show_from(place)
+        view = self._widgets()[place - self._first_shown]
+        self._sticks = False
+        self.verticalScrollBar().setValue(view.mapTo(self._across, QPoint(0, 0)).y() - SIDE_PX)
 
     def _show_earlier(self) -> None:
         """One more of the messages above, as long as the person is near the first one that is there."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractListModel,
     QCoreApplication,
     QDateTime,
@@ -25,7 +27,6 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
-    QAction,
     QContextMenuEvent,
     QFontMetrics,
     QHelpEvent,
@@ -35,7 +36,15 @@ from PySide6.QtGui import (
     QPainter,
     QPen,
 )
-from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QToolTip
+from PySide6.QtWidgets import (
+    QLineEdit,
+    QListView,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+    QWidget,
+)
 
 from app.ui import icons, theme
 from app.ui.parts import plain_tip
@@ -50,13 +59,17 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Line:
-    """One conversation of the list. `used_at` in seconds since 1970; `busy`: it is being answered."""
+    """One conversation of the list, or a `message` of one that was found; then `model` is what was found. `used_at` in
+    seconds since 1970; `busy`: it is being answered."""
 
     id: int
     title: str
     model: str
     used_at: float
     busy: bool = False
+    is_pinned: bool = False
+    is_archived: bool = False
+    message: int | None = None
 
 
 class LineModel(QAbstractListModel):
@@ -69,12 +82,15 @@ class LineModel(QAbstractListModel):
         self.lines = list(lines)
         self.endResetModel()
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsEditable
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.lines)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         line = self.lines[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return line.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return ", ".join((line.title, line.model, relative_time(line.used_at)))
@@ -82,10 +98,17 @@ class LineModel(QAbstractListModel):
 
 
 class ConversationList(QListView):
-    """Emits ids. A click or Enter chooses; the bin of a row, Delete or its menu asks for deletion."""
+    """Emits ids. A click or Enter chooses; the bin of a row, Delete or its menu asks for deletion, and the menu for all
+    else. `message_chosen` where a message was found; `rename_asked` carries the new title, perhaps none."""
 
     chosen = Signal(int)
+    message_chosen = Signal(int)
     delete_asked = Signal(int)
+    rename_asked = Signal(int, str)
+    pin_asked = Signal(int)
+    archive_asked = Signal(int)
+    copy_asked = Signal(int)
+    export_asked = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,14 +170,23 @@ class ConversationList(QListView):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         pressed, self._pressed = self._pressed, None
-        if pressed is not None and pressed == self._target(event.position().toPoint()):
+        point = event.position().toPoint()
+        if pressed is not None and pressed == self._target(point):
             identity, on_bin = pressed
-            (self.delete_asked if on_bin else self.chosen).emit(identity)
+            line = self._line(self.indexAt(point))
+            if on_bin:
+                self.delete_asked.emit(identity)
+            elif line is not None:
+                self._choose(line)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        line = self._line(self.currentIndex())
+        # What a title's editor leaves of its keys is not for the list.
+        is_editing = self.state() is QListView.State.EditingState
+        line = None if is_editing else self._line(self.currentIndex())
         if line is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.chosen.emit(line.id)
+            self._choose(line)
+        elif line is not None and event.key() == Qt.Key.Key_F2:
+            self.edit(self.currentIndex())
         elif line is not None and event.matches(QKeySequence.StandardKey.Delete):
             self.delete_asked.emit(line.id)
         else:
@@ -168,10 +200,18 @@ class ConversationList(QListView):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, signal in ((self.tr("Open"), self.chosen), (self.tr("Delete\tDel"), self.delete_asked)):
-            action = QAction(text, menu)
-            action.triggered.connect(lambda _=False, s=signal: s.emit(line.id))
-            menu.addAction(action)
+        menu.addAction(self.tr("Open"), lambda: self._choose(line))
+        menu.addAction(
+            self.tr("Rename\tF2"), lambda: self.edit(self._lines.index(self._lines.lines.index(line), 0))
+        )
+        for text, signal in (
+            (self.tr("Unpin") if line.is_pinned else self.tr("Pin"), self.pin_asked),
+            (self.tr("Duplicate"), self.copy_asked),
+            (self.tr("Put back") if line.is_archived else self.tr("Archive"), self.archive_asked),
+            (self.tr("Export…"), self.export_asked),
+            (self.tr("Delete\tDel"), self.delete_asked),
+        ):
+            menu.addAction(text, partial(signal.emit, line.id))
         menu.popup(
             self.viewport().mapToGlobal(self.visualRect(index).center()) if by_keys else event.globalPos()
         )
@@ -184,6 +224,12 @@ class ConversationList(QListView):
                 QToolTip.showText(event.globalPos(), tip, self.viewport())
                 return True
         return super().viewportEvent(event)
+
+    def _choose(self, line: Line) -> None:
+        if line.message is None:
+            self.chosen.emit(line.id)
+        else:
+            self.message_chosen.emit(line.message)
 
     def _line(self, index: QModelIndex) -> Line | None:
         return self._lines.lines[index.row()] if index.isValid() else None
@@ -233,6 +279,22 @@ class _Painter(QStyledItemDelegate):
             self._paint_bin(painter, self._list.bin_rect(index.row()))
         painter.restore()
 
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        field = QLineEdit(parent)
+        field.setAccessibleName(_tr("Title"))
+        field.setToolTip(_tr("Empty: named by its first message again"))
+        return field
+
+    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
+        line = self._list.lines[index.row()]
+        assert isinstance(editor, QLineEdit)
+        if editor.text().strip() != line.title:
+            # Later: whoever hears of it makes the list anew, which the editor is still in.
+            QTimer.singleShot(0, self, partial(self._list.rename_asked.emit, line.id, editor.text()))
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        editor.setGeometry(option.rect.adjusted(2, 8, -2, -8))
+
     def _paint_words(self, painter: QPainter, area: QRect, line: Line, current: bool) -> None:
         colours = theme.current()
         title_font, caption_font = theme.font("body", strong=current), theme.font("caption")
@@ -241,8 +303,14 @@ class _Painter(QStyledItemDelegate):
         top = area.center().y() - (upper + 3 + lower) // 2
         title = QRect(area.left(), top, area.width(), upper)
         caption = QRect(area.left(), top + upper + 3, area.width(), lower)
+        ink = "on_accent_soft" if current else "text"
+        if line.is_pinned:
+            icons.paint(
+                painter, QRect(title.left(), title.top(), upper, upper), "push-pin", colours.colour(ink)
+            )
+            title.setLeft(title.left() + upper + 4)
         painter.setFont(title_font)
-        painter.setPen(colours.colour("on_accent_soft" if current else "text"))
+        painter.setPen(colours.colour(ink))
         painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, _elided(line.title, title_font, title.width()))
         painter.setFont(caption_font)
         when = _tr("answering…") if line.busy else relative_time(line.used_at)

@@ -14,6 +14,7 @@ from app.ui.pages.chat_composer import Composer
 from app.ui.pages.chat_context_meter import ContextMeter
 from app.ui.pages.chat_conversations import ConversationList
 from app.ui.pages.chat_models import ChatHead, ModelPicker
+from app.ui.pages.chat_overview import SEARCH_KEYS, ListControls
 from app.ui.pages.chat_settings import SettingsDrawer
 from app.ui.pages.chat_states import State
 from app.ui.pages.load_settings import LoadSettingsPanel
@@ -34,6 +35,7 @@ class ChatLayout(QWidget):
         super().__init__()
         self.head = ChatHead()
         self.list = ConversationList()
+        self.list_controls = ListControls()
         self.column = MessageColumn()
         self.composer = Composer()
         self.meter = ContextMeter()
@@ -135,6 +137,7 @@ class ChatLayout(QWidget):
         column.setSpacing(12)
         column.addWidget(label(self.tr("Chat"), "title"))
         column.addWidget(self._new)
+        column.addWidget(self.list_controls)
         column.addWidget(self.list, 1)
         return self._side
 
@@ -168,6 +171,7 @@ class ChatLayout(QWidget):
         self.drawer.close_asked.connect(lambda: self.show_drawer(False))
         self.column.link_asked.connect(self._ask_about_link)
         context = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        QShortcut(SEARCH_KEYS, self, self.list_controls.field.setFocus, context=context)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.composer.stop, context=context)
 
     def _share_room(self) -> None:
