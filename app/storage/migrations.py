@@ -322,6 +322,19 @@ def checksums_of_messages(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE messages ADD COLUMN checksum INTEGER")
 
 
+def drafts_of_conversations(connection: sqlite3.Connection) -> None:
+    # NULL: of a conversation that has not begun.
+    connection.execute(
+        """
+        CREATE TABLE drafts (
+            id INTEGER PRIMARY KEY,
+            conversation_id INTEGER UNIQUE REFERENCES conversations (id) ON DELETE CASCADE,
+            text TEXT NOT NULL
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -337,6 +350,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     presets_and_system_prompts,
     attachments_of_messages,
     checksums_of_messages,
+    drafts_of_conversations,
 )
 
 

@@ -25,6 +25,7 @@ from app.runtime.protocol import WhenFull
 from app.ui.pages.chat_answering import Answering, Outcome
 from app.ui.pages.chat_branches import BranchActs
 from app.ui.pages.chat_deletion import Deletions
+from app.ui.pages.chat_drafts import DraftKeeper
 from app.ui.pages.chat_drop import FileDrop
 from app.ui.pages.chat_fitting import Fitting
 from app.ui.pages.chat_guide import GuideForChat
@@ -51,7 +52,6 @@ class ChatPage(ChatLayout):
         self._is_usable = False
         self._conversation: Conversation | None = None
         self._model: Path | None = None
-        self._drafts: dict[int | None, str] = {}
         self._faults: dict[int, EnvironmentFault] = {}
         self._load_fault: EnvironmentFault | None = None
         self._spared: Path | None = None  # not to be loaded until it is needed
@@ -60,6 +60,7 @@ class ChatPage(ChatLayout):
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
+        self.drafts = DraftKeeper(self.composer, lambda: self._store)
         self.overview = Overview(
             self.list_controls,
             self.list,
@@ -188,6 +189,7 @@ class ChatPage(ChatLayout):
         super().hideEvent(event)
         if not event.spontaneous():  # else the window was only put aside
             self.drawer.flush()
+            self.drafts.flush()
             self.deletions.finish()
 
     # Opening
@@ -243,7 +245,6 @@ class ChatPage(ChatLayout):
     def _open(self, conversation: Conversation | None, model: Path | None) -> None:
         self.guide.cancel()  # it was chosen for the one that was open
         self.drawer.flush()
-        self._drafts[self._conversation.id if self._conversation else None] = self.composer.text
         self._conversation, self._model, self._load_fault = conversation, model, None
         self._spared = model  # a draft that comes back is not the person writing
         self.drawer.show_settings(
@@ -254,7 +255,7 @@ class ChatPage(ChatLayout):
         self.prompt_library.open()
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
-        self.composer.set_text(self._drafts.get(conversation.id if conversation else None, ""))
+        self.drafts.open(conversation.id if conversation else None)
         self.composer.attaching.switch_to(conversation.id if conversation else None)
         self._spared = None
         self.composer.field.setFocus()
@@ -311,6 +312,7 @@ class ChatPage(ChatLayout):
         self._conversation = self._store.conversation(conversation.id)
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
+        self.drafts.sent(conversation.id)
         self.composer.attaching.switch_to(conversation.id)
         self._show_centre()
         self.column.add_prompt(prompt)
@@ -436,7 +438,6 @@ class ChatPage(ChatLayout):
             self._kept(lambda: self._store.change_system_prompt(conversation.id, encodable(text)))
 
     def _delete_for_good(self, identity: int) -> None:
-        self._drafts.pop(identity, None)
         self._faults.pop(identity, None)
         # Whoever writes an answer must have let go of it; that it was stopped is a moment ago.
         if self.answering.conversation != identity or self.answering.wait(STOPPING_S):
