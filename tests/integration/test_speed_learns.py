@@ -89,8 +89,7 @@ def test_chat_in_the_window_remembers_how_fast_an_answer_was(
 
 
 def test_answer_is_given_where_the_lesson_cannot_be_kept(large: Path) -> None:
-    database = data_folder().create().database
-    database.write_bytes(b"this is no database, and long enough to be seen as none" * 20)
+    data_folder().create().database.mkdir()
     told = nibble("chat", large, "-p", "hello", "--max-tokens", "40", "--json").document
     assert told["tokens"] == 40
     assert nibble("estimate", large, "--json").document["speed_basis"] == "estimated"

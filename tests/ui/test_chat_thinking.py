@@ -66,7 +66,7 @@ def test_what_the_model_thought_is_folded_above_its_answer(open_nibble, thinker,
 def test_copy_takes_the_answer_without_what_was_thought(open_nibble, thinker, qtbot):
     page = chat_with(open_nibble, thinker, qtbot)
     ask(qtbot, page)
-    page.column.answers()[0].copy()
+    page.column.answers()[0].buttons.copy.click()
     assert QGuiApplication.clipboard().text() == "4!"
 
 

@@ -190,7 +190,9 @@ def test_context_that_was_chosen_is_told_wherever_the_context_is(chat, qtbot):
     assert "2,048 tokens" in texts(chat.drawer)
     ask(chat, "hello")
     settle(qtbot)
-    assert "of\xa02,048" in texts(chat.column)
+    figures = chat.column.answers()[-1].statistics
+    figures.head.click()
+    assert "of 2,048" in texts(figures)
 
 
 def test_memory_that_does_not_come_back_is_told_beside_the_model_that_was_loaded_for_it(
