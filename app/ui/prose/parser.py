@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -122,7 +123,12 @@ def _is_formula(source: str, start: int, end: int) -> bool:
 
 def _bounded(rule: RuleFuncInlineType) -> RuleFuncInlineType:
     """`rule` where there are not too many brackets to look at; there they stay text."""
-    return lambda state, silent: state.src.count("[") <= MOST_BRACKETS and rule(state, silent)
+    return lambda state, silent: not _has_many_brackets(state.src) and rule(state, silent)
+
+
+@lru_cache(maxsize=1)  # asked at each letter of one paragraph
+def _has_many_brackets(paragraph: str) -> bool:
+    return paragraph.count("[") > MOST_BRACKETS
 
 
 def _make() -> MarkdownIt:
