@@ -211,8 +211,8 @@ def test_what_needs_the_model_for_itself_waits_for_answers_and_those_after_it_wa
     assert ended == []
     first.stop()
     assert after.reads.wait(60)
-    assert ended == ["score"]
     scoring.join(60)
+    assert ended == ["score"]
     assert after.over.wait(60)
 
 
