@@ -157,6 +157,7 @@ class MessageColumn(QScrollArea):
             self._live.think(reasoning)
         if text:
             self._live.append(text)
+        QTimer.singleShot(0, self._live, self._live.prepare)
         self._settle()
         self.scroll_to_end()
 

@@ -168,6 +168,10 @@ class AnswerView(QWidget):
         """Whether that part has been made."""
         return part in self.__dict__
 
+    def prepare(self) -> None:
+        """Makes what the first words need, while they are waited for."""
+        self.prose.prepare()
+
     def think(self, text: str) -> None:
         """More of what the model thinks before it answers."""
         self._rest()

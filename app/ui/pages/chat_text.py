@@ -90,6 +90,11 @@ class Prose(QTextBrowser):
         self._text = text
         self._read()
 
+    def prepare(self) -> None:
+        """For `append`, before its first text comes."""
+        if not self._text:
+            self._begin(is_markdown=True)
+
     def append(self, text: str) -> None:
         """More of a Markdown text that comes in pieces; costs the same however long the text before is."""
         if not self._is_markdown or self._is_whole:
