@@ -134,7 +134,8 @@ class ChatEngine:
             if cut.written_with is not None:
                 begun = cut.written_with
                 conversation = replace(conversation, system_prompt=begun.system_prompt, options=begun.options)
-            history = History(conversation, store.branch_to(message_id))
+            branch = store.branch_to(message_id)
+            history = History(conversation, branch, store.attachments_of(branch))
             loaded = self._ensure(conversation.model_path, control)
             given = _given(conversation, loaded)
             loaded.caches.open(conversation.id, control.cancel)

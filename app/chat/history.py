@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from app.chat.attachments import Attachment, as_prompt
 from app.chat.records import Conversation, Message
 from app.runtime import ChatMessage
-
-NO_ATTACHMENTS: Mapping[int, Sequence[Attachment]] = MappingProxyType({})
 
 
 class History:
@@ -24,7 +21,7 @@ class History:
         self,
         conversation: Conversation,
         kept: Sequence[Message],
-        attachments: Mapping[int, Sequence[Attachment]] = NO_ATTACHMENTS,
+        attachments: Mapping[int, Sequence[Attachment]],
     ) -> None:
         given: list[ChatMessage] = []
         stands_for: list[int] = []  # so many of `kept`

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.chat.attachments import estimate_tokens
+from app.chat.context_use import SHARE_LEFT_OUT
 from app.chat.records import Message
 from app.runtime.protocol import WhenFull
 
 SHARE_FOR_ANSWER = 1 / 8
 """Of the context, kept free: a prompt that fills it leaves no room to answer in."""
-SHARE_WITHOUT_OLDEST = 1 / 4
-"""The same where the oldest turns are left out, as the runtime has it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Room:
     def left(self) -> int:
         """For the next message, with room for its answer."""
         if self.when_full == "drop_oldest":
-            return max(int(self.context_length * (1 - SHARE_WITHOUT_OLDEST)) - self.system, 0)
+            return max(int(self.context_length * (1 - SHARE_LEFT_OUT)) - self.system, 0)
         return max(int(self.context_length * (1 - SHARE_FOR_ANSWER)) - self.used, 0)
 
     @property

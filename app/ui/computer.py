@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QPro
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.ui import jobs
-from app.ui.parts import ElidedLabel, Glyph, label, plain_tip
+from app.ui.parts import ElidedLabel, Glyph, empty, label, plain_tip
 
 if TYPE_CHECKING:  # psutil takes 60 ms to import, so it is left to the job
     from app.hardware import Accelerator, Cpu, LiveMachine, Machine, Memory
@@ -230,10 +230,7 @@ class ComputerStrip(QFrame):
             old.deleteLater()
         self._columns = 0
         self._place(segments)
-        while (item := self._notes.takeAt(0)) is not None:
-            if (old_note := item.widget()) is not None:
-                old_note.hide()
-                old_note.deleteLater()
+        empty(self._notes)
         for note in machine.notes:
             self._notes.addWidget(label(note, "warning", wrap=True))
 

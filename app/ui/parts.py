@@ -181,6 +181,14 @@ def without_mnemonics(text: str) -> str:
     return text.replace("&", "&&").replace("\t", " ")
 
 
+def empty(layout: QLayout) -> None:
+    """Takes everything out of a layout. Hidden at once: what is deleted later would be seen until then."""
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
 def spread() -> QWidget:
     """Takes up the space that is left in a row or column."""
     made = QWidget()

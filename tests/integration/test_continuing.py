@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.chat import AnswerDelta, ChatEngine, ConversationStore, Message, MessageState
+from app.chat.attachments import Attachment, AttachmentHead
 from app.core.errors import GrammarFault, PromptTooLong, WorkerDied
 from app.core.jobs import Emitted, Job
 from app.memory import Keeper
@@ -240,3 +241,34 @@ def test_what_is_no_cut_answer_is_refused(engine: ChatEngine, store: Conversatio
     identity = new_conversation(store, tiny, "hello", sampling=greedy(3))
     with pytest.raises(KeyError):
         continue_(engine, store.messages(identity)[0])
+
+
+def test_answer_to_a_prompt_with_a_file_goes_on_with_the_file_before_it(
+    tiny: Path, store: ConversationStore, database: Path
+) -> None:
+    file = Attachment(
+        AttachmentHead("sea.txt", "text/plain", 50), "The tide comes in, and the tide goes out. " * 3
+    )
+
+    def answered(*limits: int) -> Message:
+        """The first limit for the answer, the others for what goes on, each by a model that was loaded anew."""
+        conversation = store.create(tiny, greedy(limits[0]))
+        store.add_prompt(conversation.id, "What of the sea?", [file])
+        for limit in limits:
+            engine = ChatEngine(database, Keeper(database))
+            store.change_sampling(conversation.id, greedy(limit))
+            last = store.messages(conversation.id)[-1]
+            if last.role == "user":
+                ask_engine(engine, conversation.id)
+            else:
+                Job(
+                    "go on", lambda control, e=engine, m=last.id: e.continue_answer(m, control)
+                ).start().result(60)
+            engine.close()
+        return store.messages(conversation.id)[-1]
+
+    whole, cut = answered(20), answered(8, 12)
+    assert cut.text == whole.text
+    assert whole.statistics is not None
+    assert cut.statistics is not None
+    assert cut.statistics.prompt_tokens == whole.statistics.prompt_tokens > 30

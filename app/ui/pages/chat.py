@@ -88,6 +88,7 @@ class ChatPage(ChatLayout):
         self.fitting = Fitting(services.chat_engine, self)
         self.fitting.trained_length = lambda: self.known.trained_length(self._model)
         self.fitting.leave_out_oldest = lambda: self._choose_when_full("drop_oldest")
+        self.fitting.draft_measured.connect(self.meter.show_draft_tokens)
         self.file_drop = FileDrop(self, self.composer.attaching.add_files)
         self._connect()
         self._open_latest()
@@ -399,7 +400,7 @@ class ChatPage(ChatLayout):
                 self.column.end_answer(message)
                 self.meter.add(message)
                 self._show_missing(identity, message)
-            self._look_at_room()
+                self._look_at_room(identity)
             self._announce(self.tr("No answer") if message is None else self.tr("The answer is there"))
         self._show_list()
 
@@ -491,8 +492,10 @@ class ChatPage(ChatLayout):
         if conversation is None:
             self.column.clear()
             self.meter.show_messages(())
+            self.fitting.look(None, [])
         else:
             messages = self._store.messages(conversation.id)
+            self.fitting.look(conversation, messages)
             answering = self.answering.conversation == conversation.id
             replaced = self.answering.another_of or self.answering.more_of
             if answering and messages[-1].state is MessageState.STREAMING:
@@ -511,12 +514,10 @@ class ChatPage(ChatLayout):
                 )
             else:
                 self._show_missing(conversation.id, messages[-1])
-        self._look_at_room()
         self._show_centre()
 
-    def _look_at_room(self) -> None:
-        conversation = self._conversation
-        self.fitting.look(conversation, self._store.messages(conversation.id) if conversation else [])
+    def _look_at_room(self, identity: int) -> None:
+        self.fitting.look(self._store.conversation(identity), self._store.messages(identity))
 
     def _show_missing(self, identity: int, last: Message | None) -> None:
         """Why the last prompt has no answer, or none that is whole."""

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QWi
 from app.chat.attachments import AttachmentHead
 from app.core.units import format_bytes
 from app.ui.flow import FlowLayout
-from app.ui.parts import ElidedLabel, Glyph, icon_button, label, plain_tip
+from app.ui.parts import ElidedLabel, Glyph, empty, icon_button, label, plain_tip
 
 NAME_PX = 190
 MOST_HEIGHT_PX = 124
@@ -73,10 +73,7 @@ class ChipRow(QWidget):
 
     def show_chips(self, chips: Sequence[AttachmentChip]) -> None:
         """In the place of those that are shown."""
-        while (item := self._flow.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._flow)
         for chip in chips:
             self._flow.addWidget(chip)
             chip.show()

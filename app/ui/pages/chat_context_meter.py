@@ -12,7 +12,7 @@ from app.chat import WHEN_FULL, Message
 from app.chat.context_use import ContextUse, context_use
 from app.runtime.protocol import WhenFull
 from app.ui import icons, theme
-from app.ui.parts import Glyph, button, label
+from app.ui.parts import Glyph, button, empty, label
 
 BAR_WIDTH_PX, BAR_HEIGHT_PX = 96, 6
 
@@ -101,8 +101,9 @@ class ContextMeter(QWidget):
 
     def show_draft_tokens(self, tokens: int) -> None:
         """0: nothing is being written, or nobody has counted it."""
-        self._draft = tokens
-        self._settle()
+        if tokens != self._draft:  # told with each letter
+            self._draft = tokens
+            self._settle()
 
     # Showing
 
@@ -158,10 +159,7 @@ class ContextMeter(QWidget):
         self.head.setAccessibleDescription(what)
 
     def _fill(self) -> None:
-        while (item := self._rows.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._rows)
         for row, (name, value) in enumerate(self._parts()):
             self._rows.addWidget(label(name, "caption"), row, 0)
             self._rows.addWidget(label(value, "caption"), row, 1, Qt.AlignmentFlag.AlignRight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.chat import ChatEngine, Conversation, Message
 from app.chat.attachments import estimate_tokens
@@ -25,6 +25,9 @@ LEAST_TO_KEEP = 64
 class Fitting(QObject):
     """`trained_length`: tells the context length that the chat's model was made for; `leave_out_oldest`: has the
     conversation go on without its oldest turns."""
+
+    draft_measured = Signal(int)
+    """Tokens of what is being written, with its files."""
 
     def __init__(self, engine: ChatEngine, page: ChatLayout) -> None:
         super().__init__(page)
@@ -103,6 +106,7 @@ class Fitting(QObject):
         entries = self._attaching.entries
         tokens, is_exact = self._text_tokens()
         tokens += sum(entry.tokens for entry in entries)
+        self.draft_measured.emit(tokens)
         is_exact = is_exact and all(entry.is_exact for entry in entries)
         room = self._room()
         is_worth_telling = bool(entries) or len(self._composer.text) >= WORTH_TELLING_CHARACTERS

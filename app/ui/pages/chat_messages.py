@@ -29,7 +29,7 @@ from app.ui.pages.chat_full_context import LeftOutLine
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
 from app.ui.pages.chat_text import Prose
-from app.ui.parts import Glyph, button, label
+from app.ui.parts import Glyph, button, empty, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
@@ -343,9 +343,7 @@ class StateLine(QWidget):
     def show_state(self, message: Message) -> None:
         glyph, colour, words = _state_of(message)
         self._words.setText(words)
-        while (item := self._glyph.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.deleteLater()
+        empty(self._glyph)
         if words:
             self._glyph.addWidget(Glyph(glyph, colour, 16))
         self.again.setVisible(message.state is not MessageState.COMPLETE)

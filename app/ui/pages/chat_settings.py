@@ -27,7 +27,7 @@ from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
 from app.ui.pages.chat_saved_names import SavedNames
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.pages.chat_thinking import ThinkingSettings
-from app.ui.parts import ElidedLabel, icon_button, label, plain_tip
+from app.ui.parts import ElidedLabel, empty, icon_button, label, plain_tip
 
 WIDTH_PX = 296
 SCROLL_BAR_PX = 12
@@ -82,10 +82,7 @@ class SettingsDrawer(QFrame):
         self, path: Path | None, facts: ModelSummary | None, context_length: int | None = None
     ) -> None:
         """What the model's header says; None: not known. `context_length`: with which it is loaded, in tokens."""
-        while (item := self._facts.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._facts)
         for row, (name, value, tip) in enumerate(
             _facts_of(path, facts, context_length) if path and facts else ()
         ):

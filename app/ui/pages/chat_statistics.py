@@ -14,7 +14,7 @@ from app.runtime import GenerationStatistics, Sampling
 from app.ui import icons
 from app.ui.pages.chat_full_context import describe_left_out
 from app.ui.pages.chat_sampler_options import advanced_groups, basic_options
-from app.ui.parts import ElidedLabel, button, label, plain_tip
+from app.ui.parts import ElidedLabel, button, empty, label, plain_tip
 
 ALWAYS_TOLD = ("temperature", "top_k", "top_p", "min_p")
 NAMES_PX = 120
@@ -100,10 +100,7 @@ class AnswerStatistics(QWidget):
         self.head.setAccessibleDescription(what)
 
     def _fill(self) -> None:
-        while (item := self._rows.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._rows)
         for row, (name, value) in enumerate(self._told()):
             items = value.split(" · ")  # broken between them only
             whole = " · ".join(item.replace(" ", "\u00a0") for item in items) if items[1:] else value

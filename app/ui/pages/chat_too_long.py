@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.ui.parts import Glyph, button, label
+from app.ui.parts import Glyph, button, empty, label
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,7 @@ class TooLongPanel(QFrame):
         self.show()
 
     def _put(self, ways: Sequence[WayOut]) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._grid)
         self.buttons = []
         for row, way in enumerate(ways):
             made = button(way.text, way.run, glyph=way.glyph, tip=way.sentence)

@@ -18,7 +18,7 @@ from app.core.errors import (
 )
 from app.core.units import format_duration
 from app.ui.pages import hub_words as words
-from app.ui.parts import Glyph, button, label
+from app.ui.parts import Glyph, button, empty, label
 
 WORDS_PX = 460
 
@@ -64,10 +64,7 @@ class Message(QWidget):
         self._title.setText(title)
         self.words.setText(text)
         self.setAccessibleName(f"{title}. {text}")
-        while (item := self._row.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._row)
         self._row.addStretch()
         self.buttons = [button(name, act, glyph=picture) for name, picture, act in steps]
         for each in self.buttons:

@@ -22,7 +22,7 @@ from app.ui.pages.library_checks import Outcome
 from app.ui.pages.library_memory import MemoryView
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_words import describe_age, describe_moment, one_line, state_look
-from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label, plain_tip
+from app.ui.parts import ElidedLabel, Glyph, button, empty, icon_button, label, plain_tip
 
 
 class Overview(QScrollArea):
@@ -163,10 +163,7 @@ class _State(QFrame):
             look = state_look(row.state)
             glyph, colour, words, meaning = look.glyph, look.colour, look.words, look.meaning
         self._dress({"danger": "notice-danger", "warning": "notice-warning"}.get(colour, "notice-info"))
-        while (item := self._glyph_place.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._glyph_place)
         self._glyph_place.addWidget(Glyph(glyph, colour), 0, Qt.AlignmentFlag.AlignTop)
         self._glyph_place.addStretch()
         self._title.setText(words)
@@ -237,10 +234,7 @@ class _Facts(QWidget):
 
     def show_facts(self, facts: list[tuple[str, str, str]]) -> None:
         """Each with its exact words for the tooltip, or empty."""
-        while (item := self._grid.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._grid)
         top = Qt.AlignmentFlag.AlignTop
         for number, (name, value, exact) in enumerate(facts):
             told = ElidedLabel(value)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.pages.library_rows import Row
-from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label, plain_tip
+from app.ui.parts import ElidedLabel, Glyph, button, empty, icon_button, label, plain_tip
 
 
 class Chip(QFrame):
@@ -120,10 +120,7 @@ def _state_column(state: QWidget, glyph: str, title: str) -> QVBoxLayout:
 
 
 def _empty(layout: QHBoxLayout) -> None:
-    while (item := layout.takeAt(0)) is not None:
-        if (widget := item.widget()) is not None:
-            widget.hide()
-            widget.deleteLater()
+    empty(layout)
 
 
 def _tr(text: str) -> str:

@@ -23,7 +23,7 @@ from app.ui import jobs
 from app.ui.pages.library_making import ProgressLines
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_words import one_line
-from app.ui.parts import ElidedLabel, Glyph, button, icon_button, label, plain_tip, with_keys
+from app.ui.parts import ElidedLabel, Glyph, button, empty, icon_button, label, plain_tip, with_keys
 from app.ui.services import Services
 
 if TYPE_CHECKING:  # the library is imported by the jobs
@@ -316,10 +316,7 @@ def _empty_column() -> QVBoxLayout:
 
 
 def _clear(column: QVBoxLayout) -> None:
-    while (item := column.takeAt(0)) is not None:
-        if (widget := item.widget()) is not None:
-            widget.hide()
-            widget.deleteLater()
+    empty(column)
 
 
 def _tr(text: str) -> str:

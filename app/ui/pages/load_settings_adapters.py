@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from app.runtime.protocol import Adapter
-from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip
+from app.ui.parts import ElidedLabel, button, empty, icon_button, label, plain_tip
 
 STEPS = 20
 """Of the slider for a strength of 1."""
@@ -76,9 +76,7 @@ class AdapterRows(QWidget):
             self.chosen.emit((*self._adapters, *new))
 
     def _make_rows(self) -> None:
-        while (item := self._rows.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.deleteLater()
+        empty(self._rows)
         self.sliders, self._strengths = [], []
         for index, adapter in enumerate(self._adapters):
             self._rows.addWidget(self._make_row(index, Path(os.fsdecode(adapter.path))))

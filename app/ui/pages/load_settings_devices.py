@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from app.hardware import Accelerator
-from app.ui.parts import ElidedLabel, icon_button, label
+from app.ui.parts import ElidedLabel, empty, icon_button, label
 
 MOST = 100
 
@@ -70,9 +70,7 @@ class DeviceRows(QWidget):
         self.reset.setVisible(bool(devices))
 
     def _make_rows(self, accelerators: Sequence[Accelerator], names: Sequence[str]) -> None:
-        while (item := self._rows.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.deleteLater()
+        empty(self._rows)
         self._names, self.parts = tuple(names), []
         for accelerator, name in zip(accelerators, names, strict=True):
             part = QSpinBox()

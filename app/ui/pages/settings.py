@@ -19,7 +19,7 @@ from app import __version__
 from app.storage.settings import Appearance
 from app.ui.pages.settings_downloads import SpeedLimitChoice
 from app.ui.pages.settings_hub import HubCard
-from app.ui.parts import ElidedLabel, Glyph, button, card, choice, icon_button, label
+from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label
 from app.ui.services import Services
 
 WIDTH_PX = 720
@@ -141,10 +141,7 @@ class SettingsPage(QWidget):
         chosen = self._preferences.settings.appearance.value
         for each in self._choices.buttons():
             each.setChecked(each.property("appearance") == chosen)
-        while (item := self._folders.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
-                old.hide()
-                old.deleteLater()
+        empty(self._folders)
         for folder in self._preferences.model_folders:
             self._folders.addWidget(self._folder_row(folder))
         if not self._preferences.model_folders:

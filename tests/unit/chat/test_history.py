@@ -12,7 +12,7 @@ def history(*turns: tuple[str, str], system_prompt: str = "") -> list[ChatMessag
     messages = [
         Message(number, role, text, MessageState.COMPLETE, 0.0) for number, (role, text) in enumerate(turns)
     ]
-    return History(conversation, messages).messages
+    return History(conversation, messages, {}).messages
 
 
 def test_system_prompt_comes_first():
@@ -46,7 +46,7 @@ def test_reasoning_of_answers_goes_along():
         Message(2, "assistant", "4", MessageState.COMPLETE, 0.0, reasoning="Two and two."),
         Message(3, "user", "And 3?", MessageState.COMPLETE, 0.0),
     ]
-    assert History(conversation, messages).messages == [
+    assert History(conversation, messages, {}).messages == [
         ChatMessage("user", "2 and 2?"),
         ChatMessage("assistant", "4", reasoning="Two and two."),
         ChatMessage("user", "And 3?"),
@@ -58,6 +58,6 @@ def test_messages_that_became_one_or_gave_way_count_as_left_out_with_it():
     kept = [Message(number, role, "x", MessageState.COMPLETE, 0.0) for number, role in enumerate(roles)]
     for system_prompt in ("", "Be brief."):
         conversation = Conversation(1, "", Path("m.gguf"), system_prompt, Sampling(), 0.0, 0.0)
-        history = History(conversation, kept)
+        history = History(conversation, kept, {})
         # The two prompts as one, the later answer, and so on: a turn of what the model is given has two messages.
         assert [history.kept_of(dropped) for dropped in (0, 2, 4)] == [0, 4, 6]
