@@ -22,7 +22,7 @@ SPARED_BYTES = 2 << 30
 
 _WITHOUT_MEANING = (
     *("context_length", "threads", "prompt_threads", "batch", "ubatch", "load_mode"),
-    *("gpu_layers", "devices", "split", "experts_on_processor", "processor_only"),
+    *("gpu_layers", "devices", "split", "expert_layers_in_memory", "processor_only"),
 )
 """Settings that change where and how fast keys and values are computed, but not what they are; a context that is too
 small for a file is found when it is read. Whatever is not named here counts."""

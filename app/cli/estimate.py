@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from app.cli.hub_models import MODEL_HELP, described_model, file_to_plan_with
+from app.cli.loading import ExpertsOption
 from app.cli.machines import MachineOption, budget_on, machine_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
@@ -50,10 +51,7 @@ def estimate_memory(
     gpu_layers: Annotated[
         int | None, typer.Option(help="Layers on the GPU, the output as one; as many as fit without.")
     ] = None,
-    experts_on_cpu: Annotated[
-        bool,
-        typer.Option("--experts-on-cpu", help="Weights of experts in main memory, whatever is on the GPU."),
-    ] = False,
+    expert_layers_on_cpu: ExpertsOption = None,
     ubatch: Annotated[int, typer.Option(min=1, max=1 << 16, help="Most tokens evaluated at once.")] = 512,
     flash_attention: Annotated[bool, typer.Option(help="Flash attention.")] = True,
     lora: Annotated[
@@ -78,21 +76,24 @@ def estimate_memory(
         ubatch=ubatch,
         flash_attention="auto" if flash_attention else "off",
         gpu_layers=-1 if gpu_layers is None else gpu_layers,
-        experts_on_processor=experts_on_cpu,
+        expert_layers_in_memory=expert_layers_on_cpu or 0,
     )
     need, budget = need_of(facts, settings), budget_on(here, machine)
-    if gpu_layers is None and not experts_on_cpu:
+    if gpu_layers is None and expert_layers_on_cpu is None:
         left = _left_by(companions, facts, settings, here, budget)
         settings = placed(Load(facts, settings), left, lambda load: plan_loads([load], here)).settings
     accelerators = used_together(here.accelerators)
     told = _asked(model, facts, settings) if exact else estimate(facts, settings, accelerators)
     told = with_companions(told, facts, settings, accelerators, companions)
-    speed = speed_with(need, budget, told.gpu_layers, experts_in_memory=settings.experts_on_processor)
-    document = _document(facts, told, settings, here, speed)
+    experts = need.expert_layers_apart(told.gpu_layers, settings.expert_layers_in_memory)
+    speed = speed_with(
+        need, budget, told.gpu_layers, expert_layers_in_memory=settings.expert_layers_in_memory
+    )
+    document = _document(facts, told, experts, here, speed)
     if as_json:
         print_json(document)
     else:
-        print(printable(_text(facts, told, document["fits"], here, speed), lines=True))
+        print(printable(_text(facts, told, experts, document["fits"], here, speed), lines=True))
 
 
 def _left_by(
@@ -137,14 +138,14 @@ def _fits(told: MemoryEstimate, machine: Machine) -> bool:
 
 
 def _document(
-    facts: ModelFacts, told: MemoryEstimate, settings: LoadSettings, machine: Machine, speed: Speed
+    facts: ModelFacts, told: MemoryEstimate, expert_layers: int, machine: Machine, speed: Speed
 ) -> dict[str, Any]:
     return {
         "model": facts.path.stem,
         "quantization": facts.quantization,
         "context_tokens": told.context_length,
         "gpu_layers": told.gpu_layers,
-        "experts_on_cpu": settings.experts_on_processor,
+        "expert_layers_on_cpu": expert_layers,
         "weights_bytes": told.weights_bytes,
         "kv_bytes": told.kv_bytes,
         "compute_bytes": told.compute_bytes,
@@ -186,7 +187,9 @@ def _context_note(facts: ModelFacts, told: MemoryEstimate) -> list[str]:
     return [f"The model was trained for {facts.context_length:,} tokens; answers beyond them get worse."]
 
 
-def _text(facts: ModelFacts, told: MemoryEstimate, fits: bool, machine: Machine, speed: Speed) -> str:
+def _text(
+    facts: ModelFacts, told: MemoryEstimate, expert_layers: int, fits: bool, machine: Machine, speed: Speed
+) -> str:
     rows = [
         ("Model", f"{facts.path.stem} ({facts.quantization or 'quantization unknown'})"),
         ("Context", f"{told.context_length:,} tokens"),
@@ -197,6 +200,8 @@ def _text(facts: ModelFacts, told: MemoryEstimate, fits: bool, machine: Machine,
     ]
     if len(told.devices) > 1:
         rows += [(f"  {device.name}"[:24], format_bytes(device.total_bytes)) for device in told.devices]
+    if expert_layers:
+        rows.append(("Experts", f"of {expert_layers} layers in main memory"))
     free = [f"{format_bytes(machine.memory.available_bytes)} of memory"]
     free += [f"{format_bytes(each.free_bytes)} on {each.name}" for each in machine.accelerators]
     rows.append(("Free now", ", ".join(free)))

@@ -28,8 +28,12 @@ GpuLayersOption = Annotated[
     int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the GPU, the output as one; -1 for all.")
 ]
 ExpertsOption = Annotated[
-    bool | None,
-    typer.Option("--experts-on-cpu/--experts-on-gpu", help="Where the weights of experts are kept."),
+    int | None,
+    typer.Option(
+        "--expert-layers-on-cpu",
+        min=-1,
+        help="Layers, from the first, whose experts stay in main memory; -1 for all.",
+    ),
 ]
 FlashAttentionOption = Annotated[
     bool | None, typer.Option("--flash-attention/--no-flash-attention", help="Flash attention.")
@@ -59,7 +63,7 @@ def choices_with(
     context: int | None,
     kv: Literal["f16", "q8_0", "q4_0"] | None,
     gpu_layers: int | None,
-    experts_on_cpu: bool | None,
+    expert_layers_on_cpu: int | None,
     flash_attention: bool | None,
     threads: int | None,
     ubatch: int | None,
@@ -72,7 +76,7 @@ def choices_with(
         "kv_type": kv,
         "value_type": kv,
         "gpu_layers": gpu_layers,
-        "experts_on_processor": experts_on_cpu,
+        "expert_layers_in_memory": expert_layers_on_cpu,
         "flash_attention": None if flash_attention is None else "on" if flash_attention else "off",
         "threads": threads,
         "ubatch": ubatch,

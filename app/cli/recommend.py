@@ -167,7 +167,7 @@ def _step_document(step: Step) -> dict[str, Any]:
         "file_bytes": step.file_bytes,
         "total_bytes": step.need.total_bytes,
         "gpu_layers": fit.gpu_layers,
-        "experts_on_cpu": fit.experts_in_memory,
+        "expert_layers_on_cpu": fit.expert_layers_in_memory,
         "accelerator_bytes": fit.accelerator_bytes,
         "memory_bytes": fit.memory_bytes,
         "free_bytes": fit.free_bytes,

@@ -128,7 +128,7 @@ def estimate(
         settings.split
         if len(settings.split) == len(accelerators)
         else [each.free_bytes for each in accelerators],
-        experts_on_processor=settings.experts_on_processor,
+        expert_layers_in_memory=settings.expert_layers_in_memory,
     )
     names = ("CPU", *(each.name for each in accelerators))
     running = len(geometry.layers) if geometry else layer_count
@@ -146,7 +146,7 @@ def estimate(
     most = layer_count + 1
     if accelerators and settings.gpu_layers > most:
         notes += (f"The model has {most} layers with its output; {settings.gpu_layers} cannot be offloaded.",)
-    if settings.experts_on_processor and not any(is_expert(tensor.name) for tensor in facts.tensors):
+    if settings.expert_layers_in_memory and not any(is_expert(tensor.name) for tensor in facts.tensors):
         notes += ("The model has no experts that could stay in main memory.",)
     offloaded = placement.offloaded_layers + (placement.output_device != PROCESSOR)
     basis: Basis = "guess" if geometry is None else "formula"

@@ -27,14 +27,14 @@ _EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps")
 class Placement:
     """The device of each layer and of the output, by index; the token embedding stays on the processor.
 
-    `layer_count`: layers in the file, those that only predict further tokens included. `experts_on_processor`:
-    weights of experts stay in main memory whatever their layer's device.
+    `layer_count`: layers in the file, those that only predict further tokens included. `expert_layers_in_memory`: of so
+    many layers, from the first, weights of experts are in main memory whatever the layer's device.
     """
 
     layer_devices: tuple[int, ...]
     output_device: int
     device_count: int
-    experts_on_processor: bool = False
+    expert_layers_in_memory: int = 0
 
     @property
     def offloaded_layers(self) -> int:
@@ -48,10 +48,10 @@ class Placement:
     def device_of(self, tensor_name: str) -> int:
         """Where the weights of that name are. What belongs to no layer is on the processor
         or with the output, as llama.cpp's table of tensors has it (`src/llama-arch.cpp`)."""
-        if self.experts_on_processor and is_expert(tensor_name):
-            return PROCESSOR
         if block := _BLOCK.match(tensor_name):
             layer = int(block[1])
+            if layer < self.expert_layers_in_memory and is_expert(tensor_name):
+                return PROCESSOR
             return self.layer_devices[layer] if layer < len(self.layer_devices) else PROCESSOR
         if tensor_name.startswith(_WITH_FIRST_LAYER) and self.layer_devices:
             return self.layer_devices[0]
@@ -95,19 +95,20 @@ def chosen_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) ->
 
 
 def place(
-    layer_count: int, gpu_layers: int, shares: Sequence[float], *, experts_on_processor: bool = False
+    layer_count: int, gpu_layers: int, shares: Sequence[float], *, expert_layers_in_memory: int = 0
 ) -> Placement:
     """Where llama.cpp puts `layer_count` layers when `gpu_layers` of them are offloaded, counting the
-    output as the last; below zero means all, and more than there are counts as all.
+    output as the last; below zero means all, and more than there are counts as all. So do `expert_layers_in_memory`.
 
     `shares`: of each accelerator, which gets layers in proportion to it: its free bytes unless others were chosen.
     Source: `load_tensors` in llama.cpp's `src/llama-model.cpp`.
     """
     all_parts = layer_count + 1
     offloaded = all_parts if gpu_layers < 0 else min(gpu_layers, all_parts)
+    experts = layer_count if expert_layers_in_memory < 0 else expert_layers_in_memory
     count = len(shares)
     if not count or not offloaded:
-        return Placement((PROCESSOR,) * layer_count, PROCESSOR, 1 + count, experts_on_processor)
+        return Placement((PROCESSOR,) * layer_count, PROCESSOR, 1 + count, experts)
     total = sum(shares) or count
     ends = [share / total for share in accumulate(shares if sum(shares) else [1] * count)]
     first = all_parts - offloaded
@@ -121,7 +122,7 @@ def place(
         tuple(device(layer) for layer in range(layer_count)),
         device(layer_count),
         1 + count,
-        experts_on_processor,
+        experts,
     )
 
 

@@ -33,7 +33,7 @@ class LoadChoices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     context_length: int | None = None
     gpu_layers: int | None = None
-    experts_on_processor: bool | None = None
+    expert_layers_in_memory: int | None = None
     devices: tuple[str, ...] = ()
     split: tuple[float, ...] = ()
     kv_type: KvType | None = None
@@ -50,7 +50,7 @@ class LoadChoices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def places_layers(self) -> bool:
         """Whether it is no longer for Nibble to choose where layers and experts go."""
-        return self.gpu_layers is not None or self.experts_on_processor is not None or bool(self.devices)
+        return self.gpu_layers is not None or self.expert_layers_in_memory is not None or bool(self.devices)
 
     @property
     def keep_s(self) -> float | None:

@@ -145,8 +145,10 @@ def _sentence(step: Step, context: str) -> str:
         case Verdict.FITS | Verdict.TIGHT:
             return f"{name} leaves {free} free at {context} context."
         case Verdict.SPLIT if fit.experts_in_memory:
-            experts = format_bytes(step.need.expert_bytes)
-            return f"{name} has all layers on the GPU, but their experts in memory ({experts})."
+            apart = step.need.expert_layers_apart(fit.gpu_layers, fit.expert_layers_in_memory)
+            experts = format_bytes(step.need.expert_bytes * apart // step.need.expert_layers)
+            whose = "their experts" if apart == step.need.layers else f"the experts of {apart} of them"
+            return f"{name} has all layers on the GPU, but {whose} in memory ({experts})."
         case Verdict.SPLIT:
             layers = step.need.layers + 1
             return f"{name} puts {fit.gpu_layers} of {layers} layers on the GPU, the rest in memory."
@@ -171,7 +173,7 @@ def _cost_of_more(better: Step, step: Step) -> str:
         case Verdict.TIGHT if step.fit.verdict is Verdict.FITS:
             return f"{name} would leave only {format_bytes(fit.free_bytes)}."
         case _ if is_whole(step.fit) and fit.experts_in_memory:
-            return f"{name} would push the experts into memory, about {slower:.1f} times slower."
+            return f"{name} would push experts into memory, about {slower:.1f} times slower."
         case _ if is_whole(step.fit) and not is_whole(fit):
             pushed = better.need.layers + 1 - fit.gpu_layers
             layers = f"{pushed} of {better.need.layers + 1} layers"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 from app.recommend.budget import Budget
 from app.recommend.need import Need
@@ -37,8 +38,8 @@ class Verdict(StrEnum):
 class Fit:
     """`gpu_layers` counts the output as one; bytes in use on the accelerators and in main memory.
 
-    `free_bytes`: what stays free where the model mostly is; below zero, what is missing. `experts_in_memory`: the
-    weights of experts are in main memory, whatever is on the accelerators besides.
+    `free_bytes`: what stays free where the model mostly is; below zero, what is missing. `expert_layers_in_memory`: the
+    weights of experts of so many layers, from the first, are in main memory, whatever is on the accelerators besides.
     """
 
     verdict: Verdict
@@ -47,12 +48,16 @@ class Fit:
     memory_bytes: int
     free_bytes: int
     speed: Speed
-    experts_in_memory: bool = False
+    expert_layers_in_memory: int = 0
+
+    @property
+    def experts_in_memory(self) -> bool:
+        return self.expert_layers_in_memory > 0
 
 
 def fit(need: Need, budget: Budget) -> Fit:
-    """The best place for `need`: all of it on the accelerators, else all but the experts or as many layers as fit,
-    whichever is faster, else nothing."""
+    """The best place for `need`: all of it on the accelerators, else all but the experts of as few layers as will do,
+    or as many layers as fit, whichever is faster, else nothing."""
     whole = _accelerator_bytes(need, need.layers + 1)
     free = budget.accelerator_bytes - whole
     in_memory = need.embedding_bytes + (whole if budget.is_shared else 0)
@@ -68,11 +73,11 @@ def fit(need: Need, budget: Budget) -> Fit:
     return with_experts_in_memory
 
 
-def fit_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: bool = False) -> Fit:
+def fit_with(need: Need, budget: Budget, gpu_layers: int, *, expert_layers_in_memory: int = 0) -> Fit:
     """`need` where a person put it: so many layers on the accelerators, the output counted as one."""
     gpu_layers = min(gpu_layers, need.layers + 1)
-    apart = need.expert_bytes if experts_in_memory and gpu_layers > 1 else 0
-    moved = apart * (gpu_layers - 1) // need.layers
+    apart = need.expert_layers_apart(gpu_layers, expert_layers_in_memory)
+    moved = need.expert_bytes * apart // max(need.expert_layers, 1)
     on_accelerators = _accelerator_bytes(need, gpu_layers) - moved
     in_memory = _memory_bytes(need, gpu_layers) + moved
     free_here = budget.memory_bytes - in_memory - (on_accelerators if budget.is_shared else 0)
@@ -80,7 +85,7 @@ def fit_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: 
     whole = gpu_layers > need.layers and not moved
     least = min(free_here, free_there)
     free = least if least < 0 else free_there if whole else free_here
-    speed = speed_with(need, budget, gpu_layers, experts_in_memory=experts_in_memory)
+    speed = speed_with(need, budget, gpu_layers, expert_layers_in_memory=expert_layers_in_memory)
     if free < 0:
         verdict = Verdict.TOO_BIG
     elif whole:
@@ -89,7 +94,8 @@ def fit_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: 
         verdict = Verdict.SLOW
     else:
         verdict = Verdict.SPLIT if gpu_layers else Verdict.PROCESSOR
-    return Fit(verdict, gpu_layers, on_accelerators, in_memory, free, speed, experts_in_memory=bool(moved))
+    in_blocks = expert_layers_in_memory if expert_layers_in_memory >= 0 else need.layers
+    return Fit(verdict, gpu_layers, on_accelerators, in_memory, free, speed, in_blocks if moved else 0)
 
 
 def _by_layers(need: Need, budget: Budget) -> Fit:
@@ -102,29 +108,39 @@ def _by_layers(need: Need, budget: Budget) -> Fit:
 
 
 def _with_experts_in_memory(need: Need, budget: Budget, whole_bytes: int) -> Fit | None:
-    """All layers on the accelerators but the weights of their experts; None where that is no choice or has no room.
+    """All layers on the accelerators but the weights of experts, of as few layers as make room; None where that is no
+    choice or not enough.
 
     Of a long prompt's many tokens the accelerators see all experts, so there is room for a copy of one tensor of them.
     Most of a layer's work on a token is left to the accelerators, while few experts of many are read in main memory.
     """
     if not need.expert_bytes or not budget.accelerator_bytes or budget.is_shared:
         return None
-    copied = need.expert_bytes // (_TENSORS_OF_EXPERTS * need.expert_layers)
-    on_accelerator = whole_bytes - need.expert_bytes + copied
-    in_memory = need.expert_bytes + need.embedding_bytes
-    free = budget.memory_bytes - in_memory
-    if on_accelerator > budget.accelerator_bytes or free < 0:
+    of_layer = need.expert_bytes / need.expert_layers
+    on_accelerator = whole_bytes + int(of_layer / _TENSORS_OF_EXPERTS)
+    layers = max(ceil((on_accelerator - budget.accelerator_bytes) / of_layer), 1)
+    moved = int(layers * of_layer)
+    free = budget.memory_bytes - moved - need.embedding_bytes
+    if layers > need.expert_layers or free < 0:
         return None
-    speed = speed_with(need, budget, need.layers + 1, experts_in_memory=True)
-    verdict = Verdict.SLOW if speed.high < SLOW_TOKENS_PER_S else Verdict.SPLIT
-    return Fit(verdict, need.layers + 1, on_accelerator, in_memory, free, speed, experts_in_memory=True)
+    in_blocks = need.plain_layers + layers
+    speed = speed_with(need, budget, need.layers + 1, expert_layers_in_memory=in_blocks)
+    return Fit(
+        Verdict.SLOW if speed.high < SLOW_TOKENS_PER_S else Verdict.SPLIT,
+        need.layers + 1,
+        on_accelerator - moved,
+        moved + need.embedding_bytes,
+        free,
+        speed,
+        in_blocks,
+    )
 
 
-def speed_with(need: Need, budget: Budget, gpu_layers: int, *, experts_in_memory: bool = False) -> Speed:
+def speed_with(need: Need, budget: Budget, gpu_layers: int, *, expert_layers_in_memory: int = 0) -> Speed:
     """With so many layers on the accelerators, the output counted as one, and a context that is a quarter full."""
     gpu_layers = min(gpu_layers, need.layers + 1)
-    apart = experts_in_memory and gpu_layers > 1 and need.expert_bytes > 0
-    work = work_of(need, gpu_layers, need.kv_bytes * _CACHE_FILL, experts_in_memory=apart)
+    apart = need.expert_layers_apart(gpu_layers, expert_layers_in_memory)
+    work = work_of(need, gpu_layers, need.kv_bytes * _CACHE_FILL, experts_apart=apart)
     seconds = seconds_per_token(work, budget.accelerator_bytes_per_s, budget.memory_bytes_per_s)
     return speed_from(seconds, None if apart else variant_of(need, gpu_layers), budget.learned)
 

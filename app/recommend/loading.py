@@ -16,7 +16,7 @@ from app.core.jobs import CancelToken
 from app.memory import Keeper, Load, LoadPlan
 from app.memory.keeper import Owner
 from app.memory.placement import used_together
-from app.memory.plan import MAIN_MEMORY
+from app.memory.plan import MAIN_MEMORY, Room
 from app.recommend.budget import Budget, budget_of
 from app.recommend.fit import MARGIN_BYTES, fit
 from app.recommend.need import need_of
@@ -47,18 +47,45 @@ def plan_recommended(
 
 def placed(load: Load, budget: Budget, plan_alone: Callable[[Load], LoadPlan]) -> Load:
     """`load` with the layers and experts where `fit` has them, or, as a plan knows each tensor and each accelerator
-    and `fit` only their sums, with so much less on accelerators that the plan has room."""
+    and `fit` only their sums, with so much less on accelerators that the plan has room. Where experts stay in main
+    memory, these are of the fewest layers with which it has."""
     need = need_of(load.facts, load.settings)
+
+    def lack_of(chosen: Load) -> Room | None:
+        """On accelerators."""
+        lack = plan_alone(chosen).lack
+        return lack.room if lack is not None and lack.room.device != MAIN_MEMORY else None
+
     while True:
         place = fit(need, budget)
-        chosen = _with_layers(load, place.gpu_layers, experts_on_processor=place.experts_in_memory)
-        lack = plan_alone(chosen).lack
-        if lack is None or lack.room.device == MAIN_MEMORY:
+        chosen = _with_layers(load, place.gpu_layers, place.expert_layers_in_memory)
+        lack = lack_of(chosen)
+        if place.experts_in_memory:
+            chosen, lack = _with_fewest_experts(chosen, lack, need.layers, lack_of)
+        if lack is None:
             return chosen
         if not place.gpu_layers:
             return _on_processor(load)
-        less = max(place.accelerator_bytes - lack.room.missing_bytes, 0)
+        less = max(place.accelerator_bytes - lack.missing_bytes, 0)
         budget = replace(budget, accelerator_bytes=less)
+
+
+def _with_fewest_experts(
+    load: Load, lack: Room | None, layers: int, lack_of: Callable[[Load], Room | None]
+) -> tuple[Load, Room | None]:
+    """`load`, of which `lack` is known, with experts of more or fewer layers in main memory; none fewer than one, since
+    what llama.cpp reserves is another then. And what is lacking even with those of all `layers` there."""
+    gpu_layers, count = load.settings.gpu_layers, load.settings.expert_layers_in_memory
+    while lack is not None and count < layers:
+        count += 1
+        load = _with_layers(load, gpu_layers, count)
+        lack = lack_of(load)
+    while lack is None and count > 1:
+        fewer = _with_layers(load, gpu_layers, count - 1)
+        if lack_of(fewer) is not None:
+            break
+        load, count = fewer, count - 1
+    return load, lack
 
 
 def load_recommended(
@@ -80,26 +107,29 @@ def load_recommended(
 
 
 def _with_margin(load: Load) -> Load:
-    """With so many layers fewer on accelerators that a margin stays free there; without these where that are all."""
+    """With experts of so many layers more in main memory that a margin stays free on accelerators, or so many layers
+    fewer there; without these where that are all."""
     need = need_of(load.facts, load.settings)
-    staying = need.expert_bytes // need.layers if load.settings.experts_on_processor else 0
+    experts = load.settings.expert_layers_in_memory
+    if 0 < experts < need.layers:
+        more = ceil(MARGIN_BYTES * need.expert_layers / need.expert_bytes)
+        return _with_layers(load, load.settings.gpu_layers, min(experts + more, need.layers))
+    staying = need.expert_bytes // need.layers if experts else 0
     layer_bytes = need.layer_bytes - staying + need.kv_bytes // need.layers
     layers = load.settings.gpu_layers - ceil(MARGIN_BYTES / max(layer_bytes, 1))
     # The output alone is not worth an accelerator's working space.
     if layers <= 1:
         return _on_processor(load)
-    return _with_layers(load, layers, experts_on_processor=load.settings.experts_on_processor)
+    return _with_layers(load, layers, experts)
 
 
 def _on_processor(load: Load) -> Load:
-    settings = msgspec.structs.replace(
-        _with_layers(load, 0, experts_on_processor=False).settings, processor_only=True
-    )
+    settings = msgspec.structs.replace(_with_layers(load, 0, 0).settings, processor_only=True)
     return replace(load, settings=settings)
 
 
-def _with_layers(load: Load, gpu_layers: int, *, experts_on_processor: bool) -> Load:
+def _with_layers(load: Load, gpu_layers: int, expert_layers_in_memory: int) -> Load:
     settings = msgspec.structs.replace(
-        load.settings, gpu_layers=gpu_layers, experts_on_processor=experts_on_processor
+        load.settings, gpu_layers=gpu_layers, expert_layers_in_memory=expert_layers_in_memory
     )
     return replace(load, settings=settings)

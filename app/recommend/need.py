@@ -20,7 +20,7 @@ class Need:
     single plan does not (`app.memory.estimate` places each tensor). `output_bytes`: the output matrix, or the
     token embedding that stands for it. `read_bytes`: weights that work on every token, of a mixture the share of
     its experts that do. `is_guess`: the architecture's cache or graph is not known. `expert_layers` choose experts,
-    whose weights take `expert_bytes`, of which a token reads `expert_read_bytes`.
+    whose weights take `expert_bytes`, of which a token reads `expert_read_bytes`; they are taken for the last ones.
     """
 
     layers: int
@@ -39,6 +39,20 @@ class Need:
     @property
     def total_bytes(self) -> int:
         return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+    @property
+    def plain_layers(self) -> int:
+        """Those without experts."""
+        return self.layers - self.expert_layers
+
+    def expert_layers_apart(self, gpu_layers: int, in_memory: int) -> int:
+        """How many layers on the accelerators, the output being the last of `gpu_layers`, are without their experts
+        where those of the first `in_memory` layers, -1 all, are in main memory."""
+        if not self.expert_bytes or not gpu_layers:
+            return 0
+        first = self.layers - min(gpu_layers - 1, self.layers)
+        last = self.layers if in_memory < 0 else min(in_memory, self.layers)
+        return max(last - max(first, self.plain_layers), 0)
 
 
 def need_of(facts: ModelFacts, settings: LoadSettings) -> Need:

@@ -80,4 +80,4 @@ def _fit_of(load: Load, need: Need, budget: Budget) -> Fit:
     if not load.is_placed or not budget.accelerator_bytes:
         return fit(need, budget)
     layers = need.layers + 1 if load.settings.gpu_layers < 0 else load.settings.gpu_layers
-    return fit_with(need, budget, layers, experts_in_memory=load.settings.experts_on_processor)
+    return fit_with(need, budget, layers, expert_layers_in_memory=load.settings.expert_layers_in_memory)

@@ -66,7 +66,7 @@ def remember_run(
     the lesson and not the answer."""
     if statistics.tokens < FEWEST_TOKENS or statistics.tokens_per_s <= 0:
         return
-    if settings.experts_on_processor:  # a variant tells layers apart, and not what of a layer is where
+    if settings.expert_layers_in_memory:  # a variant tells layers apart, and not what of a layer is where
         return
     need = need_of(facts, settings)
     offloaded = sum(device != "CPU" for device in description.buffers.layer_devices)

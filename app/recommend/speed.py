@@ -88,15 +88,15 @@ class Learned:
     variants: Mapping[Variant, float] = field(default_factory=dict)
 
 
-def work_of(need: Need, gpu_layers: int, cache_bytes: float, *, experts_in_memory: bool = False) -> Work:
+def work_of(need: Need, gpu_layers: int, cache_bytes: float, *, experts_apart: int = 0) -> Work:
     """`gpu_layers` counts the output as one; `cache_bytes` of the context are read for each token.
 
-    `experts_in_memory`: the processor multiplies by the experts of those layers, too.
+    `experts_apart`: by the experts of so many of those layers the processor multiplies, too.
     """
     offloaded = max(gpu_layers - 1, 0)
     share = offloaded / need.layers
     in_layers = need.read_bytes - need.output_bytes + cache_bytes
-    staying = need.expert_read_bytes * share if experts_in_memory else 0.0
+    staying = need.expert_read_bytes * experts_apart / max(need.expert_layers, 1)
     return Work(
         in_layers * share - staying + (need.output_bytes if gpu_layers else 0),
         in_layers * (1 - share) + staying + (0 if gpu_layers else need.output_bytes),

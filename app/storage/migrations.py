@@ -335,6 +335,21 @@ def drafts_of_conversations(connection: sqlite3.Connection) -> None:
     )
 
 
+def layers_whose_experts_stay(connection: sqlite3.Connection) -> None:
+    """All or none of them were the choice before; -1 is all."""
+    connection.execute(
+        """
+        UPDATE load_choices SET choices = json_remove(
+            json_set(
+                choices, '$.expert_layers_in_memory', iif(json_extract(choices, '$.experts_on_processor'), -1, 0)
+            ),
+            '$.experts_on_processor'
+        )
+        WHERE iif(json_valid(choices), json_extract(choices, '$.experts_on_processor'), NULL) IS NOT NULL
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -351,6 +366,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     attachments_of_messages,
     checksums_of_messages,
     drafts_of_conversations,
+    layers_whose_experts_stay,
 )
 
 

@@ -313,8 +313,12 @@ def answer(path: str, question: dict[str, Any], lines: list[str]) -> dict[str, A
     parameters = llama_cpp.llama_model_default_params()
     parameters.no_alloc, parameters.load_mode = True, llama_cpp.LLAMA_LOAD_MODE_NONE
     parameters.n_gpu_layers = question["gpu_layers"]
-    if question["experts_on_processor"]:
-        overrides = (_Override * 2)(_Override(_EXPERTS, _processor_type()), _Override(None, None))
+    stay = question["expert_layers_in_memory"]
+    patterns = [rb"blk\.%d%s" % (layer, _EXPERTS) for layer in range(stay)] if stay >= 0 else [_EXPERTS]
+    if patterns:
+        overrides = (_Override * (len(patterns) + 1))(
+            *(_Override(pattern, _processor_type()) for pattern in patterns)
+        )
         parameters.tensor_buft_overrides = ctypes.addressof(overrides)
     model = llama_cpp.llama_model_load_from_file(path.encode(), parameters)
     if not model:

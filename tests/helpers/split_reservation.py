@@ -30,7 +30,7 @@ class Split:
     outputs: int = 1
     flash_attention: bool = True
     kv_type: KvType = "f16"
-    experts_on_processor: bool = False
+    expert_layers_in_memory: int = 0
 
 
 SPLITS = tuple(
@@ -45,8 +45,12 @@ SPLITS = tuple(
         {"layers": 0.5, "context": 32768},
         {"layers": 1.0, "context": 8192, "kv_type": "q8_0"},
         {"layers": 0.5, "context": 8192, "sequences": 4, "outputs": 4},
-        {"layers": 1.0, "experts_on_processor": True},
+        {"layers": 1.0, "expert_layers_in_memory": -1},
     )
+) + tuple(
+    Split("CUDA", free_gb, layers, expert_layers_in_memory=count)
+    for free_gb in ((8,), (24, 8))
+    for layers, count in ((1.0, 1), (1.0, 13), (0.5, 20))
 )
 
 
@@ -56,7 +60,7 @@ def placement_of(facts: ModelFacts, split: Split) -> Placement:
         count,
         round(split.layers * (count + 1)),
         [each << 30 for each in split.free_gb],
-        experts_on_processor=split.experts_on_processor,
+        expert_layers_in_memory=split.expert_layers_in_memory,
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.chat import ChatEngine, ConversationStore
@@ -19,7 +20,7 @@ from app.core.errors import TooLittleMemory
 from app.core.jobs import CancelToken, Emitted, JobControl
 from app.gguf import read_facts
 from app.hardware import Machine
-from app.memory import Keeper, Load, Spread, Way, past_loads
+from app.memory import Keeper, Load, Spread, Way, estimate, past_loads
 from app.memory.overhead import backend_overhead
 from app.recommend.loading import load_recommended, plan_recommended
 from app.runtime import LoadedModel, LoadSettings, Sampling
@@ -105,7 +106,7 @@ def test_chat_puts_as_many_layers_on_the_card_as_have_room_there_and_answers_the
     # What llama.cpp says it has there; for a layer more there would be no room, give or take the working space.
     used = held.accelerator_bytes[0] - backend_overhead("CUDA")
     assert ROOM_BYTES - 2 * LAYER_BYTES < used <= ROOM_BYTES
-    assert spread == Spread(LAYERS + 1, spread.offloaded, (TITLE,), experts_in_memory=False)
+    assert spread == Spread(LAYERS + 1, spread.offloaded, (TITLE,))
     assert 1 < spread.offloaded <= ROOM_BYTES // LAYER_BYTES
     assert not spread.is_whole
 
@@ -120,6 +121,32 @@ def test_prediction_of_a_split_load_is_held_against_what_both_devices_have(
     assert predicted == LAYERS * 4096 * 2 * (64 + 64) * 2
     assert real == pytest.approx(predicted, abs=2 * 5243)
     assert past_loads(database).count == 1
+
+
+@pytest.mark.parametrize(("gpu_layers", "expert_layers"), [(9, 0), (9, 3), (9, -1), (4, 6), (4, 3)])
+def test_experts_of_the_first_layers_stay_in_main_memory_to_the_byte(
+    models: Path, use_card: Callable[[int], None], gpu_layers: int, expert_layers: int
+) -> None:
+    use_card(1_000_000_000)
+    path = write_tiny_model(models / "eight-layers-of-experts.gguf", layers=8, experts=4)
+    settings = LoadSettings(
+        context_length=256, threads=1, gpu_layers=gpu_layers, expert_layers_in_memory=expert_layers
+    )
+    with LoadedModel.load(path, settings) as model:
+        weights = {each.buffer: each.size_bytes for each in model.description.buffers.weights}
+    told = estimate(read_facts(path), settings, machine_with_card(1_000_000_000).accelerators)
+    assert weights["CUDA0"] == pytest.approx(told.devices[1].weights_bytes, abs=5243)
+    # Each has 4 experts of 3 matrices of 256 x 512 numbers in F32.
+    stay = {0: 0, 3: 3, 6: 6, -1: 8}[expert_layers]
+    on_card = len(set(range(9 - gpu_layers, 8)) - set(range(stay)))
+    everything = estimate(
+        read_facts(path),
+        msgspec.structs.replace(settings, expert_layers_in_memory=-1),
+        machine_with_card(1_000_000_000).accelerators,
+    )
+    assert told.devices[1].weights_bytes - everything.devices[1].weights_bytes == (
+        on_card * 4 * 3 * 256 * 512 * 4
+    )
 
 
 def test_card_with_less_room_than_it_said_gets_fewer_layers(
@@ -148,7 +175,7 @@ def test_card_that_has_no_room_at_all_leaves_the_model_to_the_processor(
     message = answer(chat, new_conversation(store, deep, "hello world"))
     assert message is not None
     assert message.text == expected
-    assert chat.spread == Spread(LAYERS + 1, 0, (), experts_in_memory=False)
+    assert chat.spread == Spread(LAYERS + 1, 0, ())
     held = chat.held(here.accelerators)
     assert held is not None
     assert held.accelerator_bytes == (0,)

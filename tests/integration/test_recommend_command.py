@@ -86,19 +86,26 @@ def test_what_is_missing_damaged_or_no_model_is_refused_in_a_sentence(tmp_path: 
 
 def test_experts_can_be_kept_in_main_memory(tmp_path: Path) -> None:
     mixture = write_tiny_model(tmp_path / "mixture.gguf", experts=4)
-    told = nibble("estimate", mixture, "--machine", CARD, "--experts-on-cpu", "--json").document
+    told = nibble("estimate", mixture, "--machine", CARD, "--expert-layers-on-cpu", "-1", "--json").document
     processor, card = told["devices"]
     # 2 layers x 4 experts x 3 matrices of 256 x 512 numbers of 4 bytes
     experts = 2 * 4 * 3 * 256 * 512 * 4
     whole = nibble("estimate", mixture, "--machine", CARD, "--json").document
-    assert told["experts_on_cpu"]
-    assert not whole["experts_on_cpu"]
+    assert told["expert_layers_on_cpu"] == 2
+    assert whole["expert_layers_on_cpu"] == 0
     assert whole["devices"][1]["weights_bytes"] - card["weights_bytes"] == experts
     assert processor["weights_bytes"] - whole["devices"][0]["weights_bytes"] == experts
     assert told["gpu_layers"] == whole["gpu_layers"] == 3
+    half = nibble("estimate", mixture, "--machine", CARD, "--expert-layers-on-cpu", "1", "--json").document
+    assert half["expert_layers_on_cpu"] == 1
+    assert half["devices"][1]["weights_bytes"] - card["weights_bytes"] == experts // 2
+    assert (
+        "of 1 layers in main memory"
+        in nibble("estimate", mixture, "--machine", CARD, "--expert-layers-on-cpu", "1").out
+    )
 
 
 def test_a_model_without_experts_says_so(tmp_path: Path) -> None:
     plain = write_tiny_model(tmp_path / "plain.gguf")
-    told = nibble("estimate", plain, "--machine", CARD, "--experts-on-cpu", "--json").document
+    told = nibble("estimate", plain, "--machine", CARD, "--expert-layers-on-cpu", "-1", "--json").document
     assert "has no experts" in " ".join(told["notes"])

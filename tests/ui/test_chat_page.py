@@ -126,15 +126,11 @@ def test_model_for_which_the_card_has_no_room_says_that_it_runs_on_the_processor
 
 def test_words_for_experts_apart_and_for_several_cards():
     card, other = "NVIDIA GeForce RTX 3090", "AMD Radeon RX 7900 XT"
-    assert spread_words(Spread(49, 49, (card,), experts_in_memory=True)) == (
-        "Experts in memory, all else on GeForce RTX 3090"
+    assert spread_words(Spread(49, 49, (card,), expert_layers_in_memory=30)) == (
+        "Experts of 30 layers in memory, all else on GeForce RTX 3090"
     )
-    assert spread_words(Spread(81, 60, (card, card), experts_in_memory=False)) == (
-        "60 of 81 layers on 2 × GeForce RTX 3090"
-    )
-    assert spread_words(Spread(81, 81, (card, other), experts_in_memory=False)) == (
-        "Runs on GeForce RTX 3090 and Radeon RX 7900 XT"
-    )
+    assert spread_words(Spread(81, 60, (card, card))) == ("60 of 81 layers on 2 × GeForce RTX 3090")
+    assert spread_words(Spread(81, 81, (card, other))) == ("Runs on GeForce RTX 3090 and Radeon RX 7900 XT")
 
 
 def test_without_a_card_nothing_is_said_of_where_the_model_runs(chat):

@@ -150,7 +150,7 @@ def test_layers_and_cards_are_chosen_where_there_are_any(
     settle(qtbot)
     panel = page.load_panel
     assert panel.rows["gpu_layers"].field.value() == 9
-    assert panel.rows["experts_on_processor"].isHidden()
+    assert panel.rows["expert_layers_in_memory"].isHidden()
     panel.devices.parts[0].setValue(0)
     panel.rows["gpu_layers"].field.setValue(4)
     settle(qtbot)

@@ -35,7 +35,7 @@ def compute_bytes_by_device(
     pipelined = (
         len(backends) > 1
         and placement.all_offloaded
-        and not placement.experts_on_processor
+        and not placement.expert_layers_in_memory
         and all(backend.pipelines for backend in backends)
     )
     return split_bytes(graph, backends, pipelined=pipelined)

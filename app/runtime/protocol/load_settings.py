@@ -29,7 +29,8 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     attention, which "auto" uses where the devices can. `ubatch`: most tokens evaluated at once;
     `batch`: most that llama.cpp is given at once, 512 and one `ubatch` at least.
     `sequences` share the context: each has an equal part of it.
-    `experts_on_processor`: weights of experts stay in main memory whatever their layer's device.
+    `expert_layers_in_memory`: of so many layers, from the first, the weights of experts stay in main memory whatever
+    the layer's device; -1 is all.
     `processor_only`: accelerators are left alone; without, one that has no layers still computes long prompts.
     `load_mode` in llama.cpp's words: "mmap" reads the file where it lies, "none" copies it, "mlock" keeps it from
     being swapped out; "auto" is mmap where the devices can. `adapters` are all in use at once.
@@ -47,7 +48,7 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
     ubatch: int = 512
     flash_attention: FlashAttention = "auto"
     sequences: int = 1
-    experts_on_processor: bool = False
+    expert_layers_in_memory: int = 0
     processor_only: bool = False
     load_mode: LoadMode = "auto"
     adapters: tuple[Adapter, ...] = ()

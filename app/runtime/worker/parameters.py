@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from functools import cache
 
 import llama_cpp
 import psutil
@@ -18,7 +17,9 @@ from app.runtime.protocol import LoadSettings
 from app.runtime.worker.ggml import ggml_function
 from app.runtime.worker.stop_flag import StopFlag
 
-_MOST_LAYERS = (1 << 31) - 1  # what the field holds
+MOST_LAYERS = 512
+"""llama.cpp refuses models with more (LLAMA_MAX_LAYERS)."""
+_MOST_GPU_LAYERS = (1 << 31) - 1  # what the field holds
 _KV_TYPES = {
     "f16": llama_cpp.GGML_TYPE_F16,
     "q8_0": llama_cpp.GGML_TYPE_Q8_0,
@@ -27,7 +28,7 @@ _KV_TYPES = {
 _NO_DEVICES = (ctypes.c_void_p * 1)()
 """A list that ends where it begins."""
 
-_EXPERTS = rb"\.ffn_(up|down|gate|gate_up)_(ch)?exps"
+_EXPERTS = r"\.ffn_(up|down|gate|gate_up)_(ch)?exps"
 """The names of weights that are those of experts, for llama.cpp to search by."""
 
 _LOAD_MODES = {
@@ -58,18 +59,19 @@ def require_possible_here(settings: LoadSettings) -> None:
 def model_parameters(settings: LoadSettings) -> llama_cpp.llama_model_params:
     """Raises WrongChoice for a device that is not there."""
     parameters = llama_cpp.llama_model_default_params()
-    parameters.n_gpu_layers = max(-1, min(settings.gpu_layers, _MOST_LAYERS))
+    parameters.n_gpu_layers = max(-1, min(settings.gpu_layers, _MOST_GPU_LAYERS))
     parameters.load_mode = _LOAD_MODES[settings.load_mode]
     devices = _NO_DEVICES if settings.processor_only else _devices(settings.devices)
     split = _split(settings.split)
+    overrides = _experts_in_memory(settings.expert_layers_in_memory)
     # They are only pointed to, and must live as long as the parameters.
-    parameters.nibble_owns = (devices, split)
+    parameters.nibble_owns = (devices, split, overrides)
     if devices is not None:
         parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
     if split is not None:
         parameters.tensor_split = ctypes.cast(split, ctypes.POINTER(ctypes.c_float))
-    if settings.experts_on_processor:
-        parameters.tensor_buft_overrides = ctypes.cast(_experts_on_processor(), ctypes.c_void_p)
+    if overrides is not None:
+        parameters.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
     return parameters
 
 
@@ -101,11 +103,14 @@ class _BufferOverride(ctypes.Structure):
     _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
 
 
-@cache
-def _experts_on_processor() -> ctypes.Array[_BufferOverride]:
-    """Ends with an empty entry. The same for all models and kept, since llama.cpp only points to it."""
+def _experts_in_memory(layers: int) -> ctypes.Array[_BufferOverride] | None:
+    """For the first `layers`, -1 all. Ends with an empty entry."""
+    if not layers:
+        return None
+    number = "[0-9]+" if layers < 0 else f"({'|'.join(map(str, range(min(layers, MOST_LAYERS))))})"
+    pattern = f"^blk\\.{number}{_EXPERTS}".encode()
     processor = ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)
-    return (_BufferOverride * 2)(_BufferOverride(_EXPERTS, processor()), _BufferOverride(None, None))
+    return (_BufferOverride * 2)(_BufferOverride(pattern, processor()), _BufferOverride(None, None))
 
 
 def context_parameters(

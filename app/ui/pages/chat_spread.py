@@ -21,8 +21,9 @@ def spread_words(spread: Spread) -> str:
     if spread.offloaded < spread.layers:
         words = _tr("{n} of {layers} layers on {devices}")
         return words.format(n=spread.offloaded, layers=spread.layers, devices=devices)
-    if spread.experts_in_memory:
-        return _tr("Experts in memory, all else on {devices}").format(devices=devices)
+    if spread.expert_layers_in_memory:
+        words = _tr("Experts of {n} layers in memory, all else on {devices}")
+        return words.format(n=spread.expert_layers_in_memory, devices=devices)
     return _tr("Runs on {devices}").format(devices=devices)
 
 

@@ -62,17 +62,21 @@ def _places() -> tuple[Option, ...]:
             _tr("Layers on the GPU"),
             _tr("The more there are, the faster it writes; what has no room there makes loading fail."),
             Number(0, lambda outlook: outlook.layers),
-            _layers,
+            lambda outlook: _all_below_zero(outlook.recommended.gpu_layers, outlook.layers),
             lambda outlook: bool(outlook.accelerators),
             lambda outlook: _tr(" of {n}").format(n=outlook.layers),
         ),
         Option(
-            "experts_on_processor",
-            _tr("Experts"),
-            _tr("Of a mixture of experts few work at a time, so that main memory is no great loss for them."),
-            Names(((False, _tr("With their layers")), (True, _tr("In main memory")))),
-            lambda outlook: outlook.recommended.experts_on_processor,
+            "expert_layers_in_memory",
+            _tr("Experts in main memory"),
+            _tr(
+                "Of so many layers, from the first, the experts stay in main memory. Few of them work at a time, so "
+                "that they cost less speed there than anything else."
+            ),
+            Number(0, lambda outlook: outlook.layers - 1),
+            lambda outlook: _all_below_zero(outlook.recommended.expert_layers_in_memory, outlook.layers - 1),
             lambda outlook: outlook.has_experts and bool(outlook.accelerators),
+            lambda outlook: _tr(" of {n} layers").format(n=outlook.layers - 1),
         ),
     )
 
@@ -186,9 +190,8 @@ def _loading() -> tuple[Option, ...]:
     )
 
 
-def _layers(outlook: Outlook) -> int:
-    layers = outlook.recommended.gpu_layers
-    return outlook.layers if layers < 0 else min(layers, outlook.layers)
+def _all_below_zero(layers: int, all_layers: int) -> int:
+    return all_layers if layers < 0 else min(layers, all_layers)
 
 
 def _tr(text: str) -> str:

@@ -26,7 +26,7 @@ PLAIN = LoadSettings()
         {"gpu_layers": 4},
         {"devices": ("CUDA0",), "split": (1.0,)},
         {"batch": 1024, "ubatch": 64},
-        {"experts_on_processor": True},
+        {"expert_layers_in_memory": 3},
         {"processor_only": True},
         {"load_mode": "none"},
     ],

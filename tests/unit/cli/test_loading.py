@@ -17,7 +17,7 @@ NOTHING = dict.fromkeys(
         "context",
         "kv",
         "gpu_layers",
-        "experts_on_cpu",
+        "expert_layers_on_cpu",
         "flash_attention",
         "threads",
         "ubatch",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 from msgspec.structs import replace
 
 from app.gguf import ModelFacts
+from app.gguf.header import TensorInfo
 from app.hardware import Accelerator
 from app.memory import Load, Spread, spread_of
 from app.memory.held import Held, allocated_on, bytes_on_accelerators, place_of
@@ -26,8 +28,17 @@ def llama() -> ModelFacts:
     return variants_of(model)[0].facts
 
 
-def load_on(accelerators: tuple[Accelerator, ...], *, experts_on_processor: bool = False) -> Load:
-    return Load(llama(), LoadSettings(experts_on_processor=experts_on_processor), accelerators)
+def mixture(layers: int) -> ModelFacts:
+    """Its first layer has no experts."""
+    facts = llama()
+    names = [f"blk.{layer}.ffn_up_exps.weight" for layer in range(1, layers)]
+    return dataclasses.replace(
+        facts, tensors=tuple(TensorInfo(name, (8, 8), "F32", 0, 256, 64) for name in names)
+    )
+
+
+def load_on(accelerators: tuple[Accelerator, ...], *, expert_layers_in_memory: int = 0) -> Load:
+    return Load(llama(), LoadSettings(expert_layers_in_memory=expert_layers_in_memory), accelerators)
 
 
 def buffers(
@@ -75,13 +86,18 @@ def test_buffers_and_layers_of_another_computer_count_where_it_is_among_the_acce
 def test_spread_is_what_the_runtime_says_of_each_layer_and_the_output() -> None:
     layers = ("CPU", "CPU", "CUDA0", "CUDA0", "CUDA1")
     spread = spread_of(load_on(CARDS), replace(buffers(), layer_devices=layers))
-    assert spread == Spread(5, 3, ("One", "Two"), experts_in_memory=False)
+    assert spread == Spread(5, 3, ("One", "Two"))
     assert not spread.is_whole
     whole = replace(buffers(), layer_devices=("CUDA1",) * 5)
-    assert spread_of(load_on(CARDS), whole) == Spread(5, 5, ("Two",), experts_in_memory=False)
-    apart = spread_of(load_on(CARDS, experts_on_processor=True), whole)
-    assert apart == Spread(5, 5, ("Two",), experts_in_memory=True)
+    assert spread_of(load_on(CARDS), whole) == Spread(5, 5, ("Two",))
+    load = dataclasses.replace(load_on(CARDS, expert_layers_in_memory=3), facts=mixture(layers=4))
+    apart = spread_of(load, whole)
+    assert apart == Spread(5, 5, ("Two",), expert_layers_in_memory=2)
     assert not apart.is_whole
+    # The last two layers and the output are on cards, and of these only the third layer is without experts.
+    assert spread_of(load, replace(buffers(), layer_devices=layers)) == Spread(
+        5, 3, ("One", "Two"), expert_layers_in_memory=1
+    )
 
 
 def test_where_there_is_but_one_place_there_is_no_spread() -> None:
@@ -89,9 +105,9 @@ def test_where_there_is_but_one_place_there_is_no_spread() -> None:
 
 
 def test_model_of_which_nothing_is_on_the_card_has_no_experts_apart() -> None:
-    load = load_on(CARDS, experts_on_processor=True)
+    load = dataclasses.replace(load_on(CARDS, expert_layers_in_memory=-1), facts=mixture(layers=4))
     spread = spread_of(load, replace(buffers(), layer_devices=("CPU",) * 5))
-    assert spread == Spread(5, 0, (), experts_in_memory=False)
+    assert spread == Spread(5, 0, ())
 
 
 def test_all_of_metals_buffers_are_its_devices() -> None:

@@ -49,12 +49,19 @@ def test_cards_that_say_nothing_share_evenly() -> None:
 
 
 def test_experts_may_stay_in_main_memory_while_their_layers_go() -> None:
-    placement = place(4, -1, [1000], experts_on_processor=True)
+    placement = place(4, -1, [1000], expert_layers_in_memory=-1)
     assert placement.device_of("blk.2.attn_q.weight") == 1
     assert placement.device_of("blk.2.ffn_gate_exps.weight") == PROCESSOR
     assert placement.device_of("blk.2.ffn_gate_shexp.weight") == 1
     assert placement.device_of("token_embd.weight") == PROCESSOR
     assert placement.device_of("output.weight") == 1
+
+
+def test_experts_of_the_first_layers_stay_where_so_many_are_asked_for() -> None:
+    placement = place(12, -1, [1000], expert_layers_in_memory=3)
+    experts = [placement.device_of(f"blk.{layer}.ffn_up_exps.weight") for layer in range(12)]
+    assert experts == [PROCESSOR] * 3 + [1] * 9
+    assert placement.device_of("blk.1.ffn_up.weight") == 1
 
 
 @pytest.mark.parametrize(

@@ -182,23 +182,46 @@ def mixture(expert_gb: float, rest_gb: float) -> Need:
 
 
 def test_experts_stay_in_memory_where_that_is_faster_than_whole_layers() -> None:
-    # 16 GB of experts, 3.2 of all else, 1 of cache, 0.5 of output and 0.25 to compute in on a card of 8.
+    # 16 GB of experts, 3.2 of all else, 1 of cache, 0.5 of output and 0.25 to compute in on a card of 8, to which one
+    # of the three tensors of experts of a layer is copied for long prompts: 13.12 GB too much, 27 layers of experts.
     placed = fit(mixture(0.5, 0.1), CARD)
-    assert placed.experts_in_memory
+    assert placed.expert_layers_in_memory == 27
     assert placed.verdict is Verdict.SPLIT
     assert placed.gpu_layers == 33
-    # One of the three tensors of experts of a layer is copied to the card for long prompts.
-    assert placed.accelerator_bytes == pytest.approx((3.2 + 1 + 0.5 + 0.25 + 0.5 / 3) * GB, rel=1e-6)
-    assert placed.memory_bytes == pytest.approx((16 + 0.5) * GB, rel=1e-6)
+    assert placed.accelerator_bytes == pytest.approx((2.5 + 3.2 + 1 + 0.5 + 0.25 + 0.5 / 3) * GB, rel=1e-6)
+    assert placed.memory_bytes == pytest.approx((13.5 + 0.5) * GB, rel=1e-6)
     assert placed.free_bytes == CARD.memory_bytes - placed.memory_bytes
-    # The card reads 3.2 + 0.5 GB and a quarter of the cache, the processor 2 GB.
-    on_card = (3.2 + 0.5 + 0.25) * GB / (300e9 * 0.86) + 32 * (60e-6 + 55e-6)
-    assert placed.speed.middle == pytest.approx(1 / (on_card + 2 * GB / (60e9 * 0.7)))
+    # The card reads 3.2 + 0.5 GB, a quarter of the cache and an eighth of its experts, the processor one of the others.
+    on_card = (3.2 + 0.5 + 0.25 + 2.5 / 8) * GB / (300e9 * 0.86) + 32 * (60e-6 + 55e-6)
+    assert placed.speed.middle == pytest.approx(1 / (on_card + 13.5 / 8 * GB / (60e9 * 0.7)))
+
+
+def test_experts_of_as_few_layers_as_will_do_stay_in_memory() -> None:
+    # 8 GB of experts and 2.07 of all else: 2.15 too much with a copy, 9 layers of 0.25.
+    model = mixture(0.25, 0.01)
+    placed = fit(model, CARD)
+    assert placed.expert_layers_in_memory == 9
+    assert fit_with(model, CARD, 33, expert_layers_in_memory=9).verdict is Verdict.SPLIT
+    assert fit_with(model, CARD, 33, expert_layers_in_memory=8).verdict is Verdict.TOO_BIG
+    more = fit_with(model, CARD, 33, expert_layers_in_memory=20)
+    assert more.speed.middle < placed.speed.middle
+
+
+def test_first_layers_without_experts_count_as_those_whose_experts_stay() -> None:
+    # As llama.cpp counts them: 3 layers have none, and 9 of those after them leave theirs in memory.
+    model = replace(mixture(0.25, 0.01), expert_layers=29, expert_bytes=int(29 * 0.25 * GB))
+    placed = fit(model, CARD)
+    assert placed.expert_layers_in_memory == 3 + 9
+    assert model.expert_layers_apart(33, 12) == 9
+    assert model.expert_layers_apart(33, 3) == 0
+    # Of 10 layers on the card, the 23rd to the 32nd, the first 25 take 3.
+    assert model.expert_layers_apart(11, 25) == 3
 
 
 def test_whole_layers_are_pushed_where_that_is_faster() -> None:
-    # Half of the experts beside all else fit the card: the processor reads less when it has only some of the layers.
-    placed = fit(mixture(0.25, 0.01), CARD)
+    # Little is read for a token, and what a layer of experts takes on the card is saved with the layer.
+    small = replace(CARD, accelerator_bytes=int(0.9 * GB))
+    placed = fit(replace(mixture(0.001, 0.0001), kv_bytes=GB // 4), small)
     assert placed.verdict is Verdict.SPLIT
     assert not placed.experts_in_memory
 
@@ -213,7 +236,7 @@ def test_experts_are_not_moved_where_they_fit_or_where_memory_is_shared() -> Non
 def test_the_reason_tells_of_experts_in_memory() -> None:
     only = replace(step("Q4_K_M", 4.9, fit(mixture(0.5, 0.1), CARD)), need=mixture(0.5, 0.1))
     reason = recommend_step([only], 4096, 8 * GB).reason
-    assert reason == "Q4_K_M has all layers on the GPU, but their experts in memory (16.0 GB)."
+    assert reason == "Q4_K_M has all layers on the GPU, but the experts of 27 of them in memory (13.5 GB)."
 
 
 def test_layers_that_a_person_put_on_the_card_are_told_with_what_is_missing_there() -> None:
@@ -235,7 +258,7 @@ def test_whole_model_that_a_person_put_on_the_card_is_told_as_if_it_had_been_rec
 
 def test_experts_that_a_person_leaves_in_memory_are_not_on_the_card() -> None:
     mixture = replace(need(0.5), expert_layers=32, expert_bytes=12 * GB, expert_read_bytes=GB)
-    placed = fit_with(mixture, CARD, 33, experts_in_memory=True)
+    placed = fit_with(mixture, CARD, 33, expert_layers_in_memory=-1)
     # 16 + 0.5 output + 0.5 cache + 0.25 working space, without 12 of experts
     assert placed.accelerator_bytes == int(5.25 * GB)
     assert placed.memory_bytes == int(12.5 * GB)

@@ -15,6 +15,7 @@ from app.gguf import ModelFacts
 from app.hardware import Accelerator, Machine, read_profile
 from app.memory import Held, Keeper, Load, LoadPlan, Way, estimate, plan_loads
 from app.memory.overhead import backend_overhead
+from app.memory.placement import is_expert
 from app.recommend import read_catalogue
 from app.recommend.budget import budget_of
 from app.recommend.fit import fit
@@ -113,11 +114,20 @@ def test_experts_stay_in_main_memory_where_that_is_recommended(keep) -> None:
     plan = plan_of(keep(here), asked)
     (chosen,) = plan.loads
     assert plan.way is Way.AT_ONCE
-    assert chosen.settings.experts_on_processor
     assert chosen.settings.gpu_layers == 49
     memory, card = plan.rooms
     assert card.needed_bytes > 98_304 * 32_768
-    assert memory.needed_bytes > 15 * GB
+    # Those of the fewest layers with which there is room.
+    count = chosen.settings.expert_layers_in_memory
+    assert 1 < count < 48
+    fewer = msgspec.structs.replace(chosen.settings, expert_layers_in_memory=count - 1)
+    lack = plan_loads([replace(asked, settings=fewer)], here).lack
+    assert lack is not None
+    assert lack.room.device == here.accelerators[0].name
+    # A layer's experts take some 0.37 GB of the 18.6, and what is left is less.
+    experts = sum(t.size_bytes for t in asked.facts.tensors if is_expert(t.name)) / 48
+    assert 0 <= card.available_bytes - card.needed_bytes < experts * 1.3
+    assert memory.needed_bytes > count * experts
 
 
 @pytest.mark.parametrize("name", WITHOUT_CARD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -47,6 +48,26 @@ def test_open_database_again_changes_nothing(path: Path) -> None:
     before = path.read_bytes()
     open_database(path).close()
     assert path.read_bytes() == before
+
+
+def test_choice_of_where_experts_are_becomes_one_of_layers(path: Path) -> None:
+    before = {
+        "all": '{"experts_on_processor":true,"ubatch":64}',
+        "none": '{"experts_on_processor":false}',
+        "other": '{"threads":2}',
+        "damaged": "{",
+    }
+    with contextlib.closing(open_database(path)) as connection:
+        connection.execute("DELETE FROM migrations WHERE name = 'layers_whose_experts_stay'")
+        for model, choices in before.items():
+            connection.execute("INSERT INTO load_choices (model, choices) VALUES (?, ?)", (model, choices))
+    with contextlib.closing(open_database(path)) as connection:
+        found = {row["model"]: row["choices"] for row in connection.execute("SELECT * FROM load_choices")}
+    assert json.loads(found["all"]) == {"ubatch": 64, "expert_layers_in_memory": -1}
+    assert json.loads(found["none"]) == {"expert_layers_in_memory": 0}
+    assert {key: found[key] for key in ("other", "damaged")} == {
+        key: before[key] for key in ("other", "damaged")
+    }
 
 
 def test_open_database_turns_foreign_keys_on(path: Path) -> None:
