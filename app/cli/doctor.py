@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from app.cli.doctor_packs import report_packs
+from app.cli import doctor_packs
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.errors import EnvironmentFault
@@ -25,6 +25,7 @@ from app.hardware import (
     measure_bandwidth,
     probe_usable,
 )
+from app.hardware.pack_reports import report_packs
 from app.memory import PastLoads, past_loads
 from app.recommend.budget import budget_of
 from app.recommend.runs import PastRuns, past_runs
@@ -60,14 +61,15 @@ def doctor(
         machine = _measured(machine)
     database = data_folder().database
     loads, runs = past_loads(database), past_runs(database, budget_of(machine))
-    pack_reports = report_packs(packs)
+    # Of the plain one alone everything else tells.
+    reports = list(report_packs(packs)) if len(packs.states()) > 1 else []
     if as_json:
         told = {"predictions": msgspec.to_builtins(loads), "speed_predictions": msgspec.to_builtins(runs)}
         document = {**document_of(machine, runtime), **told}
-        document["runtime"]["packs"] = [each.document() for each in pack_reports]
+        document["runtime"]["packs"] = [doctor_packs.document_of(each) for each in reports]
         print_json(document)
     else:
-        text = text_of(machine, runtime, loads, runs, [each.text() for each in pack_reports])
+        text = text_of(machine, runtime, loads, runs, [doctor_packs.line_of(each) for each in reports])
         print(printable(text, lines=True))
 
 

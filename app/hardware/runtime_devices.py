@@ -24,18 +24,23 @@ a card is less."""
 
 
 def ask_runtime(
-    start: Callable[[], Worker] = start_worker, within_s: float = ANSWER_WITHIN_S
+    start: Callable[[], Worker] = start_worker,
+    within_s: float = ANSWER_WITHIN_S,
+    cancel: CancelToken | None = None,
 ) -> tuple[Described | None, tuple[str, ...]]:
     """What a worker says about its runtime; None and a note when it does not. And a note for each
-    runtime pack that is set aside."""
-    cancel = CancelToken()
-    timer = threading.Timer(within_s, cancel.cancel)
+    runtime pack that is set aside. Raises Cancelled where `cancel` is why it does not."""
+    late = CancelToken()
+    timer = threading.Timer(within_s, late.cancel)
     timer.daemon = True
     timer.start()
+    forget = cancel.on_cancel(late.cancel) if cancel is not None else lambda: None
     try:
         with start() as worker:
-            described = worker.call_for(Describe(), cancel)
+            described = worker.call_for(Describe(), late)
     except Cancelled:
+        if cancel is not None:
+            cancel.raise_if_cancelled()
         return None, ("The runtime does not answer, so nobody knows what it can use of this computer.",)
     except EnvironmentFault as fault:
         return None, (f"The runtime cannot be asked what it can use: {fault.message}",)
@@ -43,6 +48,7 @@ def ask_runtime(
         return None, (f"The runtime cannot be started: {error}.",)
     finally:
         timer.cancel()
+        forget()
     assert isinstance(described, Described)
     return described, tuple(packs_set_aside())
 

@@ -100,6 +100,10 @@ class Keeper:
     def close(self) -> None:
         self._this_machine.close()
 
+    def look_anew(self) -> None:
+        """The runtime is another, which may use other devices of this computer; not from the GUI's thread."""
+        self._this_machine.close()
+
     def held(self, accelerators: Sequence[Accelerator]) -> tuple[Held, ...]:
         """All that is loaded, on a computer with these accelerators."""
         return tuple(held for each in self._all() if (held := each.held(accelerators)) is not None)

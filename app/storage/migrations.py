@@ -350,6 +350,12 @@ def layers_whose_experts_stay(connection: sqlite3.Connection) -> None:
     )
 
 
+def logs_and_choice_of_packs(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE runtime_packs ADD COLUMN log TEXT NOT NULL DEFAULT ''")
+    # The one that a person chose, at most one row; an empty folder is the plain build.
+    connection.execute("CREATE TABLE chosen_pack (folder BLOB NOT NULL) STRICT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -367,6 +373,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     checksums_of_messages,
     drafts_of_conversations,
     layers_whose_experts_stay,
+    logs_and_choice_of_packs,
 )
 
 

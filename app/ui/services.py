@@ -85,6 +85,12 @@ class Services:
         keeper: Keeper | None = vars(self).get("keeper")  # nothing is loaded while nobody has needed it
         return keeper.held(accelerators) if keeper is not None else ()
 
+    def runtime_changed(self) -> None:
+        """For a job: from now on workers run on another runtime pack."""
+        keeper: Keeper | None = vars(self).get("keeper")
+        if keeper is not None:
+            keeper.look_anew()
+
     @cached_property
     def conversations(self) -> ConversationStore:
         """For the GUI thread. Opened when first asked for, so that the window need not wait for it; what a
