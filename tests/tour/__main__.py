@@ -25,6 +25,7 @@ for page in (
     "downloads",
     "library_details",
     "window",
+    "settings_runtime",
     "chat",
     "chat_settings",
     "chat_presets",

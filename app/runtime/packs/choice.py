@@ -71,8 +71,8 @@ class RuntimePacks:
             self._try(pack, cancel)
 
     def start(self) -> Worker:
-        """A worker on the pack that was chosen, else the best that works. One that was not tried yet is tried now, which
-        takes as long as its devices take to be found."""
+        """A worker on the pack that was chosen, else the best that works. One that was not tried yet is tried now,
+        which takes as long as its devices take to be found."""
         return _start(self.chosen())
 
     def start_on(self, pack: Pack) -> Worker:

@@ -19,6 +19,7 @@ from app import __version__
 from app.storage.settings import Appearance
 from app.ui.pages.settings_downloads import SpeedLimitChoice
 from app.ui.pages.settings_hub import HubCard
+from app.ui.pages.settings_runtime import RuntimeCard
 from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label
 from app.ui.services import Services
 
@@ -33,6 +34,7 @@ class SettingsPage(QWidget):
         self._services = services
         self._preferences = services.preferences
         self.hub = HubCard()
+        self.runtime = RuntimeCard(services)
         self._lay_out()
         self._show()
         self._preferences.changed.connect(self._show)
@@ -42,6 +44,10 @@ class SettingsPage(QWidget):
         self._scroll.ensureWidgetVisible(self.hub)
         self.hub.field.setFocus()
 
+    def show_runtime(self) -> None:
+        """Leads to the runtime packs."""
+        self._scroll.ensureWidgetVisible(self.runtime)
+
     def _lay_out(self) -> None:
         column = QVBoxLayout()
         column.setContentsMargins(24, 24, 24, 24)
@@ -50,6 +56,7 @@ class SettingsPage(QWidget):
         column.addWidget(self._appearance_card())
         column.addWidget(self._downloads_card())
         column.addWidget(self._folders_card())
+        column.addWidget(self.runtime)
         column.addWidget(self.hub)
         column.addWidget(self._data_card())
         column.addWidget(label(self.tr("Nibble {version}").format(version=__version__), "caption"))
