@@ -40,6 +40,10 @@ NO_ACCELERATOR = "none found: models run on the processor"
 RetryOption = Annotated[
     bool, typer.Option("--retry-packs", help="Try runtime packs again that were set aside.")
 ]
+UsePackOption = Annotated[
+    str | None,
+    typer.Option("--use-pack", help="Use this runtime pack where it works; 'automatic' for the fastest."),
+]
 MeasureOption = Annotated[
     bool,
     typer.Option(
@@ -50,12 +54,17 @@ MeasureOption = Annotated[
 
 @engine_command
 def doctor(
-    as_json: JsonOption = False, measure: MeasureOption = False, retry_packs: RetryOption = False
+    as_json: JsonOption = False,
+    measure: MeasureOption = False,
+    retry_packs: RetryOption = False,
+    use_pack: UsePackOption = None,
 ) -> None:
     """Describe this machine: processor, memory, accelerators and the runtime."""
     packs = runtime_packs()
     if retry_packs:
         packs.try_again()
+    if use_pack is not None:
+        doctor_packs.choose(packs, use_pack)
     machine, runtime = probe_usable(data_folder().cache)
     if measure:
         machine = _measured(machine)

@@ -6,7 +6,21 @@ from typing import Any
 
 import msgspec
 
+from app.core.errors import WrongChoice
 from app.hardware.pack_reports import PackReport
+from app.runtime.packs import RuntimePacks
+
+AUTOMATIC = "automatic"
+
+
+def choose(packs: RuntimePacks, name: str) -> None:
+    """Raises WrongChoice for a name that no pack has."""
+    known = {state.pack.name.casefold(): state.pack for state in packs.states()}
+    pack = known.get(name.casefold())
+    if pack is None and name.casefold() != AUTOMATIC:
+        names = ", ".join((AUTOMATIC, *(each.name for each in known.values())))
+        raise WrongChoice(f"There is no runtime pack {name}.", f"Choose one of: {names}.")
+    packs.choose(pack)
 
 
 def line_of(report: PackReport) -> str:

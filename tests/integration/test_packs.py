@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from app.core.errors import WorkerCrashed
+from app.core.errors import Cancelled, WorkerCrashed
+from app.core.jobs import CancelToken
 from app.hardware import ask_runtime
 from app.runtime import LoadedModel, LoadSettings, packs_set_aside, start_worker
 from app.runtime.packs import Pack, RuntimePacks, choice, runtime_packs
@@ -178,6 +182,55 @@ def test_best_pack_that_works_is_taken(places: Path) -> None:
     assert runtime_packs().chosen().folder == last
 
 
+def pack_named(name: str) -> Pack:
+    return next(state.pack for state in runtime_packs().states() if state.pack.name == name)
+
+
+def test_pack_that_a_person_chose_is_used_until_the_best_is_wanted_again(places: Path) -> None:
+    good_pack(places, "a")
+    last = good_pack(places, "b")
+    runtime_packs().choose(pack_named("b"))
+    with start_worker() as worker:
+        assert worker.runtime_folder == last
+    assert [state.pack.name for state in runtime_packs().states() if state.is_chosen] == ["b"]
+    runtime_packs().choose(pack_named("Plain"))
+    with start_worker() as worker:
+        assert worker.runtime_folder is None
+    runtime_packs().choose(None)
+    assert runtime_packs().chosen().name == "a"
+    assert not any(state.is_chosen for state in runtime_packs().states())
+
+
+def test_chosen_pack_that_fails_or_is_gone_gives_way_to_the_best(places: Path) -> None:
+    best = good_pack(places, "a")
+    folder = pack_of(places, "b", "abort();")
+    runtime_packs().choose(pack_named("b"))
+    assert runtime_packs().chosen().folder == best
+    assert fault_of(folder)
+    shutil.rmtree(folder)
+    assert runtime_packs().chosen().folder == best
+
+
+def test_last_lines_of_a_pack_that_failed_are_kept_with_its_reason(places: Path) -> None:
+    words = "no driver\\nbadly wrong\\n"
+    folder = pack_of(
+        places, "talks", f'if (write(2, "{words}", {len("no driver badly wrong ")}) > 0) abort();'
+    )
+    assert runtime_packs().chosen().folder is None
+    (state,) = [state for state in runtime_packs().states() if state.pack.folder == folder]
+    assert state.log[-2:] == ("no driver", "badly wrong")
+    assert state.tried_at == pytest.approx(time.time(), abs=60)
+
+
+def test_trial_that_a_person_stops_says_nothing_of_the_pack(places: Path) -> None:
+    folder = pack_of(places, "hangs", "sleep(600);")
+    cancel = CancelToken()
+    threading.Timer(0.5, cancel.cancel).start()
+    with pytest.raises(Cancelled):
+        runtime_packs().try_now(pack_named("hangs"), cancel)
+    assert fault_of(folder) is None
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_pack_whose_instructions_the_processor_lacks_gives_way_while_a_model_loads(
     places: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
@@ -267,6 +320,14 @@ def test_doctor_lists_packs_their_devices_and_why_one_is_set_aside(places: Path)
     assert [device["kind"] for device in good["devices"]] == ["cpu"]
     assert [device["kind"] for device in plain["devices"]] == ["cpu"]
     assert any("Bad is set aside" in note for note in document["notes"])
+
+
+def test_doctor_chooses_a_pack(places: Path) -> None:
+    good_pack(places, "First")
+    good_pack(places, "Second")
+    assert "Second: in use, as chosen" in nibble("doctor", "--use-pack", "second").out
+    nibble("doctor", "--use-pack", "third").assert_refused("no runtime pack third")
+    assert "First: in use;" in nibble("doctor", "--use-pack", "automatic").out
 
 
 def test_doctor_tries_packs_again_when_asked(places: Path) -> None:

@@ -23,8 +23,8 @@ def settings_runtime_packs(stage: Stage) -> None:
 @scene
 def settings_runtime_pack_with_its_log(stage: Stage) -> None:
     page = open_with_packs(stage)
-    faults = [row.fault for row in page.runtime.rows if row.fault is not None and row.fault.fault.log]
-    faults[0].toggle_log()
+    logs = [row.log for row in page.runtime.rows if row.log is not None and row.log.lines]
+    logs[0].toggle()
     stage.application.processEvents()
     page.show_runtime()
 
@@ -33,7 +33,7 @@ def settings_runtime_pack_with_its_log(stage: Stage) -> None:
 def settings_runtime_pack_being_tried(stage: Stage) -> None:
     page = open_with_packs(stage)
     with patch("app.runtime.packs.choice._tried", side_effect=lambda pack, cancel: stopped(cancel)):
-        page.runtime.try_again(next(row.state.pack for row in page.runtime.rows if row.fault is not None))
+        page.runtime.try_again(next(row.state.pack for row in page.runtime.rows if row.again is not None))
         stage.application.processEvents()
         page.show_runtime()
 

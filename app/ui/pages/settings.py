@@ -46,7 +46,7 @@ class SettingsPage(QWidget):
 
     def show_runtime(self) -> None:
         """Leads to the runtime packs."""
-        self._scroll.ensureWidgetVisible(self.runtime)
+        self._scroll.verticalScrollBar().setValue(self.runtime.y() - 16)  # it may be higher than the page
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()

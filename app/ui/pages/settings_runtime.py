@@ -131,6 +131,7 @@ class RuntimeCard(QFrame):
         self._add_choice(_tr("Automatic"), None, is_on=none_chosen)
         for state in self._states:
             self._add_choice(state.pack.name, state.pack, is_on=state.is_chosen)
+            self.choices[-1].setEnabled(state.is_chosen or not state.fault)
         # Where a person has set that variable, nobody is asked.
         self._which.setEnabled(not self._override)
 
@@ -181,6 +182,7 @@ class RuntimeCard(QFrame):
             column.addWidget(label(told.format(folder=self._override), "warning", wrap=True))
         column.addSpacing(8)
         column.addWidget(self._which)
+        column.addSpacing(8)
         column.addLayout(self._packs)
         column.addSpacing(8)
         add = button(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes
-from app.ui.fault_card import FaultCard
+from app.ui.folded_log import FoldedLog
 from app.ui.parts import Glyph, button, label
 
 if TYPE_CHECKING:  # the runtime is imported by the job that asks
@@ -17,7 +16,6 @@ if TYPE_CHECKING:  # the runtime is imported by the job that asks
     from app.runtime.packs import PackState
     from app.runtime.protocol import Device
 
-_BACKENDS = {"cpu": "", "cuda": "CUDA", "rocm": "ROCm", "metal": "Metal", "sycl": "SYCL", "vulkan": "Vulkan"}
 _GLYPHS = {"used": ("check-circle", "accent"), "works": ("circle", "muted"), "aside": ("warning", "warning")}
 
 
@@ -32,7 +30,8 @@ class PackRow(QWidget):
         super().__init__()
         self.state = state
         pack = state.pack
-        self.fault: FaultCard | None = None
+        self.log: FoldedLog | None = None
+        self.again: QPushButton | None = None
         self.setAccessibleName(pack.name)
         glyph = "aside" if state.fault else "used" if report is not None and report.is_used else "works"
         self.words = [pack.name, _standing(state, report, is_tried=is_tried)]
@@ -50,23 +49,28 @@ class PackRow(QWidget):
         if is_tried:
             column.addLayout(self._make_stop())
         elif state.fault:
-            self.words.append(state.fault)
-            column.addSpacing(4)
-            column.addWidget(self._make_fault(state))
+            self._add_fault(state, column)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 4, 0, 4)
         row.setSpacing(12)
         row.addWidget(Glyph(*_GLYPHS[glyph]), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
 
-    def _make_fault(self, state: PackState) -> FaultCard:
-        until = _tr("Nibble tries it again by itself once its files or the graphics driver are others.")
-        again = (_tr("Try again"), "arrow-clockwise", self.try_asked.emit)
+    def _add_fault(self, state: PackState, column: QVBoxLayout) -> None:
         # What speaks against it without a trial is in its files.
-        steps = [] if state.pack.flaw else [again]
-        hint = _tr("Get a pack made for this Nibble, or remove its folder.") if state.pack.flaw else until
-        self.fault = FaultCard(EnvironmentFault(state.fault or "", hint, state.log), steps, margin_px=12)
-        return self.fault
+        if state.pack.flaw:
+            hint = _tr("Get a pack made for this Nibble, or remove its folder.")
+        else:
+            hint = _tr("Nibble tries it again by itself once its files or the graphics driver change.")
+            self.again = button(_tr("Try again"), self.try_asked.emit, glyph="arrow-clockwise")
+        for words in (state.fault or "", hint):
+            self.words.append(words)
+            line = label(words, "" if words == state.fault else "muted", wrap=True)
+            line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(line)
+        column.addSpacing(4)
+        self.log = FoldedLog(state.log, [self.again] if self.again else [])
+        column.addWidget(self.log)
 
     def _make_stop(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -91,18 +95,27 @@ def _kind(state: PackState) -> str:
     """What it is for and which llama.cpp it is."""
     pack = state.pack
     if pack.folder is None:
-        return _tr("For the processor; comes with Nibble. llama-cpp-python {version}.").format(
+        return _tr("For the processor; comes with Nibble. Version {version} of llama-cpp-python.").format(
             version=pack.version
         )
     if not pack.backend:
         return ""
-    backend = _BACKENDS.get(pack.backend, pack.backend.upper())
-    kind = (
-        _tr("For graphics cards, by {backend}.").format(backend=backend)
-        if backend
-        else _tr("For the processor.")
+    hardware = _hardware().get(pack.backend, pack.backend.upper())
+    return _tr("For {hardware}. Version {version} of llama-cpp-python.").format(
+        hardware=hardware, version=pack.version
     )
-    return f"{kind} llama-cpp-python {pack.version}."
+
+
+def _hardware() -> dict[str, str]:
+    return {
+        "cpu": _tr("the processor"),
+        "cuda": _tr("NVIDIA graphics cards (CUDA)"),
+        "rocm": _tr("AMD graphics cards (ROCm)"),
+        "metal": _tr("the graphics of a Mac (Metal)"),
+        "sycl": _tr("Intel graphics (SYCL)"),
+        "vulkan": _tr("graphics cards of any maker (Vulkan)"),
+        "rpc": _tr("other computers (RPC)"),
+    }
 
 
 def _devices(report: PackReport | None) -> str:
