@@ -85,6 +85,10 @@ class PromptTooLong(EnvironmentFault):
     """The conversation, or a text to score, does not fit into the context length."""
 
 
+class OtherVocabulary(EnvironmentFault):
+    """Two models whose tokens are not the same cannot be compared token by token."""
+
+
 class TemplateFault(EnvironmentFault):
     """The model's chat template cannot be rendered."""
 
@@ -224,6 +228,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         LoadFailed,
         TooLittleMemory,
         PromptTooLong,
+        OtherVocabulary,
         TemplateFault,
         GrammarFault,
         DiskFull,

@@ -32,6 +32,8 @@ from app.runtime.protocol import (
     ChatMessage,
     Count,
     Counted,
+    Diverge,
+    Divergences,
     Generate,
     Generated,
     GenerationStatistics,
@@ -39,6 +41,7 @@ from app.runtime.protocol import (
     Loaded,
     LoadProgress,
     LoadSettings,
+    LogitsWritten,
     ModelDescription,
     Piece,
     PromptProgress,
@@ -50,8 +53,10 @@ from app.runtime.protocol import (
     ScoreProgress,
     TemplateOptions,
     TokenChoice,
+    TokenDivergence,
     ToolCall,
     WhenFull,
+    WriteLogits,
 )
 from app.runtime.sampling_limits import require_possible, require_possible_top
 from app.runtime.starting import is_set_aside_after, start_worker
@@ -72,7 +77,7 @@ NO_OPTIONS = TemplateOptions()
 class Generation:
     """A whole answer. What the model thought before and which tools it called is not in its text.
 
-    `probabilities` of its tokens, where asked for (see `Generated`).
+    `probabilities` of its tokens and the whole `conversation` in tokens, where asked for (see `Generated`).
     """
 
     text: str
@@ -80,6 +85,7 @@ class Generation:
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     probabilities: tuple[TokenChoice, ...] = ()
+    conversation: tuple[int, ...] = ()
 
     @property
     def message(self) -> ChatMessage:
@@ -163,13 +169,14 @@ class LoadedModel:
         conversation: str = "",
         when_full: WhenFull = "stop",
         continues: AnswerSoFar | None = None,
+        tells_tokens: bool = False,
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full` and `continues`
-        as in `Generate`.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full`, `continues` and
+        `tells_tokens` as in `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -183,13 +190,19 @@ class LoadedModel:
             conversation=conversation,
             when_full=when_full,
             continues=_encodable(continues),
+            tells_tokens=tells_tokens,
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):
                 yield reply
             elif isinstance(reply, Generated):
                 yield Generation(
-                    reply.text, reply.statistics, reply.reasoning, reply.tool_calls, reply.probabilities
+                    reply.text,
+                    reply.statistics,
+                    reply.reasoning,
+                    reply.tool_calls,
+                    reply.probabilities,
+                    reply.conversation,
                 )
 
     def score(
@@ -220,6 +233,54 @@ class LoadedModel:
             elif isinstance(reply, Scored):
                 return TokenScores(reply.tokens, reply.log_probabilities)
         raise AssertionError("a worker's replies end with a final one")
+
+    def write_logits(
+        self,
+        tokens: Sequence[int],
+        start: int,
+        path: Path,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> str:
+        """Writes what the model expects at the places of `tokens[start:]` to `path`, for another model's `diverge`:
+        4 bytes for each of them and each of the vocabulary. `start` is at least 1. Returns which vocabulary it is.
+
+        `on_progress` gets how many tokens are evaluated, of how many. The next answer evaluates its whole prompt again.
+        Raises PromptTooLong, LoadFailed, DiskFull or another fault of the file, WorkerDied, or Cancelled.
+        """
+        request = WriteLogits(tokens=tuple(tokens), start=start, path=os.fsencode(path))
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, ScoreProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, LogitsWritten):
+                return reply.vocabulary
+        raise AssertionError("a worker's replies end with a final one")
+
+    def diverge(
+        self,
+        tokens: Sequence[int],
+        start: int,
+        path: Path,
+        vocabulary: str,
+        top: int = 10,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[TokenDivergence]:
+        """How much the model differs at each of `tokens[start:]` from the one that has written its logits for them to
+        `path` and told its `vocabulary`; with the `top` likeliest tokens of both.
+
+        Raises OtherVocabulary and what `write_logits` does.
+        """
+        request = Diverge(
+            tokens=tuple(tokens), start=start, path=os.fsencode(path), vocabulary=vocabulary, top=top
+        )
+        found: list[TokenDivergence] = []
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, ScoreProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Divergences):
+                found += reply.tokens
+        return found
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` is as a part of a message: what the template puts around it is not counted.

@@ -7,6 +7,7 @@ and reads both. Answers (`Generate`) run beside each other, as many as the loade
 """
 
 from app.runtime.protocol.conversation import AnswerSoFar, ChatMessage, TemplateOptions, ToolCall, WhenFull
+from app.runtime.protocol.divergence import TokenDivergence, TokenView
 from app.runtime.protocol.generation import GenerationStatistics, PieceKind, TokenChoice, TokenProbability
 from app.runtime.protocol.load_settings import Adapter, FlashAttention, KvType, LoadMode, LoadSettings
 from app.runtime.protocol.memory import BufferSize, DryRunResult, MemoryBuffers, ModelDescription
@@ -22,11 +23,14 @@ from app.runtime.protocol.replies import (
     Crashed,
     Described,
     Device,
+    Diverged,
+    Divergences,
     DryRunDone,
     Failed,
     Generated,
     Loaded,
     LoadProgress,
+    LogitsWritten,
     Piece,
     PromptProgress,
     Quantized,
@@ -41,6 +45,7 @@ from app.runtime.protocol.requests import (
     Cancel,
     Count,
     Describe,
+    Diverge,
     DryRun,
     Generate,
     Load,
@@ -49,6 +54,7 @@ from app.runtime.protocol.requests import (
     RestoreCache,
     SaveCache,
     Score,
+    WriteLogits,
 )
 from app.runtime.protocol.stream import (
     CALLS,
@@ -84,6 +90,9 @@ __all__ = [
     "Describe",
     "Described",
     "Device",
+    "Diverge",
+    "Diverged",
+    "Divergences",
     "DryRun",
     "DryRunDone",
     "DryRunResult",
@@ -98,6 +107,7 @@ __all__ = [
     "LoadProgress",
     "LoadSettings",
     "Loaded",
+    "LogitsWritten",
     "MemoryBuffers",
     "ModelDescription",
     "Piece",
@@ -118,9 +128,12 @@ __all__ = [
     "Stopped",
     "TemplateOptions",
     "TokenChoice",
+    "TokenDivergence",
     "TokenProbability",
+    "TokenView",
     "ToolCall",
     "WhenFull",
+    "WriteLogits",
     "frame",
     "read_reply",
     "read_request",

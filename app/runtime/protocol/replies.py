@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from app.runtime.protocol.conversation import ToolCall
+from app.runtime.protocol.divergence import TokenDivergence
 from app.runtime.protocol.generation import GenerationStatistics, PieceKind, TokenChoice
 from app.runtime.protocol.memory import DryRunResult, ModelDescription
 from app.runtime.protocol.message import Message
@@ -12,6 +13,7 @@ from app.runtime.protocol.requests import (
     Bench,
     Count,
     Describe,
+    Diverge,
     DryRun,
     Generate,
     Load,
@@ -19,6 +21,7 @@ from app.runtime.protocol.requests import (
     RestoreCache,
     SaveCache,
     Score,
+    WriteLogits,
 )
 
 
@@ -63,6 +66,9 @@ class Generated(Message, frozen=True):
 
     `probabilities` are those of the pieces and, where no more text followed, of the tokens after them. An answer
     cut at a stop string has none for tokens from there on.
+
+    `conversation`, where asked for, is the whole of it in tokens, with the one that ended the answer; the first
+    `statistics.prompt_tokens` are those of the prompt.
     """
 
     text: str
@@ -70,10 +76,11 @@ class Generated(Message, frozen=True):
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     probabilities: tuple[TokenChoice, ...] = ()
+    conversation: tuple[int, ...] = ()
 
 
 class ScoreProgress(Message, frozen=True):
-    """`done` of `total` log-probabilities are known."""
+    """`done` of `total` tokens are evaluated."""
 
     done: int
     total: int
@@ -90,6 +97,22 @@ class Scored(Message, frozen=True):
 
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+
+
+class LogitsWritten(Message, frozen=True):
+    """`vocabulary` is the same for models whose tokens are the same."""
+
+    vocabulary: str
+
+
+class Divergences(Message, frozen=True):
+    """The next `tokens` of those asked for, in their order."""
+
+    tokens: tuple[TokenDivergence, ...]
+
+
+class Diverged(Message, frozen=True):
+    """That was all."""
 
 
 class Counted(Message, frozen=True):
@@ -185,6 +208,9 @@ Reply = (
     | Generated
     | ScoreProgress
     | Scored
+    | LogitsWritten
+    | Divergences
+    | Diverged
     | Counted
     | BenchProgress
     | Benched
@@ -202,6 +228,8 @@ ANSWERS: dict[type, tuple[type, ...]] = {
     DryRun: (DryRunDone,),
     Generate: (PromptProgress, Piece, Generated),
     Score: (ScoreProgress, Scored),
+    WriteLogits: (ScoreProgress, LogitsWritten),
+    Diverge: (ScoreProgress, Divergences, Diverged),
     Count: (Counted,),
     Bench: (BenchProgress, Benched),
     SaveCache: (CacheSaved,),
@@ -216,6 +244,8 @@ FINAL_REPLIES = (
     DryRunDone,
     Generated,
     Scored,
+    LogitsWritten,
+    Diverged,
     Counted,
     Benched,
     CacheSaved,

@@ -36,6 +36,8 @@ class Generate(Message, frozen=True):
     has room. An answer that fills the context ends there either way.
 
     `continues`: the answer goes on where that ends. Only what is new is sent and counts for `max_tokens`.
+
+    `tells_tokens`: the whole conversation comes back in tokens.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -45,6 +47,7 @@ class Generate(Message, frozen=True):
     conversation: str = ""
     when_full: WhenFull = "stop"
     continues: AnswerSoFar | None = None
+    tells_tokens: bool = False
 
 
 class Score(Message, frozen=True):
@@ -56,6 +59,27 @@ class Score(Message, frozen=True):
 
     text: str
     parse_special: bool
+
+
+class WriteLogits(Message, frozen=True):
+    """Writes what the model expects at the places of `tokens[start:]` to the file `path`, for `Diverge` of another
+    model: its logits as float32, a row for each of these tokens. The KV cache is empty afterwards."""
+
+    tokens: tuple[int, ...]
+    start: int
+    path: bytes
+
+
+class Diverge(Message, frozen=True):
+    """How much does the model differ from another one, the reference, that has written its logits for the same `tokens`
+    and `start` to `path`? The `top` likeliest tokens of both are told for each place. `vocabulary` as the reference
+    told it (`LogitsWritten`). The KV cache is empty afterwards."""
+
+    tokens: tuple[int, ...]
+    start: int
+    path: bytes
+    vocabulary: str
+    top: int
 
 
 class Count(Message, frozen=True):
@@ -114,5 +138,17 @@ class Cancel(Message, frozen=True):
 
 
 Request = (
-    Load | DryRun | Generate | Score | Count | Bench | SaveCache | RestoreCache | Quantize | Describe | Cancel
+    Load
+    | DryRun
+    | Generate
+    | Score
+    | WriteLogits
+    | Diverge
+    | Count
+    | Bench
+    | SaveCache
+    | RestoreCache
+    | Quantize
+    | Describe
+    | Cancel
 )

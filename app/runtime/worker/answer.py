@@ -49,6 +49,7 @@ class Answer:
         context_length: int,
         arrived_at: float,
         report: Callable[[Reply], None],
+        tells_tokens: bool = False,
     ) -> None:
         """`number` of the call; `slot` keeps as many tokens as can be reused."""
         self.number = number
@@ -69,6 +70,7 @@ class Answer:
         self._has_stops = bool(sampling.stop)
         self._arrived_at = arrived_at
         self._report = report
+        self._tells_tokens = tells_tokens
         self._text = text
         self._end: int | None = None
         self._shown: list[Part] = []
@@ -143,7 +145,13 @@ class Answer:
             tool_calls=tuple(self._text.tool_calls),
             probabilities=self._choices.until(self._text.read_characters, cut=self._text.has_stopped),
             statistics=self._statistics(memory_bytes),
+            conversation=self._conversation(),
         )
+
+    def _conversation(self) -> tuple[int, ...]:
+        if not self._tells_tokens:
+            return ()
+        return (*self.tokens, self._end) if self._end is not None else tuple(self.tokens)
 
     def _send(self) -> None:
         for part in self._text.take():

@@ -103,6 +103,7 @@ class Batching:
             self._model.context_length,
             call.arrived_at,
             partial(self._output.send, call.number),
+            request.tells_tokens,
         )
         self._is_steady = False
         self.running.append(answer)

@@ -10,6 +10,7 @@ from app.runtime.protocol import (
     Bench,
     Count,
     Describe,
+    Diverge,
     DryRun,
     Generate,
     Load,
@@ -18,6 +19,7 @@ from app.runtime.protocol import (
     RestoreCache,
     SaveCache,
     Score,
+    WriteLogits,
 )
 from app.runtime.worker.counting import Counting
 from app.runtime.worker.failing import failed
@@ -101,6 +103,16 @@ class Session:
 
                 assert self._model is not None, "Score before Load"
                 return score(self._model, request, report, stop)
+            case WriteLogits() as request:
+                from app.runtime.worker.diverging import write_logits
+
+                assert self._model is not None, "WriteLogits before Load"
+                return write_logits(self._model, request, report, stop)
+            case Diverge() as request:
+                from app.runtime.worker.diverging import diverge
+
+                assert self._model is not None, "Diverge before Load"
+                return diverge(self._model, request, report, stop)
             case Count() as request:
                 assert self._model is not None, "Count before Load"
                 self._counting.begin(call.number, self._model.vocabulary, request.text)

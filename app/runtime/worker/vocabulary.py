@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -57,6 +58,15 @@ class Vocabulary:
         from app.runtime.worker.json_schema import make_tokenizer
 
         return make_tokenizer(self)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for vocabularies of the same tokens, special ones too, in the same order."""
+        digest = hashlib.sha256()
+        for token in range(self.size):
+            name = self.name(token)
+            digest.update(b"%d:%d:" % (len(name), self._attributes(token)) + name)
+        return digest.hexdigest()
 
     @cached_property
     def longest_token(self) -> int:

@@ -1,0 +1,69 @@
+"""Kullback-Leibler divergence of two models at one place of a text, over the whole vocabulary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NEAR = 12.0
+"""How far below the largest logit the likeliest tokens are looked for first: a few hundred of the vocabulary, where to
+sort out all of it would take longer than the divergence itself."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What one model expects: `above`, its logits less the largest one (float32), e to their power, `powers`, and the
+    logarithm of the sum of these."""
+
+    logits: NDArray[np.float32]
+    above: NDArray[np.float32]
+    powers: NDArray[np.float32]
+    log_sum: float
+
+    @classmethod
+    def of(cls, logits: NDArray[np.float32]) -> Distribution:
+        """Not a number where `logits` are none (one is no number or plus infinity, or all are minus infinity)."""
+        with np.errstate(invalid="ignore"):
+            above = logits - logits.max()
+            powers = np.exp(above)
+            total = float(powers.sum(dtype=np.float64))
+        return cls(logits, above, powers, math.log(total) if total > 0 else math.nan)
+
+    def log_probability(self, token: int) -> float:
+        """The natural logarithm of its probability."""
+        return float(self.above[token]) - self.log_sum
+
+    def rank(self, token: int) -> int:
+        """How many tokens are likelier."""
+        return int(np.count_nonzero(self.logits > self.logits[token]))
+
+    def likeliest(self, count: int) -> list[int]:
+        """The first first; of equal ones the one with the smaller number."""
+        near = np.flatnonzero(self.above > -_NEAR)
+        if len(near) < count:
+            near = np.arange(len(self.logits))
+        values = self.logits[near]
+        if len(near) > count:
+            # All that are no less likely than the last of them: among equal ones the partition takes any.
+            near = near[values >= np.partition(values, -count)[-count]]
+        order = np.lexsort((near, -self.logits[near]))
+        return [int(token) for token in near[order][:count]]
+
+
+def kl_divergence(reference: Distribution, other: Distribution) -> float:
+    """In nats: the sum of p (ln p - ln q), p of `reference`. Tokens that it gives no probability to count nothing; it
+    is infinite where `other` gives none to one that it does.
+
+    The same formula as llama-perplexity's (its `--kl-divergence`), but that stores ln p in 16 bits and leaves out what
+    is below -16. Sums are float64.
+    """
+    with np.errstate(invalid="ignore"):
+        terms = reference.above - other.above
+        terms *= reference.powers
+    if np.isnan(terms).any():
+        terms = np.where(reference.powers > 0, terms, np.float32(0))
+    mean = float(terms.sum(dtype=np.float64)) / math.exp(reference.log_sum)
+    return mean - reference.log_sum + other.log_sum
