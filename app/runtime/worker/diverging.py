@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
-from typing import IO
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 
+import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,13 +58,14 @@ def diverge(model: LlamaModel, request: Diverge, report: Callable[[Reply], None]
         )
     _require_room(model, request.tokens)
     done = request.start
+    threads = int(llama_cpp.llama_n_threads_batch(model.context))  # which llama.cpp does not need meanwhile
     try:
-        with open(request.path, "rb") as file:
+        with open(request.path, "rb", buffering=0) as file, ThreadPoolExecutor(threads) as pool:
+            places = _Places(model.vocabulary, file, request.start, request.top)
             for logits in logits_after(model, request.tokens[:-1], request.start - 1, stop):
                 tokens = request.tokens[done : done + len(logits)]
-                report(
-                    Divergences(tokens=tuple(_differ(model.vocabulary, file, logits, tokens, request.top)))
-                )
+                found = pool.map(places.differ, range(done, done + len(logits)), tokens, logits)
+                report(Divergences(tokens=tuple(found)))
                 done += len(logits)
                 report(ScoreProgress(done=done, total=len(request.tokens)))
     except OSError as error:
@@ -77,40 +81,49 @@ def _require_room(model: LlamaModel, tokens: Sequence[int]) -> None:
         )
 
 
-def _differ(
-    vocabulary: Vocabulary, file: IO[bytes], logits: NDArray[np.float32], tokens: Sequence[int], top: int
-) -> list[TokenDivergence]:
-    """`logits`: a row for each of `tokens`, as in the file. A row of it at a time, so that memory stays small."""
-    found = []
-    for row, token in zip(logits, tokens, strict=True):
-        theirs = np.fromfile(file, np.float32, vocabulary.size)
-        if len(theirs) < vocabulary.size:
-            raise LoadFailed("What the reference model wrote of its logits is not whole.", "Try again.")
-        reference, other = Distribution.of(theirs), Distribution.of(row)
-        found.append(
-            TokenDivergence(
-                token=token,
-                text=_text(vocabulary, token),
-                kl_divergence=kl_divergence(reference, other),
-                reference=_view(vocabulary, reference, token, top),
-                other=_view(vocabulary, other, token, top),
-            )
+class _Places:
+    """Tells how the models differ at one place of the text, for several threads: each has two rows of logits at a time.
+
+    `file` has those of the reference, from the place `start` on.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, file: FileIO, start: int, top: int) -> None:
+        self._vocabulary = vocabulary
+        self._file = file
+        self._start = start
+        self._top = min(top, vocabulary.size)
+        self._lock = threading.Lock()
+
+    def differ(self, place: int, token: int, logits: NDArray[np.float32]) -> TokenDivergence:
+        """Raises LoadFailed where the file has nothing of the place."""
+        reference, other = Distribution.of(self._read(place)), Distribution.of(logits)
+        return TokenDivergence(
+            token=token,
+            text=self._text(token),
+            kl_divergence=kl_divergence(reference, other),
+            reference=self._view(reference, token),
+            other=self._view(other, token),
         )
-    return found
 
+    def _read(self, place: int) -> NDArray[np.float32]:
+        row = np.empty(self._vocabulary.size, np.float32)
+        with self._lock:
+            self._file.seek((place - self._start) * row.nbytes)
+            if self._file.readinto(row.data) < row.nbytes:
+                raise LoadFailed("What the reference model wrote of its logits is not whole.", "Try again.")
+        return row
 
-def _view(vocabulary: Vocabulary, distribution: Distribution, token: int, top: int) -> TokenView:
-    return TokenView(
-        log_probability=distribution.log_probability(token),
-        rank=distribution.rank(token),
-        likeliest=tuple(
-            TokenProbability(
-                token=each, text=_text(vocabulary, each), log_probability=distribution.log_probability(each)
-            )
-            for each in distribution.likeliest(min(top, vocabulary.size))
-        ),
-    )
+    def _view(self, distribution: Distribution, token: int) -> TokenView:
+        return TokenView(
+            log_probability=distribution.log_probability(token),
+            rank=distribution.rank(token),
+            likeliest=tuple(
+                TokenProbability(
+                    token=each, text=self._text(each), log_probability=distribution.log_probability(each)
+                )
+                for each in distribution.likeliest(self._top)
+            ),
+        )
 
-
-def _text(vocabulary: Vocabulary, token: int) -> bytes:
-    return vocabulary.piece(token) or vocabulary.name(token)
+    def _text(self, token: int) -> bytes:
+        return self._vocabulary.piece(token) or self._vocabulary.name(token)

@@ -27,6 +27,11 @@ def long_model(folder: Path) -> Path:
     return _quantized(folder, "random-long", "Q8_0", _write_long)
 
 
+def wide_model(folder: Path, quantization: str) -> Path:
+    """A vocabulary of 128 thousand, as models of today have, on a small body."""
+    return _quantized(folder, "random-wide", quantization, _write_wide)
+
+
 def guide_model(folder: Path) -> Path:
     data = DataFolder(folder / "guide").create()
     return Job("make the guide", lambda control: make_guide(data, ["Q8_0"], control)[0]).start().result()
@@ -48,6 +53,21 @@ def _write_small(path: Path) -> None:
         vocabulary=2048,
         type="f16",
         chat_template=CHATML,
+        never_ends=True,
+    )
+
+
+def _write_wide(path: Path) -> None:
+    write_tiny_model(
+        path,
+        hidden=1024,
+        layers=8,
+        heads=16,
+        kv_heads=4,
+        feed_forward=3072,
+        context=2048,
+        vocabulary=128_256,
+        type="f16",
         never_ends=True,
     )
 
