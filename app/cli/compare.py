@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.compare_divergence import ModelDivergence, document, measure, sentence
 from app.cli.loading import (
     ContextOption,
     ExpertsOption,
@@ -24,7 +25,7 @@ from app.cli.models import chat_model_named
 from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.cli.terminal import printable
-from app.compare import Comparison, MemoryPlanned, PaneAnswer, first_difference
+from app.compare import Comparison, MemoryPlanned, PaneAnswer
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
@@ -77,10 +78,11 @@ def compare(
 
     with Comparison([entry.path for entry in entries], sampling, keeper, system, choose) as comparison:
 
-        def work(control: JobControl) -> tuple[PaneAnswer, ...]:
-            return comparison.ask(prompt, control)
+        def work(control: JobControl) -> tuple[tuple[PaneAnswer, ...], list[ModelDivergence]]:
+            answers = comparison.ask(prompt, control)
+            return answers, list(measure(comparison, answers, control))
 
-        answers = run_job("compare", work, take)
+        answers, divergences = run_job("compare", work, take)
         in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
         at_once = 1 if in_turns else comparison.panes_at_once
     if as_json:
@@ -90,12 +92,14 @@ def compare(
                 "seed": sampling.seed,
                 "panes_at_once": at_once,
                 "panes": [_document(entry, answer) for entry, answer in zip(entries, answers, strict=True)],
-                "divergence": _divergence(entries, answers),
+                "divergence": document(entries, answers, divergences),
             }
         )
     else:
         for entry, answer in zip(entries, answers, strict=True):
             print(_text(entry, answer))
+        for entry, divergence in zip(entries[1:], divergences, strict=True):
+            print(printable(sentence(entry, entries[0], divergence), lines=False))
     faults = [answer.fault for answer in answers if answer.fault is not None]
     for fault in faults:
         print_fault(fault)
@@ -124,17 +128,6 @@ def _document(entry: LibraryEntry, answer: PaneAnswer) -> dict[str, Any]:
             "finish_reason": statistics.finish_reason,
         }
     return document
-
-
-def _divergence(entries: list[LibraryEntry], answers: tuple[PaneAnswer, ...]) -> dict[str, Any]:
-    """Of each later pane's text from the first pane's; positions in characters."""
-    reference = answers[0].text
-    differences = [first_difference(reference, answer.text) for answer in answers[1:]]
-    return {
-        "reference": entries[0].name,
-        "same_text": all(difference is None for difference in differences),
-        "first_difference_characters": differences,
-    }
 
 
 def _text(entry: LibraryEntry, answer: PaneAnswer) -> str:

@@ -15,18 +15,21 @@ from app.compare.comparison import (
     PaneReading,
 )
 from app.compare.difference import first_difference
+from app.compare.divergence import DivergenceFigures, divergence_figures
 from app.compare.plan import ComparisonPlan, plan_comparison, plan_threads
 
 __all__ = [
     "MAXIMUM_PANES",
     "Comparison",
     "ComparisonPlan",
+    "DivergenceFigures",
     "MemoryPlanned",
     "PaneAnswer",
     "PaneDelta",
     "PaneFinished",
     "PaneLoading",
     "PaneReading",
+    "divergence_figures",
     "first_difference",
     "plan_comparison",
     "plan_threads",

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from app.memory import Held, Keeper, Load, LoadPlan, Rest, Way, held_by
 from app.recommend.choices import LoadChoices, read_choices, wanted_load
 from app.recommend.loading import load_recommended, plan_recommended
 from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, Sampling
-from app.runtime.protocol import Piece, PromptProgress
+from app.runtime.protocol import Piece, PromptProgress, TokenDivergence
+from app.storage.atomic import scratch_folder
 
 MAXIMUM_PANES = 4
 
@@ -41,7 +42,7 @@ class PaneLoading:
 
 @dataclass(frozen=True)
 class PaneReading:
-    """Emitted while pane `index` evaluates the prompt: `done` of `total` tokens."""
+    """Emitted while pane `index` evaluates a prompt or, to tell of divergences, an answer: `done` of `total` tokens."""
 
     index: int
     done: int
@@ -61,13 +62,15 @@ class PaneDelta:
 class PaneAnswer:
     """What one pane gave: an answer with its figures, or what went wrong.
 
-    After a failure `text` is what had arrived; `statistics` is None.
+    After a failure `text` is what had arrived; `statistics` is None. `conversation`: the whole of it in tokens, of
+    which the first `statistics.prompt_tokens` are the prompt's.
     """
 
     path: Path
     text: str
     statistics: GenerationStatistics | None
     fault: EnvironmentFault | None = None
+    conversation: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,34 @@ class Comparison:
             for index in indexes:
                 self._panes[index].add(ChatMessage("user", prompt))
             return self._run(indexes, sampling or self._sampling, in_turns, control)
+
+    def diverge(
+        self, tokens: Sequence[int], start: int, reference: int, other: int, control: JobControl
+    ) -> list[TokenDivergence]:
+        """How much the model of pane `other` differs from that of pane `reference` at each of `tokens[start:]`, an
+        answer of either (`PaneAnswer.conversation`) or any other text.
+
+        The models are loaded where they are not; in turns where only one fits. The panes' conversations are not
+        touched. Emits what `ask` does, but no delta and no answer. Raises OtherVocabulary and what loading raises.
+        """
+        with self._asking(), scratch_folder(self._keeper.database) as folder:
+            in_turns = self._make_room({reference, other}, control)
+            logits = folder / "logits"
+
+            def progress(index: int) -> Callable[[int, int], None]:
+                return lambda done, total: control.emit(PaneReading(index, done, total))
+
+            with self._model_of(reference, in_turns, control) as model:
+                vocabulary = model.write_logits(tokens, start, logits, control.cancel, progress(reference))
+            with self._model_of(other, in_turns, control) as model:
+                return model.diverge(
+                    tokens,
+                    start,
+                    logits,
+                    vocabulary,
+                    cancel=control.cancel,
+                    on_progress=progress(other),
+                )
 
     def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
         """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
@@ -319,12 +350,26 @@ class Comparison:
         self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
     ) -> PaneAnswer:
         with self._turn:
-            # Before this pane's lock is held: one that answers a call of its own is waited for.
-            for other in self._panes:
-                if other is not self._panes[index] and not cancel.cancelled:
-                    with other.lock:
-                        other.unload()
+            self._unload_others(index, cancel)
             return self._run_pane(index, sampling, cancel, control)
+
+    def _unload_others(self, index: int, cancel: CancelToken) -> None:
+        """Before this pane's lock is held: one that answers a call of its own is waited for."""
+        for other in self._panes:
+            if other is not self._panes[index] and not cancel.cancelled:
+                with other.lock:
+                    other.unload()
+
+    @contextmanager
+    def _model_of(self, index: int, in_turns: bool, control: JobControl) -> Iterator[LoadedModel]:
+        """That of a pane for a while in which it is asked nothing else."""
+        pane = self._panes[index]
+        with self._turn if in_turns else nullcontext():
+            if in_turns:
+                self._unload_others(index, control.cancel)
+            with pane.lock, self._slots:
+                control.cancel.raise_if_cancelled()
+                yield self._loaded(index, pane, control.cancel, control)
 
     def _run_pane(
         self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
@@ -353,7 +398,7 @@ class Comparison:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
         thinks = False
-        for event in model.generate(pane.messages, sampling, cancel):
+        for event in model.generate(pane.messages, sampling, cancel, tells_tokens=True):
             if isinstance(event, PromptProgress):
                 control.emit(PaneReading(index, event.done, event.total))
             elif isinstance(event, Piece):
@@ -366,7 +411,7 @@ class Comparison:
                 text = "".join(parts)
                 if text or event.statistics.finish_reason != "cancelled":
                     pane.messages.append(event.message)
-                return PaneAnswer(pane.path, text, event.statistics)
+                return PaneAnswer(pane.path, text, event.statistics, conversation=event.conversation)
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:

@@ -258,12 +258,24 @@ def test_compare_gives_each_model_the_same_prompt_and_seed(pair: tuple[Path, Pat
     if position is not None:
         assert panes[0]["text"][:position] == panes[1]["text"][:position]
         assert panes[0]["text"][position : position + 1] != panes[1]["text"][position : position + 1]
+    (model,) = divergence["models"]
+    assert (model["model"], model["same_vocabulary"], model["problem"]) == (panes[1]["model"], True, None)
+    assert "".join(token["text"] for token in model["tokens"]) == panes[0]["text"]
+    each = [token["kl_divergence"] for token in model["tokens"]]
+    assert (model["kl_divergence"]["mean"], model["kl_divergence"]["max"]) == (
+        pytest.approx(sum(each) / len(each)),
+        max(each),
+    )
+    assert len(model["tokens"][0]["reference"]["likeliest"]) == 10
 
 
 def test_compare_of_a_model_with_itself_finds_no_difference(tiny: Path) -> None:
     outcome = nibble("compare", tiny, tiny, "-p", "hello", "--max-tokens", 15, "--json")
     assert outcome.code == 0
-    assert outcome.document["divergence"]["same_text"] is True
+    divergence = outcome.document["divergence"]
+    assert divergence["same_text"] is True
+    (model,) = divergence["models"]
+    assert (model["kl_divergence"]["max"], model["flips"], model["same_top_token"]) == (0, 0, 1)
 
 
 def test_compare_with_one_model_that_fails_still_gives_the_other_answer(tiny: Path, models: Path) -> None:
@@ -273,6 +285,7 @@ def test_compare_with_one_model_that_fails_still_gives_the_other_answer(tiny: Pa
     good, bad = outcome.document["panes"]
     assert (good["tokens"], good["problem"]) == (5, None)
     assert "nosucharch" in bad["problem"]
+    assert "nosucharch" in outcome.document["divergence"]["models"][0]["problem"]
 
 
 def test_version_and_help_are_told() -> None:

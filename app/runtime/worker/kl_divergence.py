@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEAR = (3.0, 6.0, 12.0, math.inf)
-"""How far below the largest logit the likeliest tokens are looked for: mostly the first is enough, where to sort out all
-of a vocabulary would take longer than the divergence itself."""
+"""How far below the largest logit the likeliest tokens are looked for: mostly the first is enough, where to sort out
+all of a vocabulary would take longer than the divergence itself."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""Where the models of `nibble compare` part ways, for people and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.compare import Comparison, DivergenceFigures, PaneAnswer, divergence_figures, first_difference
+from app.core.errors import EnvironmentFault, OtherVocabulary
+from app.core.jobs import JobControl
+from app.library import LibraryEntry
+from app.runtime.protocol import TokenDivergence, TokenView
+
+
+@dataclass(frozen=True)
+class ModelDivergence:
+    """Of one model from the first one, on the first one's answer: its `tokens`, or why there are none."""
+
+    tokens: Sequence[TokenDivergence]
+    fault: EnvironmentFault | None = None
+
+    @property
+    def figures(self) -> DivergenceFigures | None:
+        return divergence_figures(self.tokens) if self.tokens else None
+
+
+def measure(
+    comparison: Comparison, answers: Sequence[PaneAnswer], control: JobControl
+) -> Iterator[ModelDivergence]:
+    """For each model but the first."""
+    reference = answers[0]
+    for index in range(1, len(answers)):
+        if reference.statistics is None or answers[index].fault is not None:
+            yield ModelDivergence((), answers[index].fault or reference.fault)
+            continue
+        start = reference.statistics.prompt_tokens
+        if start == len(reference.conversation):  # it was stopped before it had written anything
+            yield ModelDivergence(())
+            continue
+        try:
+            yield ModelDivergence(comparison.diverge(reference.conversation, start, 0, index, control))
+        except EnvironmentFault as fault:
+            yield ModelDivergence((), fault)
+
+
+def document(
+    entries: Sequence[LibraryEntry],
+    answers: Sequence[PaneAnswer],
+    divergences: Sequence[ModelDivergence],
+) -> dict[str, Any]:
+    """Positions of the texts in characters; `tokens` of the first model's answer."""
+    differences = [first_difference(answers[0].text, answer.text) for answer in answers[1:]]
+    return {
+        "reference": entries[0].name,
+        "same_text": all(difference is None for difference in differences),
+        "first_difference_characters": differences,
+        "models": [
+            {
+                "model": entry.name,
+                "same_vocabulary": not isinstance(divergence.fault, OtherVocabulary),
+                "problem": str(divergence.fault) if divergence.fault else None,
+                **_figures(divergence.figures),
+                "tokens": [_token(token) for token in divergence.tokens],
+            }
+            for entry, divergence in zip(entries[1:], divergences, strict=True)
+        ],
+    }
+
+
+def sentence(entry: LibraryEntry, reference: LibraryEntry, divergence: ModelDivergence) -> str:
+    """Of one model, for people; why there is nothing to tell where there is not."""
+    figures = divergence.figures
+    if figures is None:
+        return f"{entry.name}: {divergence.fault.message}" if divergence.fault else ""
+    parted = (
+        f"the first at token {figures.first_flip + 1} of {figures.tokens}"
+        if figures.first_flip is not None
+        else "nowhere"
+    )
+    return (
+        f"{entry.name} beside {reference.name}, on the answer of the latter: KL divergence {figures.mean_kl:.4f} on"
+        f" average, {figures.maximum_kl:.4f} at most; the likeliest token is the same at"
+        f" {100 * figures.same_top_rate:.1f} % of the places, another one {parted}; perplexity"
+        f" {figures.other_perplexity:.3f}, of {reference.name} {figures.reference_perplexity:.3f}"
+    )
+
+
+def _figures(figures: DivergenceFigures | None) -> dict[str, Any]:
+    if figures is None:
+        return {}
+    return {
+        "kl_divergence": {
+            "mean": _number(figures.mean_kl),
+            "median": _number(figures.median_kl),
+            "p90": _number(figures.kl_90),
+            "p99": _number(figures.kl_99),
+            "max": _number(figures.maximum_kl),
+        },
+        "same_top_token": figures.same_top_rate,
+        "flips": figures.flips,
+        "first_flip_token": figures.first_flip,
+        "perplexity": _number(figures.other_perplexity),
+        "reference_perplexity": _number(figures.reference_perplexity),
+    }
+
+
+def _token(token: TokenDivergence) -> dict[str, Any]:
+    return {
+        "token": token.token,
+        "text": _text(token.text),
+        "kl_divergence": _number(token.kl_divergence),
+        "reference": _view(token.reference),
+        "other": _view(token.other),
+    }
+
+
+def _view(view: TokenView) -> dict[str, Any]:
+    return {
+        "log_probability": _number(view.log_probability),
+        "rank": view.rank,
+        "likeliest": [
+            {
+                "token": each.token,
+                "text": _text(each.text),
+                "log_probability": _number(each.log_probability),
+            }
+            for each in view.likeliest
+        ],
+    }
+
+
+def _text(part: bytes) -> str:
+    return part.decode("utf-8", "replace")
+
+
+def _number(value: float) -> float | None:
+    """JSON has neither infinity nor what is no number."""
+    return value if math.isfinite(value) else None
