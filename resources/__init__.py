@@ -43,6 +43,19 @@ def guide_checkpoint() -> Path:
     return _root() / "guide" / "model"
 
 
+def guide_answers() -> list[str]:
+    """What the built-in model has learnt to say, each answer once: some thirteen thousand words of plain prose."""
+    files = sorted((_root() / "guide" / "corpus").glob("*.toml"))
+    items = [item for file in files for item in _toml(f"guide/corpus/{file.name}").get("item", [])]
+    return list(dict.fromkeys(item["answer"] for item in items if "answer" in item))
+
+
+def prompt_sets() -> dict[str, dict[str, Any]]:
+    """Prompts to compare models by, by the name of their set (`app.compare.prompt_sets` says what they hold)."""
+    files = sorted((_root() / "prompts").glob("*.toml"))
+    return {file.stem: _toml(f"prompts/{file.name}") for file in files}
+
+
 def catalogue() -> list[dict[str, Any]]:
     """The models of the catalogue as its files have them (`app.recommend.catalogue` says what an entry holds)."""
     names = sorted(path.name for path in (_root() / "catalogue").glob("*.toml"))
