@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +28,7 @@ from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.cli.terminal import printable
 from app.compare import Comparison, MemoryPlanned, PaneAnswer
+from app.compare.prompt_sets import ComparePrompt, prompt_set_names, read_prompt_set, shipped_prompt_sets
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
@@ -36,7 +39,15 @@ from app.storage import data_folder
 @engine_command
 def compare(
     models: Annotated[list[str], typer.Argument(help="Two to four models: paths, or names in the library.")],
-    prompt: Annotated[str, typer.Option("-p", "--prompt", help="The prompt for all of them.")],
+    prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="The prompt for all of them.")] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            "--prompts",
+            help="Many prompts, each by itself: a file with one a line, or of what Nibble brings along"
+            f" {', '.join(prompt_set_names())}.",
+        ),
+    ] = None,
     system: SystemOption = "",
     seed: SeedOption = None,
     temperature: TemperatureOption = 0.8,
@@ -52,7 +63,8 @@ def compare(
     lora: LoraOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give one prompt to several models, with the same seed and settings."""
+    """Give the same prompts to several models, with the same seed and settings, and tell where they part ways."""
+    asked = _prompts(prompt, prompts)
     entries = [chat_model_named(model) for model in models]
     sampling = sampling_from(seed, temperature, max_tokens)
     keeper = Keeper(data_folder().create().database)
@@ -78,33 +90,78 @@ def compare(
 
     with Comparison([entry.path for entry in entries], sampling, keeper, system, choose) as comparison:
 
-        def work(control: JobControl) -> tuple[tuple[PaneAnswer, ...], list[ModelDivergence]]:
-            answers = comparison.ask(prompt, control)
-            return answers, list(measure(comparison, answers, control))
+        def work(control: JobControl) -> tuple[list[tuple[PaneAnswer, ...]], list[list[ModelDivergence]]]:
+            answers = comparison.ask_each([each.text for each in asked], control)
+            return answers, measure(comparison, answers, control)
 
         answers, divergences = run_job("compare", work, take)
         in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
         at_once = 1 if in_turns else comparison.panes_at_once
+    results = [_Result(*each) for each in zip(asked, answers, divergences, strict=True)]
     if as_json:
+        settings = {"seed": sampling.seed, "panes_at_once": at_once}
+        documents = [result.document(entries) for result in results]
         print_json(
-            {
-                "prompt": prompt,
-                "seed": sampling.seed,
-                "panes_at_once": at_once,
-                "panes": [_document(entry, answer) for entry, answer in zip(entries, answers, strict=True)],
-                "divergence": document(entries, answers, divergences),
-            }
+            settings
+            | (documents[0] if prompts is None else {"prompts": documents, **_right(entries, results)})
         )
     else:
-        for entry, answer in zip(entries, answers, strict=True):
-            print(_text(entry, answer))
-        for entry, divergence in zip(entries[1:], divergences, strict=True):
-            print(printable(sentence(entry, entries[0], divergence), lines=False))
-    faults = [answer.fault for answer in answers if answer.fault is not None]
+        for result in results:
+            result.print(entries)
+    faults = [answer.fault for given in answers for answer in given if answer.fault is not None]
     for fault in faults:
         print_fault(fault)
     if faults:
         raise typer.Exit(EXIT_CANNOT)
+
+
+def _prompts(prompt: str | None, prompts: str | None) -> list[ComparePrompt]:
+    if (prompt is None) == (prompts is None):
+        raise typer.BadParameter("Give either --prompt or --prompts.")
+    if prompt is not None:
+        return [ComparePrompt(prompt)]
+    assert prompts is not None
+    for shipped in shipped_prompt_sets():
+        if shipped.name == prompts:
+            return list(shipped.prompts)
+    return list(read_prompt_set(Path(prompts)).prompts)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the models gave for one prompt."""
+
+    prompt: ComparePrompt
+    answers: tuple[PaneAnswer, ...]
+    divergences: list[ModelDivergence]
+
+    def document(self, entries: list[LibraryEntry]) -> dict[str, Any]:
+        return {
+            "prompt": self.prompt.text,
+            "panes": [
+                _document(entry, answer) | {"right": self.prompt.is_right(answer.text)}
+                for entry, answer in zip(entries, self.answers, strict=True)
+            ],
+            "divergence": document(entries, self.answers, self.divergences),
+        }
+
+    def print(self, entries: list[LibraryEntry]) -> None:
+        for entry, answer in zip(entries, self.answers, strict=True):
+            print(_text(entry, answer))
+        for entry, divergence in zip(entries[1:], self.divergences, strict=True):
+            print(printable(sentence(entry, entries[0], divergence), lines=False))
+
+
+def _right(entries: list[LibraryEntry], results: list[_Result]) -> dict[str, Any]:
+    """How many answers of each model have all facts, of those prompts of which facts are known."""
+    judged = [result for result in results if result.prompt.facts]
+    return {
+        "judged": len(judged),
+        "right": [
+            sum(bool(result.prompt.is_right(result.answers[index].text)) for result in judged)
+            for index in range(len(entries))
+        ],
+    }
 
 
 def _document(entry: LibraryEntry, answer: PaneAnswer) -> dict[str, Any]:

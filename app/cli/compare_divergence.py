@@ -27,22 +27,29 @@ class ModelDivergence:
 
 
 def measure(
-    comparison: Comparison, answers: Sequence[PaneAnswer], control: JobControl
-) -> Iterator[ModelDivergence]:
-    """For each model but the first."""
-    reference = answers[0]
-    for index in range(1, len(answers)):
-        if reference.statistics is None or answers[index].fault is not None:
-            yield ModelDivergence((), answers[index].fault or reference.fault)
-            continue
-        start = reference.statistics.prompt_tokens
-        if start == len(reference.conversation):  # it was stopped before it had written anything
-            yield ModelDivergence(())
-            continue
+    comparison: Comparison, answers: Sequence[Sequence[PaneAnswer]], control: JobControl
+) -> list[list[ModelDivergence]]:
+    """`answers` of all models to each prompt; for each prompt how each model but the first differs."""
+    found: list[list[ModelDivergence]] = [[] for _ in answers]
+    for index in range(1, len(answers[0])):
+        faults = [given[index].fault or given[0].fault for given in answers]
+        passages = [
+            given[0].passage if fault is None else None for given, fault in zip(answers, faults, strict=True)
+        ]
+        tokens: Iterator[Sequence[TokenDivergence]] = iter(())
+        problem: EnvironmentFault | None = None
         try:
-            yield ModelDivergence(comparison.diverge(reference.conversation, start, 0, index, control))
-        except EnvironmentFault as fault:
-            yield ModelDivergence((), fault)
+            tokens = iter(
+                comparison.diverge([each for each in passages if each is not None], 0, index, control)
+            )
+        except EnvironmentFault as error:
+            problem = error
+        for models, passage, fault in zip(found, passages, faults, strict=True):
+            if passage is None or problem is not None:
+                models.append(ModelDivergence((), fault or problem))
+            else:
+                models.append(ModelDivergence(next(tokens)))
+    return found
 
 
 def document(

@@ -4,16 +4,17 @@ May import everything below it down to `app.core`. Main entries: `plan_compariso
 loaded, `Comparison` to ask; `pairing` says which models of a library belong together.
 """
 
-from app.compare.comparison import (
-    MAXIMUM_PANES,
-    Comparison,
+from app.compare.answers import (
     MemoryPlanned,
     PaneAnswer,
     PaneDelta,
     PaneFinished,
     PaneLoading,
+    PanePrompt,
     PaneReading,
+    Passage,
 )
+from app.compare.comparison import MAXIMUM_PANES, Comparison
 from app.compare.difference import first_difference
 from app.compare.divergence import DivergenceFigures, divergence_figures
 from app.compare.plan import ComparisonPlan, plan_comparison, plan_threads
@@ -28,7 +29,9 @@ __all__ = [
     "PaneDelta",
     "PaneFinished",
     "PaneLoading",
+    "PanePrompt",
     "PaneReading",
+    "Passage",
     "divergence_figures",
     "first_difference",
     "plan_comparison",

@@ -17,75 +17,31 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.compare.answers import (
+    MemoryPlanned,
+    PaneAnswer,
+    PaneDelta,
+    PaneFinished,
+    PaneLoading,
+    PanePrompt,
+    PaneReading,
+    Passage,
+)
 from app.compare.plan import COMPARED, count_cores, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import read_facts
 from app.hardware import Accelerator
-from app.memory import Held, Keeper, Load, LoadPlan, Rest, Way, held_by
+from app.memory import Held, Keeper, Load, Rest, Way, held_by
 from app.recommend.choices import LoadChoices, read_choices, wanted_load
 from app.recommend.loading import load_recommended, plan_recommended
-from app.runtime import ChatMessage, Generation, GenerationStatistics, LoadedModel, Sampling
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling
 from app.runtime.protocol import Piece, PromptProgress, TokenDivergence
 from app.storage.atomic import scratch_folder
 
 MAXIMUM_PANES = 4
-
-
-@dataclass(frozen=True)
-class PaneLoading:
-    """Emitted while pane `index` (from 0) loads; `fraction` of its weights are read."""
-
-    index: int
-    fraction: float
-
-
-@dataclass(frozen=True)
-class PaneReading:
-    """Emitted while pane `index` evaluates a prompt or, to tell of divergences, an answer: `done` of `total` tokens."""
-
-    index: int
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class PaneDelta:
-    """Emitted while pane `index` streams."""
-
-    index: int
-    text: str
-    tokens: int
-
-
-@dataclass(frozen=True)
-class PaneAnswer:
-    """What one pane gave: an answer with its figures, or what went wrong.
-
-    After a failure `text` is what had arrived; `statistics` is None. `conversation`: the whole of it in tokens, of
-    which the first `statistics.prompt_tokens` are the prompt's.
-    """
-
-    path: Path
-    text: str
-    statistics: GenerationStatistics | None
-    fault: EnvironmentFault | None = None
-    conversation: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class PaneFinished:
-    """Emitted when pane `index` has its answer or its fault; after a fault the others go on."""
-
-    index: int
-    answer: PaneAnswer
-
-
-@dataclass(frozen=True)
-class MemoryPlanned:
-    """Emitted before anything is loaded, where anything has to be: how it goes into memory."""
-
-    plan: LoadPlan
+TOKENS_ON_DISK = 8_000
+"""Of how many tokens one model's logits are kept until the next one is loaded: 4 GB with a vocabulary of 128 k."""
 
 
 @dataclass
@@ -194,33 +150,66 @@ class Comparison:
                 self._panes[index].add(ChatMessage("user", prompt))
             return self._run(indexes, sampling or self._sampling, in_turns, control)
 
+    def ask_each(self, prompts: Sequence[str], control: JobControl) -> list[tuple[PaneAnswer, ...]]:
+        """Every prompt to every pane, each in a conversation of its own: for each prompt the panes' answers. Where only
+        one model fits, it answers all of them before the next one is loaded.
+
+        Emits and raises what `ask` does, and PanePrompt. Afterwards nothing has been said in any pane.
+        """
+        indexes = range(len(self._panes))
+        given: dict[tuple[int, int], PaneAnswer] = {}
+
+        def ask_once(numbers: Sequence[int], panes: Sequence[int], in_turns: bool) -> None:
+            for number in numbers:
+                for index in panes:
+                    self.set_conversation(index, [ChatMessage("user", prompts[number])])
+                    control.emit(PanePrompt(index, number))
+                answers = self._run(panes, self._sampling, in_turns, control)
+                given.update({(number, index): answer for index, answer in zip(panes, answers, strict=True)})
+
+        with self._asking():
+            in_turns = self._make_room(indexes, control)
+            for panes in [[index] for index in indexes] if in_turns else [list(indexes)]:
+                ask_once(range(len(prompts)), panes, in_turns)
+            for index in indexes:
+                self.set_conversation(index, [])
+        return [tuple(given[number, index] for index in indexes) for number in range(len(prompts))]
+
     def diverge(
-        self, tokens: Sequence[int], start: int, reference: int, other: int, control: JobControl
-    ) -> list[TokenDivergence]:
-        """How much the model of pane `other` differs from that of pane `reference` at each of `tokens[start:]`, an
-        answer of either (`PaneAnswer.conversation`) or any other text.
+        self, passages: Sequence[Passage], reference: int, other: int, control: JobControl
+    ) -> list[list[TokenDivergence]]:
+        """How much the model of pane `other` differs from that of pane `reference` at each token of `passages`, answers
+        of either or any other text.
 
         The models are loaded where they are not; in turns where only one fits. The panes' conversations are not
         touched. Emits what `ask` does, but no delta and no answer. Raises OtherVocabulary and what loading raises.
         """
+        found: list[list[TokenDivergence]] = []
         with self._asking(), scratch_folder(self._keeper.database) as folder:
             in_turns = self._make_room({reference, other}, control)
-            logits = folder / "logits"
-
-            def progress(index: int) -> Callable[[int, int], None]:
-                return lambda done, total: control.emit(PaneReading(index, done, total))
-
-            with self._model_of(reference, in_turns, control) as model:
-                vocabulary = model.write_logits(tokens, start, logits, control.cancel, progress(reference))
-            with self._model_of(other, in_turns, control) as model:
-                return model.diverge(
-                    tokens,
-                    start,
-                    logits,
-                    vocabulary,
-                    cancel=control.cancel,
-                    on_progress=progress(other),
-                )
+            for batch in _batches(passages, TOKENS_ON_DISK if in_turns else 1):
+                files: list[tuple[Passage, Path, str]] = []
+                with self._model_of(reference, in_turns, control) as model:
+                    for number, passage in enumerate(batch):
+                        file = folder / str(number)
+                        vocabulary = model.write_logits(
+                            passage.tokens, passage.start, file, control.cancel, _reading(reference, control)
+                        )
+                        files.append((passage, file, vocabulary))
+                with self._model_of(other, in_turns, control) as model:
+                    for passage, file, vocabulary in files:
+                        found.append(
+                            model.diverge(
+                                passage.tokens,
+                                passage.start,
+                                file,
+                                vocabulary,
+                                cancel=control.cancel,
+                                on_progress=_reading(other, control),
+                            )
+                        )
+                        file.unlink()
+        return found
 
     def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
         """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
@@ -411,7 +400,9 @@ class Comparison:
                 text = "".join(parts)
                 if text or event.statistics.finish_reason != "cancelled":
                     pane.messages.append(event.message)
-                return PaneAnswer(pane.path, text, event.statistics, conversation=event.conversation)
+                start = event.statistics.prompt_tokens
+                passage = Passage(event.conversation, start) if len(event.conversation) > start else None
+                return PaneAnswer(pane.path, text, event.statistics, passage=passage)
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:
@@ -427,3 +418,22 @@ class Comparison:
         )
         self._keeper.remember(pane.load, pane.model.description)
         return pane.model
+
+
+def _batches(passages: Sequence[Passage], most_tokens: int) -> Iterator[list[Passage]]:
+    """In their order, each with so many tokens at most or a single passage."""
+    batch: list[Passage] = []
+    tokens = 0
+    for passage in passages:
+        size = len(passage.tokens) - passage.start
+        if batch and tokens + size > most_tokens:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(passage)
+        tokens += size
+    if batch:
+        yield batch
+
+
+def _reading(index: int, control: JobControl) -> Callable[[int, int], None]:
+    return lambda done, total: control.emit(PaneReading(index, done, total))

@@ -41,6 +41,11 @@ class PromptSet:
     prompts: tuple[ComparePrompt, ...]
 
 
+def prompt_set_names() -> list[str]:
+    """Of those that are shipped."""
+    return sorted(resources.prompt_sets())
+
+
 def shipped_prompt_sets() -> list[PromptSet]:
     """In the order of their names."""
     return [_set_of(name, table) for name, table in resources.prompt_sets().items()]

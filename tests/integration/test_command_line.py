@@ -278,6 +278,25 @@ def test_compare_of_a_model_with_itself_finds_no_difference(tiny: Path) -> None:
     assert (model["kl_divergence"]["max"], model["flips"], model["same_top_token"]) == (0, 0, 1)
 
 
+def test_compare_asks_each_prompt_of_a_list_by_itself(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    prompts = tmp_path / "mine.toml"
+    prompts.write_text('[[prompt]]\ntext = "hello"\n[[prompt]]\ntext = "again"\nfacts = [[""]]\n', "utf-8")
+    options = ("--seed", 9, "--max-tokens", 8, "--json")
+    document = nibble("compare", *pair, "--prompts", prompts, *options).document
+    first, second = document["prompts"]
+    alone = nibble("compare", *pair, "-p", "hello", *options).document
+    assert [pane["text"] for pane in first["panes"]] == [pane["text"] for pane in alone["panes"]]
+    assert first["divergence"]["models"] == alone["divergence"]["models"]
+    assert (second["prompt"], [pane["right"] for pane in second["panes"]]) == ("again", [True, True])
+    assert (document["judged"], document["right"]) == (1, [1, 1])
+
+
+def test_compare_wants_one_prompt_or_a_list(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    assert nibble("compare", *pair).code == 2
+    assert nibble("compare", *pair, "-p", "hello", "--prompts", "code").code == 2
+    nibble("compare", *pair, "--prompts", tmp_path / "none.txt", "--json").assert_refused("none.txt")
+
+
 def test_compare_with_one_model_that_fails_still_gives_the_other_answer(tiny: Path, models: Path) -> None:
     odd = write_tiny_model(models / "odd.gguf", architecture="nosucharch")
     outcome = nibble("compare", tiny, odd, "-p", "hello", "--max-tokens", 5, "--json")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from app.compare import Comparison, MemoryPlanned, PaneLoading, PaneReading, divergence_figures
+from app.compare import Comparison, MemoryPlanned, PaneLoading, PaneReading, Passage, divergence_figures
 from app.core.errors import OtherVocabulary
 from app.core.jobs import CancelToken, JobControl
 from app.hardware import Cpu, Machine, Memory
@@ -40,11 +41,10 @@ def test_of_an_answer(guide: Callable[[str], Path], keeper: Keeper) -> None:
     control = JobControl(CancelToken(), lambda event: events.append(getattr(event, "value", event)))
     with Comparison([guide("Q8_0"), guide("Q2_K")], GREEDY, keeper) as comparison:
         first, second = comparison.ask(PROMPT, control)
-        assert first.statistics is not None
-        start = first.statistics.prompt_tokens
+        assert first.passage is not None
         events.clear()
-        found = comparison.diverge(first.conversation, start, 0, 1, control)
-        assert [each.token for each in found] == list(first.conversation[start:])
+        (found,) = comparison.diverge([first.passage], 0, 1, control)
+        assert [each.token for each in found] == list(first.passage.tokens[first.passage.start :])
         parted = divergence_figures(found).first_flip
         # Up to there both wrote the same, for each of them takes the likeliest.
         assert (parted is None) == (first.text == second.text)
@@ -53,7 +53,7 @@ def test_of_an_answer(guide: Callable[[str], Path], keeper: Keeper) -> None:
             assert second.text.startswith(common)
         assert {event.index for event in events if isinstance(event, PaneReading)} == {0, 1}
         assert not any(isinstance(event, PaneLoading) for event in events)
-        itself = comparison.diverge(first.conversation, start, 0, 0, control)
+        (itself,) = comparison.diverge([first.passage], 0, 0, control)
         assert {each.kl_divergence for each in itself} == {0.0}
 
 
@@ -62,13 +62,13 @@ def test_in_turns_it_is_the_same(guide: Callable[[str], Path], keeper: Keeper, c
     control = JobControl(CancelToken(), lambda event: events.append(getattr(event, "value", event)))
     with Comparison([guide("Q8_0"), guide("Q2_K")], GREEDY, keeper) as comparison:
         answer, _ = comparison.ask(PROMPT, control)
-        assert answer.statistics is not None
-        at_once = comparison.diverge(answer.conversation, answer.statistics.prompt_tokens, 0, 1, control)
+        assert answer.passage is not None
+        at_once = comparison.diverge([answer.passage], 0, 1, control)
         comparison.unload()
         needed = next(event.plan for event in events if isinstance(event, MemoryPlanned)).needed_bytes
         computer.available = int(needed * 0.8)
         events.clear()
-        in_turns = comparison.diverge(answer.conversation, answer.statistics.prompt_tokens, 0, 1, control)
+        in_turns = comparison.diverge([answer.passage], 0, 1, control)
         (plan,) = [event.plan for event in events if isinstance(event, MemoryPlanned)]
         assert plan.way is Way.IN_TURNS
         assert comparison.worker_pids[0] is None
@@ -78,7 +78,7 @@ def test_in_turns_it_is_the_same(guide: Callable[[str], Path], keeper: Keeper, c
 def test_nothing_is_left_on_the_disk(guide: Callable[[str], Path], keeper: Keeper) -> None:
     control = JobControl(CancelToken(), lambda event: None)
     with Comparison([guide("Q8_0"), guide("Q2_K")], GREEDY, keeper) as comparison:
-        comparison.diverge(range(1, 100), 50, 0, 1, control)
+        comparison.diverge([Passage(tuple(range(1, 100)), 50)], 0, 1, control)
     assert [path.name for path in keeper.database.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -86,5 +86,32 @@ def test_models_with_other_tokens(guide: Callable[[str], Path], tiny: Path, keep
     control = JobControl(CancelToken(), lambda event: None)
     with Comparison([guide("Q8_0"), tiny], GREEDY, keeper) as comparison:
         with pytest.raises(OtherVocabulary):
-            comparison.diverge([1, 5, 6, 7], 1, 0, 1, control)
+            comparison.diverge([Passage((1, 5, 6, 7), 1)], 0, 1, control)
         assert len(comparison.ask(PROMPT, control)) == 2
+
+
+def test_several_prompts_are_conversations_of_their_own_and_load_each_model_once_in_turns(
+    guide: Callable[[str], Path], keeper: Keeper, computer: Computer
+) -> None:
+    prompts = [PROMPT, "What is a KV cache?", PROMPT]
+    events: list[object] = []
+    control = JobControl(CancelToken(), lambda event: events.append(getattr(event, "value", event)))
+    paths = [guide("Q8_0"), guide("Q2_K")]
+    with Comparison(paths, GREEDY, keeper) as comparison:
+        at_once = comparison.ask_each(prompts, control)
+        alone = comparison.ask(PROMPT, control)
+    texts = [[answer.text for answer in given] for given in at_once]
+    assert texts[0] == texts[2] == [answer.text for answer in alone]
+    assert texts[1] != texts[0]
+    needed = next(event.plan for event in events if isinstance(event, MemoryPlanned)).needed_bytes
+    computer.available = int(needed * 0.8)
+    events.clear()
+    with Comparison(paths, GREEDY, keeper) as comparison:
+        in_turns = comparison.ask_each(prompts, control)
+        passages = [given[0].passage for given in in_turns]
+        loads = [event.index for event in events if isinstance(event, PaneLoading) and not event.fraction]
+        assert [index for index, _ in groupby(loads)] == [0, 1]
+        found = comparison.diverge([each for each in passages if each is not None], 0, 1, control)
+    assert [[answer.text for answer in given] for given in in_turns] == texts
+    assert found[0] == found[2]
+    assert len(found) == 3
