@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from app.core.errors import WrongChoice
 from app.gguf import ModelFacts
 from app.gguf.header import TensorInfo
 from app.hardware import Accelerator
@@ -92,6 +93,16 @@ def chosen_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) ->
         return tuple(accelerators)
     places = (place_of(name, accelerators) for name in names)
     return tuple(accelerators[place] for place in places if place is not None)
+
+
+def require_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) -> None:
+    """Raises WrongChoice for one that is not among `accelerators`."""
+    for name in names:
+        if place_of(name, accelerators) is None:
+            raise WrongChoice(
+                f"There is no device {name} for models on this computer now.",
+                "Choose another one, or leave the choice to Nibble.",
+            )
 
 
 def place(

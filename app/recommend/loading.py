@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
+from pathlib import Path
 
 import msgspec
 
 from app.core.errors import TooLittleMemory
 from app.core.jobs import CancelToken
 from app.memory import Keeper, Load, LoadPlan
-from app.memory.keeper import Owner
-from app.memory.placement import used_together
+from app.memory.keeper import Owner, Situation
+from app.memory.placement import chosen_devices, require_devices, used_together
 from app.memory.plan import MAIN_MEMORY, Room
 from app.recommend.budget import Budget, budget_of
 from app.recommend.fit import MARGIN_BYTES, fit
@@ -31,18 +32,31 @@ def plan_recommended(
 
     So a model runs in the same place whatever is idle beside it, and those that have no room together take turns.
     `title`, `keeping` as for `Keeper.situation`. Some ten milliseconds for each load where there are accelerators.
+    Raises WrongChoice for devices that are not there.
     """
     now = keeper.situation(title, keeping)
     accelerators = used_together(now.machine.accelerators)
+    for load in loads:
+        require_devices(load.settings.devices, accelerators)
     if accelerators:
-        budget = corrected(budget_of(now.machine, now.may_go), keeper.database)
-        loads = [
-            replace(
-                load if load.is_placed else placed(load, budget, now.plan_alone), accelerators=accelerators
-            )
-            for load in loads
-        ]
+        loads = [replace(placed_in(load, now, keeper.database), accelerators=accelerators) for load in loads]
     return now.plan(loads)
+
+
+def placed_in(load: Load, now: Situation, database: Path) -> Load:
+    """`load` as a person chose, or as it is recommended with all unloaded that may go."""
+    if load.is_placed or not used_together(now.machine.accelerators):
+        return load
+    return placed(load, budget_for(load, now, database), now.plan_alone)
+
+
+def budget_for(load: Load, now: Situation, database: Path) -> Budget:
+    """What it may take on the devices that were chosen for it, or on all, with what answers on this machine taught."""
+    usable = used_together(now.machine.accelerators)
+    chosen = chosen_devices(load.settings.devices, usable)
+    rest = tuple(each for each in now.machine.accelerators if each not in usable)
+    machine = replace(now.machine, accelerators=(*chosen, *rest))
+    return corrected(budget_of(machine, now.may_go), database)
 
 
 def placed(load: Load, budget: Budget, plan_alone: Callable[[Load], LoadPlan]) -> Load:

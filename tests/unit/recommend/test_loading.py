@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.core.errors import TooLittleMemory
+from app.core.errors import TooLittleMemory, WrongChoice
 from app.gguf import ModelFacts
 from app.hardware import Accelerator, Machine, read_profile
 from app.memory import Held, Keeper, Load, LoadPlan, Way, estimate, plan_loads
@@ -233,6 +233,39 @@ def test_two_cards_are_filled_as_far_as_the_fuller_one_goes(keep) -> None:
     # One for each card more, and one of them would have too little room.
     settings = msgspec.structs.replace(plan.loads[0].settings, gpu_layers=layers + 2)
     assert plan_loads([replace(asked, settings=settings)], here).lack is not None
+
+
+def test_model_is_fitted_to_the_one_card_that_was_chosen_for_it(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    asked = load("llama-3.3-70b", "Q6_K", context=16_384)
+    both = plan_of(keep(here), asked)
+    alone = plan_of(keep(here), load("llama-3.3-70b", "Q6_K", context=16_384, devices=("CUDA1",)))
+    assert alone.way is Way.AT_ONCE
+    _, first, second = alone.rooms
+    assert first.needed_bytes == 0
+    # A layer of some 0.7 GB more would have no room.
+    assert 0 <= second.available_bytes - second.needed_bytes < 1.4 * GB
+    assert layers_of(alone)[0] == pytest.approx(layers_of(both)[0] / 2, abs=3)
+
+
+def test_device_that_is_not_there_is_refused_before_anything_gives_way(keep) -> None:
+    compared = Owner("the compared models", GB // 2, 6_650_000_000)
+    for name in ("desktop-8gb-card", "laptop-16gb"):
+        with pytest.raises(WrongChoice, match="no device CUDA1"):
+            plan_of(keep(machine(name), compared), load(devices=("CUDA1",)))
+
+
+def test_main_device_is_the_one_that_reads_prompts_with_what_is_in_main_memory(keep) -> None:
+    cards = machine("desktop-two-24gb-cards").accelerators
+    names = [f"{each.name} {number}" for number, each in enumerate(cards)]
+    cards = tuple(replace(each, name=name) for each, name in zip(cards, names, strict=True))
+    asked = load("qwen3-30b-a3b", "Q4_K_M", expert_layers_in_memory=-1)
+    for order in (("CUDA0", "CUDA1"), ("CUDA1", "CUDA0")):
+        settings = msgspec.structs.replace(asked.settings, devices=order)
+        told = {each.name: each for each in estimate(asked.facts, settings, cards).devices}
+        main, other = (told[names[int(each[-1])]] for each in order)
+        # A copy of one of the tensors of experts of a layer: 128 x 768 x 2048 numbers in 4 to 6 bits.
+        assert main.compute_bytes - other.compute_bytes > 100_000_000
 
 
 def test_choice_goes_no_lower_than_the_plan_asks(keep) -> None:
