@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
+    QLabel,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -20,7 +20,7 @@ from app.ui.computer import short_name
 from app.ui.parts import ElidedLabel, empty, icon_button, label, plain_tip
 
 MOST = 100
-FIELD_PX = 208
+FIELD_PX = 176
 
 
 class DeviceRows(QWidget):
@@ -37,6 +37,7 @@ class DeviceRows(QWidget):
         self.parts: list[QSpinBox] = []
         self.main = self._make_combo(self.tr("Main card"))
         self.sharing = self._make_combo(self.tr("Shared out"))
+        self.sharing.setFixedWidth(FIELD_PX)
         self.sharing.addItem(self.tr("By layers"), False)
         self.sharing.addItem(self.tr("Main card alone"), True)
         self.main.currentIndexChanged.connect(lambda: self._tell(with_parts=self._has_parts))
@@ -127,7 +128,6 @@ class DeviceRows(QWidget):
 
     def _make_combo(self, name: str) -> QComboBox:
         made = QComboBox()
-        made.setFixedWidth(FIELD_PX)
         made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         made.setAccessibleName(name)
         made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -147,21 +147,21 @@ class DeviceRows(QWidget):
         policy = self.reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(policy)
-        choices = QGridLayout()
-        choices.setHorizontalSpacing(4)
-        choices.setVerticalSpacing(2)
-        choices.setColumnStretch(0, 1)
-        for line, (field, words) in enumerate(((self.main, main_words), (self.sharing, sharing_words))):
-            name = label(field.accessibleName())
-            name.setBuddy(field)
-            choices.addWidget(name, 2 * line, 0)
-            choices.addWidget(field, 2 * line, 1)
-            choices.addWidget(label(words, "caption", wrap=True), 2 * line + 1, 0, 1, 3)
-        choices.addWidget(self.reset, 0, 2)
+        above = QHBoxLayout()
+        above.addWidget(self._name_of(self.main), 1)
+        above.addWidget(self.reset)
+        sharing = QHBoxLayout()
+        sharing.addWidget(self._name_of(self.sharing), 1)
+        sharing.addWidget(self.sharing)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addLayout(choices)
+        column.addLayout(above)
+        column.addWidget(self.main)  # in a line of its own, since its values are long
+        column.addWidget(label(main_words, "caption", wrap=True))
+        column.addSpacing(10)
+        column.addLayout(sharing)
+        column.addWidget(label(sharing_words, "caption", wrap=True))
         column.addWidget(self._parts)
         below = QVBoxLayout(self._parts)
         below.setContentsMargins(0, 10, 0, 0)
@@ -169,6 +169,11 @@ class DeviceRows(QWidget):
         below.addWidget(label(self.tr("Parts of the cards")))
         below.addLayout(self._rows)
         below.addWidget(label(parts_words, "caption", wrap=True))
+
+    def _name_of(self, field: QComboBox) -> QLabel:
+        name = label(field.accessibleName())
+        name.setBuddy(field)
+        return name
 
 
 def _set_quietly(field: QComboBox, index: int) -> None:
