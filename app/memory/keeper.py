@@ -15,7 +15,7 @@ from app.memory.giving_back import Unreturned, wait_until_returned
 from app.memory.held import Held
 from app.memory.loads import remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, at_work, plan_loads
-from app.runtime import ModelDescription
+from app.runtime import ModelDescription, Worker, start_worker
 
 
 class Owner(Protocol):
@@ -72,7 +72,8 @@ class Situation:
 class Keeper:
     """Whoever loads models joins, plans from `situation` what it wants to load, and makes room before it does.
 
-    From any thread; `situation` and `make_room` not from the GUI's. `database`: where loads are written down.
+    From any thread; `situation` and `make_room` not from the GUI's. `database`: where loads are written down;
+    `start_worker`: where workers come from.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class Keeper:
         database: Path,
         read_machine: Callable[[], Machine] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        start_worker: Callable[[], Worker] = start_worker,
     ) -> None:
         self.database = database
+        self.start_worker = start_worker
         self._sleep = sleep
         self._this_machine = ThisMachine()
         self._read_machine = read_machine or self._this_machine.read

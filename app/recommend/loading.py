@@ -111,13 +111,15 @@ def load_recommended(
     Raises what `LoadedModel.load` raises.
     """
     try:
-        return load, LoadedModel.load(load.facts.path, load.settings, cancel, on_progress)
+        return load, LoadedModel.load(
+            load.facts.path, load.settings, cancel, on_progress, keeper.start_worker
+        )
     except TooLittleMemory:
         if not load.accelerators or load.is_placed or load.settings.processor_only:
             raise
     load = _with_margin(load)
     keeper.make_room(keeper.situation().plan([load]))
-    return load, LoadedModel.load(load.facts.path, load.settings, cancel, on_progress)
+    return load, LoadedModel.load(load.facts.path, load.settings, cancel, on_progress, keeper.start_worker)
 
 
 def _with_margin(load: Load) -> Load:

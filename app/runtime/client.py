@@ -203,6 +203,8 @@ class Worker:
     def _open_call(self, request: Request) -> _Call:
         with self._calls_lock:
             call = _Call(next(self._numbers) % CALLS, request)
+            if not self._calls:
+                self._memory_kills = memory_kills()  # it may have waited for hours
             if self._has_ended:
                 call.replies.put(None)
             else:

@@ -63,7 +63,7 @@ class Ending:
 
     `return_code`: as `subprocess` gives it; None while the process is still there. `log`: its last lines. `stalled_s`:
     for how long it did nothing before the application ended it. `memory_kills`: of all processes, by the system, since
-    this one was started. `broke_protocol`: the application ended it because it sent nonsense.
+    it was given something to do. `broke_protocol`: the application ended it because it sent nonsense.
     """
 
     return_code: int | None

@@ -115,14 +115,15 @@ class LoadedModel:
         settings: LoadSettings,
         cancel: CancelToken | None = None,
         on_progress: Callable[[float], None] = lambda fraction: None,
+        start: Callable[[], Worker] = start_worker,
     ) -> LoadedModel:
-        """Starts a worker and loads `path` into it; `on_progress` gets the fraction read.
+        """Loads `path` into a worker from `start`; `on_progress` gets the fraction read.
 
         Raises LoadFailed, TooLittleMemory, UnknownArchitecture, FileGone, WrongChoice, WorkerDied, or Cancelled.
         """
         failed: set[Path | None] = set()
         while True:
-            worker = start_worker()
+            worker = start()
             try:
                 return cls(path, worker, _load(worker, path, settings, cancel, on_progress))
             except WorkerOutOfMemory as death:

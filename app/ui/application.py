@@ -52,6 +52,7 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
     window.show()
+    window.services.spare_worker.prepare()
     recovery.look_later(window, window.notices, window.services.folder.database)
     try:
         return application.exec()

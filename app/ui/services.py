@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.hardware import Accelerator
     from app.library import EarlierEntries, LibraryEntry
     from app.memory import Held, Keeper
+    from app.runtime.spare import SpareWorker
     from app.ui.downloads import Downloads
 
 
@@ -78,7 +79,14 @@ class Services:
         """Knows what is loaded anywhere in this window, and makes room for what is wanted next."""
         from app.memory import Keeper
 
-        return Keeper(self.folder.database)
+        return Keeper(self.folder.database, start_worker=lambda: self.spare_worker.take())
+
+    @cached_property
+    def spare_worker(self) -> SpareWorker:
+        """Where the models of this window get their workers."""
+        from app.runtime.spare import SpareWorker
+
+        return SpareWorker()
 
     def loaded(self, accelerators: Sequence[Accelerator]) -> tuple[Held, ...]:
         """What is loaded anywhere in this window, on a computer with these accelerators; from any thread."""
@@ -111,6 +119,6 @@ class Services:
     def close(self) -> None:
         """Ends the processes and connections that were opened."""
         made = vars(self)
-        for name in ("downloads", "chat_engine", "conversations", "saved_settings", "keeper"):
+        for name in ("downloads", "chat_engine", "conversations", "saved_settings", "keeper", "spare_worker"):
             if name in made:
                 made.pop(name).close()

@@ -30,8 +30,10 @@ machine with all cores computing costs the answer itself more time than anyone s
 class Answer:
     """`tokens` are those of prompt and answer, of which the slot has the first in the cache.
 
-    `count` of these are the answer's. `finish_reason` is None while the answer goes on. Its sampler is
-    closed by whoever ends it.
+    `finish_reason` is None while the answer goes on. Its sampler is closed by whoever ends it.
+
+    Between two tokens of most answers nothing is done but `write`, which chooses the next one: on a small model
+    each line of Python shows. `look` catches up with all else.
     """
 
     def __init__(
@@ -60,18 +62,19 @@ class Answer:
         self._sampling = sampling
         self._probabilities = probabilities
         self._vocabulary = vocabulary
+        self._choose, self._written = sampler.sample, vocabulary.written  # looked up once, for `write`
         self._context_length = context_length
-        self._limit = sampling.max_tokens or context_length
+        self._limit = len(self.tokens) + (sampling.max_tokens or context_length)
+        self._look_at = 0
+        self._has_stops = bool(sampling.stop)
         self._arrived_at = arrived_at
         self._report = report
         self._text = text
-        self._end_mark = ""
+        self._end: int | None = None
         self._shown: list[Part] = []
         self._choices = Choices()
         self._reused = len(slot.cached)
         self._furthest = self._reused
-        self.count = 0
-        self._has_ended = False
         self.begun_at = time.perf_counter()
         self._prompt_s = 0.0
         self._first_token_at: float | None = None
@@ -90,39 +93,48 @@ class Answer:
             self._prompt_s = time.perf_counter() - self.begun_at
         self._report_progress()
 
-    def write(self, context: object, output: int) -> None:
-        """Chooses the token after the last of `tokens`, which is at index `output` of the last batch.
+    @property
+    def count(self) -> int:
+        """How many tokens have been written, without the one that ends it."""
+        return len(self.tokens) - len(self._prompt.tokens)
+
+    def write(self, context: object, output: int) -> bool:
+        """Chooses the token after the last of `tokens`, which is at index `output` of the last batch. True where
+        it must be looked at before the next.
 
         Raises GrammarFault, LoadFailed.
         """
-        token = self.sampler.sample(context, output)
-        now = self._last_token_at = time.perf_counter()
-        if self._first_token_at is None:
-            self._first_token_at = now
-        piece = self._vocabulary.written(token)
+        token = self._choose(context, output)
+        piece = self._written(token)
         if piece is None:
-            self._has_ended = True
-            self.finish_reason = "stop"
-            self._end_mark = self._vocabulary.mark_of(token)
-            return
+            self._end = token
+            return True
         self.tokens.append(token)
-        self.count += 1
         if self._probabilities.wanted:
             self._choices.add(self._text.characters, self._probabilities.after(context, output, token))
         self._text.feed(piece)
+        return len(self.tokens) >= self._look_at or (self._has_stops and self._text.has_stopped)
+
+    def look(self, now: float) -> None:
+        """Shows what has been written, the last of it `now` (`time.perf_counter`), and finds out whether that was
+        all."""
+        self._last_token_at = now
+        if self._first_token_at is None:
+            self._first_token_at = now
         if now - self._sent_at >= FRAME_S:
             self._sent_at = now
             self._send()
-        if self._text.has_stopped:
+        if self._end is not None or self._text.has_stopped:
             self.finish_reason = "stop"
-        elif self.count >= self._limit:
+        elif len(self.tokens) >= self._limit:
             self.finish_reason = "length"
         elif len(self.tokens) > self._context_length:
             self.finish_reason = "context"
+        self._look_at = min(self._limit, self._context_length + 1)
 
     def finish(self, memory_bytes: int) -> Generated:
         """Sends what was held back. The slot knows afterwards how the conversation is spelled."""
-        self._text.finish(self._end_mark)
+        self._text.finish("" if self._end is None else self._vocabulary.mark_of(self._end))
         self._send()
         self.slot.spelling = self._prompt.with_answer(self._text.raw, self.tokens[len(self._prompt.tokens) :])
         return Generated(
@@ -154,7 +166,7 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self.count if self._has_ended else self.count - 1
+        intervals = self.count if self._end is not None else self.count - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),

@@ -1,9 +1,8 @@
 """Answers beside each other: continuous batching over the sequences of one context.
 
-Drives llama.cpp's low-level API. In each step every answer that writes adds its last token to the batch,
-and those that still read their prompt share what room is left; who has logits then chooses its next token.
-What this costs per token beside llama_decode (one batch, one sample, one dictionary look-up) is what stands
-between llama-bench's speed and ours.
+Drives llama.cpp's low-level API. Every answer that writes adds its last token to the batch, and those that
+still read their prompt share what room is left; who has logits then chooses its next token. Once all write,
+nothing is done between two tokens but to put one into the batch, evaluate it, and choose the next.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import llama_cpp
 from app.core.errors import LoadFailed, PromptTooLong
 from app.runtime.protocol import Generate, Reply
 from app.runtime.sampling_limits import require_possible_top
-from app.runtime.worker.answer import Answer
+from app.runtime.worker.answer import FRAME_S, Answer
 from app.runtime.worker.answer_text import AnswerText
 from app.runtime.worker.answers import AnswerFormat
 from app.runtime.worker.batch import Batch
@@ -110,34 +109,55 @@ class Batching:
         self.running.sort(key=lambda each: each.slot.sequence)
 
     def step(self) -> None:
-        """Brings every answer further by a token or, while it reads, by a part of its prompt."""
+        """Brings every answer further: by a part of its prompt while it or another one reads, or else by what it
+        writes in a frame."""
         if self._line.stop.is_set:
             self._end_cancelled()
         if not self.running:
             return
         if self._is_steady:
-            self._advance_batch()
-        else:
-            self._fill_batch()
-        code = llama_cpp.llama_decode(self._model.context, self._batch.native)
-        if code != 0:
-            self._undo(code)
-        elif self._is_steady:
-            for part in self._parts:
-                answer = part.answer
-                answer.slot.cached.append(answer.tokens[-1])
-                self._choose_token(answer, part.output)
-        else:
+            self._write_on()
+            return
+        self._fill_batch()
+        if self._decode():
             self._note_read()
 
     def end_all(self, reply: Reply) -> None:
         for answer in list(self.running):
             self._end(answer, reply)
 
-    def _advance_batch(self) -> None:
-        """The same answers as before, one token further."""
+    def _write_on(self) -> None:
+        """The same answers as before, token by token, until one of them must be looked at, the frame is over or
+        somebody wants something. The loop is all that stands between llama-bench's speed and ours."""
+        stop, waiting = self._line.stop, self._line.waiting
+        written_at = 0.0
+        until = time.perf_counter() + FRAME_S
+        goes_on = True
+        while goes_on and self._decode_next():
+            for part in self._parts:
+                goes_on &= self._write(part)
+            written_at = time.perf_counter()
+            goes_on &= written_at < until and not waiting and not stop.is_set
+        for part in self._parts:
+            if written_at and part.answer in self.running:
+                self._look(part.answer, written_at)
+
+    def _decode_next(self) -> bool:
+        """The last token of each. False where it is to be done again."""
         for part in self._parts:
             self._batch.replace(part.output, part.answer.tokens[-1])
+        if not self._decode():
+            return False
+        for part in self._parts:
+            part.answer.slot.cached.append(part.answer.tokens[-1])
+        return True
+
+    def _decode(self) -> bool:
+        """False where it was stopped, and nothing of the batch is in the cache. Raises PromptTooLong, LoadFailed."""
+        code = llama_cpp.llama_decode(self._model.context, self._batch.native)
+        if code:
+            self._undo(code)
+        return not code
 
     def _fill_batch(self) -> None:
         self._batch.clear()
@@ -164,21 +184,29 @@ class Batching:
             if answer.count == 0:
                 self._report_progress(answer)
             self._is_steady &= part.tokens == 1 and not answer.unevaluated
-            if not answer.unevaluated:
-                self._choose_token(answer, part.output)
+            if not answer.unevaluated and (self._write(part) or answer in self.running):
+                self._look(answer, time.perf_counter())
 
     def _report_progress(self, answer: Answer) -> None:
         if not answer.unevaluated:
             llama_cpp.llama_synchronize(self._model.context)  # or a card's time would be missing
         answer.has_evaluated()
 
-    def _choose_token(self, answer: Answer, output: int) -> None:
+    def _write(self, part: _Part) -> bool:
+        """Whether the answer goes on without a look at it."""
         try:
-            answer.write(self._model.context, output)
+            return not part.answer.write(self._model.context, part.output)
+        except Exception as error:  # of this answer, not of those beside it
+            self._end(part.answer, failed(error))
+            return False
+
+    def _look(self, answer: Answer, written_at: float) -> None:
+        try:
+            answer.look(written_at)
             if answer.finish_reason is None:
                 return
             reply: Reply = answer.finish(self._model.memory_in_use())
-        except Exception as error:  # of this answer, not of those beside it
+        except Exception as error:
             reply = failed(error)
         self._end(answer, reply)
 

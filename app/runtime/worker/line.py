@@ -20,7 +20,8 @@ class Call:
 
 
 class Line:
-    """Filled by the thread that reads requests, emptied by the one that meets them.
+    """Filled by the thread that reads requests, emptied by the one that meets them. `waiting` is there to be looked
+    at between two tokens, without a lock.
 
     The stop flag is set exactly while a request that has begun is to end, so that work stops for
     nobody else's sake.
@@ -29,21 +30,21 @@ class Line:
     def __init__(self) -> None:
         self.stop = StopFlag()
         self._changed = threading.Condition()
-        self._waiting: deque[Call] = deque()
+        self.waiting: deque[Call] = deque()
         self._begun: set[int] = set()
         self._cancelled: set[int] = set()
 
     def join(self, call: Call) -> None:
         with self._changed:
-            self._waiting.append(call)
+            self.waiting.append(call)
             self._changed.notify()
 
     def cancel(self, number: int) -> bool:
         """True where the request had not begun: it never will, and nobody else answers it."""
         with self._changed:
-            for call in self._waiting:
+            for call in self.waiting:
                 if call.number == number:
-                    self._waiting.remove(call)
+                    self.waiting.remove(call)
                     return True
             if number in self._begun:
                 self._cancelled.add(number)
@@ -52,19 +53,17 @@ class Line:
 
     def first(self, *, wait: bool) -> Call | None:
         """Who is next. Still in line, and may be gone by the time it is to begin."""
-        if not wait and not self._waiting:  # asked for every token
-            return None
         with self._changed:
-            while wait and not self._waiting:
+            while wait and not self.waiting:
                 self._changed.wait()
-            return self._waiting[0] if self._waiting else None
+            return self.waiting[0] if self.waiting else None
 
     def begin(self, call: Call) -> bool:
         """Takes `call` out of the line; False where it was cancelled meanwhile."""
         with self._changed:
-            if not self._waiting or self._waiting[0] is not call:
+            if not self.waiting or self.waiting[0] is not call:
                 return False
-            self._waiting.popleft()
+            self.waiting.popleft()
             self._begun.add(call.number)
             return True
 

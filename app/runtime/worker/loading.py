@@ -26,6 +26,7 @@ from app.runtime.worker.log import listening
 from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible_here
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
+from app.runtime.worker.threads import Threads
 from app.runtime.worker.typed_specials import TypedSpecials
 from app.runtime.worker.vocabulary import Vocabulary
 
@@ -40,6 +41,7 @@ class LlamaModel:
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
         self._model = model
         self._repacked_bytes = repacked_bytes
+        self._threads = Threads(context)
         self.context = context
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
         self.typed_specials = TypedSpecials(self.vocabulary)
@@ -57,6 +59,7 @@ class LlamaModel:
     def free(self) -> None:
         llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
+        self._threads.close()
 
 
 def load(request: Load, report: Callable[[Reply], None], stop: StopFlag) -> tuple[LlamaModel, Loaded]:

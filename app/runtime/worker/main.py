@@ -28,10 +28,10 @@ def run_worker() -> int:
     line = Line()
     threading.Thread(target=_read_requests, args=(sys.stdin.buffer, line, output), daemon=True).start()
     while True:
-        call = line.first(wait=True)
         try:
-            session = _open_session(line, output)
-        except Exception as error:  # llama.cpp cannot be loaded
+            session = _open_session(line, output)  # before it is asked for anything: it may be a spare one
+        except Exception as error:  # llama.cpp cannot be loaded: whoever asks is told
+            call = line.first(wait=True)
             if call is not None and line.begin(call):
                 output.send(call.number, failed(error))
                 line.end(call.number)

@@ -15,12 +15,9 @@ class TokenProbabilities:
 
     def __init__(self, count: int, vocabulary: Vocabulary) -> None:
         self._count = min(count, vocabulary.size)
+        self.wanted = count > 0
         self._vocabulary = vocabulary
         self._logits = Logits(vocabulary.size)
-
-    @property
-    def wanted(self) -> bool:
-        return self._count > 0
 
     def after(self, context: object, output: int, token: int) -> TokenChoice:
         """`token` was chosen after the one at index `output` of the last batch."""

@@ -45,6 +45,8 @@ class Session:
 
     def serve(self) -> None:
         """Never returns."""
+        if not self._line.waiting:
+            _import_ahead()
         while True:
             batching = self._batching
             if batching is None or not batching.running:
@@ -142,3 +144,8 @@ class Session:
         model, self._model, self._batching = self._model, None, None
         if model is not None:
             model.free()
+
+
+def _import_ahead() -> None:
+    """What loads a model and answers: nobody waits for this worker yet."""
+    from app.runtime.worker import batching, loading  # noqa: F401
