@@ -89,7 +89,9 @@ def estimate_memory(
     need, budget = need_of(facts, settings), budget_on(here, machine)
     if gpu_layers is None and expert_layers_on_cpu is None:
         left = _left_by(companions, facts, settings, here, budget)
-        settings = placed(Load(facts, settings), left, lambda load: plan_loads([load], here)).settings
+        settings = placed(
+            Load(facts, settings, accelerators), left, lambda load: plan_loads([load], here)
+        ).settings
     told = _asked(model, facts, settings) if exact else estimate(facts, settings, accelerators)
     told = with_companions(told, facts, settings, accelerators, companions)
     experts = need.expert_layers_apart(told.gpu_layers, settings.expert_layers_in_memory)

@@ -70,18 +70,23 @@ def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
     """Which of `accelerators` ggml means; None for the processor and what is not there any more.
 
     ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
+    Where it has not told its names, devices are taken to be numbered in their order.
     """
     match = _DEVICE.fullmatch(name)
     if match is None:
         return None
-    backend = _GGML_BACKENDS.get(match[1], match[1])
+    backend, number = _GGML_BACKENDS.get(match[1], match[1]), int(match[2])
     of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
-    number = int(match[2])
+    if of_backend and all(accelerators[index].runtime_name for index in of_backend):
+        plain = f"{match[1]}{number}"
+        return next((each for each in of_backend if accelerators[each].runtime_name == plain), None)
     return of_backend[number] if number < len(of_backend) else None
 
 
 def runtime_name(accelerators: Sequence[Accelerator], index: int) -> str:
     """What ggml calls one of `accelerators`; the reverse of `place_of`."""
+    if accelerators[index].runtime_name:
+        return accelerators[index].runtime_name
     backend = accelerators[index].backend
     prefix = next((ggml for ggml, name in _GGML_BACKENDS.items() if name == backend), backend)
     return f"{prefix}{sum(one.backend == backend for one in accelerators[:index])}"

@@ -235,6 +235,38 @@ def test_two_cards_are_filled_as_far_as_the_fuller_one_goes(keep) -> None:
     assert plan_loads([replace(asked, settings=settings)], here).lack is not None
 
 
+def test_cards_are_equally_full_where_experts_of_the_first_layers_are_elsewhere(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    asked = load("glm-4.5-air", "Q4_K_M", context=16_384)
+    plan = plan_of(keep(here), asked)
+    (chosen,) = plan.loads
+    assert plan.way is Way.AT_ONCE
+    # 46 layers and the output, all of them on the cards.
+    assert sum(chosen.settings.split) == 47
+    assert chosen.settings.gpu_layers == 47
+    _, first, second = plan.rooms
+    # A layer's experts are 128 x 3 matrices of 1408 x 4096 numbers in 4 to 6 bits, some 1.4 GB, and the first card has
+    # room for a copy of a third of them.
+    assert first.available_bytes - first.needed_bytes < 3 * GB
+    assert second.available_bytes - second.needed_bytes < 3 * GB
+    # Shared out by number, the second card would have to leave many more of its experts in memory.
+    unbalanced = msgspec.structs.replace(chosen.settings, devices=(), split=())
+    lack = plan_loads([replace(asked, settings=unbalanced)], here).lack
+    assert lack is not None
+    assert lack.room.missing_bytes > 5 * GB
+
+
+def test_parts_that_a_person_chose_stay_where_experts_are_elsewhere(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    chosen = load("glm-4.5-air", "Q4_K_M", devices=("CUDA0", "CUDA1"), split=(3.0, 1.0))
+    (placed_there,) = plan_of(keep(here), chosen).loads
+    assert placed_there.settings.split == (3.0, 1.0)
+    by_hand = replace(load("glm-4.5-air", "Q4_K_M", expert_layers_in_memory=30), is_placed=True)
+    (balanced_there,) = plan_of(keep(here), by_hand).loads
+    assert balanced_there.settings.expert_layers_in_memory == 30
+    assert balanced_there.settings.devices == ("CUDA0", "CUDA1")
+
+
 def test_model_is_fitted_to_the_one_card_that_was_chosen_for_it(keep) -> None:
     here = machine("desktop-two-24gb-cards")
     asked = load("llama-3.3-70b", "Q6_K", context=16_384)
