@@ -136,7 +136,9 @@ def test_experts_of_the_first_layers_stay_in_main_memory_to_the_byte(
     models: Path, use_card: Callable[[int], None], gpu_layers: int, expert_layers: int
 ) -> None:
     use_card(1_000_000_000)
-    path = write_tiny_model(models / "eight-layers-of-experts.gguf", layers=8, experts=4)
+    path = models / "eight-layers-of-experts.gguf"
+    if not path.exists():
+        write_tiny_model(path, layers=8, experts=4)
     settings = LoadSettings(
         context_length=256, threads=1, gpu_layers=gpu_layers, expert_layers_in_memory=expert_layers
     )

@@ -138,8 +138,9 @@ class DeviceRows(QWidget):
         main_words = self.tr("It has the first layers, and reads prompts with what stays in main memory.")
         sharing_words = self.tr(
             "By layers, each card has some of them and their context; alone, the main card has all that is not in main "
-            "memory. Rows of single matrices cannot be shared out by this llama.cpp."
+            "memory."
         )
+        self.sharing.setToolTip(self.tr("By rows (split mode row) is nothing that this llama.cpp can do"))
         parts_words = self.tr(
             "2 and 1 give the first card twice as many layers, and a card with 0 is left alone. Without a choice each "
             "gets as many as its free memory holds."
