@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from app.cli.hub_models import MODEL_HELP, described_model, file_to_plan_with
-from app.cli.loading import ExpertsOption
+from app.cli.loading import DevicesOption, ExpertsOption, SplitOption, device_names, parts
 from app.cli.machines import MachineOption, budget_on, machine_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
@@ -30,13 +30,14 @@ from app.memory import (
 )
 from app.memory.companions import Companions, read_companions, with_companions
 from app.memory.dry_run import dry_run
-from app.memory.placement import used_together
+from app.memory.placement import require_devices, used_together
 from app.memory.plan import told_apart
 from app.recommend.budget import Budget, budget_of
 from app.recommend.fit import speed_with
 from app.recommend.loading import placed
 from app.recommend.need import need_of
 from app.recommend.speed import Speed
+from app.runtime.loading_limits import require_possible
 from app.runtime.protocol import LoadSettings
 from app.storage import data_folder
 
@@ -52,6 +53,8 @@ def estimate_memory(
         int | None, typer.Option(help="Layers on the GPU, the output as one; as many as fit without.")
     ] = None,
     expert_layers_on_cpu: ExpertsOption = None,
+    devices: DevicesOption = None,
+    split: SplitOption = None,
     ubatch: Annotated[int, typer.Option(min=1, max=1 << 16, help="Most tokens evaluated at once.")] = 512,
     flash_attention: Annotated[bool, typer.Option(help="Flash attention.")] = True,
     lora: Annotated[
@@ -77,12 +80,18 @@ def estimate_memory(
         flash_attention="auto" if flash_attention else "off",
         gpu_layers=-1 if gpu_layers is None else gpu_layers,
         expert_layers_in_memory=expert_layers_on_cpu or 0,
+        devices=device_names(devices) or (),
+        split=parts(split) if split else (),
     )
+    accelerators = used_together(here.accelerators)
+    require_possible(settings)
+    require_devices(settings.devices, accelerators)
     need, budget = need_of(facts, settings), budget_on(here, machine)
     if gpu_layers is None and expert_layers_on_cpu is None:
         left = _left_by(companions, facts, settings, here, budget)
-        settings = placed(Load(facts, settings), left, lambda load: plan_loads([load], here)).settings
-    accelerators = used_together(here.accelerators)
+        settings = placed(
+            Load(facts, settings, accelerators), left, lambda load: plan_loads([load], here)
+        ).settings
     told = _asked(model, facts, settings) if exact else estimate(facts, settings, accelerators)
     told = with_companions(told, facts, settings, accelerators, companions)
     experts = need.expert_layers_apart(told.gpu_layers, settings.expert_layers_in_memory)

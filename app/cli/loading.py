@@ -35,6 +35,19 @@ ExpertsOption = Annotated[
         help="Layers, from the first, whose experts stay in main memory; -1 for all.",
     ),
 ]
+DevicesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        help="Devices to use, as CUDA1,CUDA0: the first is the main one, which also computes what is in main memory.",
+    ),
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split", help="Parts of the layers that these devices get, as 2,1; by free memory without."
+    ),
+]
 FlashAttentionOption = Annotated[
     bool | None, typer.Option("--flash-attention/--no-flash-attention", help="Flash attention.")
 ]
@@ -64,19 +77,24 @@ def choices_with(
     kv: Literal["f16", "q8_0", "q4_0"] | None,
     gpu_layers: int | None,
     expert_layers_on_cpu: int | None,
+    devices: str | None,
+    split: str | None,
     flash_attention: bool | None,
     threads: int | None,
     ubatch: int | None,
     load_mode: Literal["auto", "mmap", "mlock", "mmap+mlock", "none"] | None,
     lora: list[str] | None,
 ) -> LoadChoices:
-    """`saved` with what was given in its place. Adapters are those that were given, where any were."""
+    """`saved` with what was given in its place. Adapters are those that were given, where any were. A split that was
+    chosen for other devices does not go on."""
     given = {
         "context_length": context,
         "kv_type": kv,
         "value_type": kv,
         "gpu_layers": gpu_layers,
         "expert_layers_in_memory": expert_layers_on_cpu,
+        "devices": device_names(devices),
+        "split": parts(split) if split is not None else () if devices is not None else None,
         "flash_attention": None if flash_attention is None else "on" if flash_attention else "off",
         "threads": threads,
         "ubatch": ubatch,
@@ -104,6 +122,19 @@ def load_as_recommended(wanted: Load, database: Path, control: JobControl) -> tu
     )
     keeper.remember(load, loaded.description)
     return load, loaded
+
+
+def device_names(words: str | None) -> tuple[str, ...] | None:
+    """None where nothing was given."""
+    return None if words is None else tuple(name.strip() for name in words.split(",") if name.strip())
+
+
+def parts(words: str) -> tuple[float, ...]:
+    """Raises WrongChoice for what is no number."""
+    try:
+        return tuple(float(part) for part in words.split(","))
+    except ValueError:
+        raise WrongChoice(f"{words} is no split.", "Give a number for each device, as in 2,1.") from None
 
 
 def _adapter(words: str) -> Adapter:

@@ -44,6 +44,7 @@ class Accelerator:
     `free_is_assumed`: nobody tells how much is free. `usable`: False where the runtime has no use for it.
     `bandwidth_bytes_per_s`: of its memory; None where it is not known.
     `pci_address`: where a driver on this computer can be asked about it again (`0000:01:00.0`); may be empty.
+    `runtime_name`: what the runtime calls it (`CUDA0`); empty where it was not asked.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Accelerator:
     free_is_assumed: bool = False
     usable: bool = True
     pci_address: str = ""
+    runtime_name: str = ""
 
     @property
     def own_bytes(self) -> int:

@@ -125,6 +125,7 @@ def _described(device: Device) -> Accelerator:
         device.free_bytes,
         integrated=device.kind == "igpu",
         bandwidth_bytes_per_s=known_bandwidth(name, device.total_bytes),
+        runtime_name=device.name,
     )
 
 
@@ -150,6 +151,7 @@ def _joined(told: Accelerator, device: Device, memory: Memory) -> Accelerator:
         usable=True,
         # Of a card's slice its driver does not tell what is free.
         pci_address="" if is_slice else told.pci_address,
+        runtime_name=device.name,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from app.core.errors import WrongChoice
 from app.gguf import ModelFacts
 from app.gguf.header import TensorInfo
 from app.hardware import Accelerator
@@ -69,18 +70,23 @@ def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
     """Which of `accelerators` ggml means; None for the processor and what is not there any more.
 
     ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
+    Where it has not told its names, devices are taken to be numbered in their order.
     """
     match = _DEVICE.fullmatch(name)
     if match is None:
         return None
-    backend = _GGML_BACKENDS.get(match[1], match[1])
+    backend, number = _GGML_BACKENDS.get(match[1], match[1]), int(match[2])
     of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
-    number = int(match[2])
+    if of_backend and all(accelerators[index].runtime_name for index in of_backend):
+        plain = f"{match[1]}{number}"
+        return next((each for each in of_backend if accelerators[each].runtime_name == plain), None)
     return of_backend[number] if number < len(of_backend) else None
 
 
 def runtime_name(accelerators: Sequence[Accelerator], index: int) -> str:
     """What ggml calls one of `accelerators`; the reverse of `place_of`."""
+    if accelerators[index].runtime_name:
+        return accelerators[index].runtime_name
     backend = accelerators[index].backend
     prefix = next((ggml for ggml, name in _GGML_BACKENDS.items() if name == backend), backend)
     return f"{prefix}{sum(one.backend == backend for one in accelerators[:index])}"
@@ -92,6 +98,16 @@ def chosen_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) ->
         return tuple(accelerators)
     places = (place_of(name, accelerators) for name in names)
     return tuple(accelerators[place] for place in places if place is not None)
+
+
+def require_devices(names: Sequence[str], accelerators: Sequence[Accelerator]) -> None:
+    """Raises WrongChoice for one that is not among `accelerators`."""
+    for name in names:
+        if place_of(name, accelerators) is None:
+            raise WrongChoice(
+                f"There is no device {name} for models on this computer now.",
+                "Choose another one, or leave the choice to Nibble.",
+            )
 
 
 def place(

@@ -49,8 +49,8 @@ class LoadChoices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def places_layers(self) -> bool:
-        """Whether it is no longer for Nibble to choose where layers and experts go."""
-        return self.gpu_layers is not None or self.expert_layers_in_memory is not None or bool(self.devices)
+        """Whether it is no longer for Nibble to choose how many layers and experts go to the devices."""
+        return self.gpu_layers is not None or self.expert_layers_in_memory is not None
 
     @property
     def keep_s(self) -> float | None:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from math import ceil
+from pathlib import Path
 
 import msgspec
 
 from app.core.errors import TooLittleMemory
 from app.core.jobs import CancelToken
-from app.memory import Keeper, Load, LoadPlan
-from app.memory.keeper import Owner
-from app.memory.placement import used_together
+from app.hardware import Accelerator
+from app.memory import Held, Keeper, Load, LoadPlan
+from app.memory.keeper import Owner, Situation
+from app.memory.placement import chosen_devices, require_devices, used_together
 from app.memory.plan import MAIN_MEMORY, Room
+from app.recommend.balance import balanced
 from app.recommend.budget import Budget, budget_of
-from app.recommend.fit import MARGIN_BYTES, fit
-from app.recommend.need import need_of
+from app.recommend.fit import MARGIN_BYTES, Fit, fit
+from app.recommend.need import Need, need_of
 from app.recommend.runs import corrected
 from app.runtime import LoadedModel
 
@@ -31,24 +35,42 @@ def plan_recommended(
 
     So a model runs in the same place whatever is idle beside it, and those that have no room together take turns.
     `title`, `keeping` as for `Keeper.situation`. Some ten milliseconds for each load where there are accelerators.
+    Raises WrongChoice for devices that are not there.
     """
     now = keeper.situation(title, keeping)
     accelerators = used_together(now.machine.accelerators)
+    for load in loads:
+        require_devices(load.settings.devices, accelerators)
     if accelerators:
-        budget = corrected(budget_of(now.machine, now.may_go), keeper.database)
-        loads = [
-            replace(
-                load if load.is_placed else placed(load, budget, now.plan_alone), accelerators=accelerators
-            )
-            for load in loads
-        ]
+        loads = [replace(placed_in(load, now, keeper.database), accelerators=accelerators) for load in loads]
     return now.plan(loads)
+
+
+def placed_in(load: Load, now: Situation, database: Path) -> Load:
+    """`load` as a person chose, or as it is recommended with all unloaded that may go."""
+    accelerators = used_together(now.machine.accelerators)
+    if not accelerators:
+        return load
+    load = replace(load, accelerators=_with_given_back(accelerators, now.may_go))
+    if load.is_placed:
+        return replace(load, settings=balanced(load, need_of(load.facts, load.settings)))
+    return placed(load, budget_for(load, now, database), now.plan_alone)
+
+
+def budget_for(load: Load, now: Situation, database: Path) -> Budget:
+    """What it may take on the devices that were chosen for it, or on all, with what answers on this machine taught."""
+    usable = used_together(now.machine.accelerators)
+    chosen = chosen_devices(load.settings.devices, usable)
+    rest = tuple(each for each in now.machine.accelerators if each not in usable)
+    machine = replace(now.machine, accelerators=(*chosen, *rest))
+    return corrected(budget_of(machine, now.may_go), database)
 
 
 def placed(load: Load, budget: Budget, plan_alone: Callable[[Load], LoadPlan]) -> Load:
     """`load` with the layers and experts where `fit` has them, or, as a plan knows each tensor and each accelerator
     and `fit` only their sums, with so much less on accelerators that the plan has room. Where experts stay in main
-    memory, these are of the fewest layers with which it has."""
+    memory, these are of the fewest layers with which it has, and the layers shared out so that the load's accelerators
+    are equally full."""
     need = need_of(load.facts, load.settings)
 
     def lack_of(chosen: Load) -> Room | None:
@@ -58,10 +80,11 @@ def placed(load: Load, budget: Budget, plan_alone: Callable[[Load], LoadPlan]) -
 
     while True:
         place = fit(need, budget)
-        chosen = _with_layers(load, place.gpu_layers, place.expert_layers_in_memory)
-        lack = lack_of(chosen)
         if place.experts_in_memory:
-            chosen, lack = _with_fewest_experts(chosen, lack, need.layers, lack_of)
+            chosen, lack = _with_fewest_experts(load, need, place, lack_of)
+        else:
+            chosen = _with_layers(load, place.gpu_layers, 0)
+            lack = lack_of(chosen)
         if lack is None:
             return chosen
         if not place.gpu_layers:
@@ -70,22 +93,37 @@ def placed(load: Load, budget: Budget, plan_alone: Callable[[Load], LoadPlan]) -
         budget = replace(budget, accelerator_bytes=less)
 
 
+def _with_given_back(accelerators: Sequence[Accelerator], leaving: Sequence[Held]) -> tuple[Accelerator, ...]:
+    freed = [sum(sizes) for sizes in zip_longest(*(each.accelerator_bytes for each in leaving), fillvalue=0)]
+    return tuple(
+        replace(each, free_bytes=min(each.free_bytes + size, each.total_bytes))
+        for each, size in zip(accelerators, [*freed, *[0] * len(accelerators)], strict=False)
+    )
+
+
 def _with_fewest_experts(
-    load: Load, lack: Room | None, layers: int, lack_of: Callable[[Load], Room | None]
+    load: Load, need: Need, place: Fit, lack_of: Callable[[Load], Room | None]
 ) -> tuple[Load, Room | None]:
-    """`load`, of which `lack` is known, with experts of more or fewer layers in main memory; none fewer than one, since
-    what llama.cpp reserves is another then. And what is lacking even with those of all `layers` there."""
-    gpu_layers, count = load.settings.gpu_layers, load.settings.expert_layers_in_memory
-    while lack is not None and count < layers:
+    """With experts of about as many layers in main memory as in `place`; none fewer than one, since what llama.cpp
+    reserves is another then. And what is lacking even with those of all layers there."""
+
+    def with_experts(count: int) -> tuple[Load, Room | None]:
+        made = _with_layers(load, place.gpu_layers, count)
+        made = replace(made, settings=balanced(made, need))
+        return made, lack_of(made)
+
+    count = place.expert_layers_in_memory
+    chosen, lack = with_experts(count)
+    while lack is not None and count < need.layers:
         count += 1
-        load = _with_layers(load, gpu_layers, count)
-        lack = lack_of(load)
+        chosen, lack = with_experts(count)
     while lack is None and count > 1:
-        fewer = _with_layers(load, gpu_layers, count - 1)
-        if lack_of(fewer) is not None:
+        count -= 1
+        fewer, lacking = with_experts(count)
+        if lacking is not None:
             break
-        load, count = fewer, count - 1
-    return load, lack
+        chosen = fewer
+    return chosen, lack
 
 
 def load_recommended(

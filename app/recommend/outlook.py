@@ -10,14 +10,12 @@ import psutil
 from app.gguf import ModelFacts
 from app.hardware import Accelerator
 from app.memory import Keeper, Load
-from app.memory.keeper import Situation
-from app.memory.placement import is_expert, used_together
-from app.recommend.budget import Budget, budget_of
+from app.memory.placement import is_expert, require_devices, used_together
+from app.recommend.budget import Budget
 from app.recommend.choices import LoadChoices, wanted_load
 from app.recommend.fit import Fit, fit, fit_with
-from app.recommend.loading import placed
+from app.recommend.loading import budget_for, placed_in
 from app.recommend.need import Need, need_of
-from app.recommend.runs import corrected
 from app.runtime.protocol import LoadSettings
 
 
@@ -46,13 +44,14 @@ def outlook_of(
 ) -> Outlook:
     """For who loads under `title` (as for `Keeper.situation`), with all unloaded that may go.
 
-    Some ten milliseconds. Raises what `wanted_load` raises.
+    Some ten milliseconds. Raises what `wanted_load` raises, and WrongChoice for devices that are not there.
     """
     now = keeper.situation(title)
     accelerators = used_together(now.machine.accelerators)
-    budget = corrected(budget_of(now.machine, now.may_go), database)
-    recommended = _placed(wanted_load(facts, LoadChoices()), budget, now, accelerators)
-    load = _placed(wanted_load(facts, choices), budget, now, accelerators)
+    require_devices(choices.devices, accelerators)
+    recommended = placed_in(wanted_load(facts, LoadChoices()), now, database)
+    load = placed_in(wanted_load(facts, choices), now, database)
+    budget = budget_for(load, now, database)
     need = need_of(load.facts, load.settings)
     plan = now.plan_alone(load)
     return Outlook(
@@ -68,12 +67,6 @@ def outlook_of(
         accelerators,
         psutil.cpu_count(logical=False) or 1,
     )
-
-
-def _placed(load: Load, budget: Budget, now: Situation, accelerators: tuple[Accelerator, ...]) -> Load:
-    if load.is_placed or not accelerators:
-        return load
-    return placed(load, budget, now.plan_alone)
 
 
 def _fit_of(load: Load, need: Need, budget: Budget) -> Fit:

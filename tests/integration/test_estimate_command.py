@@ -11,6 +11,7 @@ from tests.helpers.raw_gguf import F16, STRING, RawGguf
 
 MACHINES = Path(__file__).parents[1] / "data" / "machines"
 CARD = MACHINES / "desktop-8gb-card.json"
+TWO_CARDS = MACHINES / "desktop-two-24gb-cards.json"
 
 
 def test_estimate_says_what_each_part_takes_and_whether_it_fits(tiny: Path) -> None:
@@ -45,6 +46,21 @@ def test_on_another_machine_its_card_gets_the_layers(tiny: Path) -> None:
     assert [device["name"] for device in told["devices"]] == ["CPU", "NVIDIA GeForce RTX 4060"]
     assert told["gpu_layers"] == 3
     assert told["devices"][1]["kv_bytes"] == told["kv_bytes"]
+
+
+def test_devices_and_their_parts_can_be_chosen(tiny: Path) -> None:
+    def estimate(*options: str) -> dict[str, int]:
+        told = nibble("estimate", tiny, "--machine", TWO_CARDS, *options, "--json").document
+        return {device["name"]: device["kv_bytes"] for device in told["devices"]}
+
+    first, second = "NVIDIA GeForce RTX 3090 (1)", "NVIDIA GeForce RTX 3090 (2)"
+    assert set(estimate("--devices", "CUDA1")) == {"CPU", second}
+    # Of two layers and the output the main device gets as many parts as are asked for, and the first ones.
+    shared = estimate("--devices", "CUDA1,CUDA0", "--split", "1,2")
+    assert shared[second] == shared[first] > 0
+    nibble("estimate", tiny, "--machine", TWO_CARDS, "--devices", "CUDA2").assert_refused("no device CUDA2")
+    nibble("estimate", tiny, "--machine", TWO_CARDS, "--split", "1,2").assert_refused("split in 2 parts")
+    nibble("estimate", tiny, "--devices", "CUDA0", "--split", "many").assert_refused("many is no split")
 
 
 def test_more_layers_than_there_are_and_a_longer_context_than_trained_for_are_told(tiny: Path) -> None:

@@ -56,6 +56,14 @@ def use_card(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.fixture
+def use_cards(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The same of several."""
+    return lambda *rooms: monkeypatch.setattr(
+        "app.runtime.client.worker_command", lambda: worker_with_card(*rooms)
+    )
+
+
+@pytest.fixture
 def here() -> Machine:
     return machine_with_card(ROOM_BYTES)
 
@@ -128,7 +136,9 @@ def test_experts_of_the_first_layers_stay_in_main_memory_to_the_byte(
     models: Path, use_card: Callable[[int], None], gpu_layers: int, expert_layers: int
 ) -> None:
     use_card(1_000_000_000)
-    path = write_tiny_model(models / "eight-layers-of-experts.gguf", layers=8, experts=4)
+    path = models / "eight-layers-of-experts.gguf"
+    if not path.exists():
+        write_tiny_model(path, layers=8, experts=4)
     settings = LoadSettings(
         context_length=256, threads=1, gpu_layers=gpu_layers, expert_layers_in_memory=expert_layers
     )
@@ -147,6 +157,28 @@ def test_experts_of_the_first_layers_stay_in_main_memory_to_the_byte(
     assert told.devices[1].weights_bytes - everything.devices[1].weights_bytes == (
         on_card * 4 * 3 * 256 * 512 * 4
     )
+
+
+def test_two_cards_are_equally_full_where_experts_of_the_first_layers_stay_in_memory(
+    database: Path, models: Path, use_cards: Callable[..., None]
+) -> None:
+    """Of 32 layers with 6.3 MB of experts each, and 0.8 of all else, those of 12 are on two cards."""
+    rooms = (90_000_000, 90_000_000)
+    use_cards(*rooms)
+    path = write_tiny_model(models / "many-layers-of-experts.gguf", layers=32, experts=4, context=4096)
+    keeper = Keeper(database, lambda: machine_with_card(*rooms))
+    asked = LoadSettings(context_length=256, threads=1, expert_layers_in_memory=20)
+    plan = plan_recommended(keeper, "any", [Load(read_facts(path), asked, is_placed=True)])
+    settings = plan.loads[0].settings
+    assert settings.expert_layers_in_memory == 20
+    load, model = load_recommended(keeper, plan.loads[0], CancelToken(), lambda fraction: None)
+    with model:
+        buffers = model.description.buffers
+    assert load.settings == settings
+    devices = buffers.layer_devices
+    assert [float(devices.count(name)) for name in settings.devices] == list(settings.split)
+    weights = {each.buffer: each.size_bytes or 0 for each in buffers.weights}
+    assert abs(weights["CUDA0"] - weights["CUDA1"]) < 2 * 4 * 3 * 256 * 512 * 4
 
 
 def test_card_with_less_room_than_it_said_gets_fewer_layers(

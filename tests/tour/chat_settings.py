@@ -99,6 +99,37 @@ def chat_load_settings_of_two_cards_and_adapters(stage: Stage) -> None:
 
 
 @scene
+def chat_load_settings_of_two_cards(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000, 40_000_000)
+    page.load_panel.choose(devices=("CUDA1", "CUDA0"), split=(2.0, 1.0))
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.show_devices_row()
+
+
+@scene
+def chat_load_settings_of_one_card_alone(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000, 40_000_000)
+    page.load_panel.choose(devices=("CUDA1",))
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.show_devices_row()
+
+
+@scene
+def chat_load_settings_of_a_mixture(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 90_000_000, experts=4)
+    page.load_panel.choose(expert_layers_in_memory=30)
+    stage.wait(lambda: not page.loading.is_reading)
+    page.load_panel.show_devices_row()
+
+
+@scene
+def chat_load_settings_with_a_card_that_is_gone(stage: Stage) -> None:
+    page = open_load_panel_on_cards(stage, 76_000_000, 40_000_000)
+    page.load_panel.choose(devices=("CUDA2", "CUDA0"))
+    stage.wait(lambda: not page.loading.is_reading)
+
+
+@scene
 def chat_load_settings_with_an_adapter_that_is_gone(stage: Stage) -> None:
     page = open_chat(stage)
     page.show_load_panel(True)
@@ -136,10 +167,15 @@ def open_chat_on_card(stage: Stage, room_bytes: int) -> ChatPage:
         return settle_chat(stage)
 
 
-def open_load_panel_on_cards(stage: Stage, *rooms: int) -> ChatPage:
+def open_load_panel_on_cards(stage: Stage, *rooms: int, experts: int = 0) -> ChatPage:
     """How a model of 37 layers is loaded on a computer with cards of so much room."""
     path = write_tiny_model(
-        stage.models / "deep.gguf", layers=36, name="Qwen3 8B", context=32768, never_ends=True
+        stage.models / "deep.gguf",
+        layers=36,
+        name="Qwen3 8B",
+        context=32768,
+        never_ends=True,
+        experts=experts,
     )
     stage.around.enter_context(patch("app.runtime.client.worker_command", lambda: worker_with_card(*rooms)))
     stage.around.enter_context(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.chat import ConversationStore
 from app.runtime import Sampling
 from app.storage import DataFolder
-from app.ui import bugs
+from app.ui import bugs, jobs
 from tests.tour.props import put_models
 from tests.tour.stage import Stage, scene
 
@@ -35,6 +35,7 @@ def window_after_a_damaged_database(stage: Stage) -> None:
 @scene
 def settings_plain(stage: Stage) -> None:
     stage.open().show_page("settings")
+    stage.wait(lambda: all(job.name == "Download models" for job in jobs.running()))
 
 
 @scene

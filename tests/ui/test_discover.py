@@ -26,7 +26,8 @@ from app.recommend.fit import Verdict
 from app.recommend.kept_sizes import SIZES_FILE
 from app.recommend.runs import remember_run
 from app.recommend.staircase import staircases_of
-from app.runtime.protocol import LoadSettings
+from app.runtime.packs import runtime_packs
+from app.runtime.protocol import Described, Device, LoadSettings
 from app.ui import jobs
 from app.ui.memory_bar import Legend, zones_of
 from app.ui.pages import discover_words as words
@@ -35,6 +36,7 @@ from app.ui.pages.discover_here import files_of
 from app.ui.pages.discover_rows import CAPTION_ROLE, ROW_ROLE, Column, Row
 from tests.helpers.hub_server import Fault, Repository
 from tests.helpers.library import scan_folders
+from tests.helpers.packs import good_pack
 from tests.helpers.past_answers import description, statistics
 from tests.helpers.plain_recommendation import recommend_model, variants_of
 from tests.helpers.tiny_gguf import write_random_model
@@ -693,3 +695,28 @@ def put_ghost(path: Path, id: str, quantization: str, name: str = "") -> Path:
     types = tensor_types(shapes, read_traits(metadata), quantization)
     write_ghost_of(path, metadata, zip(shapes, types, strict=True))
     return path
+
+
+def test_another_runtime_pack_that_uses_other_devices_is_noticed_when_the_page_is_seen_again(
+    open_page, folder, monkeypatch: pytest.MonkeyPatch, qtbot
+):
+    monkeypatch.delenv("LLAMA_CPP_LIB_PATH", raising=False)
+    page = open_page("laptop-16gb")
+    assert page.computer.machine.accelerators == ()
+    device = Device(
+        name="RPC0", description="Tower", backend="RPC", kind="gpu", total_bytes=24 << 30, free_bytes=24 << 30
+    )
+    described = Described(version="", system_info="", backends=("RPC",), devices=(device,))
+    monkeypatch.setattr(app.hardware, "ask_runtime", lambda: (described, ()))
+    page.window().show_page("library")
+    settle(qtbot)
+    page.window().show_page("discover")
+    settle(qtbot)
+    assert page.computer.machine.accelerators == ()  # it is the same runtime, which was asked already
+    page.window().show_page("library")
+    good_pack(folder.packs, "Network")
+    runtime_packs().chosen()
+    settle(qtbot)
+    page.window().show_page("discover")
+    settle(qtbot)
+    assert [each.name for each in page.computer.machine.accelerators] == ["Tower"]

@@ -160,6 +160,73 @@ def test_layers_and_cards_are_chosen_where_there_are_any(
     assert engine(page).settings.devices == ("CUDA1",)
 
 
+@pytest.fixture
+def on_two_cards(
+    open_nibble: OpenNibble, folder: DataFolder, monkeypatch: pytest.MonkeyPatch, qtbot
+) -> ChatPage:
+    rooms = (60_000_000, 60_000_000)
+    monkeypatch.setattr("app.runtime.client.worker_command", lambda: worker_with_card(*rooms))
+    monkeypatch.setattr("app.memory.keeper.ThisMachine.read", lambda here: machine_with_card(*rooms))
+    path = write_tiny_model(folder.models / "deep.gguf", layers=8, name="Deep", context=4096)
+    page = page_of(open_nibble())
+    page.open_model(path)
+    settle(qtbot)
+    page.show_load_panel(True)
+    settle(qtbot)
+    return page
+
+
+needs_stand_in = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the stand-in for a card is for Linux"
+)
+
+
+@needs_stand_in
+def test_main_card_is_chosen_and_shares_or_has_the_model_alone(on_two_cards, qtbot):
+    devices = on_two_cards.load_panel.devices
+    assert [devices.main.itemText(index) for index in range(2)] == [
+        "CUDA0 · GeForce RTX 4060",
+        "CUDA1 · GeForce RTX 4060",
+    ]
+    assert not devices.reset.isVisibleTo(devices)
+    devices.main.setCurrentIndex(1)
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices(devices=("CUDA1", "CUDA0"))
+    devices.sharing.setCurrentIndex(1)
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices(devices=("CUDA1",))
+    assert not devices.parts[0].isVisibleTo(devices)
+    on_two_cards.load_panel.apply_button.click()
+    settle(qtbot)
+    assert engine(on_two_cards).settings.devices == ("CUDA1",)
+    assert set(engine(on_two_cards).spread.accelerators) == {"NVIDIA GeForce RTX 4060"}
+    devices.sharing.setCurrentIndex(0)
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices(devices=("CUDA1", "CUDA0"))
+    devices.parts[1].setValue(3)
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices(devices=("CUDA1", "CUDA0"), split=(3.0, 1.0))
+    devices.main.setCurrentIndex(0)
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices(devices=("CUDA0", "CUDA1"), split=(1.0, 3.0))
+    devices.reset.click()
+    settle(qtbot)
+    assert on_two_cards.load_panel.choices == LoadChoices()
+
+
+@needs_stand_in
+def test_card_that_is_gone_is_told_before_anything_is_loaded_and_all_can_be_taken_back(on_two_cards, qtbot):
+    panel = on_two_cards.load_panel
+    panel.choose(devices=("CUDA2",))
+    settle(qtbot)
+    assert "no device CUDA2" in texts(panel)
+    assert not panel.apply_button.isEnabled()
+    panel.reset_button.click()
+    settle(qtbot)
+    assert "no device CUDA2" not in texts(panel)
+    assert panel.choices == LoadChoices()
+
+
 def test_card_is_not_spoken_of_where_there_is_none(chat):
     assert chat.load_panel.rows["gpu_layers"].isHidden()
     assert chat.load_panel.devices.isHidden()

@@ -134,6 +134,45 @@ def test_trial_that_takes_long_can_be_stopped(places, open_card, qtbot):
     assert [row.state.pack.name for row in card.rows] == ["Plain"]
 
 
+def test_trial_goes_on_while_another_page_is_seen(places, open_card, qtbot):
+    pack_of(places, "Slow", "abort();")
+    card = open_card()
+    pack_of(places, "Slow", "sleep(1); _exit(9);")
+    row = row_of(card, "Slow")
+    assert row.again is not None
+    row.again.click()
+    card.window().show_page("library")
+    card.window().show_page("settings")
+    assert "Being tried" in words(card, "Slow")
+    settle(qtbot)
+    assert "exit code 9" in words(card, "Slow")
+
+
+def test_choice_that_cannot_be_kept_is_told_and_taken_back(places, open_card, folder, qtbot):
+    good_pack(places, "First")
+    good_pack(places, "Second")
+    card = open_card()
+    folder.database.unlink(missing_ok=True)
+    for beside in folder.root.glob("nibble.db-*"):
+        beside.unlink()
+    folder.database.mkdir()
+    press(card, "Second", qtbot)
+    assert card.notices.isVisibleTo(card)
+    assert chosen(card) == ["Automatic"]
+
+
+def test_keyboard_stays_where_it_was(places, open_card, qtbot):
+    good_pack(places, "First")
+    good_pack(places, "Second")
+    card = open_card()
+    card.window().activateWindow()
+    qtbot.waitUntil(card.window().isActiveWindow)
+    second = next(each for each in card.choices if each.text() == "Second")
+    second.setFocus()
+    press(card, "Second", qtbot)
+    assert [each.text() for each in card.choices if each.hasFocus()] == ["Second"]
+
+
 def test_libraries_that_a_person_set_by_a_variable_go_before_any_choice(
     places, open_card, tmp_path, monkeypatch
 ):

@@ -48,6 +48,7 @@ class Listing:
 class _FirstLook:
     machine: Machine
     runtime: Described | None
+    fingerprint: str
     staircases: tuple[Staircase, ...]
     listing: Listing
 
@@ -72,6 +73,8 @@ class Offers(QObject):
         self._loaded = loaded
         self._machine: Machine | None = None
         self._runtime: Described | None = None
+        self._fingerprint = ""
+        """Of the runtime that said so."""
         self._budget: Budget | None = None
         self._context = USUAL_CONTEXT
         self._staircases: dict[str, Staircase] = {}
@@ -122,8 +125,13 @@ class Offers(QObject):
 
     def probe(self) -> Machine:
         """This computer as plans take it; for a job."""
-        from app.hardware import probe, usable
+        from app.hardware import ask_runtime, probe, usable
+        from app.runtime.starting import runtime_fingerprint
 
+        # A person may have chosen another runtime pack meanwhile, which may use other devices.
+        if self._fingerprint and (fingerprint := runtime_fingerprint()) != self._fingerprint:
+            self._runtime, _ = ask_runtime()
+            self._fingerprint = fingerprint
         return usable(probe(), self._runtime, self._kept.parent)
 
     def set_context(self, context: int) -> None:
@@ -210,6 +218,7 @@ class Offers(QObject):
 
     def _begun(self, found: _FirstLook) -> None:
         self._machine, self._runtime, self._budget = found.machine, found.runtime, found.listing.budget
+        self._fingerprint = found.fingerprint
         self._staircases = {staircase.model.id: staircase for staircase in found.staircases}
         self.machine_found.emit(found.machine)
         self.listed.emit(found.listing)
@@ -244,11 +253,15 @@ def _look(context: int, kept: Path, database: Path, loaded: Loaded, control: Job
     from app.recommend.catalogue import read_catalogue
     from app.recommend.runs import corrected
     from app.recommend.staircase import staircases_of
+    from app.runtime.starting import runtime_fingerprint
 
     machine, runtime = probe_usable(kept.parent)
+    fingerprint = runtime_fingerprint()
     staircases = staircases_of(read_catalogue(), control, kept)
     budget = corrected(budget_of(machine, loaded(machine.accelerators)), database)
-    return _FirstLook(machine, runtime, staircases, _listing(staircases, budget, context, control))
+    return _FirstLook(
+        machine, runtime, fingerprint, staircases, _listing(staircases, budget, context, control)
+    )
 
 
 def _listing(staircases: tuple[Staircase, ...], budget: Budget, context: int, control: JobControl) -> Listing:

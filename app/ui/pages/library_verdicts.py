@@ -46,6 +46,8 @@ class Verdicts(QObject):
         self._paths: tuple[Path, ...] = ()
         self._machine: Machine | None = None
         self._runtime: Described | None = None
+        self._fingerprint = ""
+        """Of the runtime that said so."""
         self._budget: Budget | None = None
         self._needs: KnownNeeds | None = None
         self._told: dict[Path, Fit] = {}
@@ -59,10 +61,14 @@ class Verdicts(QObject):
     def probe(self) -> Machine:
         """This computer as plans take it, for a job: what the runtime can use of it, where it has graphics."""
         from app.hardware import ask_runtime, probe, usable
+        from app.runtime.starting import runtime_fingerprint
 
         machine = probe()
-        if machine.accelerators and self._runtime is None:
+        # A person may have chosen another runtime pack meanwhile, which may use other devices.
+        fingerprint = runtime_fingerprint() if machine.accelerators else ""
+        if fingerprint and (self._runtime is None or fingerprint != self._fingerprint):
             self._runtime, notes = ask_runtime()
+            self._fingerprint = fingerprint
             machine = replace(machine, notes=machine.notes + notes)
         return usable(machine, self._runtime, self._data.cache)
 

@@ -118,6 +118,10 @@ class LoadSettingsPanel(QFrame):
         bar = self._scroll.verticalScrollBar()
         bar.setValue(bar.maximum())
 
+    def show_devices_row(self) -> None:
+        """Scrolls to where it runs."""
+        self._scroll.verticalScrollBar().setValue(self.rows["gpu_layers"].y())
+
     @property
     def choices(self) -> LoadChoices | None:
         """As they are in the fields."""

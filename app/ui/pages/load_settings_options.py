@@ -68,9 +68,9 @@ def _places() -> tuple[Option, ...]:
         ),
         Option(
             "expert_layers_in_memory",
-            _tr("Experts in main memory"),
+            _tr("Experts in memory"),
             _tr(
-                "Of so many layers, from the first, the experts stay in main memory. Few of them work at a time, so "
+                "Of so many layers, from the first, experts stay in main memory. Few of them work at a time, so "
                 "that they cost less speed there than anything else."
             ),
             Number(0, lambda outlook: outlook.layers - 1),

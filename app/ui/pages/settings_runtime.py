@@ -44,7 +44,7 @@ class RuntimeCard(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not event.spontaneous():
+        if not event.spontaneous() and self._tried is None:  # a trial goes on while another page is seen
             self.look()
 
     def look(self) -> None:
@@ -100,7 +100,7 @@ class RuntimeCard(QFrame):
         self._show()
 
     def _show_fault(self, fault: EnvironmentFault) -> None:
-        self._tried = None
+        self._tried = self._shown = None  # a choice that was not kept is taken back
         self.notices.show_fault(fault)
         self._show()
 
@@ -110,7 +110,12 @@ class RuntimeCard(QFrame):
         if shown == self._shown:
             return
         self._shown = shown
+        focused = self._focused()
         self._show_choices()
+        self._show_rows()
+        self._focus(focused)
+
+    def _show_rows(self) -> None:
         empty(self._packs)
         self.rows = []
         for state in self._states:
@@ -119,6 +124,20 @@ class RuntimeCard(QFrame):
             row.stop_asked.connect(self._stop)
             self.rows.append(row)
             self._packs.addWidget(row)
+            row.show()  # or it could not take the focus before the event loop has turned
+
+    def _focused(self) -> int | None:
+        """The keyboard is at the row of that index, or -1 at the choices."""
+        if any(each.hasFocus() for each in self.choices):
+            return -1
+        return next((index for index, row in enumerate(self.rows) if row.has_focus), None)
+
+    def _focus(self, place: int | None) -> None:
+        """What was there is made anew."""
+        if place is not None and 0 <= place < len(self.rows):
+            self.rows[place].take_focus()
+        elif place is not None:
+            next((each for each in self.choices if each.isChecked()), self).setFocus()
 
     def _show_choices(self) -> None:
         empty(self._choices)
@@ -143,6 +162,7 @@ class RuntimeCard(QFrame):
         self._group.addButton(made)
         self.choices.append(made)
         self._choices.addWidget(made)
+        made.show()
 
     def _stop(self) -> None:
         self._asking.drop()

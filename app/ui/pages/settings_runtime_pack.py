@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.core.units import format_bytes
 from app.ui.folded_log import FoldedLog
@@ -32,6 +32,7 @@ class PackRow(QWidget):
         pack = state.pack
         self.log: FoldedLog | None = None
         self.again: QPushButton | None = None
+        self.stop: QPushButton | None = None
         self.setAccessibleName(pack.name)
         glyph = "aside" if state.fault else "used" if report is not None and report.is_used else "works"
         self.words = [pack.name, _standing(state, report, is_tried=is_tried)]
@@ -56,6 +57,16 @@ class PackRow(QWidget):
         row.addWidget(Glyph(*_GLYPHS[glyph]), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
 
+    @property
+    def has_focus(self) -> bool:
+        focused = QApplication.focusWidget()
+        return focused is not None and self.isAncestorOf(focused)
+
+    def take_focus(self) -> None:
+        button = self.stop or self.again
+        if button is not None:
+            button.setFocus()
+
     def _add_fault(self, state: PackState, column: QVBoxLayout) -> None:
         # What speaks against it without a trial is in its files.
         if state.pack.flaw:
@@ -74,7 +85,8 @@ class PackRow(QWidget):
 
     def _make_stop(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.addWidget(button(_tr("Stop"), self.stop_asked.emit, glyph="stop"))
+        self.stop = button(_tr("Stop"), self.stop_asked.emit, glyph="stop")
+        row.addWidget(self.stop)
         row.addStretch()
         return row
 

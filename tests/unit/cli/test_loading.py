@@ -18,6 +18,8 @@ NOTHING = dict.fromkeys(
         "kv",
         "gpu_layers",
         "expert_layers_on_cpu",
+        "devices",
+        "split",
         "flash_attention",
         "threads",
         "ubatch",

@@ -78,6 +78,20 @@ def test_cards_share_the_layers_in_the_parts_that_were_chosen_and_one_of_nothing
     assert placement.output_device == 3
 
 
+def test_cards_are_found_by_the_names_that_the_runtime_has_told() -> None:
+    # Vulkan0 is graphics in the processor, which is left alone.
+    cards = tuple(Accelerator(f"card {n}", "Vulkan", 8, 8, runtime_name=f"Vulkan{n}") for n in (1, 2))
+    assert [runtime_name(cards, index) for index in range(2)] == ["Vulkan1", "Vulkan2"]
+    assert [place_of(name, cards) for name in ("Vulkan0", "Vulkan1", "Vulkan2", "Vulkan3")] == [
+        None,
+        0,
+        1,
+        None,
+    ]
+    tower = (Accelerator("tower", "RPC", 8, 8, runtime_name="RPC0"),)
+    assert place_of("RPC0[127.0.0.1:50052]", tower) == 0
+
+
 def test_cards_are_called_as_the_runtime_calls_them_and_found_again() -> None:
     kinds = ("CUDA", "Vulkan", "CUDA", "Metal")
     cards = tuple(Accelerator(f"card {n}", kind, 8, 8) for n, kind in enumerate(kinds))

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.core.errors import TooLittleMemory
+from app.core.errors import TooLittleMemory, WrongChoice
 from app.gguf import ModelFacts
 from app.hardware import Accelerator, Machine, read_profile
 from app.memory import Held, Keeper, Load, LoadPlan, Way, estimate, plan_loads
@@ -233,6 +233,71 @@ def test_two_cards_are_filled_as_far_as_the_fuller_one_goes(keep) -> None:
     # One for each card more, and one of them would have too little room.
     settings = msgspec.structs.replace(plan.loads[0].settings, gpu_layers=layers + 2)
     assert plan_loads([replace(asked, settings=settings)], here).lack is not None
+
+
+def test_cards_are_equally_full_where_experts_of_the_first_layers_are_elsewhere(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    asked = load("glm-4.5-air", "Q4_K_M", context=16_384)
+    plan = plan_of(keep(here), asked)
+    (chosen,) = plan.loads
+    assert plan.way is Way.AT_ONCE
+    # 46 layers and the output, all of them on the cards.
+    assert sum(chosen.settings.split) == 47
+    assert chosen.settings.gpu_layers == 47
+    _, first, second = plan.rooms
+    # A layer's experts are 128 x 3 matrices of 1408 x 4096 numbers in 4 to 6 bits, some 1.4 GB, and the first card has
+    # room for a copy of a third of them.
+    assert first.available_bytes - first.needed_bytes < 3 * GB
+    assert second.available_bytes - second.needed_bytes < 3 * GB
+    # Shared out by number, the second card would have to leave many more of its experts in memory.
+    unbalanced = msgspec.structs.replace(chosen.settings, devices=(), split=())
+    lack = plan_loads([replace(asked, settings=unbalanced)], here).lack
+    assert lack is not None
+    assert lack.room.missing_bytes > 5 * GB
+
+
+def test_parts_that_a_person_chose_stay_where_experts_are_elsewhere(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    chosen = load("glm-4.5-air", "Q4_K_M", devices=("CUDA0", "CUDA1"), split=(3.0, 1.0))
+    (placed_there,) = plan_of(keep(here), chosen).loads
+    assert placed_there.settings.split == (3.0, 1.0)
+    by_hand = replace(load("glm-4.5-air", "Q4_K_M", expert_layers_in_memory=30), is_placed=True)
+    (balanced_there,) = plan_of(keep(here), by_hand).loads
+    assert balanced_there.settings.expert_layers_in_memory == 30
+    assert balanced_there.settings.devices == ("CUDA0", "CUDA1")
+
+
+def test_model_is_fitted_to_the_one_card_that_was_chosen_for_it(keep) -> None:
+    here = machine("desktop-two-24gb-cards")
+    asked = load("llama-3.3-70b", "Q6_K", context=16_384)
+    both = plan_of(keep(here), asked)
+    alone = plan_of(keep(here), load("llama-3.3-70b", "Q6_K", context=16_384, devices=("CUDA1",)))
+    assert alone.way is Way.AT_ONCE
+    _, first, second = alone.rooms
+    assert first.needed_bytes == 0
+    # A layer of some 0.7 GB more would have no room.
+    assert 0 <= second.available_bytes - second.needed_bytes < 1.4 * GB
+    assert layers_of(alone)[0] == pytest.approx(layers_of(both)[0] / 2, abs=3)
+
+
+def test_device_that_is_not_there_is_refused_before_anything_gives_way(keep) -> None:
+    compared = Owner("the compared models", GB // 2, 6_650_000_000)
+    for name in ("desktop-8gb-card", "laptop-16gb"):
+        with pytest.raises(WrongChoice, match="no device CUDA1"):
+            plan_of(keep(machine(name), compared), load(devices=("CUDA1",)))
+
+
+def test_main_device_is_the_one_that_reads_prompts_with_what_is_in_main_memory(keep) -> None:
+    cards = machine("desktop-two-24gb-cards").accelerators
+    names = [f"{each.name} {number}" for number, each in enumerate(cards)]
+    cards = tuple(replace(each, name=name) for each, name in zip(cards, names, strict=True))
+    asked = load("qwen3-30b-a3b", "Q4_K_M", expert_layers_in_memory=-1)
+    for order in (("CUDA0", "CUDA1"), ("CUDA1", "CUDA0")):
+        settings = msgspec.structs.replace(asked.settings, devices=order)
+        told = {each.name: each for each in estimate(asked.facts, settings, cards).devices}
+        main, other = (told[names[int(each[-1])]] for each in order)
+        # A copy of one of the tensors of experts of a layer: 128 x 768 x 2048 numbers in 4 to 6 bits.
+        assert main.compute_bytes - other.compute_bytes > 100_000_000
 
 
 def test_choice_goes_no_lower_than_the_plan_asks(keep) -> None:
