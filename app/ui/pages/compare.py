@@ -23,6 +23,7 @@ from app.ui.pages.compare_outcome import show_outcome
 from app.ui.pages.compare_panes import Pane, PaneDeck
 from app.ui.pages.compare_parts import Empty, Kept
 from app.ui.pages.compare_strip import Strip
+from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
 
@@ -52,6 +53,7 @@ class ComparePage(QWidget):
         self.deck = PaneDeck(services.is_built_in)
         self.composer = Composer()
         self.empty = Empty()
+        self.tokens = TokenByToken(self)
         self._lay_out()
         self._connect()
         self.setFocusProxy(self.composer.box)  # what the page is for
@@ -119,6 +121,7 @@ class ComparePage(QWidget):
         self.empty.library_asked.connect(self.library_requested)
         self.empty.guide_asked.connect(self.guide_requested)
         self.strip.jump_asked.connect(self.deck.show_differences)
+        self.strip.tokens_asked.connect(self.tokens.ask)
         self.header.linked.connect(self.deck.set_linked)
         self.header.presets_asked.connect(self._open_presets)
         self.header.add_asked.connect(self._add_pane)
@@ -231,6 +234,7 @@ class ComparePage(QWidget):
         """Puts the prompt to all panes."""
         if self.running or not self.panes:
             return
+        self.tokens.drop()
         self.notices.clear()
         self._forget_kept()
         self._sampling = self.composer.sampling
@@ -367,6 +371,12 @@ class ComparePage(QWidget):
         if done:
             words = self.tr("Answering… {done} of {n} done").format(done=done, n=len(turns))
         self.strip.show_busy(words, self.planner.plan)
+
+    def show_measuring(self, done: int, total: int) -> None:
+        """While it is found out how the models differ, which one does after the other."""
+        words = self.tr("Comparing token by token… {percent} %").format(percent=100 * done // max(total, 1))
+        self._settle()
+        self.strip.show_busy(words, None)
 
     def _show_outcome(self) -> None:
         verdict = show_outcome(self.panes)

@@ -8,11 +8,12 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading
+from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading, Passage
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.memory import Keeper, Unreturned
 from app.runtime import ChatMessage, Sampling
+from app.runtime.protocol import TokenDivergence
 from app.ui import jobs
 from app.ui.idle import IdleWatch
 
@@ -33,6 +34,12 @@ class Engine(QObject):
     ended = Signal(object)
     unloaded = Signal()
     """The models had been idle for as long as they are kept."""
+    measuring = Signal(int, int)
+    """While divergences are found out: so many of all tokens, by each of both models."""
+    diverged = Signal(int, int, object)
+    """The reference, the other one, and how they differ at each token."""
+    undiverged = Signal(object)
+    """Why that cannot be told."""
     unreturned = Signal(str)
     """Memory that others gave up for them is not free."""
 
@@ -95,6 +102,34 @@ class Engine(QObject):
             on_value=self._report,
             on_failed=lambda fault: self._refuse(panes, fault),
             on_end=lambda: self._end(call, panes),
+        )
+
+    def diverge(
+        self, paths: Sequence[Path], sampling: Sampling, passage: Passage, reference: int, other: int
+    ) -> None:
+        """How the model of pane `other` differs from that of pane `reference` on `passage`, which that one wrote."""
+        comparison = self._comparison_of(paths, sampling)
+
+        def work(control: JobControl) -> list[TokenDivergence]:
+            return comparison.diverge([passage], reference, other, control)[0]
+
+        def report(event: object) -> None:
+            if isinstance(event, PaneReading):
+                self.measuring.emit(event.done, event.total)
+            elif isinstance(event, Unreturned):
+                self.unreturned.emit(event.sentence)
+
+        call = self._next_call
+        self._next_call += 1
+        self._idle.look(None)
+        self._calls[call] = jobs.run(
+            self,
+            "Compare token by token",
+            work,
+            on_value=report,
+            on_done=lambda tokens: self.diverged.emit(reference, other, tokens),
+            on_failed=self.undiverged.emit,
+            on_end=lambda: self._end(call, []),
         )
 
     def stop(self) -> None:

@@ -97,9 +97,11 @@ class DifferenceSample(QWidget):
 
 
 class Strip(QFrame):
-    """`jump_asked`: the person wants to see where the answers part."""
+    """`jump_asked`: the person wants to see where the answers part; `tokens_asked`: and how much the models differ at
+    each token."""
 
     jump_asked = Signal()
+    tokens_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,6 +183,7 @@ class Strip(QFrame):
         for name, icon in self._glyphs.items():
             icon.setVisible(name == glyph)
         self._jump.setVisible(jump)
+        self.tokens_button.setVisible(legend)
         self._legend.setVisible(legend)
         self._mark_legend.setVisible(jump)
         self.setAccessibleName(f"{words} {detail}".strip())
@@ -254,9 +257,18 @@ class Strip(QFrame):
             role="ghost",
             tip=self.tr("Scroll every pane to that place"),
         )
+        self.tokens_button = button(
+            self.tr("Token by token…"),
+            self.tokens_asked.emit,
+            role="ghost",
+            tip=self.tr(
+                "How much the models differ at each token of an answer, also where they wrote the same"
+            ),
+        )
         self._detail = label("", "muted")
         row.addWidget(self._words, 1)
         row.addWidget(self._jump)
+        row.addWidget(self.tokens_button)
         row.addWidget(self._detail)
         self._legend = self._make_legend()
         row.addWidget(self._legend)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.compare import PaneAnswer
+from app.compare import PaneAnswer, Passage
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
 from app.ui.fault_card import FaultCard
@@ -51,6 +51,7 @@ class Turn(QWidget):
         self.prompt = prompt
         self.state = TurnState.WAITING
         self.statistics: GenerationStatistics | None = None
+        self.passage: Passage | None = None
         self.fault_card: FaultCard | None = None
         self.tokens = 0
         self._first_delta_at: tuple[float, int] | None = None
@@ -97,7 +98,7 @@ class Turn(QWidget):
         """Forgets the answer or the fault, for another try."""
         self.answer.set_text("")
         self.clear_marks()
-        self.statistics, self.tokens, self._first_delta_at = None, 0, None
+        self.statistics, self.passage, self.tokens, self._first_delta_at = None, None, 0, None
         self._drop_card()
         self.show_waiting()
 
@@ -123,7 +124,7 @@ class Turn(QWidget):
         self.grew.emit()
 
     def finish(self, answer: PaneAnswer) -> None:
-        self.statistics = answer.statistics
+        self.statistics, self.passage = answer.statistics, answer.passage
         self.answer.set_text(answer.text)
         self.answer.setVisible(bool(answer.text))
         if answer.statistics is not None:

@@ -1,0 +1,87 @@
+"""From the Compare page to the window that shows two models token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QMenu
+
+from app.core.errors import EnvironmentFault
+from app.runtime.protocol import TokenDivergence
+from app.ui.pages.compare_divergence import DivergenceWindow
+from app.ui.pages.compare_panes import Pane
+
+if TYPE_CHECKING:
+    from app.ui.pages.compare import ComparePage
+
+
+class TokenByToken(QObject):
+    """Against the pane with the most bits, which has lost the least; where there are several others, the person says
+    which of them."""
+
+    def __init__(self, page: ComparePage) -> None:
+        super().__init__(page)
+        self._page = page
+        self.window: DivergenceWindow | None = None
+        engine = page.engine
+        engine.measuring.connect(self._progressed)
+        engine.diverged.connect(self._show)
+        engine.undiverged.connect(self._failed)
+
+    def ask(self) -> None:
+        panes = self._measurable()
+        if self._page.running or len(panes) < 2:
+            return
+        reference, *others = sorted(panes, key=lambda pane: -pane.bits_per_weight)
+        if len(others) == 1:
+            self._measure(reference, others[0])
+            return
+        menu = QMenu(self._page)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for other in others:
+            words = self.tr("{other} beside {reference}").format(other=other.name, reference=reference.name)
+            menu.addAction(words.replace("&", "&&"), partial(self._measure, reference, other))
+        under = self._page.strip.tokens_button
+        menu.popup(under.mapToGlobal(under.rect().bottomLeft()))
+
+    def drop(self) -> None:
+        """What it shows is not the last answer any more."""
+        window, self.window = self.window, None
+        if window is not None:
+            window.close()
+
+    def _measurable(self) -> Sequence[Pane]:
+        return [
+            pane
+            for pane in self._page.panes
+            if pane.turn is not None and pane.turn.counts and pane.turn.passage is not None
+        ]
+
+    def _measure(self, reference: Pane, other: Pane) -> None:
+        turn, panes = reference.turn, self._page.panes
+        if turn is None or turn.passage is None or self._page.running:
+            return
+        paths = [pane.entry.path for pane in panes if pane.entry is not None]
+        sampling = self._page.composer.sampling
+        self._page.engine.diverge(paths, sampling, turn.passage, panes.index(reference), panes.index(other))
+        self._page.notices.clear()
+        self._progressed(0, 1)
+
+    def _progressed(self, done: int, total: int) -> None:
+        self._page.show_measuring(done, total)
+
+    def _show(self, reference: int, other: int, tokens: Sequence[TokenDivergence]) -> None:
+        self.drop()
+        panes = self._page.panes
+        self.window = DivergenceWindow(panes[reference].name, panes[other].name, tokens, self._page)
+        self.window.finished.connect(self._closed)
+        self.window.show()
+
+    def _closed(self) -> None:
+        self.window = None
+
+    def _failed(self, fault: EnvironmentFault) -> None:
+        self._page.notices.show_fault(fault)
