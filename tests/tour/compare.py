@@ -118,6 +118,18 @@ def compare_finished(stage: Stage) -> None:
 
 
 @scene
+def compare_token_by_token(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.strip.tokens_button.click()
+    stage.wait(lambda: page.tokens.window is not None)
+    settle_compare(stage)
+
+
+@scene
 def compare_follow_up(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()

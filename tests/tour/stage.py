@@ -20,6 +20,7 @@ from app.ui.pages.library import LibraryPage
 from app.ui.pages.library_rows import Row
 from app.ui.window import MainWindow
 
+OVER = (Qt.WindowType.Popup, Qt.WindowType.Dialog)
 PATIENCE_S = 60.0
 
 
@@ -89,11 +90,11 @@ class Stage:
         self.application.processEvents()
 
     def photograph(self) -> QPixmap:
-        """The window with the menus that are open on it."""
+        """The window with the menus and dialogs that are open on it."""
         picture = self.window.grab()
         painter = QPainter(picture)
         for widget in self.application.topLevelWidgets():
-            if widget.isVisible() and widget.windowType() is Qt.WindowType.Popup:
+            if widget.isVisible() and widget.windowType() in OVER:
                 at = widget.pos() - self.window.mapToGlobal(QPoint(0, 0))
                 painter.fillRect(at.x() + 3, at.y() + 3, widget.width(), widget.height(), QColor(0, 0, 0, 40))
                 painter.drawPixmap(at, widget.grab())
@@ -102,7 +103,7 @@ class Stage:
 
     def close(self) -> None:
         for widget in self.application.topLevelWidgets():
-            if widget.windowType() is Qt.WindowType.Popup:
+            if widget.windowType() in OVER:
                 widget.close()
         jobs.cancel_all(10)
         self.wait(lambda: not jobs.running())

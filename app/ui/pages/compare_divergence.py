@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.compare import DivergenceFigures, divergence_figures
@@ -38,7 +38,8 @@ class DivergenceWindow(QDialog):
         self.after = button(self.tr("Next difference"), lambda: self._jump(1))
         self._current = 0
         self._lay_out(reference, other, divergence_figures(tokens))
-        self.resize(*SIZE_PX)
+        room = parent.window().size() if parent is not None else QSize(*SIZE_PX)
+        self.resize(QSize(*SIZE_PX).boundedTo(room))
         self.text.show_tokens(tokens)
         self.chart.show_tokens(tokens)
         self.text.chosen.connect(self.choose)
