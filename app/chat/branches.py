@@ -18,6 +18,7 @@ from app.chat.attachments_store import attachment_heads, copy_attachments, keep_
 from app.chat.checksums import check_message
 from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
+from app.chat.tool_calls import encoded_calls
 from app.chat.tree import Tree, conversation_with, insert_message
 from app.core.text import encodable
 from app.runtime.protocol import PieceKind
@@ -89,8 +90,7 @@ class Branches:
 
     def edit(self, message_id: int, text: str) -> Message:
         """A sibling of that message with another text, which is shown from now on. It has the same attachments; of an
-        answer it keeps the model's
-        name and what it was written with. Raises KeyError."""
+        answer it keeps the calls of tools, the model's name and what it was written with. Raises KeyError."""
         text, now = encodable(text), time.time()
         with transaction(self._connection) as connection:
             conversation_id = conversation_with(connection, message_id)
@@ -100,6 +100,7 @@ class Branches:
             if old.role == "assistant":
                 values |= {"is_edited": True, "reasoning": old.reasoning, "reasoning_s": old.reasoning_s}
                 values |= {"model_name": old.model_name, "quantization": old.quantization}
+                values["tool_calls"] = encoded_calls(old.tool_calls)
                 if old.written_with is not None:
                     values["written_with"] = msgspec.json.encode(old.written_with).decode()
             edited = insert_message(connection, conversation_id, tree, old.parent, values)

@@ -357,7 +357,7 @@ class ChatEngine:
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
                     left_out = history.kept_of(event.statistics.dropped_messages)
                     figures = msgspec.structs.replace(event.statistics, dropped_messages=left_out)
-                    message = writer.finish(state, figures)
+                    message = writer.finish(state, figures, event.tool_calls)
         except Cancelled:
             return writer.finish(MessageState.STOPPED)
         except BaseException:

@@ -335,6 +335,11 @@ def drafts_of_conversations(connection: sqlite3.Connection) -> None:
     )
 
 
+def tool_calls_of_answers(connection: sqlite3.Connection) -> None:
+    # As JSON; empty for answers without any.
+    connection.execute("ALTER TABLE messages ADD COLUMN tool_calls TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -351,6 +356,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     attachments_of_messages,
     checksums_of_messages,
     drafts_of_conversations,
+    tool_calls_of_answers,
 )
 
 
