@@ -257,7 +257,6 @@ class ChatPage(ChatLayout):
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.drafts.open(conversation.id if conversation else None)
-        self.composer.attaching.switch_to(conversation.id if conversation else None)
         self._spared = None
         self.composer.field.setFocus()
         self._show_list()
@@ -314,7 +313,6 @@ class ChatPage(ChatLayout):
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self.drafts.sent(conversation.id)
-        self.composer.attaching.switch_to(conversation.id)
         self._show_centre()
         self.column.add_prompt(prompt)
         self.meter.add(prompt)
