@@ -16,8 +16,8 @@ import msgspec
 from app.chat.attachments import Attachment, AttachmentHead
 from app.chat.attachments_store import attachment_heads, copy_attachments, keep_attachments, names_of
 from app.chat.checksums import check_message
-from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
+from app.chat.titles import first_words
 from app.chat.tool_calls import encoded_calls
 from app.chat.tree import Tree, conversation_with, insert_message
 from app.core.text import encodable
@@ -80,10 +80,11 @@ class Branches:
             message_id = insert_message(
                 connection, conversation_id, tree, parent, {"role": "user", "text": text, "created_at": now}
             )
+            title = "" if tree.parents else first_words(text) or first_words(names_of(heads))
             connection.execute(
                 "UPDATE conversations SET updated_at = ?, title = CASE title WHEN '' THEN ? ELSE title END"
                 " WHERE id = ?",
-                (now, automatic_title(text or names_of(heads)), conversation_id),
+                (now, title, conversation_id),
             )
             keep_attachments(connection, message_id, attachments)
         return self.message(message_id)

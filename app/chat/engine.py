@@ -18,8 +18,9 @@ from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
 from app.chat.records import Conversation, Message, MessageState, WrittenWith
 from app.chat.store import ConversationStore
-from app.core.errors import Cancelled, WorkerDied
-from app.core.jobs import JobControl
+from app.chat.titling import ask_for_title, can_be_asked
+from app.core.errors import Cancelled, EnvironmentFault, WorkerDied
+from app.core.jobs import CancelToken, JobControl
 from app.gguf import ThinkingControls, read_facts
 from app.gguf.thinking import thinking_controls
 from app.hardware import Accelerator
@@ -142,6 +143,41 @@ class ChatEngine:
             writer = store.continue_answer(message_id, *_name(loaded))
             so_far = AnswerSoFar(cut.text, cut.reasoning)
             return self._stream(loaded, history, given, writer, control, so_far)
+
+    def give_title(self, conversation_id: int, cancel: CancelToken) -> str | None:
+        """Asks the model that is loaded what to call a conversation it has just answered; None, and nothing is changed,
+        where it cannot be asked now, says nothing of use, or a person has given a title.
+
+        Not worth waiting for: an answer cancels it. Raises Cancelled.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            loaded = self._loaded
+            if loaded is None or loaded.path != self.loaded_path or not can_be_asked(loaded.model):
+                return None
+            with ConversationStore(self._database) as store:
+                return self._give_title(store, loaded, conversation_id, cancel)
+        except (
+            KeyError,
+            EnvironmentFault,
+        ):  # deleted, too long, the worker is gone: there are the first words
+            return None
+        finally:
+            self._rest.begin(after_answer=True)
+            self._lock.release()
+
+    def _give_title(
+        self, store: ConversationStore, loaded: _Loaded, conversation_id: int, cancel: CancelToken
+    ) -> str | None:
+        conversation, branch = store.conversation(conversation_id), store.messages(conversation_id)
+        is_answered = bool(branch) and branch[-1].role == "assistant"
+        if not is_answered or conversation.model_path != loaded.path:
+            return None
+        history = History(conversation, branch, store.attachments_of(branch))
+        given = _given(conversation, loaded)
+        title = ask_for_title(loaded.model, given, history.messages, branch[-1], cancel)
+        return title if title and store.give_title(conversation_id, title) else None
 
     def put_aside(self, but: int | None) -> None:
         """Saves what the model has computed of all conversations except `but`, the one that is open now: while the

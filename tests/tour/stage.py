@@ -49,7 +49,9 @@ class Stage:
         """Opens the window and waits until it has settled."""
         folder = DataFolder(self.root / "home").create()
         chosen = tuple(str(path) for path in self.elsewhere)
-        save_settings(folder.settings, Settings(appearance=self.appearance, model_folders=chosen))
+        save_settings(
+            folder.settings, Settings(appearance=self.appearance, model_folders=chosen, titles_by_model=False)
+        )
         self._window = open_window(self.application, folder)
         self._window.resize(*self.size)
         self._window.show()

@@ -36,6 +36,7 @@ from app.ui.pages.chat_overview import Overview
 from app.ui.pages.chat_presets import ChatPresets
 from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
+from app.ui.pages.chat_titles import Titles
 from app.ui.services import Services
 
 STOPPING_S = 1.0
@@ -57,6 +58,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.titles = Titles(services, self.answering)
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
@@ -230,6 +232,7 @@ class ChatPage(ChatLayout):
         self.answering.left_out.connect(self._left_out)
         self.answering.arrived.connect(self._arrived)
         self.answering.ended.connect(self._ended)
+        self.titles.given.connect(self._show_list)
 
     def _open_latest(self) -> None:
         """Where the person left off; its model is loaded when it is clear that it will be used."""
