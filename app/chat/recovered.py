@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.chat.checksums import drop_unlike
-from app.storage.recovery import recover_if_damaged
+from app.core.jobs import JobControl
+from app.storage.recovery import UNHEARD, recover_if_damaged
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Recovered:
         )
 
 
-def recover_conversations(database: Path) -> Recovered | None:
-    """None where the database is sound, as far as that can be seen at once. Raises as `recover_if_damaged`."""
-    recovery = recover_if_damaged(database, _mend)
+def recover_conversations(database: Path, control: JobControl = UNHEARD) -> Recovered | None:
+    """None where the database is sound, as far as that can be seen at once. `control` hears of the progress. Raises as
+    `recover_if_damaged`."""
+    recovery = recover_if_damaged(database, _mend, control)
     if recovery is None:
         return None
     rows = recovery.rows

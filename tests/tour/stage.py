@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.storage import DataFolder, Settings, save_settings
 from app.storage.settings import Appearance
@@ -38,6 +38,8 @@ class Stage:
     elsewhere: list[Path] = field(default_factory=list)
     around: ExitStack = field(default_factory=ExitStack)
     """What lasts until the picture is taken."""
+    shown: QWidget | None = None
+    """In the place of the window."""
     _window: MainWindow | None = None
 
     @property
@@ -92,6 +94,8 @@ class Stage:
 
     def photograph(self) -> QPixmap:
         """The window with the menus that are open on it."""
+        if self.shown is not None:
+            return self.shown.grab()
         picture = self.window.grab()
         painter = QPainter(picture)
         for widget in self.application.topLevelWidgets():
@@ -106,6 +110,9 @@ class Stage:
         for widget in self.application.topLevelWidgets():
             if widget.windowType() is Qt.WindowType.Popup:
                 widget.close()
+        if self.shown is not None:
+            self.shown.hide()
+            self.shown.deleteLater()
         jobs.cancel_all(10)
         self.wait(lambda: not jobs.running())
         if self._window is not None:
