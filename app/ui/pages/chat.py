@@ -22,7 +22,7 @@ from app.core.jobs import Progress
 from app.core.text import encodable
 from app.runtime import Sampling, TemplateOptions
 from app.runtime.protocol import WhenFull
-from app.ui.pages.chat_answering import Answering, Outcome
+from app.ui.pages.chat_answering import Answering, Outcome, Redo
 from app.ui.pages.chat_branches import BranchActs
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_drafts import DraftKeeper
@@ -335,7 +335,7 @@ class ChatPage(ChatLayout):
         if message is None:
             self._ask(conversation.id, path)
             return
-        self._begin_answer(conversation.id, path, another_of=message)
+        self._begin_answer(conversation.id, path, Redo(message))
         self.column.keep_to(message.parent)
         self.column.begin_answer()
         self._show_list()
@@ -344,22 +344,15 @@ class ChatPage(ChatLayout):
         conversation, path = self._conversation, self._model
         if conversation is None or path is None or self.answering.conversation is not None:
             return
-        self._begin_answer(conversation.id, path, more_of=message)
+        self._begin_answer(conversation.id, path, Redo(message, goes_on=True))
         self.column.keep_to(message.parent)
         self.column.begin_answer(message.text, reasoning=message.reasoning)
         self._show_list()
 
-    def _begin_answer(
-        self,
-        identity: int,
-        path: Path,
-        *,
-        another_of: Message | None = None,
-        more_of: Message | None = None,
-    ) -> None:
+    def _begin_answer(self, identity: int, path: Path, redo: Redo | None = None) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.answering.ask(identity, path, another_of=another_of, more_of=more_of)
+        self.answering.ask(identity, path, redo)
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -395,7 +388,7 @@ class ChatPage(ChatLayout):
             self.known.look(self._model)
         if self._is_open(identity):
             message = outcome.message or self._kept_in_part(identity)
-            if message is None and (self.answering.another_of or self.answering.more_of):
+            if message is None and self.answering.redo is not None:
                 self._show_messages()  # as it was before
             else:
                 self.column.end_answer(message)
@@ -498,11 +491,11 @@ class ChatPage(ChatLayout):
             messages = self._store.messages(conversation.id)
             self.fitting.look(conversation, messages)
             answering = self.answering.conversation == conversation.id
-            replaced = self.answering.another_of or self.answering.more_of
+            redo = self.answering.redo
             if answering and messages[-1].state is MessageState.STREAMING:
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
-            elif answering and replaced is not None and replaced.parent is not None:
-                messages = self._store.branch_to(replaced.parent)  # its model is still being loaded
+            elif answering and redo is not None and redo.answer.parent is not None:
+                messages = self._store.branch_to(redo.answer.parent)  # its model is still being loaded
             self.column.show_messages(messages)
             self.meter.show_messages(messages)
             if answering:
