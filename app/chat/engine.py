@@ -43,6 +43,8 @@ RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
 
 TURN_S = 0.05
+GIVING_WAY_S = 2.0
+"""For a step of a large model on a slow computer, when it is told to stop."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class ChatEngine:
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._closed = False
+        self._titling: CancelToken | None = None
         keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
@@ -148,22 +151,23 @@ class ChatEngine:
         """Asks the model that is loaded what to call a conversation it has just answered; None, and nothing is changed,
         where it cannot be asked now, says nothing of use, or a person has given a title.
 
-        Not worth waiting for: an answer cancels it. Raises Cancelled.
+        Whatever else is wanted of the engine cancels it. Raises Cancelled.
         """
         if not self._lock.acquire(blocking=False):
             return None
+        self._titling = own = CancelToken()
+        forget = cancel.on_cancel(own.cancel)
         try:
             loaded = self._loaded
             if loaded is None or loaded.path != self.loaded_path or not can_be_asked(loaded.model):
                 return None
             with ConversationStore(self._database) as store:
-                return self._give_title(store, loaded, conversation_id, cancel)
-        except (
-            KeyError,
-            EnvironmentFault,
-        ):  # deleted, too long, the worker is gone: there are the first words
-            return None
+                return self._give_title(store, loaded, conversation_id, own)
+        except (KeyError, EnvironmentFault):
+            return None  # deleted, too long, the worker is gone: there are the first words
         finally:
+            forget()
+            self._titling = None
             self._rest.begin(after_answer=True)
             self._lock.release()
 
@@ -198,7 +202,7 @@ class ChatEngine:
         if loaded is None:
             return
         try:
-            if self._lock.acquire(blocking=False):  # nothing is running
+            if self._lock.acquire(timeout=GIVING_WAY_S if self._drop_title() else 0):  # nothing is running
                 try:
                     loaded.caches.save()
                 finally:
@@ -212,12 +216,13 @@ class ChatEngine:
         if loaded is None or not loaded.model.alive:
             return None
         facts = loaded.load.facts
+        is_busy = self._lock.locked() and self._titling is None
         models = [(facts.name or facts.path.stem, loaded.model)]
-        return held_by(self.title, models, accelerators, is_busy=self._lock.locked(), unload=self.unload)
+        return held_by(self.title, models, accelerators, is_busy=is_busy, unload=self.unload)
 
     def unload(self) -> bool:
         """Ends the worker, to be started again by the next prompt; False, and nothing, during a load or an answer."""
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=GIVING_WAY_S if self._drop_title() else 0):
             return False
         try:
             self._drop()
@@ -302,13 +307,22 @@ class ChatEngine:
     @contextmanager
     def _turn(self, control: JobControl, *, is_answer: bool) -> Iterator[None]:
         """Waits until the job before this one has ended, or this one is cancelled."""
+        self._drop_title()
         while not self._lock.acquire(timeout=TURN_S):
+            self._drop_title()  # one that had only just begun
             control.cancel.raise_if_cancelled()
         try:
             yield
         finally:
             self._rest.begin(after_answer=is_answer)
             self._lock.release()
+
+    def _drop_title(self) -> bool:
+        """Whether one was being asked for, which will end at once."""
+        titling = self._titling
+        if titling is not None:
+            titling.cancel()
+        return titling is not None
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
         stamp, loaded = _stamp(path), self._loaded

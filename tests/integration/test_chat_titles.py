@@ -73,12 +73,27 @@ def test_title_gives_way_at_once(heavy: Path, store: ConversationStore, engine: 
     title = Job("title", lambda control: engine.give_title(conversation, control.cancel), lambda event: None)
     title.start()
     time.sleep(0.02)
-    title.cancel()
     store.add_prompt(conversation, "again")
     assert answer(engine, conversation) is not None
     with pytest.raises(Cancelled):
         title.result(10)
     assert title_of(store, conversation) == "hello"
+
+
+def test_memory_can_be_had_while_a_title_is_asked_for(
+    heavy: Path, store: ConversationStore, engine: ChatEngine
+) -> None:
+    conversation = new_conversation(store, heavy, "hello")
+    answer(engine, conversation)
+    title = Job("title", lambda control: engine.give_title(conversation, control.cancel), lambda event: None)
+    title.start()
+    time.sleep(0.02)
+    held = engine.held(())
+    assert held is not None
+    assert not held.is_busy
+    assert engine.unload()
+    assert engine.worker_pid is None
+    assert title.wait(10)
 
 
 def test_model_that_thinks_about_it_is_not_waited_for(
