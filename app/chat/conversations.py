@@ -79,13 +79,16 @@ class Conversations:
                 (own or _first_words_of(connection, conversation_id), bool(own), conversation_id),
             )
 
-    def wants_title(self, conversation_id: int) -> bool:
-        """Whether it is still called after its first words, which nobody chose."""
+    def wants_title(self, conversation_id: int, most_answers: int) -> bool:
+        """Whether it is still called after its first words, which nobody chose, and has had no more answers than
+        that."""
         with reading(self._connection) as connection:
             row = connection.execute(
-                "SELECT title, title_is_own FROM conversations WHERE id = ?", (conversation_id,)
+                "SELECT title FROM conversations WHERE id = ?1 AND NOT title_is_own AND ?2 >="
+                " (SELECT count(*) FROM messages WHERE conversation_id = ?1 AND role = 'assistant')",
+                (conversation_id, most_answers),
             ).fetchone()
-            if row is None or row["title_is_own"]:
+            if row is None:
                 return False
             return bool(row["title"] == _first_words_of(connection, conversation_id))
 

@@ -31,10 +31,11 @@ def test_model_is_asked_for_a_title_after_its_answer(
     conversation = new_conversation(store, titler, "Hello, who are you?")
     assert engine.give_title(conversation, CancelToken()) is None  # nothing is loaded
     answer(engine, conversation)
-    assert store.wants_title(conversation)
+    assert store.wants_title(conversation, 1)
+    assert not store.wants_title(conversation, 0)
     assert engine.give_title(conversation, CancelToken()) == "Say it"
     assert title_of(store, conversation) == "Say it"
-    assert not store.wants_title(conversation)
+    assert not store.wants_title(conversation, 1)
     assert [message.role for message in store.messages(conversation)] == ["user", "assistant"]
 
 
@@ -42,7 +43,7 @@ def test_title_of_a_person_stays(titler: Path, store: ConversationStore, engine:
     conversation = new_conversation(store, titler, "Hello")
     answer(engine, conversation)
     store.rename(conversation, "Mine")
-    assert not store.wants_title(conversation)
+    assert not store.wants_title(conversation, 1)
     assert engine.give_title(conversation, CancelToken()) is None
     assert title_of(store, conversation) == "Mine"
     store.rename(conversation, "")

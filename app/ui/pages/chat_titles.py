@@ -75,9 +75,8 @@ class Titles(QObject):
             return False
         with suppress(EnvironmentFault, KeyError):
             store = self._services.conversations
-            answers = [each for each in store.messages(conversation) if each.role == "assistant"]
-            path = store.conversation(conversation).model_path
-            return len(answers) <= MOST_ANSWERS and not self._is_toy(path) and store.wants_title(conversation)
+            wants = store.wants_title(conversation, MOST_ANSWERS)
+            return wants and not self._is_toy(store.conversation(conversation).model_path)
         return False
 
     def _is_toy(self, path: Path) -> bool:
