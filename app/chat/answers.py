@@ -4,11 +4,14 @@ moment loses nothing a person has seen. What a dead writer left behind is joined
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from app.chat.branches import Branches
 from app.chat.records import Message, MessageState, WrittenWith, encoded
 from app.chat.statistics import continued
+from app.chat.tool_calls import all_calls, encoded_calls
 from app.chat.tree import Tree, insert_message
+from app.runtime import ToolCall
 from app.runtime.protocol import GenerationStatistics, PieceKind
 from app.storage import reading, transaction
 from app.storage.processes import is_alive, this_process
@@ -92,8 +95,9 @@ class Answers(Branches):
         state: MessageState,
         statistics: GenerationStatistics | None,
         reasoning_s: float | None = None,
+        tool_calls: Sequence[ToolCall] = (),
     ) -> Message | None:
-        """Joins the pieces. An answer without a word is removed: there is nothing to keep."""
+        """Joins the pieces. An answer without a word or call is removed: there is nothing to keep."""
         with transaction(self._connection) as connection:
             found = connection.execute(
                 "SELECT conversation_id FROM messages WHERE id = ?", (message_id,)
@@ -102,7 +106,9 @@ class Answers(Branches):
                 return None
             conversation_id = found["conversation_id"]
             before = self._read([message_id], Tree(connection, conversation_id))[0]
-            if not before.text and not before.reasoning and state is not MessageState.COMPLETE:
+            calls = all_calls(before.tool_calls, tool_calls)
+            has_content = before.text or before.reasoning or calls
+            if not has_content and state is not MessageState.COMPLETE:
                 connection.execute(
                     "UPDATE messages SET parent_id = ? WHERE parent_id = ?", (before.parent, message_id)
                 )
@@ -117,12 +123,13 @@ class Answers(Branches):
             if before.reasoning_s is not None:
                 reasoning_s = before.reasoning_s + (reasoning_s or 0.0)
             connection.execute(
-                "UPDATE messages SET text = ?, reasoning = ?, reasoning_s = ?, state = ?, statistics = ?,"
-                " writer = NULL WHERE id = ?",
+                "UPDATE messages SET text = ?, reasoning = ?, reasoning_s = ?, tool_calls = ?, state = ?,"
+                " statistics = ?, writer = NULL WHERE id = ?",
                 (
                     before.text,
                     before.reasoning,
                     reasoning_s,
+                    encoded_calls(calls),
                     state.value,
                     encoded(statistics) if statistics else None,
                     message_id,
@@ -167,8 +174,13 @@ class AnswerWriter:
         self._position += 1
         self._thinking.note(kind)
 
-    def finish(self, state: MessageState, statistics: GenerationStatistics | None = None) -> Message | None:
-        return self._store.end_answer(self.message_id, state, statistics, self._thinking.end())
+    def finish(
+        self,
+        state: MessageState,
+        statistics: GenerationStatistics | None = None,
+        tool_calls: Sequence[ToolCall] = (),
+    ) -> Message | None:
+        return self._store.end_answer(self.message_id, state, statistics, self._thinking.end(), tool_calls)
 
 
 class _ThinkingTime:

@@ -74,8 +74,13 @@ def fenced(attachment: Attachment) -> str:
 
 def estimate_tokens(text: str) -> int:
     """About how many, where no model is loaded that could tell; more often too many than too few."""
+    return round(estimated_tokens(text))
+
+
+def estimated_tokens(text: str) -> float:
+    """The same for sums."""
     plain = len(text.encode("ascii", "ignore"))
-    return round(plain / _ASCII_PER_TOKEN + (len(text) - plain) / _OTHERS_PER_TOKEN)
+    return plain / _ASCII_PER_TOKEN + (len(text) - plain) / _OTHERS_PER_TOKEN
 
 
 def beginning_of(attachment: Attachment, most_tokens: int, count: Callable[[str], int]) -> Attachment | None:

@@ -16,8 +16,9 @@ import msgspec
 from app.chat.attachments import Attachment, AttachmentHead
 from app.chat.attachments_store import attachment_heads, copy_attachments, keep_attachments, names_of
 from app.chat.checksums import check_message
-from app.chat.conversations import automatic_title
 from app.chat.records import Message, MessageState, message_of
+from app.chat.titles import first_words
+from app.chat.tool_calls import encoded_calls
 from app.chat.tree import Tree, conversation_with, insert_message
 from app.core.text import encodable
 from app.runtime.protocol import PieceKind
@@ -79,18 +80,18 @@ class Branches:
             message_id = insert_message(
                 connection, conversation_id, tree, parent, {"role": "user", "text": text, "created_at": now}
             )
+            title = "" if tree.parents else first_words(text) or first_words(names_of(heads))
             connection.execute(
                 "UPDATE conversations SET updated_at = ?, title = CASE title WHEN '' THEN ? ELSE title END"
                 " WHERE id = ?",
-                (now, automatic_title(text or names_of(heads)), conversation_id),
+                (now, title, conversation_id),
             )
             keep_attachments(connection, message_id, attachments)
         return self.message(message_id)
 
     def edit(self, message_id: int, text: str) -> Message:
         """A sibling of that message with another text, which is shown from now on. It has the same attachments; of an
-        answer it keeps the model's
-        name and what it was written with. Raises KeyError."""
+        answer it keeps the calls of tools, the model's name and what it was written with. Raises KeyError."""
         text, now = encodable(text), time.time()
         with transaction(self._connection) as connection:
             conversation_id = conversation_with(connection, message_id)
@@ -100,6 +101,7 @@ class Branches:
             if old.role == "assistant":
                 values |= {"is_edited": True, "reasoning": old.reasoning, "reasoning_s": old.reasoning_s}
                 values |= {"model_name": old.model_name, "quantization": old.quantization}
+                values["tool_calls"] = encoded_calls(old.tool_calls)
                 if old.written_with is not None:
                     values["written_with"] = msgspec.json.encode(old.written_with).decode()
             edited = insert_message(connection, conversation_id, tree, old.parent, values)

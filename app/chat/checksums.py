@@ -12,9 +12,8 @@ from app.core.errors import DatabaseDamaged
 from app.storage.damage import SQLITE_ERRORS, note_damage
 from app.storage.database import path_of
 
-_COVERED = ("conversation_id", "role", "text", "reasoning")
+_COVERED = ("conversation_id", "role", "text", "reasoning", "tool_calls")
 _NEW = ", ".join(f"NEW.{column}" for column in _COVERED)
-_UNLIKE = f"checksum IS NOT NULL AND checksum <> message_checksum({', '.join(_COVERED)})"
 
 
 def keep_checksums(connection: sqlite3.Connection) -> None:
@@ -44,9 +43,8 @@ def check_message(row: sqlite3.Row, connection: sqlite3.Connection) -> None:
 
 def drop_unlike(connection: sqlite3.Connection) -> None:
     """Deletes messages that are not as they were written."""
-    if any(row[1] == "checksum" for row in connection.execute("PRAGMA table_info(messages)")):
-        _add_function(connection)
-        connection.execute(f"DELETE FROM messages WHERE {_UNLIKE}")
+    _add_function(connection)
+    connection.execute(f"DELETE FROM messages WHERE {_unlike(connection)}")
 
 
 def are_all_alike(database: Path) -> bool:
@@ -54,15 +52,28 @@ def are_all_alike(database: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             _add_function(connection)
-            found = connection.execute(f"SELECT 1 FROM messages WHERE {_UNLIKE} LIMIT 1").fetchone()
+            found = connection.execute(
+                f"SELECT 1 FROM messages WHERE {_unlike(connection)} LIMIT 1"
+            ).fetchone()
             return found is None
     except SQLITE_ERRORS:
         return True
+
+
+def _unlike(connection: sqlite3.Connection) -> str:
+    """The condition for messages that are not as they were written; an older database lacks some of the columns."""
+    present = {row[1] for row in connection.execute("PRAGMA table_info(messages)")}
+    if "checksum" not in present:
+        return "FALSE"
+    covered = (column if column in present else "''" for column in _COVERED)
+    return f"checksum IS NOT NULL AND checksum <> message_checksum({', '.join(covered)})"
 
 
 def _add_function(connection: sqlite3.Connection) -> None:
     connection.create_function("message_checksum", len(_COVERED), _checksum, deterministic=True)
 
 
-def _checksum(*values: int | str) -> int:
+def _checksum(*covered: int | str) -> int:
+    # Without calls of tools as before there were any: those checksums still hold.
+    values = covered if covered[-1] else covered[:-1]
     return crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))

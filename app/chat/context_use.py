@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.chat.attachments import estimated_tokens
 from app.chat.records import Message
 from app.runtime.protocol import WhenFull
 
@@ -13,14 +14,15 @@ SHARE_LEFT_OUT = 1 / 4
 (`app.runtime.worker.prompting`)."""
 NEARLY_FULL = 0.85
 """Of the context. What is left is then less than two or three usual answers."""
-USUAL_TOKEN_CHARACTERS = 4
-"""Of English text, where nothing has been counted yet."""
+SHARE_FOR_ANSWER = 1 / 8
+"""Of the context, kept free: a prompt that fills it leaves no room to answer in."""
 
 
 @dataclass(frozen=True)
 class ContextUse:
     """In tokens. `used` is counted by the model, as of the last answer; `system_prompt` is a part of it, and like
-    `draft` unless that was counted, an estimate. `reserved`: for the answer, as far as that is agreed.
+    `draft` unless that was counted, an estimate. `uncounted`: the messages since then, estimated. `reserved`: for the
+    answer, as far as that is agreed.
 
     `leaves_out`: so many of the first messages the next prompt does without, as far as can be told; `next_to_go`: so
     many more when the context is full. Both are 0 where nothing is left out.
@@ -33,6 +35,23 @@ class ContextUse:
     reserved: int
     leaves_out: int
     next_to_go: int
+    uncounted: int = 0
+    when_full: WhenFull = "stop"
+
+    @property
+    def room(self) -> int:
+        """For the next message, with room for its answer."""
+        if self.when_full == "drop_oldest":
+            return self.room_without_oldest
+        return max(int(self.total * (1 - SHARE_FOR_ANSWER)) - self.used - self.uncounted, 0)
+
+    @property
+    def room_without_oldest(self) -> int:
+        return max(int(self.total * (1 - SHARE_LEFT_OUT)) - self.system_prompt, 0)
+
+    @property
+    def has_messages(self) -> bool:
+        return self.conversation + self.uncounted > 0
 
     @property
     def conversation(self) -> int:
@@ -59,10 +78,11 @@ def context_use(
 ) -> ContextUse:
     """`messages` of the branch that is shown; `total` the context length; `max_tokens` 0: no limit."""
     used, dropped, answered = _counted(messages)
-    kept = sum(map(_characters, messages[dropped:answered])) + len(system_prompt)
-    per_character = used / kept if used and kept else 1 / USUAL_TOKEN_CHARACTERS
-    sizes = [_characters(message) * per_character for message in messages]
-    prompt_size = round(len(system_prompt) * per_character)
+    estimates, of_prompt = [_estimate(message) for message in messages], estimated_tokens(system_prompt)
+    kept = sum(estimates[dropped:answered]) + of_prompt
+    scale = used / kept if used and kept else 1.0  # what was counted tells how far estimates are off
+    sizes = [estimate * scale for estimate in estimates]
+    prompt_size = round(of_prompt * scale)
     if not used:  # nothing was counted yet
         prompt_size = used = min(prompt_size, total)
     step = max(int(total * SHARE_LEFT_OUT), 1)
@@ -76,7 +96,10 @@ def context_use(
         # When it grows by what is left of the room.
         growth = max(most - (used + draft), 0) + 1
         next_to_go = max(_to_leave_out(messages, sizes, whole + growth - most, step) - leaves_out, 0)
-    return ContextUse(total, used, min(prompt_size, used), draft, reserved, leaves_out, next_to_go)
+    uncounted = round(sum(sizes[answered:]))
+    return ContextUse(
+        total, used, min(prompt_size, used), draft, reserved, leaves_out, next_to_go, uncounted, when_full
+    )
 
 
 def _counted(messages: Sequence[Message]) -> tuple[int, int, int]:
@@ -101,5 +124,10 @@ def _to_leave_out(messages: Sequence[Message], sizes: Sequence[float], excess: f
     return starts[-1] if len(starts) > 1 else 0
 
 
-def _characters(message: Message) -> int:
-    return len(message.text)
+def _estimate(message: Message) -> float:
+    # A file of which nothing was counted: what it takes if it is plain text.
+    files = sum(
+        head.tokens if head.tokens is not None else head.size_bytes / 4 for head in message.attachments
+    )
+    calls = sum(estimated_tokens(f"{call.name}{call.arguments}") for call in message.tool_calls)
+    return estimated_tokens(message.text) + files + calls

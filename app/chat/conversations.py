@@ -10,11 +10,10 @@ from typing import Any
 from app.chat.attachments_store import attachment_heads, names_of
 from app.chat.kept_caches import KeptCaches
 from app.chat.records import NO_OPTIONS, WHEN_FULL, Conversation, conversation_of, encoded
+from app.chat.titles import first_words, one_line
 from app.core.text import encodable
 from app.runtime.protocol import Sampling, TemplateOptions, WhenFull
 from app.storage import reading, transaction
-
-TITLE_CHARACTERS = 60
 
 
 class Conversations:
@@ -75,17 +74,32 @@ class Conversations:
         """Nothing but white space: back to the title that comes from the first prompt."""
         own = one_line(encodable(title))
         with transaction(self._connection) as connection:
-            first = connection.execute(
-                "SELECT id, text FROM messages WHERE conversation_id = ? AND role = 'user' ORDER BY id LIMIT 1",
-                (conversation_id,),
-            ).fetchone()
-            files = attachment_heads(connection, [first["id"]] if first else [])
-            names = names_of([head for heads in files.values() for head in heads])
-            automatic = automatic_title(first["text"] or names) if first else ""
             connection.execute(
                 "UPDATE conversations SET title = ?, title_is_own = ? WHERE id = ?",
-                (own or automatic, bool(own), conversation_id),
+                (own or _first_words_of(connection, conversation_id), bool(own), conversation_id),
             )
+
+    def wants_title(self, conversation_id: int, most_answers: int) -> bool:
+        """Whether it is still called after its first words, which nobody chose, and has had no more answers than
+        that."""
+        with reading(self._connection) as connection:
+            row = connection.execute(
+                "SELECT title FROM conversations WHERE id = ?1 AND NOT title_is_own AND ?2 >="
+                " (SELECT count(*) FROM messages WHERE conversation_id = ?1 AND role = 'assistant')",
+                (conversation_id, most_answers),
+            ).fetchone()
+            if row is None:
+                return False
+            return bool(row["title"] == _first_words_of(connection, conversation_id))
+
+    def give_title(self, conversation_id: int, title: str) -> bool:
+        """One that is better than the first words; nothing, and False, where a person has given one."""
+        with transaction(self._connection) as connection:
+            changed = connection.execute(
+                "UPDATE conversations SET title = ? WHERE id = ? AND NOT title_is_own",
+                (one_line(encodable(title)), conversation_id),
+            )
+        return changed.rowcount > 0
 
     def pin(self, conversation_id: int, is_pinned: bool = True) -> None:
         self._change(conversation_id, "is_pinned", is_pinned)
@@ -121,10 +135,13 @@ class Conversations:
             )
 
 
-def automatic_title(prompt: str) -> str:
-    line = one_line(prompt)
-    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1].rstrip() + "…"
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
+def _first_words_of(connection: sqlite3.Connection, conversation_id: int) -> str:
+    first = connection.execute(
+        "SELECT id, text FROM messages WHERE conversation_id = ? AND role = 'user' ORDER BY id LIMIT 1",
+        (conversation_id,),
+    ).fetchone()
+    if first is None:
+        return ""
+    files = attachment_heads(connection, [first["id"]])
+    names = names_of([head for heads in files.values() for head in heads])
+    return first_words(first["text"]) or first_words(names)

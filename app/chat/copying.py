@@ -45,11 +45,11 @@ def _copy_messages(connection: sqlite3.Connection, source: int, target: int) -> 
     )
     statement = (
         "INSERT INTO messages (conversation_id, parent_id, shown, role, text, reasoning, reasoning_s, state,"
-        " model_name, quantization, statistics, is_edited, written_with, created_at)"
+        " model_name, quantization, statistics, is_edited, written_with, tool_calls, created_at)"
         f" SELECT ?1, ?2, shown, role, text || coalesce({pieces.format('answer')}, ''),"
         f" reasoning || coalesce({pieces.format('reasoning')}, ''), reasoning_s,"
         " CASE state WHEN ?4 THEN ?5 ELSE state END, model_name, quantization, statistics, is_edited, written_with,"
-        " created_at FROM messages WHERE id = ?3"
+        " tool_calls, created_at FROM messages WHERE id = ?3"
     )
     copies: dict[int | None, int | None] = {None: None}
     rows = connection.execute(

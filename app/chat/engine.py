@@ -18,8 +18,9 @@ from app.chat.kept_caches import cache_stamp
 from app.chat.model_caches import SPARED_S, ModelCaches, cache_name
 from app.chat.records import Conversation, Message, MessageState, WrittenWith
 from app.chat.store import ConversationStore
-from app.core.errors import Cancelled, WorkerDied
-from app.core.jobs import JobControl
+from app.chat.titling import ask_for_title, can_be_asked
+from app.core.errors import Cancelled, EnvironmentFault, WorkerDied
+from app.core.jobs import CancelToken, JobControl
 from app.gguf import ThinkingControls, read_facts
 from app.gguf.thinking import thinking_controls
 from app.hardware import Accelerator
@@ -42,6 +43,8 @@ RANDOM_SEED = -1
 """As a conversation's seed: a new one for every answer, which its statistics then tell."""
 
 TURN_S = 0.05
+GIVING_WAY_S = 2.0
+"""For a step of a large model on a slow computer, when it is told to stop."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class ChatEngine:
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._closed = False
+        self._titling: CancelToken | None = None
         keeper.join(self)
 
     def load(self, path: Path, control: JobControl) -> None:
@@ -143,6 +147,42 @@ class ChatEngine:
             so_far = AnswerSoFar(cut.text, cut.reasoning)
             return self._stream(loaded, history, given, writer, control, so_far)
 
+    def give_title(self, conversation_id: int, cancel: CancelToken) -> str | None:
+        """Asks the model that is loaded what to call a conversation it has just answered; None, and nothing is changed,
+        where it cannot be asked now, says nothing of use, or a person has given a title.
+
+        Whatever else is wanted of the engine cancels it. Raises Cancelled.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        self._titling = own = CancelToken()
+        forget = cancel.on_cancel(own.cancel)
+        try:
+            loaded = self._loaded
+            if loaded is None or loaded.path != self.loaded_path or not can_be_asked(loaded.model):
+                return None
+            with ConversationStore(self._database) as store:
+                return self._give_title(store, loaded, conversation_id, own)
+        except (KeyError, EnvironmentFault):
+            return None  # deleted, too long, the worker is gone: there are the first words
+        finally:
+            forget()
+            self._titling = None
+            self._rest.begin(after_answer=True)
+            self._lock.release()
+
+    def _give_title(
+        self, store: ConversationStore, loaded: _Loaded, conversation_id: int, cancel: CancelToken
+    ) -> str | None:
+        conversation, branch = store.conversation(conversation_id), store.messages(conversation_id)
+        is_answered = bool(branch) and branch[-1].role == "assistant"
+        if not is_answered or conversation.model_path != loaded.path:
+            return None
+        history = History(conversation, branch, store.attachments_of(branch))
+        given = _given(conversation, loaded)
+        title = ask_for_title(loaded.model, given, history.messages, branch[-1], cancel)
+        return title if title and store.give_title(conversation_id, title) else None
+
     def put_aside(self, but: int | None) -> None:
         """Saves what the model has computed of all conversations except `but`, the one that is open now: while the
         person reads or writes it need not be waited for. Nothing where the engine is busy."""
@@ -162,7 +202,7 @@ class ChatEngine:
         if loaded is None:
             return
         try:
-            if self._lock.acquire(blocking=False):  # nothing is running
+            if self._lock.acquire(timeout=GIVING_WAY_S if self._drop_title() else 0):  # nothing is running
                 try:
                     loaded.caches.save()
                 finally:
@@ -176,12 +216,13 @@ class ChatEngine:
         if loaded is None or not loaded.model.alive:
             return None
         facts = loaded.load.facts
+        is_busy = self._lock.locked() and self._titling is None
         models = [(facts.name or facts.path.stem, loaded.model)]
-        return held_by(self.title, models, accelerators, is_busy=self._lock.locked(), unload=self.unload)
+        return held_by(self.title, models, accelerators, is_busy=is_busy, unload=self.unload)
 
     def unload(self) -> bool:
         """Ends the worker, to be started again by the next prompt; False, and nothing, during a load or an answer."""
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=GIVING_WAY_S if self._drop_title() else 0):
             return False
         try:
             self._drop()
@@ -266,13 +307,22 @@ class ChatEngine:
     @contextmanager
     def _turn(self, control: JobControl, *, is_answer: bool) -> Iterator[None]:
         """Waits until the job before this one has ended, or this one is cancelled."""
+        self._drop_title()
         while not self._lock.acquire(timeout=TURN_S):
+            self._drop_title()  # one that had only just begun
             control.cancel.raise_if_cancelled()
         try:
             yield
         finally:
             self._rest.begin(after_answer=is_answer)
             self._lock.release()
+
+    def _drop_title(self) -> bool:
+        """Whether one was being asked for, which will end at once."""
+        titling = self._titling
+        if titling is not None:
+            titling.cancel()
+        return titling is not None
 
     def _ensure(self, path: Path, control: JobControl) -> _Loaded:
         stamp, loaded = _stamp(path), self._loaded
@@ -357,7 +407,7 @@ class ChatEngine:
                     state = MessageState.STOPPED if stopped else MessageState.COMPLETE
                     left_out = history.kept_of(event.statistics.dropped_messages)
                     figures = msgspec.structs.replace(event.statistics, dropped_messages=left_out)
-                    message = writer.finish(state, figures)
+                    message = writer.finish(state, figures, event.tool_calls)
         except Cancelled:
             return writer.finish(MessageState.STOPPED)
         except BaseException:

@@ -29,13 +29,13 @@ class History:
         for message in kept[: last_prompt + 1]:
             text = as_prompt(message.text, attachments.get(message.id, ()))
             if not given or given[-1].role != message.role:
-                given.append(ChatMessage(message.role, text, message.reasoning))
+                given.append(ChatMessage(message.role, text, message.reasoning, message.tool_calls))
                 stands_for.append(1)
                 continue
             if message.role == "user":
                 given[-1] = ChatMessage(message.role, f"{given[-1].content}\n\n{text}")
             else:
-                given[-1] = ChatMessage(message.role, message.text, message.reasoning)
+                given[-1] = ChatMessage(message.role, message.text, message.reasoning, message.tool_calls)
             stands_for[-1] += 1
         opening = [ChatMessage("system", conversation.system_prompt)] if conversation.system_prompt else []
         self.messages = [*opening, *given]

@@ -11,6 +11,8 @@ from typing import TypeVar
 import msgspec
 
 from app.chat.attachments import AttachmentHead
+from app.chat.tool_calls import decoded_calls
+from app.runtime import ToolCall
 from app.runtime.protocol import GenerationStatistics, Sampling, TemplateOptions, WhenFull
 
 T = TypeVar("T")
@@ -64,7 +66,8 @@ class Message:
     """`role` 'user' or 'assistant'. `parent`: the message before it, None for a first one; `siblings`: all messages
     with that parent, itself among them, the oldest first. `attachments` go with prompts.
 
-    The rest belongs to answers: `reasoning` is what the model thought before, for `reasoning_s` where that is known.
+    The rest belongs to answers: `reasoning` is what the model thought before, for `reasoning_s` where that is known;
+    `tool_calls` are those it asked for, which are not in its text.
     `is_edited`: a person wrote the text, out of that of an answer by the model named.
     """
 
@@ -83,6 +86,7 @@ class Message:
     is_edited: bool = False
     written_with: WrittenWith | None = None
     attachments: tuple[AttachmentHead, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
     @property
     def can_continue(self) -> bool:
@@ -135,6 +139,7 @@ def message_of(
         is_edited=bool(row["is_edited"]),
         written_with=decoded(written_with, WrittenWith) if written_with else None,
         attachments=attachments,
+        tool_calls=decoded_calls(row["tool_calls"]),
     )
 
 

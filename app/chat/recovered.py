@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.chat.checksums import drop_unlike
-from app.storage.recovery import recover_if_damaged
+from app.chat.titles import first_words
+from app.core.jobs import JobControl
+from app.storage.recovery import UNHEARD, recover_if_damaged
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,10 @@ class Recovered:
         )
 
 
-def recover_conversations(database: Path) -> Recovered | None:
-    """None where the database is sound, as far as that can be seen at once. Raises as `recover_if_damaged`."""
-    recovery = recover_if_damaged(database, _mend)
+def recover_conversations(database: Path, control: JobControl = UNHEARD) -> Recovered | None:
+    """None where the database is sound, as far as that can be seen at once. `control` hears of the progress. Raises as
+    `recover_if_damaged`."""
+    recovery = recover_if_damaged(database, _mend, control)
     if recovery is None:
         return None
     rows = recovery.rows
@@ -75,6 +78,7 @@ def _give_messages_to_pieces(connection: sqlite3.Connection) -> None:
 
 def _give_conversations(connection: sqlite3.Connection) -> None:
     """Named after their first prompt, as they were; with the model that was used last."""
+    connection.create_function("first_words", 1, first_words, deterministic=True)
     connection.execute(
         """
         INSERT INTO conversations (id, title, model_path, sampling, created_at, updated_at)
@@ -82,7 +86,7 @@ def _give_conversations(connection: sqlite3.Connection) -> None:
             conversation_id,
             coalesce(
                 (
-                    SELECT substr(trim(replace(replace(first.text, char(10), ' '), char(13), ' ')), 1, 60)
+                    SELECT first_words(first.text)
                     FROM messages AS first
                     WHERE first.conversation_id = lost.conversation_id AND first.role = 'user'
                     ORDER BY first.id LIMIT 1

@@ -356,6 +356,29 @@ def logs_and_choice_of_packs(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE chosen_pack (folder BLOB NOT NULL) STRICT")
 
 
+def tool_calls_of_answers(connection: sqlite3.Connection) -> None:
+    # As JSON; empty for answers without any.
+    connection.execute("ALTER TABLE messages ADD COLUMN tool_calls TEXT NOT NULL DEFAULT ''")
+
+
+def attachments_of_drafts(connection: sqlite3.Connection) -> None:
+    # What goes with a message that is not sent yet; NULL: of a conversation that has not begun.
+    connection.execute(
+        """
+        CREATE TABLE draft_attachments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            conversation_id INTEGER REFERENCES conversations (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            remark TEXT NOT NULL,
+            is_pasted INTEGER NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -374,6 +397,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     drafts_of_conversations,
     layers_whose_experts_stay,
     logs_and_choice_of_packs,
+    tool_calls_of_answers,
+    attachments_of_drafts,
 )
 
 

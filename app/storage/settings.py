@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The most that all downloads together may take; 0 is no limit."""
     statistics_open: bool = False
     """Whether the figures of an answer are shown at length."""
+    titles_by_model: bool = True
+    """Whether models are asked for titles of conversations; else these are called after their first words."""
 
 
 def load_settings(path: Path) -> Settings:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 import resources
 from app import __version__
-from app.core.errors import EnvironmentFault
+from app.core.errors import Cancelled, EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
 from app.ui import bugs, jobs, recovery
 from app.ui.first_window import bring_to_front, join_or_be_first
@@ -46,7 +46,11 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     first = join_or_be_first(folder)
     if first is None:
         return 0
-    window = open_window(application, folder)
+    try:
+        window = open_window(application, folder)
+    except Cancelled:
+        first.close()
+        return 0
     first.asked.connect(lambda: bring_to_front(window))
     # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     for interruption in (signal.SIGINT, signal.SIGTERM):
@@ -84,7 +88,8 @@ def prepare_application(application: QApplication) -> None:
 def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     """The window on a data folder, not shown yet.
 
-    A folder that cannot be used costs a message, not the window.
+    A folder that cannot be used costs a message, not the window. Raises Cancelled where the person stopped the recovery
+    of a damaged database.
     """
     faults: list[EnvironmentFault] = []
     settings = Settings()
@@ -92,7 +97,6 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     try:
         folder.create()
         _log_to(folder.logs)
-        recovered = recovery.recover(folder.database)
         settings = load_settings(folder.settings)
     except EnvironmentFault as fault:
         faults.append(fault)
@@ -100,6 +104,11 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
     preferences.setParent(application)
     theme = Theme(application, settings.appearance)
     preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
+    if not faults:
+        try:
+            recovered = recovery.recover(folder.database, theme.dress)
+        except EnvironmentFault as fault:
+            faults.append(fault)
     services = Services(folder, preferences)
     window = MainWindow(services)
     theme.dress()

@@ -45,6 +45,9 @@ class Preferences(QObject):
     def set_statistics_open(self, is_open: bool) -> None:
         self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
 
+    def set_titles_by_model(self, by_model: bool) -> None:
+        self._change(msgspec.structs.replace(self._settings, titles_by_model=by_model))
+
     def add_model_folders(self, paths: list[Path]) -> list[Path]:
         """Adds what is not there yet; returns what was added."""
         known = self.model_folders

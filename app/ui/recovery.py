@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,16 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("recovery", text)
 
 
-def recover(database: Path) -> Recovered | None:
-    """Before anything opens the database; None where it is not damaged, as far as can be seen at once. Raises as
-    `recover_conversations`."""
+def recover(database: Path, dress: Callable[[], object] = lambda: None) -> Recovered | None:
+    """Before anything opens the database; None where it is not damaged, as far as can be seen at once. Shows how far it
+    is, in a window of its own, before which `dress` is called. Raises as `recover_conversations`, and Cancelled where
+    the person stopped it."""
     if not needs_recovery(database):
         return None
-    from app.chat.recovered import recover_conversations
+    from app.ui.recovery_window import recover_showing
 
-    return recover_conversations(database)
+    dress()
+    return recover_showing(database)
 
 
 def tell(notices: NoticeArea, recovered: Recovered) -> None:

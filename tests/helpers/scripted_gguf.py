@@ -26,6 +26,25 @@ THINKING_TEMPLATE = (
 """ChatML of a model that thinks first: its prompt opens the block."""
 
 
+CALLING_TEMPLATE = (
+    "{% for m in messages %}{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}[TOOL_CALLS]{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}"
+    "{% endfor %}{{ '\\n' }}"
+)
+"""Mistral's notation of calls."""
+
+
+def write_calling_model(path: Path, chat_template: str = CALLING_TEMPLATE) -> Path:
+    """A model that calls the tool `go` with no arguments; a part of the notation is a control token."""
+    return write_scripted_model(
+        path,
+        ["[TOOL_CALLS]", *"go{}"],
+        chat_template=chat_template,
+        name="Caller",
+        control="[TOOL_CALLS]",
+    )
+
+
 def write_scripted_model(
     path: Path,
     words: Sequence[str],

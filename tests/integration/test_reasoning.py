@@ -21,7 +21,7 @@ from app.runtime.model import NO_OPTIONS
 from app.runtime.protocol import Piece
 from tests.helpers.command_line import nibble
 from tests.helpers.conversations import answer as ask
-from tests.helpers.scripted_gguf import THINKING_TEMPLATE, write_scripted_model
+from tests.helpers.scripted_gguf import THINKING_TEMPLATE, write_calling_model, write_scripted_model
 
 GREEDY = Sampling(temperature=0, max_tokens=60)
 QUESTION = [ChatMessage("user", "Two and two?")]
@@ -32,16 +32,6 @@ TOOL = {"type": "function", "function": {"name": "go", "parameters": {"type": "o
 @pytest.fixture(scope="module")
 def thinker(models: Path) -> Path:
     return write_scripted_model(models / "thinker.gguf", "Tw.</think>4!", chat_template=THINKING_TEMPLATE)
-
-
-def write_caller(path: Path) -> Path:
-    """Calls the tool `go`, in Mistral's notation, of which a part is a control token."""
-    return write_scripted_model(
-        path,
-        ["[TOOL_CALLS]", *"go{}"],
-        chat_template=PLAIN + "{# [TOOL_CALLS] #}",
-        control="[TOOL_CALLS]",
-    )
 
 
 def answer(
@@ -75,7 +65,7 @@ def test_template_decides_what_becomes_of_earlier_reasoning(thinker: Path) -> No
 
 
 def test_mark_that_is_a_control_token_is_seen(models: Path) -> None:
-    path = write_caller(models / "caller.gguf")
+    path = write_calling_model(models / "caller.gguf")
     generation, pieces = answer(path, TemplateOptions(tools=(TOOL,)))
     assert generation.tool_calls == (ToolCall("go", "{}"),)
     assert (generation.text, pieces) == ("", [])
@@ -139,7 +129,7 @@ def test_command_tells_reasoning_and_calls_apart_from_the_text(
     silent = nibble("chat", thinker, "-p", "Two and two?", "--temperature", 0, "--no-thinking", "--json")
     assert silent.document["reasoning"] == ""
 
-    caller = write_caller(models / "command-caller.gguf")
+    caller = write_calling_model(models / "command-caller.gguf")
     tools = tmp_path / "tools.json"
     tools.write_text(json.dumps([TOOL]), encoding="utf-8")
     options = [caller, "-p", "Go!", "--temperature", 0, "--tools", tools]

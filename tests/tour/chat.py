@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from unittest.mock import patch
 
 from app.chat import ConversationStore, Message, MessageState
-from app.runtime import GenerationStatistics, Sampling
+from app.runtime import GenerationStatistics, Sampling, ToolCall
 from app.storage import DataFolder, transaction
 from app.ui import jobs
 from app.ui.pages.chat import ChatPage
@@ -188,6 +189,38 @@ def chat_thinking(stage: Stage) -> None:
     page.composer.set_text("And on a leap day?")
     page.composer.send()
     stage.wait(lambda: len(page.answering.reasoning) > 300)
+
+
+@scene
+def chat_tool_calls(stage: Stage) -> None:
+    """The first card is unfolded."""
+    write_conversations(stage)
+    put_models(stage)
+    stage.open()
+    page = settle_chat(stage)
+    weather = {"city": "Trondheim", "days": [1, 2, 3], "units": {"temperature": "°C", "wind": "m/s"}}
+    calls = (
+        ToolCall("get_weather", json.dumps(weather, ensure_ascii=False)),
+        ToolCall("read_calendar", "{}"),
+        ToolCall("write_file_with_a_name_that_is_much_longer_than_any_card_" * 3, '{"text": '),
+    )
+    page.column.show_messages(
+        [
+            Message(1, "user", "What should I pack?", MessageState.COMPLETE, 0.0),
+            Message(
+                2,
+                "assistant",
+                "Let me look at the weather first.",
+                MessageState.COMPLETE,
+                0.0,
+                "Tool 8B",
+                "Q4_K_M",
+                tool_calls=calls,
+            ),
+        ]
+    )
+    page.column.answers()[-1].tool_calls.cards[0].head.click()
+    page.column.scroll_to_end()
 
 
 @scene

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.storage import DataFolder, Settings, save_settings
 from app.storage.settings import Appearance
@@ -39,6 +39,8 @@ class Stage:
     elsewhere: list[Path] = field(default_factory=list)
     around: ExitStack = field(default_factory=ExitStack)
     """What lasts until the picture is taken."""
+    shown: QWidget | None = None
+    """In the place of the window."""
     _window: MainWindow | None = None
 
     @property
@@ -50,7 +52,9 @@ class Stage:
         """Opens the window and waits until it has settled."""
         folder = DataFolder(self.root / "home").create()
         chosen = tuple(str(path) for path in self.elsewhere)
-        save_settings(folder.settings, Settings(appearance=self.appearance, model_folders=chosen))
+        save_settings(
+            folder.settings, Settings(appearance=self.appearance, model_folders=chosen, titles_by_model=False)
+        )
         self._window = open_window(self.application, folder)
         self._window.resize(*self.size)
         self._window.show()
@@ -91,6 +95,8 @@ class Stage:
 
     def photograph(self) -> QPixmap:
         """The window with the menus and dialogs that are open on it."""
+        if self.shown is not None:
+            return self.shown.grab()
         picture = self.window.grab()
         painter = QPainter(picture)
         for widget in self.application.topLevelWidgets():
@@ -105,6 +111,9 @@ class Stage:
         for widget in self.application.topLevelWidgets():
             if widget.windowType() in OVER:
                 widget.close()
+        if self.shown is not None:
+            self.shown.hide()
+            self.shown.deleteLater()
         jobs.cancel_all(10)
         self.wait(lambda: not jobs.running())
         if self._window is not None:

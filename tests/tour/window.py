@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from app.chat import ConversationStore
+from app.core.jobs import Progress
 from app.runtime import Sampling
 from app.storage import DataFolder
 from app.ui import bugs, jobs
+from app.ui.recovery_window import RecoveryWindow
+from app.ui.theme import Theme
 from tests.tour.props import put_models
 from tests.tour.stage import Stage, scene
 
@@ -30,6 +33,17 @@ def window_after_a_damaged_database(stage: Stage) -> None:
     content = database.read_bytes()
     database.write_bytes(bytes(4096) + content[4096:])
     stage.open()
+
+
+@scene
+def window_recovering_a_database(stage: Stage) -> None:
+    """Before there is a window."""
+    theme = Theme(stage.application, stage.appearance)
+    stage.around.callback(theme.deleteLater)
+    theme.dress()
+    stage.shown = made = RecoveryWindow(DataFolder(stage.root / "home").create().database)
+    made.show_progress(Progress("Looking through the damaged database", 31_000, 52_000, "pages", 1000, 21))
+    made.show()
 
 
 @scene

@@ -124,7 +124,7 @@ def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Iterator[Calla
 
     def open_it(*model_folders: Path) -> MainWindow:
         chosen = tuple(str(path) for path in model_folders)
-        save_settings(folder.settings, Settings(model_folders=chosen))
+        save_settings(folder.settings, Settings(model_folders=chosen, titles_by_model=False))
         qapp.setStyleSheet("")  # that of the window before
         window = open_window(qapp, folder)
         qtbot.addWidget(window)

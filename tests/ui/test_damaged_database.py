@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QTimer
 
 from app.chat import ConversationStore
+from app.core.errors import Cancelled
+from app.core.jobs import JobControl
 from app.runtime import Sampling
 from app.storage import DataFolder
-from app.ui import recovery
+from app.ui import recovery, recovery_window
 from app.ui.window import MainWindow
 from tests.ui.conftest import settle
 
@@ -57,6 +61,35 @@ def test_damage_deep_in_the_database_is_found_while_the_window_is_open_and_mende
     window.services.close()
     again = open_nibble()
     assert "(conversations: 2, messages: 1)" in again.notices.bars()[0].sentence
+
+
+def test_window_of_a_recovery_says_how_far_it_is_and_lets_it_be_put_off(
+    qtbot, folder: DataFolder, damage: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(b"SQLite format 3")
+    before = folder.database.read_bytes()
+    window = recovery_window.RecoveryWindow(folder.database)
+    qtbot.addWidget(window)
+    seen: list[tuple[str, int]] = []
+
+    def recover_slowly(database: Path, control: JobControl) -> None:
+        for _ in range(1000):
+            control.cancel.raise_if_cancelled()
+            control.progress("Looking through", 30, 120, "pages")
+            time.sleep(0.005)
+
+    monkeypatch.setattr(recovery_window, "recover_conversations", recover_slowly)
+
+    def stop() -> None:
+        assert window.isVisible()
+        seen.append((window.stage.text(), round(100 * window.bar.value() / window.bar.maximum())))
+        window.stop.click()
+
+    QTimer.singleShot(recovery_window.PATIENCE_MS + 200, window, stop)
+    with pytest.raises(Cancelled):
+        window.recover()
+    assert seen == [("Looking through", 25)]
+    assert folder.database.read_bytes() == before
 
 
 def test_look_at_a_sound_database_says_nothing(

@@ -15,6 +15,8 @@ from markdown_it.rules_core import StateCore
 
 from app.chat.export.exported import Exported, author, remarks, when
 from app.chat.records import Message
+from app.chat.tool_calls import name_of, readable_arguments
+from app.runtime import ToolCall
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _MOST_NESTING = 40
@@ -91,10 +93,17 @@ def _message(message: Message) -> str:
         parts.append(f'<details><summary>Reasoning</summary><div class="plain">{thought}</div></details>')
     if message.role == "user":
         parts.append(f'<div class="plain">{_plain(message.text)}</div>')
-    else:
+    elif message.text.strip():
         parts.append(f'<div class="text" dir="auto">{_rendered(message.text)}</div>')
+    parts += [_call(call) for call in message.tool_calls]
     parts += [f'<p class="remark">{_plain(remark)}</p>' for remark in remarks(message)]
     return _article("user" if message.role == "user" else "model", author(message), "\n".join(parts))
+
+
+def _call(call: ToolCall) -> str:
+    summary = f"Asks for the tool {_plain(name_of(call))}"
+    arguments = _plain(readable_arguments(call))
+    return f'<details><summary>{summary}</summary><pre class="plain">{arguments}</pre></details>'
 
 
 def _article(kind: str, name: str, content: str) -> str:

@@ -65,6 +65,7 @@ def _message(message: Message, attachments: Sequence[Attachment]) -> dict[str, A
         "statistics": message.statistics,
         "reasoning": message.reasoning,
         "reasoning_s": message.reasoning_s,
+        "tool_calls": message.tool_calls,
         "is_edited": message.is_edited,
         "written_with": message.written_with,
         "attachments": [{**msgspec.to_builtins(each.head), "text": each.text} for each in attachments],

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from markdown_it import MarkdownIt
 
 from app.chat.export.exported import Exported, author, remarks, when
+from app.chat.tool_calls import name_of, readable_arguments
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
 _AFTER = "what follows"
@@ -34,6 +35,9 @@ def _conversation(exported: Exported) -> Iterator[str]:
             yield f"{_quoted(message.reasoning)}\n\n"
         if message.text.strip():
             yield f"{contained(message.text)}\n\n"
+        for call in message.tool_calls:
+            heading = escaped(f"Asks for the tool {name_of(call)}:")
+            yield f"{heading}\n\n{_fenced(readable_arguments(call), 'json')}\n\n"
         for remark in remarks(message):
             yield f"*{escaped(remark)}*\n\n"
 
@@ -51,9 +55,13 @@ def contained(text: str) -> str:
     is_read = len(tokens) >= 3 and tokens[-3].type == "heading_open" and tokens[-3].level == 0
     if is_read and tokens[-2].content == _AFTER:
         return text.strip("\n")
+    return _fenced(text, "text")
+
+
+def _fenced(text: str, language: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _quoted(reasoning: str) -> str:

@@ -32,6 +32,12 @@ class ChatMessage(msgspec.Struct, frozen=True):
     tool_name: str = ""
     tool_call_id: str = ""
 
+    @property
+    def said(self) -> str:
+        """All that is in it, in no template's form: for how much that is."""
+        calls = (f"{call.name}{call.arguments}" for call in self.tool_calls)
+        return "".join((self.reasoning, self.content, *calls))
+
 
 class TemplateOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a model's chat template gets beside the messages; one that knows nothing of it ignores it.

@@ -118,7 +118,7 @@ def _size(model: LlamaModel, message: ChatMessage) -> int:
     """In tokens, without what the template adds: the same whatever else is in the conversation."""
     if _is_far_too_long(model, [message]):
         return model.context_length
-    return len(model.vocabulary.tokenize_plain(f"{message.reasoning}{message.content}"))
+    return len(model.vocabulary.tokenize_plain(message.said))
 
 
 def _spell(
@@ -127,7 +127,7 @@ def _spell(
     so_far = request.continues
     written = [] if so_far is None else [ChatMessage("assistant", so_far.text, so_far.reasoning)]
     if _is_far_too_long(model, [*messages, *written]):
-        characters = sum(len(message.reasoning) + len(message.content) for message in messages)
+        characters = sum(len(message.said) for message in messages)
         raise _too_long(f"{characters:,} characters", model)
     text = template.render(
         messages,
@@ -149,7 +149,7 @@ def _spell(
 def _is_far_too_long(model: LlamaModel, messages: Sequence[ChatMessage]) -> bool:
     """Not left to the tokenizer: llama.cpp's for SentencePiece vocabularies takes time with the square of how many
     characters the vocabulary does not know (three seconds for 100,000, hours for millions)."""
-    size = sum(len(f"{message.reasoning}{message.content}".encode()) for message in messages)
+    size = sum(len(message.said.encode()) for message in messages)
     if size <= model.context_length * _USUAL_TOKEN_BYTES:
         return False  # most often: the longest token need not be looked for
     return size > model.context_length * model.vocabulary.longest_token

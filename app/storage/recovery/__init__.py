@@ -3,6 +3,7 @@
 Main entry: `recover_if_damaged`, before anything opens the database.
 """
 
+from app.storage.recovery.progress import UNHEARD
 from app.storage.recovery.recover import Recovery, recover_if_damaged
 
-__all__ = ["Recovery", "recover_if_damaged"]
+__all__ = ["UNHEARD", "Recovery", "recover_if_damaged"]

@@ -12,11 +12,14 @@ from datetime import datetime
 from pathlib import Path
 
 from app.core.errors import DataFolderFault, DiskFull, from_os_error
+from app.core.jobs import JobControl
 from app.storage import database as databases
 from app.storage import migrations
 from app.storage.atomic import put_in_place
 from app.storage.damage import RECOVERED, forget_damage, needs_recovery, unplaced
 from app.storage.recovery.pages import Pages, read_pages
+from app.storage.recovery.progress import UNHEARD, Steps
+from app.storage.recovery.records import Record
 from app.storage.recovery.tables import Column, Table, tables_of
 from app.storage.recovery.trees import records_of
 
@@ -38,13 +41,15 @@ class Recovery:
     rows: dict[str, int]
 
 
-def recover_if_damaged(database: Path, mend: Mend = lambda connection: None) -> Recovery | None:
+def recover_if_damaged(
+    database: Path, mend: Mend = lambda connection: None, control: JobControl = UNHEARD
+) -> Recovery | None:
     """None where there was nothing to do. Before this process opens the database.
 
     `mend` may put right in the new one what only those can who know what the rows mean; what then still refers to rows
     that are lost goes without the reference, or else away. Raises DataFolderFault where another program has the
     database open or it is from a newer Nibble, and the fault behind a disk that takes or gives nothing: then all is as
-    it was.
+    it was. `control` hears of the progress; Cancelled, too, leaves all as it was.
     """
     try:
         if not needs_recovery(database):
@@ -53,7 +58,7 @@ def recover_if_damaged(database: Path, mend: Mend = lambda connection: None) -> 
             _finish_replacing(database)
             if not needs_recovery(database):  # another process has done it meanwhile
                 return None
-            return _recover(database, mend)
+            return _recover(database, mend, control)
     except sqlite3.Error as error:
         raise databases.fault_of(error, database) from error
     except OSError as error:
@@ -91,7 +96,8 @@ def _is_open_elsewhere(database: Path) -> bool:
     return False
 
 
-def _recover(database: Path, mend: Mend) -> Recovery:
+def _recover(database: Path, mend: Mend, control: JobControl) -> Recovery:
+    control.progress("Reading the damaged database")
     pages = read_pages(database)
     if not pages.content and not pages.logged:
         databases.open_database(database).close()  # an empty file becomes a new database
@@ -100,11 +106,12 @@ def _recover(database: Path, mend: Mend) -> Recovery:
     stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
     made: list[tuple[int, dict[str, int], Path]] = []
     try:
-        for number, applied in enumerate(_possible_pasts(pages)):
+        for number, applied in enumerate(_possible_pasts(pages, control)):
             unfinished = database.with_name(f".{database.stem}-{RECOVERED}-{stamp}-{number}.part")
             made.append((0, {}, unfinished))
-            rows = _fill(unfinished, pages, applied, mend)
+            rows = _fill(unfinished, pages, applied, mend, control)
             made[-1] = (sum(rows.values()), rows, unfinished)
+        control.cancel.raise_if_cancelled()
         _, rows, best = max(made, key=lambda one: one[0])
         return Recovery(_replace(database, best, stamp), rows)
     finally:
@@ -113,27 +120,35 @@ def _recover(database: Path, mend: Mend) -> Recovery:
                 unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
 
 
-def _possible_pasts(pages: Pages) -> list[list[str]]:
+def _possible_pasts(pages: Pages, control: JobControl) -> list[list[str]]:
     """Which migrations the damaged database may have had: what it tells itself may be damaged as well. Tried one after
     the other; what most rows fit into was the right one."""
-    found = [str(record.values[0]) for record in records_of(pages, [_MIGRATIONS])["migrations"]]
+    found = [str(record.values[0]) for record in _found(pages, [_MIGRATIONS], control)["migrations"]]
     told = [name for name in found if name.isidentifier()]
     migrations.refuse_unknown(told)
     every = migrations.names()
     return [every] if not told or set(told) == set(every) else [told, every]
 
 
-def _fill(target: Path, pages: Pages, applied: list[str], mend: Mend) -> dict[str, int]:
+def _found(pages: Pages, tables: list[Table], control: JobControl) -> dict[str, list[Record]]:
+    steps = Steps(control, "Looking through the damaged database", pages.count, "pages")
+    return records_of(pages, tables, steps.one)
+
+
+def _fill(target: Path, pages: Pages, applied: list[str], mend: Mend, control: JobControl) -> dict[str, int]:
     try:
         with closing(sqlite3.connect(target, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = OFF")  # flushed as a whole before it counts
             migrations.apply(connection, applied)
             tables = [table for table in tables_of(connection) if table.name != "migrations"]
-            found = records_of(pages, tables)
+            found = _found(pages, tables, control)
+            rows = sum(map(len, found.values()))
+            steps = Steps(control, "Putting what could be read into a new one", rows, "rows")
             connection.execute("BEGIN")
             with _without_triggers(connection):
                 for table in tables:
-                    table.insert(connection, found[table.name])
+                    table.insert(connection, steps.over(found[table.name]))
+            control.progress("Making the new database whole")
             _index_for_search(connection)
             mend(connection)
             _drop_references(connection, tables)

@@ -7,7 +7,7 @@ every record in them fits this table and no other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.storage.recovery.pages import Pages
@@ -32,9 +32,12 @@ class _Found:
     is_torn: bool = False
 
 
-def records_of(pages: Pages, tables: Sequence[Table]) -> dict[str, list[Record]]:
-    """By table, those of its tree first. What is free (deleted) is left alone, as far as that can be told."""
-    sorter = _Sorter(pages, tables)
+def records_of(
+    pages: Pages, tables: Sequence[Table], on_page: Callable[[], None] = lambda: None
+) -> dict[str, list[Record]]:
+    """By table, those of its tree first. What is free (deleted) is left alone, as far as that can be told. `on_page` is
+    called for each page that is looked at, of which there are no more than a few beyond the count of pages."""
+    sorter = _Sorter(pages, tables, on_page)
     roots = roots_of(pages)
     found = {table.name: sorter.walk(table, roots.get(table.name)) for table in tables}
     torn = [table for table in tables if found[table.name].is_torn]
@@ -48,7 +51,7 @@ def records_of(pages: Pages, tables: Sequence[Table]) -> dict[str, list[Record]]
 def roots_of(pages: Pages) -> dict[str, int]:
     """Of tables and indexes, by name, as the schema's table on the first page tells them."""
     roots = {}
-    for record in _Sorter(pages, ()).all_below(1, TABLE_LEAF, TABLE_INNER).records:
+    for record in _Sorter(pages, (), lambda: None).all_below(1, TABLE_LEAF, TABLE_INNER).records:
         if len(record.values) == 5:
             kind, name, _, root, _ = record.values
             if kind in ("table", "index") and isinstance(name, str) and isinstance(root, int) and root > 0:
@@ -57,7 +60,8 @@ def roots_of(pages: Pages) -> dict[str, int]:
 
 
 class _Sorter:
-    def __init__(self, pages: Pages, tables: Sequence[Table]) -> None:
+    def __init__(self, pages: Pages, tables: Sequence[Table], on_page: Callable[[], None]) -> None:
+        self._on_page = on_page
         self._pages, self._tables = pages, tables
         self._free = pages.free()
         self._claimed: set[int] = set()
@@ -74,6 +78,7 @@ class _Sorter:
         waiting = [(root, 0)]
         while waiting:
             number, depth = waiting.pop()
+            self._on_page()
             is_taken = number in self._free or number in self._claimed
             node = None if is_taken else read_node(self._pages, number)
             if (
@@ -101,6 +106,7 @@ class _Sorter:
         for number in range(2, self._pages.count + 1):
             if number in self._free or number in self._claimed:
                 continue
+            self._on_page()
             node = read_node(self._pages, number)
             owner = self._owner(node) if node is not None and node.records else None
             if owner is not None and owner in torn:

@@ -22,7 +22,7 @@ from app.core.jobs import Progress
 from app.core.text import encodable
 from app.runtime import Sampling, TemplateOptions
 from app.runtime.protocol import WhenFull
-from app.ui.pages.chat_answering import Answering, Outcome
+from app.ui.pages.chat_answering import Answering, Outcome, Redo
 from app.ui.pages.chat_branches import BranchActs
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_drafts import DraftKeeper
@@ -36,6 +36,7 @@ from app.ui.pages.chat_overview import Overview
 from app.ui.pages.chat_presets import ChatPresets
 from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
+from app.ui.pages.chat_titles import Titles
 from app.ui.services import Services
 
 STOPPING_S = 1.0
@@ -57,6 +58,7 @@ class ChatPage(ChatLayout):
         self._spared: Path | None = None  # not to be loaded until it is needed
         self.known = KnownModels(services)
         self.answering = Answering(services.chat_engine)
+        self.titles = Titles(services, self.answering)
         self.loading = ChatLoading(services, self, self.answering, self.known)
         self.guide = GuideForChat(services.folder, self.picker, self.head, self.notices, self)
         self.deletions = Deletions(self.notices, self._delete_for_good)
@@ -230,6 +232,7 @@ class ChatPage(ChatLayout):
         self.answering.left_out.connect(self._left_out)
         self.answering.arrived.connect(self._arrived)
         self.answering.ended.connect(self._ended)
+        self.titles.given.connect(self._show_list)
 
     def _open_latest(self) -> None:
         """Where the person left off; its model is loaded when it is clear that it will be used."""
@@ -257,7 +260,6 @@ class ChatPage(ChatLayout):
         self.drawer.thinking.show_options(conversation.options if conversation else NO_OPTIONS)
         self.drawer.full_context.show_choice(conversation.when_full if conversation else WHEN_FULL)
         self.drafts.open(conversation.id if conversation else None)
-        self.composer.attaching.switch_to(conversation.id if conversation else None)
         self._spared = None
         self.composer.field.setFocus()
         self._show_list()
@@ -314,7 +316,6 @@ class ChatPage(ChatLayout):
         self._begin_answer(conversation.id, path)  # first: the model reads while the rest is shown
         self.composer.clear()
         self.drafts.sent(conversation.id)
-        self.composer.attaching.switch_to(conversation.id)
         self._show_centre()
         self.column.add_prompt(prompt)
         self.meter.add(prompt)
@@ -334,7 +335,7 @@ class ChatPage(ChatLayout):
         if message is None:
             self._ask(conversation.id, path)
             return
-        self._begin_answer(conversation.id, path, another_of=message)
+        self._begin_answer(conversation.id, path, Redo(message))
         self.column.keep_to(message.parent)
         self.column.begin_answer()
         self._show_list()
@@ -343,22 +344,15 @@ class ChatPage(ChatLayout):
         conversation, path = self._conversation, self._model
         if conversation is None or path is None or self.answering.conversation is not None:
             return
-        self._begin_answer(conversation.id, path, more_of=message)
+        self._begin_answer(conversation.id, path, Redo(message, goes_on=True))
         self.column.keep_to(message.parent)
         self.column.begin_answer(message.text, reasoning=message.reasoning)
         self._show_list()
 
-    def _begin_answer(
-        self,
-        identity: int,
-        path: Path,
-        *,
-        another_of: Message | None = None,
-        more_of: Message | None = None,
-    ) -> None:
+    def _begin_answer(self, identity: int, path: Path, redo: Redo | None = None) -> None:
         self._faults.pop(identity, None)
         self._load_fault = None
-        self.answering.ask(identity, path, another_of=another_of, more_of=more_of)
+        self.answering.ask(identity, path, redo)
 
     def _stop(self) -> None:
         self._spared = self._model
@@ -394,7 +388,7 @@ class ChatPage(ChatLayout):
             self.known.look(self._model)
         if self._is_open(identity):
             message = outcome.message or self._kept_in_part(identity)
-            if message is None and (self.answering.another_of or self.answering.more_of):
+            if message is None and self.answering.redo is not None:
                 self._show_messages()  # as it was before
             else:
                 self.column.end_answer(message)
@@ -497,11 +491,11 @@ class ChatPage(ChatLayout):
             messages = self._store.messages(conversation.id)
             self.fitting.look(conversation, messages)
             answering = self.answering.conversation == conversation.id
-            replaced = self.answering.another_of or self.answering.more_of
+            redo = self.answering.redo
             if answering and messages[-1].state is MessageState.STREAMING:
                 messages.pop()  # what has arrived so far is also with `answering`, and grows there
-            elif answering and replaced is not None and replaced.parent is not None:
-                messages = self._store.branch_to(replaced.parent)  # its model is still being loaded
+            elif answering and redo is not None and redo.answer.parent is not None:
+                messages = self._store.branch_to(redo.answer.parent)  # its model is still being loaded
             self.column.show_messages(messages)
             self.meter.show_messages(messages)
             if answering:

@@ -26,6 +26,15 @@ class Outcome:
     fault: EnvironmentFault | None = None
 
 
+@dataclass(frozen=True)
+class Redo:
+    """What is asked for where there is an answer already: another one in its place or, where it `goes_on`, more of
+    it."""
+
+    answer: Message
+    goes_on: bool = False
+
+
 class Answering(QObject):
     """`ask` and `prepare` load the model where it is not. All signals name the conversation or the file."""
 
@@ -51,8 +60,8 @@ class Answering(QObject):
         self._reasoning = ""
         self._progress: Progress | None = None
         self._messages_left_out = 0
-        self.another_of: Message | None = None
-        self.more_of: Message | None = None
+        self.redo: Redo | None = None
+        """Of the answer that is being made."""
 
     @property
     def conversation(self) -> int | None:
@@ -104,22 +113,14 @@ class Answering(QObject):
                 self._start_load(path)
         self.changed.emit()
 
-    def ask(
-        self,
-        conversation: int,
-        path: Path,
-        *,
-        another_of: Message | None = None,
-        more_of: Message | None = None,
-    ) -> None:
-        """Answers the last prompt of the conversation, whose model is `path`, or the prompt before `another_of` once
-        more, or goes on with `more_of`."""
+    def ask(self, conversation: int, path: Path, redo: Redo | None = None) -> None:
+        """Answers the last prompt of the conversation, whose model is `path`, unless `redo` says otherwise."""
         assert self._conversation is None, "one answer at a time"
         self._conversation = conversation
         self._forget_answer()
-        self.another_of, self.more_of = another_of, more_of
-        if more_of is not None:
-            self._text, self._reasoning = more_of.text, more_of.reasoning
+        self.redo = redo
+        if redo is not None and redo.goes_on:
+            self._text, self._reasoning = redo.answer.text, redo.answer.reasoning
         self._wanted = None
         if self.loading != path:
             self._cancel_load()
@@ -202,12 +203,14 @@ class Answering(QObject):
     def _start_answer(self, conversation: int) -> None:
         engine = self._engine
         outcome = [Outcome()]  # until one of the handlers knows better
-        another_of, more_of = self.another_of, self.more_of
+        redo = self.redo
 
         def work(control: JobControl) -> Message | None:
-            if more_of is not None:
-                return engine.continue_answer(more_of.id, control)
-            return engine.answer(conversation, control, another_of.id if another_of else None)
+            if redo is None:
+                return engine.answer(conversation, control)
+            if redo.goes_on:
+                return engine.continue_answer(redo.answer.id, control)
+            return engine.answer(conversation, control, redo.answer.id)
 
         def settle(found: Outcome) -> None:
             outcome[0] = found
@@ -255,7 +258,7 @@ class Answering(QObject):
         self._forget_answer()
         self.ended.emit(conversation, outcome)
         if self._conversation is None:  # whoever was told has not asked again
-            self.another_of = self.more_of = None
+            self.redo = None
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._conversation is None:
             self.prepare(wanted)

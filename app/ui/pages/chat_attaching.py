@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -58,6 +58,11 @@ class Attaching(QObject):
         self._reading: int | None = None
 
     @property
+    def drafts(self) -> Mapping[int | None, Sequence[Entry]]:
+        """The entries of each conversation; None: of a new chat."""
+        return self._drafts
+
+    @property
     def entries(self) -> Sequence[Entry]:
         return self._drafts.get(self._draft, [])
 
@@ -81,6 +86,19 @@ class Attaching(QObject):
         """Shows what is attached in that conversation; None: in a new chat."""
         self._draft = draft
         self.changed.emit()
+
+    def restore(self, attachment: Attachment, *, is_pasted: bool) -> int:
+        """One that had been attached before Nibble was started; the number of its entry. `changed` is left
+        to whoever restores the last one."""
+        entry = Entry(
+            next(_numbers),
+            attachment.head.name,
+            attachment,
+            estimate_tokens(fenced(attachment)),
+            pasted=attachment.text if is_pasted else "",
+        )
+        self._add(entry, partial(_again, attachment))
+        return entry.number
 
     def add_files(self, paths: Sequence[Path]) -> None:
         room = MOST_FILES - len(self.entries)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.chat import ConversationStore
 from app.core.errors import EnvironmentFault
+from app.ui.pages.chat_attachment_drafts import AttachmentDrafts
 from app.ui.pages.chat_composer import Composer
 
 RESTING_MS = 400
@@ -21,6 +22,7 @@ class DraftKeeper(QObject):
         super().__init__(composer)
         self._composer = composer
         self._store = store
+        self._attachments = AttachmentDrafts(composer.attaching, store)
         self._conversation: int | None = None
         self._kept = ""
         self._resting = QTimer(self)
@@ -37,11 +39,13 @@ class DraftKeeper(QObject):
             self._kept = self._store().draft(conversation)
         self._composer.set_text(self._kept)
         self._resting.stop()
+        self._attachments.open(conversation)
 
     def sent(self, conversation: int) -> None:
         """What was in the field is a message now, of a conversation that perhaps began with it."""
         self.flush()
         self._conversation = conversation
+        self._attachments.open(conversation)
 
     def flush(self) -> None:
         self._resting.stop()

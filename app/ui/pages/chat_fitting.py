@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.chat import ChatEngine, Conversation, Message
 from app.chat.attachments import estimate_tokens
-from app.chat.room import Room, tokens_used
+from app.chat.context_use import ContextUse, context_use
 from app.core.jobs import JobControl
 from app.ui.latest import Latest
 from app.ui.pages.chat_attaching import Entry
@@ -39,7 +39,8 @@ class Fitting(QObject):
         self._attaching.failed.connect(page.notices.show_fault)
         self._attaching.changed.connect(self._show)
         self._system_prompt = ""
-        self._used = 0
+        self._messages: Sequence[Message] = ()
+        self._use: ContextUse | None = None
         self._counted: tuple[str, int] | None = None
         self._model: object = None
         self._latest = Latest(self)
@@ -52,8 +53,9 @@ class Fitting(QObject):
 
     def look(self, conversation: Conversation | None, messages: list[Message]) -> None:
         """What the conversation takes now."""
-        self._used = tokens_used(messages, conversation.system_prompt if conversation else "")
+        self._messages = messages
         self._system_prompt = conversation.system_prompt if conversation else ""
+        self._use = None
         self._show()
 
     def follow(self) -> None:
@@ -95,12 +97,17 @@ class Fitting(QObject):
             return self._counted[1], True
         return estimate_tokens(text), False
 
-    def _room(self) -> Room | None:
-        length = self._engine.context_length
+    def _measured(self) -> ContextUse | None:
+        """Measured again only where it can have changed: it is asked for with each letter."""
+        length, choice = self._engine.context_length, self._page.drawer.full_context.choice
         if length is None:
             return None
-        system = estimate_tokens(self._system_prompt)
-        return Room(length, self._used, system, self._page.drawer.full_context.choice)
+        use = self._use
+        if use is None or (use.total, use.when_full) != (length, choice):
+            use = self._use = context_use(
+                self._messages, length, system_prompt=self._system_prompt, when_full=choice
+            )
+        return use
 
     def _show(self) -> None:
         entries = self._attaching.entries
@@ -108,14 +115,14 @@ class Fitting(QObject):
         tokens += sum(entry.tokens for entry in entries)
         self.draft_measured.emit(tokens)
         is_exact = is_exact and all(entry.is_exact for entry in entries)
-        room = self._room()
+        use = self._measured()
         is_worth_telling = bool(entries) or len(self._composer.text) >= WORTH_TELLING_CHARACTERS
         if not is_worth_telling or self._attaching.is_reading:
             self._composer.show_room("")
             self._composer.too_long.hide()
             return
         about = "" if is_exact else self.tr("about ")
-        if room is None:
+        if use is None:
             self._composer.show_room(
                 self.tr("{about}{n:,} tokens").format(about=about, n=tokens),
                 self.tr("Counted by the model itself once it is loaded."),
@@ -123,27 +130,27 @@ class Fitting(QObject):
             self._composer.too_long.hide()
             return
         self._composer.show_room(
-            self.tr("{about}{n:,} of {left:,} tokens left").format(about=about, n=tokens, left=room.left),
-            self._explain(room),
+            self.tr("{about}{n:,} of {left:,} tokens left").format(about=about, n=tokens, left=use.room),
+            self._explain(use),
         )
-        if tokens > room.left:
-            ways = self._ways(room, tokens, list(entries))
-            self._composer.too_long.show_ways(tokens, room.left, is_exact=is_exact, ways=ways)
+        if tokens > use.room:
+            ways = self._ways(use, tokens, list(entries))
+            self._composer.too_long.show_ways(tokens, use.room, is_exact=is_exact, ways=ways)
         else:
             self._composer.too_long.hide()
 
-    def _explain(self, room: Room) -> str:
+    def _explain(self, use: ContextUse) -> str:
         words = self.tr(
             "The context holds {total:,} tokens, of which the conversation takes about {used:,}. "
             "Some stay free for the answer."
         )
-        return words.format(total=room.context_length, used=room.used)
+        return words.format(total=use.total, used=use.used + use.uncounted)
 
-    def _ways(self, room: Room, tokens: int, entries: list[Entry]) -> list[WayOut]:
+    def _ways(self, use: ContextUse, tokens: int, entries: list[Entry]) -> list[WayOut]:
         ways = []
         largest = max(entries, key=lambda entry: entry.tokens, default=None)
         if largest is not None:
-            most = largest.tokens - (tokens - room.left)
+            most = largest.tokens - (tokens - use.room)
             if most >= LEAST_TO_KEEP:
                 share = max(round(100 * most / max(largest.tokens, 1)), 1)
                 ways.append(
@@ -157,7 +164,7 @@ class Fitting(QObject):
                     )
                 )
         trained = self.trained_length()
-        if trained is None or trained > room.context_length:
+        if trained is None or trained > use.total:
             ways.append(
                 WayOut(
                     self.tr("Longer context…"),
@@ -168,7 +175,7 @@ class Fitting(QObject):
                     lambda: self._page.show_load_panel(True),
                 )
             )
-        if room.when_full == "stop" and tokens <= room.left_without_oldest and room.used > room.system:
+        if use.when_full == "stop" and tokens <= use.room_without_oldest and use.has_messages:
             ways.append(
                 WayOut(
                     self.tr("Leave out the oldest turns"),

@@ -29,6 +29,7 @@ from app.ui.pages.chat_full_context import LeftOutLine
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
 from app.ui.pages.chat_text import Prose
+from app.ui.pages.chat_tool_calls import ToolCallCards
 from app.ui.parts import Glyph, button, empty, label
 
 BUBBLE_SHARE = 0.85
@@ -136,18 +137,22 @@ class AnswerView(QWidget):
         return self._put(made, 2)
 
     @cached_property
+    def tool_calls(self) -> ToolCallCards:
+        return self._put(ToolCallCards(), 3)
+
+    @cached_property
     def waiting(self) -> WaitingLine:
-        return self._put(WaitingLine(), 3)
+        return self._put(WaitingLine(), 4)
 
     @cached_property
     def state_line(self) -> StateLine:
         made = StateLine()
         made.again.clicked.connect(self.again_asked)
-        return self._put(made, 4)
+        return self._put(made, 5)
 
     @cached_property
     def footer(self) -> AnswerFooter:
-        made = self._put(AnswerFooter(self._fold), 5)
+        made = self._put(AnswerFooter(self._fold), 6)
         self._wire(self, made.buttons)
         return made
 
@@ -200,7 +205,9 @@ class AnswerView(QWidget):
         if message.reasoning or self._has("reasoning"):
             self.reasoning.show_whole(message.reasoning, message.reasoning_s)
         self.prose.show_markdown(message.text)
-        self.prose.setVisible(bool(message.text) or not message.reasoning)
+        self.prose.setVisible(bool(message.text) or not (message.reasoning or message.tool_calls))
+        if message.tool_calls:
+            self.tool_calls.show_calls(message.tool_calls)
         if describe_state(message) or self._has("state_line"):
             self.state_line.show_state(message)
         self.footer.statistics.show_message(message, context_length)

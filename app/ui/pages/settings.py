@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QScrollArea,
@@ -54,6 +55,7 @@ class SettingsPage(QWidget):
         column.setSpacing(16)
         column.addWidget(label(self.tr("Settings"), "title"))
         column.addWidget(self._appearance_card())
+        column.addWidget(self._chat_card())
         column.addWidget(self._downloads_card())
         column.addWidget(self._folders_card())
         column.addWidget(self.runtime)
@@ -91,6 +93,18 @@ class SettingsPage(QWidget):
         row.addStretch()
         column = self._section(self.tr("Appearance"), self.tr("Light or dark. Takes effect at once."))
         column.addLayout(row)
+        return card(column)
+
+    def _chat_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Chat"),
+            self.tr(
+                "A new conversation is called after its first words, or as the model that answers it says."
+            ),
+        )
+        self.titles = QCheckBox(self.tr("Let the model give titles, while it has nothing else to do"))
+        self.titles.clicked.connect(self._preferences.set_titles_by_model)
+        column.addWidget(self.titles)
         return card(column)
 
     def _downloads_card(self) -> QWidget:
@@ -145,6 +159,7 @@ class SettingsPage(QWidget):
         return column
 
     def _show(self) -> None:
+        self.titles.setChecked(self._preferences.settings.titles_by_model)
         chosen = self._preferences.settings.appearance.value
         for each in self._choices.buttons():
             each.setChecked(each.property("appearance") == chosen)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.chat import Message, MessageState
+from app.chat.attachments import AttachmentHead
 from app.chat.context_use import context_use
+from app.runtime import ToolCall
 from app.runtime.protocol import GenerationStatistics
 
 
@@ -88,3 +92,30 @@ def test_what_has_gone_already_stays_gone() -> None:
 def test_last_turn_never_goes() -> None:
     use = context_use(conversation(1, 4000, figures(900, 90)), 1000, when_full="drop_oldest")
     assert (use.leaves_out, use.next_to_go) == (0, 0)
+
+
+def test_room_for_the_next_message_leaves_some_for_its_answer() -> None:
+    """Of 1,000 tokens an eighth stays free; 400 characters were counted as 400 tokens, so 200 more are as many."""
+    messages = conversation(2, 100, figures(300, 100))
+    assert context_use(messages, 1000).room == 875 - 400
+    unanswered = Message(9, "user", "x" * 200, MessageState.COMPLETE, 0.0)
+    use = context_use([*messages, unanswered], 1000)
+    assert (use.uncounted, use.room) == (200, 875 - 400 - 200)
+
+
+def test_room_where_the_oldest_turns_go_is_all_but_the_system_prompt_and_a_quarter() -> None:
+    messages = conversation(1, 50, figures(90, 10))
+    use = context_use(messages, 1000, system_prompt="y" * 100, when_full="drop_oldest")
+    assert use.room == 750 - 50
+    assert context_use(messages, 1000, system_prompt="y" * 100).room_without_oldest == use.room
+
+
+def test_files_and_calls_of_tools_count_with_their_messages() -> None:
+    """The file has as many tokens as were counted of it, so that of 400 tokens the texts have but 100: 350 characters
+    that were estimated rightly."""
+    prompt, answer = conversation(1, 175, figures(390, 10))
+    prompt = replace(prompt, attachments=(AttachmentHead("a.txt", "text/plain", 1200, 300),))
+    use = context_use([prompt, answer, Message(3, "user", "x" * 175, MessageState.COMPLETE, 0.0)], 1000)
+    assert use.uncounted == 50
+    called = replace(answer, id=4, statistics=None, text="", tool_calls=(ToolCall("f", "y" * 174),))
+    assert context_use([prompt, answer, called], 1000).uncounted == 50

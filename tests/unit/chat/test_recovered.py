@@ -17,10 +17,11 @@ import pytest
 from app.chat import ConversationStore, MessageState
 from app.chat.checksums import are_all_alike
 from app.chat.recovered import Recovered, recover_conversations
-from app.core.errors import DatabaseDamaged, DataFolderFault, DiskFull, EnvironmentFault
+from app.core.errors import Cancelled, DatabaseDamaged, DataFolderFault, DiskFull, EnvironmentFault
+from app.core.jobs import CancelToken, JobControl, Progress
 from app.runtime import Sampling
 from app.storage import open_database
-from app.storage.damage import is_sound, needs_recovery, note_damage
+from app.storage.damage import RECOVERED, is_sound, needs_recovery, note_damage
 
 PAGE = 4096
 CONVERSATIONS = 16
@@ -350,6 +351,42 @@ def test_database_that_another_process_has_open_is_left_alone(database: Path) ->
         assert [path.name for path in database.parent.glob("nibble-*")] == []
         holder.stdin.close()
     assert recover_conversations(database) is not None
+
+
+def test_recovery_tells_how_far_it_is(database: Path, original: tuple[Path, Texts]) -> None:
+    note_damage(database)
+    told: list[Progress] = []
+    control = JobControl(CancelToken(), lambda event: told.append(event))  # type: ignore[arg-type]
+    assert recover_conversations(database, control) is not None
+    stages = {progress.stage: progress.total for progress in told}
+    assert len(stages) == 4
+    assert max(stages.values()) >= len(original[1])
+    for stage in stages:
+        done = [progress.done for progress in told if progress.stage == stage]
+        assert done == sorted(done)
+        assert done[-1] <= stages[stage] or stages[stage] == 0
+
+
+@pytest.mark.parametrize("stops_at", [1, 3, 6])
+def test_recovery_that_is_stopped_leaves_all_as_it_was(
+    database: Path, original: tuple[Path, Texts], stops_at: int
+) -> None:
+    content = database.read_bytes()
+    database.write_bytes(os.urandom(PAGE) + content[PAGE:])
+    damaged = database.read_bytes()
+    cancel, told = CancelToken(), list[object]()
+
+    def listen(event: object) -> None:
+        told.append(event)
+        if len(told) == stops_at:
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        recover_conversations(database, JobControl(cancel, listen))
+    assert database.read_bytes() == damaged
+    assert [path.name for path in database.parent.iterdir() if RECOVERED in path.name] == []
+    assert recover_conversations(database) is not None
+    assert kept_texts(database) == original[1]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
+import msgspec
 
 from app.core.errors import PromptTooLong, TemplateFault
 from app.runtime.protocol import ChatMessage, TemplateOptions
@@ -80,7 +81,7 @@ class ChatTemplate:
         Raises TemplateFault when the template is broken, refuses the conversation or does more than a
         template has to, and PromptTooLong for one that is longer than any context.
         """
-        characters = sum(len(message.content) + len(message.reasoning) for message in messages)
+        characters = sum(len(message.said) for message in messages)
         if characters > MOST_CHARACTERS:  # before the template is blamed for it
             raise PromptTooLong(
                 f"This conversation has {characters:,} characters; Nibble takes {MOST_CHARACTERS:,}.",
@@ -109,12 +110,21 @@ class ChatTemplate:
     def _render(
         self, messages: Sequence[ChatMessage], variables: dict[str, Any], protect: Callable[[Any], Any]
     ) -> str:
+        # A template without the word would leave calls out.
+        if "tool_calls" in self.text and any(message.tool_calls for message in messages):
+            # Many insist on a result behind a call, on ids of a certain length, or on one call at a time.
+            with suppress(_TemplateRefusal, jinja2.UndefinedError, TypeError):
+                return self._render_calls(messages, variables, protect)
+        return self._render_turns(protect([_turn(_in_words(each), str) for each in messages]), variables)
+
+    def _render_calls(
+        self, messages: Sequence[ChatMessage], variables: dict[str, Any], protect: Callable[[Any], Any]
+    ) -> str:
         turns = protect([_turn(message, _as_object) for message in messages])
         try:
             prompt = self._render_turns(turns, variables)
         except TypeError:
-            if not any(message.tool_calls for message in messages):
-                raise
+            pass
         else:
             if not _shows_python(prompt, turns):
                 return prompt
@@ -161,6 +171,18 @@ def _turn(message: ChatMessage, arguments: Callable[[str], Any]) -> dict[str, An
     if message.tool_call_id:
         turn["tool_call_id"] = message.tool_call_id
     return turn
+
+
+def _in_words(message: ChatMessage) -> ChatMessage:
+    """With its calls as a part of the text."""
+    if not message.tool_calls:
+        return message
+    calls = (
+        f'{{"name": {json.dumps(call.name, ensure_ascii=False)}, "arguments": {call.arguments}}}'
+        for call in message.tool_calls
+    )
+    text = "\n\n".join(filter(None, (message.content, *calls)))
+    return msgspec.structs.replace(message, content=text, tool_calls=())
 
 
 def _as_object(arguments: str) -> Any:
