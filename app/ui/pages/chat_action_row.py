@@ -17,7 +17,6 @@ from app.chat import Message
 from app.ui import theme
 from app.ui.pages.chat_actions import MessageActions
 
-
 ICON = QSize(16, 16)
 """As Qt has it in buttons that are not told otherwise."""
 

@@ -336,6 +336,7 @@ class MessageColumn(QScrollArea):
         self._first_shown -= 1
         view = self._view_of(self._first_shown)
         self._rows.insertWidget(0, view)
+        view.show()  # else the layout counts it only after the next turn of the event loop
         if isinstance(view, AnswerView):
             view.forbid_again()
         # What is being read stays where it is. Twice: a bubble finds its height once it knows its width.
