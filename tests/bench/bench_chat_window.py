@@ -6,7 +6,7 @@ Through the real widgets, drawn off screen unless QT_QPA_PLATFORM says otherwise
 time. `streaming`: stalls of the event loop while two columns get 200 tokens/s each, 30 times a second as the worker
 sends them, until each has 20,000 characters. `processor`: of one core, at 30 tokens/s. `opening`: a conversation of 500
 messages and 300,000 characters until its first screen is painted, memory of the process, and scrolling through it.
-`hostile`: the longest stall while an answer streams that was made to be slow.
+`hostile`: the longest stall while an answer streams that was made to be slow; `whole`: while it is opened.
 
 A stall is how much later than asked a timer of 1 ms comes; on a busy machine others' work is in it too, so that the
 processor time of the longest turn of the loop is told beside it.
@@ -37,6 +37,7 @@ from app.ui.theme import Theme
 BATCHES_PER_S = 30
 FRAME_S = 1 / 60
 STEP_PX = 120
+WHOLE_S = 8.0
 PASSAGE = """## How it works
 
 The **cache** keeps what has been computed for `n` tokens; each new one costs $O(n)$, see [here](http://example.org).
@@ -188,11 +189,27 @@ def _hostile(options: argparse.Namespace) -> Iterator[str]:
         window.deleteLater()
 
 
+def _whole(options: argparse.Namespace) -> Iterator[str]:
+    """The same texts at once, as when their conversation is opened, and one line of 1 MB."""
+    for name, text in {**HOSTILE, "one line": "a " * 500_000, "one word": "a" * 1_000_000}.items():
+        window, (column,) = _window(1)
+        stalls = _Stalls()
+        column.show_messages([Message(1, "assistant", text, MessageState.COMPLETE, 0.0)])
+        until = time.perf_counter() + WHOLE_S
+        while column.answers()[0].prose.is_reading and time.perf_counter() < until:
+            _turn_loop(0.1)
+        _turn_loop(0.5)  # colours and formulas
+        stalls.stop()
+        yield f"opened whole, {name}: {stalls}"
+        window.deleteLater()
+
+
 ROWS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "streaming": _streaming,
     "processor": _processor,
     "opening": _opening,
     "hostile": _hostile,
+    "whole": _whole,
 }
 
 

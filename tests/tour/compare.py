@@ -208,7 +208,7 @@ def compare_markdown(stage: Stage) -> None:
     for pane, last in zip(page.panes, ("seven", "eight"), strict=True):
         pane.turn.finish(PaneAnswer(page.panes[0].entry.path, MARKDOWN + last, pane.turn.statistics))
     page._show_outcome()
-    stage.wait(lambda: not page.panes[1].turn.answer.prose._unread)
+    stage.wait(lambda: not page.panes[1].turn.answer.prose.is_reading)
 
 
 # Props
