@@ -26,6 +26,14 @@ def ask_to_open(
     notices.show_message(Kind.INFO, question, shortened(address), Action(_tr("Open"), open_it))
 
 
+def ask_about_written(notices: NoticeArea, address: str) -> None:
+    """Of an address that a model wrote: the person sees where it leads before anything is opened."""
+    if QUrl(address).scheme() in ("http", "https", "mailto"):
+        ask_to_open(notices, address, _tr("Open this link outside Nibble?"))
+        return
+    notices.show_message(Kind.INFO, _tr("This link leads to nothing that can be opened."), shortened(address))
+
+
 def shortened(address: str) -> str:
     """For showing: the beginning, which says whose it is."""
     return address if len(address) <= LONGEST_ADDRESS else f"{address[: LONGEST_ADDRESS - 1]}…"

@@ -6,7 +6,7 @@ Through the real widgets, drawn off screen unless QT_QPA_PLATFORM says otherwise
 time. `streaming`: stalls of the event loop while two columns get 200 tokens/s each, 30 times a second as the worker
 sends them, until each has 20,000 characters. `processor`: of one core, at 30 tokens/s. `opening`: a conversation of 500
 messages and 300,000 characters until its first screen is painted, memory of the process, and scrolling through it.
-`hostile`: the longest stall while an answer streams that was made to be slow.
+`hostile`: the longest stall while an answer streams that was made to be slow; `whole`: while it is opened.
 
 A stall is how much later than asked a timer of 1 ms comes; on a busy machine others' work is in it too, so that the
 processor time of the longest turn of the loop is told beside it.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,9 @@ from app.ui.pages.chat_text import load_reader
 from app.ui.theme import Theme
 
 BATCHES_PER_S = 30
+FRAME_S = 1 / 60
+STEP_PX = 120
+WHOLE_S = 8.0
 PASSAGE = """## How it works
 
 The **cache** keeps what has been computed for `n` tokens; each new one costs $O(n)$, see [here](http://example.org).
@@ -82,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of streaming at 30 tokens/s")
     options = parser.parse_args()
     application = QApplication([])
-    Theme(application)
+    Theme(application).dress()
     load_reader()  # as the window does while nobody waits
     print(f"load of the machine before: {os.getloadavg()[0]:.2f}")
     for name in options.rows or ROWS:
@@ -125,22 +129,53 @@ def _opening(options: argparse.Namespace) -> Iterator[str]:
     )
     _turn_loop(1)
     yield f"memory: {psutil.Process().memory_info().rss / 1e6:.0f} MB, of which {_more(before):.0f} MB for it"
-    steps = []
     bar = column.verticalScrollBar()
-    while len(steps) < 1500 and (bar.value() > 0 or column._first_shown > 0):
-        step, used = time.perf_counter(), time.thread_time()
-        bar.setValue(bar.value() - 120)
-        QApplication.processEvents()
-        column.viewport().repaint()
-        steps.append((time.perf_counter() - step, time.thread_time() - used))
-    walls, processor = (sorted(each) for each in zip(*steps, strict=True))
-    yield (
-        f"scrolling to its beginning, {len(steps)} steps of 120 px: median {walls[len(walls) // 2] * 1000:.1f} ms, "
-        f"95th percentile {walls[int(len(walls) * 0.95)] * 1000:.1f} ms, worst {walls[-1] * 1000:.1f} ms "
-        f"(processor: {processor[int(len(walls) * 0.95)] * 1000:.1f}, {processor[-1] * 1000:.1f} ms)"
-    )
+    yield f"scrolling up at {STEP_PX} px a frame: {_scroll(column, lambda: bar.value() - STEP_PX)}"
+    yield f"  and down again: {_scroll(column, lambda: bar.value() + STEP_PX)}"
+    places = iter(random.Random(1).sample(range(1000), 40))
+    jumps = _scroll(column, lambda: next(places) * bar.maximum() // 1000, most_steps=40)
+    yield f"  going somewhere at a time: {jumps}"
     yield f"memory with all of it made: {psutil.Process().memory_info().rss / 1e6:.0f} MB"
     window.deleteLater()
+
+
+def _scroll(column: MessageColumn, where: Callable[[], int], most_steps: int = 3_000) -> str:
+    """Goes on once a frame, as a hand at the wheel does: what there is to do is done between two frames or makes one
+    late. Processor time and not what the clock says, which counts what else the machine does."""
+    bar = column.verticalScrollBar()
+    turns = _Turns()
+    frames: list[float] = []
+    while len(frames) < most_steps:
+        before, turns.longest_s = bar.value(), 0.0
+        used, until = time.thread_time(), time.perf_counter() + FRAME_S
+        bar.setValue(where())
+        column.viewport().repaint()
+        moving_s = time.thread_time() - used
+        turns.spend(until)
+        # A frame is late by what was moved and painted for it, or by what was going on when it was due.
+        frames.append(max(moving_s, turns.longest_s))
+        if bar.value() == before and before in (bar.minimum(), bar.maximum()):
+            break
+    frames.sort()
+    late = sum(frame > FRAME_S for frame in frames)
+    return (
+        f"{len(frames)} frames, processor time median {frames[len(frames) // 2] * 1000:.1f} ms, 95th percentile "
+        f"{frames[int(len(frames) * 0.95)] * 1000:.1f} ms, worst {frames[-1] * 1000:.1f} ms, {late} late"
+    )
+
+
+class _Turns:
+    """Turns of the event loop, and the processor time of the longest one."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+
+    def spend(self, until: float) -> None:
+        while (left_s := until - time.perf_counter()) > 0:
+            used = time.thread_time()
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 0)
+            self.longest_s = max(self.longest_s, time.thread_time() - used)
+            time.sleep(min(left_s, 0.001))
 
 
 def _hostile(options: argparse.Namespace) -> Iterator[str]:
@@ -154,11 +189,27 @@ def _hostile(options: argparse.Namespace) -> Iterator[str]:
         window.deleteLater()
 
 
+def _whole(options: argparse.Namespace) -> Iterator[str]:
+    """The same texts at once, as when their conversation is opened, and one line of 1 MB."""
+    for name, text in {**HOSTILE, "one line": "a " * 500_000, "one word": "a" * 1_000_000}.items():
+        window, (column,) = _window(1)
+        stalls = _Stalls()
+        column.show_messages([Message(1, "assistant", text, MessageState.COMPLETE, 0.0)])
+        until = time.perf_counter() + WHOLE_S
+        while column.answers()[0].prose.is_reading and time.perf_counter() < until:
+            _turn_loop(0.1)
+        _turn_loop(0.5)  # colours and formulas
+        stalls.stop()
+        yield f"opened whole, {name}: {stalls}"
+        window.deleteLater()
+
+
 ROWS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "streaming": _streaming,
     "processor": _processor,
     "opening": _opening,
     "hostile": _hostile,
+    "whole": _whole,
 }
 
 

@@ -8,6 +8,7 @@ import time
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
+from app.compare import PaneAnswer
 from app.convert import quantize
 from app.core.jobs import Job
 from app.hardware import Memory
@@ -207,9 +208,41 @@ def compare_identical(stage: Stage) -> None:
     settle_compare(stage)
 
 
+@scene
+def compare_markdown(stage: Stage) -> None:
+    """What larger models write, in the place of the little one's words."""
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(6)
+    page.send(PROMPT)
+    settle_compare(stage)
+    for pane, last in zip(page.panes, ("seven", "eight"), strict=True):
+        pane.turn.finish(PaneAnswer(page.panes[0].entry.path, MARKDOWN + last, pane.turn.statistics))
+    page._show_outcome()
+    stage.wait(lambda: not page.panes[1].turn.answer.prose.is_reading)
+
+
 # Props
 
 
+MARKDOWN = """## Two ways
+
+1. Ask the **king**; see [the play](http://example.org).
+2. Wait for $n^2$ days.
+
+```python
+def wait(days: int) -> None:
+    return days ** 2
+```
+
+| way | days |
+|-----|-----:|
+| ask | 1 |
+
+> To be, or not.
+
+They are """
 PROMPT = "My lord, I come to tell thee what I saw."
 
 

@@ -503,11 +503,40 @@ def test_marked_is_the_first_word_that_differs(qtbot):
     qtbot.addWidget(view)
     view.append_text("A 🦙 and\r\n")  # one character here, two where Qt counts
     view.append_text("a cow here")
+    view.set_text(view.text)
     view.mark_difference(view.text.index("cow") + 1)
-    (selection,) = view.extraSelections()
+    (selection,) = view.prose.extraSelections()
     assert selection.cursor.selectedText() == "ow"
     view.mark_difference(None)
-    assert view.extraSelections() == []
+    assert view.prose.extraSelections() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("# Title\n\nA **bold** cow, `code`", "cow"),
+        ("- one\n- two\n\n```py\nx = 1\n```\nthen a cow", "cow"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n\nbehind [it](http://example.org/a/long/address) a cow", "cow"),
+        ("part**ed** words, *and* a cow", "cow"),
+        ("first. Second", "Second"),
+    ],
+)
+def test_marked_word_is_found_among_what_is_shown_of_markdown(qtbot, text, word):
+    view = AnswerView("Answer")
+    qtbot.addWidget(view)
+    view.set_text(text)
+    view.mark_difference(text.index(word))
+    (selection,) = view.prose.extraSelections()
+    assert selection.cursor.selectedText().rstrip(",") == word
+
+
+def test_answer_is_shown_as_in_a_chat_while_it_comes(qtbot):
+    view = AnswerView("Answer")
+    qtbot.addWidget(view)
+    for letter in "# Title\n\nwith **weight**\n\n- one\n":
+        view.append_text(letter)
+    qtbot.waitUntil(lambda: view.prose.toPlainText() == "Title\nwith weight\none")
+    assert view.text == "# Title\n\nwith **weight**\n\n- one\n"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
 from app.ui.fault_card import FaultCard
+from app.ui.pages.chat_action_row import ActionSamples
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
 from app.ui.pages.chat_statistics import StatisticsFold
@@ -53,6 +54,7 @@ class MessageColumn(QScrollArea):
         self.context_of: Callable[[Message], int | None] = lambda message: None
         """Tells the context length behind an answer, where that is known."""
         self.statistics_fold = StatisticsFold()
+        self._samples = ActionSamples(self)
         self._messages: list[Message] = []
         self._first_shown = 0
         self._earlier = QTimer(self)
@@ -215,8 +217,7 @@ class MessageColumn(QScrollArea):
         """Whether an answer is being made anywhere: then nothing that changes a conversation can be begun."""
         self._is_busy = busy
         for view in self.views():
-            if view.has_buttons:
-                view.buttons.set_busy(busy)
+            view.set_busy(busy)
 
     def edit(self, view: AnswerView | PromptBubble) -> None:
         message = view.message
@@ -267,8 +268,8 @@ class MessageColumn(QScrollArea):
     def _view_of(self, number: int) -> QWidget:
         message = self._messages[number]
         if message.role == "user":
-            bubble = PromptBubble(message)
-            self._connect_buttons(bubble, bubble.buttons)
+            bubble = PromptBubble(message, self._samples, self._connect_buttons)
+            bubble.set_busy(self._is_busy)
             return bubble
         view = self._make_answer()
         self._show_message(view, number)
@@ -288,13 +289,13 @@ class MessageColumn(QScrollArea):
         return next((each.dropped_messages for each in figures if each is not None), 0)
 
     def _make_answer(self) -> AnswerView:
-        view = AnswerView(self.statistics_fold, self._connect_buttons)
+        view = AnswerView(self.statistics_fold, self._samples, self._connect_buttons)
+        view.set_busy(self._is_busy)
         view.again_asked.connect(self.again_asked)
         view.link_asked.connect(self.link_asked)
         return view
 
     def _connect_buttons(self, view: AnswerView | PromptBubble, buttons: MessageActions) -> None:
-        buttons.set_busy(self._is_busy)
         buttons.edit_asked.connect(lambda: self.edit(view))
         buttons.again_asked.connect(lambda: self.another_asked.emit(view.message))
         buttons.go_on_asked.connect(lambda: self.go_on_asked.emit(view.message))
@@ -335,6 +336,7 @@ class MessageColumn(QScrollArea):
         self._first_shown -= 1
         view = self._view_of(self._first_shown)
         self._rows.insertWidget(0, view)
+        view.show()  # else the layout counts it only after the next turn of the event loop
         if isinstance(view, AnswerView):
             view.forbid_again()
         # What is being read stays where it is. Twice: a bubble finds its height once it knows its width.

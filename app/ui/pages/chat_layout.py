@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.memory import Spread
 from app.ui import links
-from app.ui.notice import Kind, NoticeArea
+from app.ui.notice import NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
 from app.ui.pages.chat_composer import Composer
 from app.ui.pages.chat_context_meter import ContextMeter
@@ -179,10 +179,4 @@ class ChatLayout(QWidget):
         self._side.setVisible(is_alone or self.width() >= ROOM_FOR_ALL_PX)
 
     def _ask_about_link(self, address: str) -> None:
-        """A model wrote it: the person sees where it leads before anything is opened."""
-        if QUrl(address).scheme() in ("http", "https", "mailto"):
-            links.ask_to_open(self.notices, address, self.tr("Open this link outside Nibble?"))
-            return
-        self.notices.show_message(
-            Kind.INFO, self.tr("This link leads to nothing that can be opened."), links.shortened(address)
-        )
+        links.ask_about_written(self.notices, address)

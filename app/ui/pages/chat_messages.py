@@ -23,6 +23,7 @@ from app.chat import Message, MessageState
 from app.core.jobs import Progress
 from app.core.units import format_bytes
 from app.ui import theme
+from app.ui.pages.chat_action_row import ActionRow, ActionSamples
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_chips import sent_chips
 from app.ui.pages.chat_full_context import LeftOutLine
@@ -43,15 +44,18 @@ PATIENCE_MS = 300
 class PromptBubble(QWidget):
     """What the person wrote, at the right, no wider than it needs."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(
+        self, message: Message, samples: ActionSamples, wire: Callable[[PromptBubble, MessageActions], None]
+    ) -> None:
+        """`wire` is called with the buttons once there are any."""
         super().__init__()
         self.message = message
         text = message.text
         self.attachments = sent_chips(message.attachments, self)
         self.prose = Prose(_tr("Your message"))
         self.prose.show_plain(text)
-        self.buttons = MessageActions()
-        self.buttons.show_message(message)
+        self.action_row = ActionRow(samples, lambda buttons: wire(self, buttons))
+        self.action_row.show_message(message)
         self._bubble = QFrame()
         self._bubble.setProperty("role", "bubble")
         self._bubble.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -70,7 +74,7 @@ class PromptBubble(QWidget):
         column.setSpacing(4)
         column.addWidget(self.attachments)
         column.addLayout(row)
-        column.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignRight)
+        column.addWidget(self.action_row, 0, Qt.AlignmentFlag.AlignRight)
         metrics = QFontMetrics(theme.font("prose"))
         # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
         self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
@@ -81,12 +85,16 @@ class PromptBubble(QWidget):
         self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
 
     @property
-    def has_buttons(self) -> bool:
-        return True
+    def buttons(self) -> MessageActions:
+        return self.action_row.buttons
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether an answer is being made anywhere."""
+        self.action_row.set_busy(busy)
 
     def edit_in(self, editor: MessageEditor) -> None:
         """Gives its place to the editor, until that is gone."""
-        put_editor(self, editor, self._bubble, self.buttons)
+        put_editor(self, editor, self._bubble, self.action_row)
 
 
 class AnswerView(QWidget):
@@ -101,13 +109,16 @@ class AnswerView(QWidget):
 
     def __init__(
         self,
-        fold: StatisticsFold | None = None,
-        wire: Callable[[AnswerView, MessageActions], None] = lambda view, buttons: None,
+        fold: StatisticsFold,
+        samples: ActionSamples,
+        wire: Callable[[AnswerView, MessageActions], None],
     ) -> None:
         """`wire` is called with the buttons once there are any."""
         super().__init__()
         self._message: Message | None = None
+        self._is_busy = False
         self._fold = fold
+        self._samples = samples
         self._wire = wire
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -152,9 +163,9 @@ class AnswerView(QWidget):
 
     @cached_property
     def footer(self) -> AnswerFooter:
-        made = self._put(AnswerFooter(self._fold), 6)
-        self._wire(self, made.buttons)
-        return made
+        action_row = ActionRow(self._samples, lambda buttons: self._wire(self, buttons))
+        action_row.set_busy(self._is_busy)
+        return self._put(AnswerFooter(self._fold, action_row), 6)
 
     @property
     def statistics(self) -> AnswerStatistics:
@@ -162,12 +173,17 @@ class AnswerView(QWidget):
 
     @property
     def buttons(self) -> MessageActions:
-        return self.footer.buttons
+        return self.action_row.buttons
 
     @property
-    def has_buttons(self) -> bool:
-        """Not yet, while it is being made."""
-        return self._has("footer")
+    def action_row(self) -> ActionRow:
+        return self.footer.action_row
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether an answer is being made anywhere."""
+        self._is_busy = busy
+        if self._has("footer"):
+            self.footer.action_row.set_busy(busy)
 
     def _has(self, part: str) -> bool:
         """Whether that part has been made."""
@@ -211,7 +227,7 @@ class AnswerView(QWidget):
         if describe_state(message) or self._has("state_line"):
             self.state_line.show_state(message)
         self.footer.statistics.show_message(message, context_length)
-        self.footer.buttons.show_message(message)
+        self.footer.action_row.show_message(message)
         self.footer.show()
 
     @property
@@ -232,8 +248,8 @@ class AnswerView(QWidget):
         """Only the last answer can be tried again or go on."""
         if self._has("state_line"):
             self.state_line.again.hide()
-        if self.has_buttons:
-            self.buttons.go_on.hide()
+        if self._has("footer"):
+            self.footer.action_row.forbid_going_on()
 
     def edit_in(self, editor: MessageEditor) -> None:
         """Gives its place to the editor, until that is gone."""
@@ -247,15 +263,15 @@ class AnswerView(QWidget):
 class AnswerFooter(QWidget):
     """Below an answer: its figures, and what can be done with it."""
 
-    def __init__(self, fold: StatisticsFold | None) -> None:
+    def __init__(self, fold: StatisticsFold, action_row: ActionRow) -> None:
         super().__init__()
         self.statistics = AnswerStatistics(fold)
-        self.buttons = MessageActions()
+        self.action_row = action_row
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.statistics, 1)
-        row.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.action_row, 0, Qt.AlignmentFlag.AlignTop)
 
 
 def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:

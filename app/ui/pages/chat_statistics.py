@@ -44,27 +44,19 @@ class AnswerStatistics(QWidget):
         self._context_length: int | None = None
         self.head = button("", self._toggle, role="thought", glyph="caret-right")
         self._model = ElidedLabel("", "caption")
-        self._body = QWidget()
-        self._rows = QGridLayout(self._body)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setHorizontalSpacing(12)
-        self._rows.setVerticalSpacing(2)
-        self._rows.setColumnMinimumWidth(0, NAMES_PX)
-        self._rows.setColumnStretch(1, 1)
+        self._body: QWidget | None = None
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.head)
         line.addWidget(self._model, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(line)
-        column.addWidget(self._body)
-        self._body.hide()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addLayout(line)
 
     @property
     def is_open(self) -> bool:
-        return not self._body.isHidden()
+        return self._body is not None and not self._body.isHidden()
 
     @property
     def text(self) -> str:
@@ -93,13 +85,23 @@ class AnswerStatistics(QWidget):
     def _open(self, is_open: bool) -> None:
         if is_open:
             self._fill()
-        self._body.setVisible(is_open)
+        elif self._body is not None:
+            self._body.hide()
         self.head.setIcon(icons.icon("caret-down" if is_open else "caret-right"))
         what = _tr("Hide the figures of this answer") if is_open else _tr("Show all figures of this answer")
         self.head.setToolTip(what)
         self.head.setAccessibleDescription(what)
 
     def _fill(self) -> None:
+        if self._body is None:
+            self._body, self._rows = QWidget(), QGridLayout()
+            self._rows.setContentsMargins(0, 0, 0, 0)
+            self._rows.setHorizontalSpacing(12)
+            self._rows.setVerticalSpacing(2)
+            self._rows.setColumnMinimumWidth(0, NAMES_PX)
+            self._rows.setColumnStretch(1, 1)
+            self._body.setLayout(self._rows)
+            self._column.addWidget(self._body)
         empty(self._rows)
         for row, (name, value) in enumerate(self._told()):
             items = value.split(" · ")  # broken between them only
@@ -110,6 +112,7 @@ class AnswerStatistics(QWidget):
             shown.setToolTip(plain_tip(value) if len(value) > 80 else "")
             self._rows.addWidget(label(name, "caption"), row, 0, Qt.AlignmentFlag.AlignTop)
             self._rows.addWidget(shown, row, 1, Qt.AlignmentFlag.AlignTop)
+        self._body.show()
 
     def _told(self) -> list[tuple[str, str]]:
         if self._message is None:

@@ -73,6 +73,11 @@ class Prose(QTextBrowser):
         """As it was given, however it is shown."""
         return self._text
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether some of the text is not shown yet."""
+        return bool(self._unread)
+
     def show_plain(self, text: str) -> None:
         """Starts again with `text`, letter by letter."""
         from app.ui.prose.blocks import plain

@@ -14,6 +14,7 @@ from app.compare.pairing import partner_of
 from app.core.errors import EnvironmentFault
 from app.library import LibraryEntry
 from app.runtime import Sampling
+from app.ui import links
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.compare_composer import Composer
 from app.ui.pages.compare_engine import Engine
@@ -129,6 +130,7 @@ class ComparePage(QWidget):
         self.deck.picked.connect(self._model_picked)
         self.deck.remove_asked.connect(self._remove_pane)
         self.deck.retry_asked.connect(self._retry)
+        self.deck.link_asked.connect(lambda address: links.ask_about_written(self.notices, address))
         self.engine.loading.connect(lambda index, fraction: self._turn(index).show_loading(fraction))
         self.engine.reading.connect(lambda index, done, total: self._turn(index).show_reading(done, total))
         self.engine.delta.connect(lambda index, text, tokens: self._turn(index).add_text(text, tokens))

@@ -98,6 +98,7 @@ class Pane(QFrame):
     picked = Signal()
     remove_asked = Signal()
     retry_asked = Signal()
+    link_asked = Signal(str)
     scrolled = Signal(int)
 
     def __init__(self, letter: str, is_built_in: Callable[[Path], bool]) -> None:
@@ -308,10 +309,12 @@ class Pane(QFrame):
     def _adopt(self, turn: Turn) -> None:
         self.turns.append(turn)
         turn.retry_asked.connect(self.retry_asked)
+        turn.link_asked.connect(self.link_asked)
         self._column.insertWidget(self._column.count() - 1, turn)
 
     def _let_go(self, turn: Turn) -> None:
         turn.retry_asked.disconnect(self.retry_asked)
+        turn.link_asked.disconnect(self.link_asked)
         turn.hide()
         self._column.removeWidget(turn)
         turn.setParent(None)
@@ -343,6 +346,7 @@ class PaneDeck(QScrollArea):
     picked = Signal(object)
     remove_asked = Signal(object)
     retry_asked = Signal(object)
+    link_asked = Signal(str)
 
     def __init__(self, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
@@ -366,6 +370,7 @@ class PaneDeck(QScrollArea):
         pane.picked.connect(lambda: self.picked.emit(pane))
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
         pane.retry_asked.connect(lambda: self.retry_asked.emit(pane))
+        pane.link_asked.connect(self.link_asked)
         pane.scrolled.connect(lambda value: self._scroll_others(pane, value))
         self.panes.append(pane)
         self._row.addWidget(pane, 1)

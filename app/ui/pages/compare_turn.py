@@ -41,10 +41,12 @@ UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.
 
 
 class Turn(QWidget):
-    """`retry_asked`: the person wants this prompt answered after all. `grew`: there is more to see."""
+    """`retry_asked`: the person wants this prompt answered after all. `grew`: there is more to see. `link_asked`: an
+    address in the answer was clicked."""
 
     retry_asked = Signal()
     grew = Signal()
+    link_asked = Signal(str)
 
     def __init__(self, prompt: str) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class Turn(QWidget):
         self.tokens = 0
         self._first_delta_at: tuple[float, int] | None = None
         self.answer = AnswerView(self.tr("Answer"))
+        self.answer.link_asked.connect(self.link_asked)
         self._lay_out()
         self.show_waiting()
 
