@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QFontMetrics,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,11 +32,11 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import EnvironmentFault
 from app.ui import bugs, icons, leaving, parts, theme
-from app.ui.actions import NEW_CHAT_KEYS, PALETTE_KEYS, action_entries, add_action, chat_entries
-from app.ui.download_corner import KEYS as DOWNLOADS_KEYS
+from app.ui.actions import Action, action_entries, add_action, chat_entries
 from app.ui.download_corner import DownloadCorner
 from app.ui.download_wishes import QueueEntry
 from app.ui.drop import DropVeil, dropped_models
+from app.ui.key_table import Deed, Place
 from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
 from app.ui.palette import Palette
@@ -240,9 +239,10 @@ class MainWindow(QMainWindow):
 
     def _add_actions(self) -> None:
         if "chat" in self._specs:
-            add_action(self, self.tr("New chat"), NEW_CHAT_KEYS, self.new_chat)
-        add_action(self, self.tr("Show the downloads"), DOWNLOADS_KEYS, self.show_downloads)
-        self._palette_action = add_action(self, self.tr("Command palette"), PALETTE_KEYS, self.open_palette)
+            add_action(self, "new-chat", self.new_chat)
+        add_action(self, "downloads", self.show_downloads)
+        self._palette_action = add_action(self, "palette", self.open_palette)
+        add_action(self, "quit", self.close)
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()
@@ -305,10 +305,9 @@ class MainWindow(QMainWindow):
         nav.setCursor(Qt.CursorShape.PointingHandCursor)
         # Not show_page: whoever walks along the navigation by arrow keys stays there.
         nav.clicked.connect(lambda: self._bring_to_front(spec.key))
-        # "Ctrl" is Command on a Mac.
-        keys = QKeySequence(f"Ctrl+{number}")
-        nav.setToolTip(parts.with_keys(spec.title(), keys))
-        add_action(self, spec.title(), f"Ctrl+{number}", lambda: self.show_page(spec.key))
+        shows = Deed(spec.key, Place.ANYWHERE, spec.title(), (f"Ctrl+{number}",))
+        nav.setToolTip(parts.with_keys(spec.title(), shows.sequences()[0]))
+        Action(self, shows, lambda: self.show_page(spec.key))
         self._buttons.addButton(nav)
         return nav
 

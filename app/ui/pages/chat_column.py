@@ -110,6 +110,11 @@ class MessageColumn(QScrollArea):
         """Those of messages, in order."""
         return [each for each in self._widgets() if isinstance(each, (AnswerView, PromptBubble))]
 
+    def last_code(self) -> str | None:
+        """The last piece of code in those answers."""
+        found = (view.last_code() for view in reversed(self.answers()))
+        return next((code for code in found if code is not None), None)
+
     def fault_card(self) -> FaultCard | None:
         return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.memory import Spread
@@ -14,11 +14,11 @@ from app.ui.pages.chat_composer import Composer
 from app.ui.pages.chat_context_meter import ContextMeter
 from app.ui.pages.chat_conversations import ConversationList
 from app.ui.pages.chat_models import ChatHead, ModelPicker
-from app.ui.pages.chat_overview import SEARCH_KEYS, ListControls
+from app.ui.pages.chat_overview import ListControls
 from app.ui.pages.chat_settings import SettingsDrawer
 from app.ui.pages.chat_states import State
 from app.ui.pages.load_settings import LoadSettingsPanel
-from app.ui.parts import button, label
+from app.ui.parts import button, label, with_keys
 
 SIDE_PX = 240
 ROOM_FOR_ALL_PX = 1000
@@ -72,6 +72,11 @@ class ChatLayout(QWidget):
     def show_drawer(self, shown: bool) -> None:
         """The settings of the chat, or nothing in their place."""
         self._show_right(self.drawer if shown else None)
+
+    def show_list(self) -> None:
+        """Where the list has given its place to what is on the right, that goes."""
+        if self._side.isHidden():
+            self._show_right(None)
 
     def show_load_panel(self, shown: bool) -> None:
         """How the model is loaded, or nothing in its place."""
@@ -127,7 +132,8 @@ class ChatLayout(QWidget):
             self.tr("New chat"),
             self.new_asked.emit,
             glyph="note-pencil",
-            shortcut=QKeySequence.StandardKey.New,
+            # The window has the shortcut, from everywhere; a second one would make both ambiguous.
+            tip=with_keys(self.tr("New chat"), QKeySequence("Ctrl+N")),
         )
         self._side = QFrame()
         self._side.setProperty("role", "side")
@@ -170,9 +176,6 @@ class ChatLayout(QWidget):
         self.load_panel.close_asked.connect(lambda: self.show_load_panel(False))
         self.drawer.close_asked.connect(lambda: self.show_drawer(False))
         self.column.link_asked.connect(self._ask_about_link)
-        context = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(SEARCH_KEYS, self, self.list_controls.field.setFocus, context=context)
-        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.composer.stop, context=context)
 
     def _share_room(self) -> None:
         is_alone = self.drawer.isHidden() and self.load_panel.isHidden()

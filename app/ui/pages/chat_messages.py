@@ -212,6 +212,9 @@ class AnswerView(QWidget):
         """None while it is being made."""
         return self._message
 
+    def last_code(self) -> str | None:
+        return self.prose.last_code() if self._has("prose") else None
+
     def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
             self.footer.statistics.show_context(context_length)

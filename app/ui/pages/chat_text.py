@@ -90,6 +90,10 @@ class Prose(QTextBrowser):
         self._text = text
         self._read()
 
+    def last_code(self) -> str | None:
+        """The last piece of code in it, as the model wrote it."""
+        return self._code_runs[-1].text if self._code_runs else None
+
     def prepare(self) -> None:
         """For `append`, before its first text comes."""
         if not self._text:
