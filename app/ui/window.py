@@ -41,6 +41,7 @@ from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
 from app.ui.palette import Palette
 from app.ui.services import Services
+from app.ui.zoom import Zoom
 
 
 def _tr(text: str) -> str:
@@ -123,7 +124,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 GEOMETRY_FILE = "window.geometry"
-NAV_PX = 72
+NAV_PX, NAV_HEIGHT_PX, NAV_GLYPH_PX = 72, 64, 24
 
 
 class MainWindow(QMainWindow):
@@ -242,6 +243,7 @@ class MainWindow(QMainWindow):
             add_action(self, "new-chat", self.new_chat)
         add_action(self, "downloads", self.show_downloads)
         self._palette_action = add_action(self, "palette", self.open_palette)
+        Zoom(self, self._services.preferences)
         add_action(self, "quit", self.close)
 
     def _lay_out(self) -> None:
@@ -278,16 +280,17 @@ class MainWindow(QMainWindow):
         first_at_bottom = column.count() - sum(spec.at_bottom for spec in ordered)
         column.insertStretch(first_at_bottom)
         column.insertWidget(first_at_bottom + 1, self.download_corner, 0, Qt.AlignmentFlag.AlignHCenter)
-        self._fit_words(rail)
+        theme.follow(rail, lambda: self._fit_words(rail))
         return rail
 
     def _fit_words(self, rail: QWidget) -> None:
-        """Makes the navigation wider than drawn where a language needs it."""
+        """Makes the navigation larger than drawn where a language or the zoom needs it."""
         metrics = QFontMetrics(theme.font("caption", strong=True))
         words_px = max(metrics.horizontalAdvance(spec.title()) for spec in self._specs.values())
         lacking_px = max(words_px + 8 - NAV_PX, 0)
+        height_px = max(NAV_HEIGHT_PX, metrics.height() + NAV_GLYPH_PX + 20)  # between them and around them
         for nav in self._buttons.buttons():
-            nav.setFixedSize(NAV_PX + lacking_px, 64)
+            nav.setFixedSize(NAV_PX + lacking_px, height_px)
         self.download_corner.setFixedWidth(NAV_PX + lacking_px)
         rail.setFixedWidth(theme.current().lengths["rail_width"] + lacking_px)
 
@@ -299,7 +302,7 @@ class MainWindow(QMainWindow):
         nav.setText(spec.title())
         nav.setAccessibleName(spec.title())
         nav.setIcon(icons.icon(spec.glyph, "muted", checked="on_accent_soft"))
-        nav.setIconSize(QSize(24, 24))
+        nav.setIconSize(QSize(NAV_GLYPH_PX, NAV_GLYPH_PX))
         nav.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         nav.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         nav.setCursor(Qt.CursorShape.PointingHandCursor)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -70,12 +70,26 @@ class PromptBubble(QWidget):
         column.addWidget(self.attachments)
         column.addLayout(row)
         column.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignRight)
+        self._measure()
+
+    def _measure(self) -> None:
+        self._zoom = theme.current().zoom
         metrics = QFontMetrics(theme.font("prose"))
         # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
-        self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
+        lines = self.message.text.split("\n")
+        self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in lines) + 8
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.StyleChange and self._zoom != theme.current().zoom:
+            self._measure()
+            self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         most = round(self.width() * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
 

@@ -21,6 +21,7 @@ from app.ui.pages.settings_downloads import SpeedLimitChoice
 from app.ui.pages.settings_hub import HubCard
 from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label
 from app.ui.services import Services
+from app.ui.zoom import ZoomChoice
 
 WIDTH_PX = 720
 
@@ -84,6 +85,9 @@ class SettingsPage(QWidget):
         row.addStretch()
         column = self._section(self.tr("Appearance"), self.tr("Light or dark. Takes effect at once."))
         column.addLayout(row)
+        column.addSpacing(8)
+        column.addWidget(label(self.tr("Size of text"), "strong"))
+        column.addWidget(ZoomChoice(self._preferences))
         return card(column)
 
     def _downloads_card(self) -> QWidget:
