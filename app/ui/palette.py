@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from app.ui import theme
 from app.ui.fuzzy import fit
+from app.ui.paint import row_height
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -188,7 +189,7 @@ class _Found(QAbstractListModel):
 
 class _Painter(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry: Entry = index.data(Qt.ItemDataRole.UserRole)

@@ -23,8 +23,8 @@ from app.storage.settings import Appearance
 
 @dataclass(frozen=True)
 class Tokens:
-    """One theme. Colours by name as `#rrggbb`; lengths in logical pixels; type sizes in pixels by role, `zoom` times the
-    usual ones."""
+    """One theme. Colours by name as `#rrggbb`; lengths in logical pixels; type sizes in pixels by role, which are
+    `zoom` times the usual ones."""
 
     name: str
     colours: Mapping[str, str]

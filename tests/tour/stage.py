@@ -50,9 +50,7 @@ class Stage:
         """Opens the window and waits until it has settled."""
         folder = DataFolder(self.root / "home").create()
         chosen = tuple(str(path) for path in self.elsewhere)
-        settings = Settings(
-            appearance=self.appearance, model_folders=chosen, zoom_percent=self.zoom_percent
-        )
+        settings = Settings(appearance=self.appearance, model_folders=chosen, zoom_percent=self.zoom_percent)
         save_settings(folder.settings, settings)
         self._window = open_window(self.application, folder)
         self._window.resize(*self.size)

@@ -53,7 +53,9 @@ def test_keys_make_text_larger_and_smaller_and_what_it_was(qtbot, open_nibble, f
     QTest.keyClick(window, Qt.Key.Key_Plus, CONTROL)
     QTest.keyClick(window, Qt.Key.Key_Equal, CONTROL)
     larger = words_px(window, "Appearance"), words_px(window, "Open")
-    assert all(now / before == pytest.approx(1.25, abs=0.1) for now, before in zip(larger, usual, strict=True))
+    assert all(
+        now / before == pytest.approx(1.25, abs=0.1) for now, before in zip(larger, usual, strict=True)
+    )
     settle(qtbot)
     assert load_settings(folder.settings).zoom_percent == 125
     QTest.keyClick(window, Qt.Key.Key_0, CONTROL)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
+from app.ui import theme
 from app.ui.fault_card import FaultCard
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
@@ -79,7 +80,7 @@ class MessageColumn(QScrollArea):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(24)
         column = QWidget()
-        column.setMaximumWidth(WIDTH_PX)
+        theme.follow(column, lambda: column.setMaximumWidth(theme.px(WIDTH_PX)))
         inside = QVBoxLayout(column)
         inside.setContentsMargins(0, 24, 0, 24)
         inside.setSpacing(24)

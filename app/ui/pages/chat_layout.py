@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.memory import Spread
-from app.ui import links
+from app.ui import links, theme
 from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
 from app.ui.pages.chat_composer import Composer
@@ -126,6 +126,7 @@ class ChatLayout(QWidget):
             row.addWidget(part)
             part.hide()
         self.setFocusProxy(self.composer.field)  # what the page is for
+        theme.follow(self, self._share_room)
 
     def _make_side(self) -> QWidget:
         self._new = button(
@@ -137,7 +138,6 @@ class ChatLayout(QWidget):
         )
         self._side = QFrame()
         self._side.setProperty("role", "side")
-        self._side.setFixedWidth(SIDE_PX)
         column = QVBoxLayout(self._side)
         column.setContentsMargins(12, 16, 12, 12)
         column.setSpacing(12)
@@ -149,7 +149,7 @@ class ChatLayout(QWidget):
 
     def _make_centre(self) -> QVBoxLayout:
         within = QWidget()
-        within.setMaximumWidth(WIDTH_PX)
+        theme.follow(within, lambda: within.setMaximumWidth(theme.px(WIDTH_PX)))
         below = QVBoxLayout(within)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(8)
@@ -179,7 +179,9 @@ class ChatLayout(QWidget):
 
     def _share_room(self) -> None:
         is_alone = self.drawer.isHidden() and self.load_panel.isHidden()
-        self._side.setVisible(is_alone or self.width() >= ROOM_FOR_ALL_PX)
+        self._side.setVisible(is_alone or self.width() >= theme.px(ROOM_FOR_ALL_PX))
+        # Larger text gets more room where there is more than the messages need.
+        self._side.setFixedWidth(max(SIDE_PX, min(theme.px(SIDE_PX), self.width() // 4)))
 
     def _ask_about_link(self, address: str) -> None:
         """A model wrote it: the person sees where it leads before anything is opened."""

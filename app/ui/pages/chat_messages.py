@@ -8,9 +8,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QProgressBar,
@@ -29,7 +30,7 @@ from app.ui.pages.chat_full_context import LeftOutLine
 from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
 from app.ui.pages.chat_text import Prose
-from app.ui.parts import Glyph, button, empty, label
+from app.ui.parts import ElidedLabel, Glyph, button, empty, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
@@ -261,11 +262,23 @@ class AnswerFooter(QWidget):
         super().__init__()
         self.statistics = AnswerStatistics(fold)
         self.buttons = MessageActions()
-        row = QHBoxLayout(self)
+        self._row = row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.statistics, 1)
-        row.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.buttons, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
+
+    def minimumSizeHint(self) -> QSize:
+        parts = self.statistics.minimumSizeHint(), self.buttons.minimumSizeHint()
+        return QSize(max(part.width() for part in parts), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside_px = self.statistics.minimumSizeHint().width() + self.buttons.sizeHint().width() + 8
+        has_room = beside_px <= self.width()
+        self._row.setDirection(
+            QBoxLayout.Direction.LeftToRight if has_room else QBoxLayout.Direction.TopToBottom
+        )
 
 
 def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:
@@ -342,7 +355,7 @@ class StateLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._glyph = QHBoxLayout()
-        self._words = label("", "muted")
+        self._words = ElidedLabel("", "muted")
         self.again = button(_tr("Try again"), lambda: None, glyph="arrow-clockwise")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
