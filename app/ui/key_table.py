@@ -37,14 +37,19 @@ class Deed:
         """As this system has them, each once."""
         made: list[QKeySequence] = []
         for each in self.keys:
-            bound = [QKeySequence(each)] if isinstance(each, str) else QKeySequence.keyBindings(each)
-            made += [sequence for sequence in bound if sequence not in made]
+            made += [sequence for sequence in _bound(each) if sequence not in made]
         return made
 
-    def shown_keys(self) -> str:
-        """In the system's way of writing keys."""
-        sequences = self.sequences()
-        return sequences[0].toString(QKeySequence.SequenceFormat.NativeText) if sequences else ""
+    def shown_keys(self) -> list[str]:
+        """The first two that people have, in the system's way of writing them: of what the system has keys of its own
+        for, only the usual one, since others are on few keyboards."""
+        usual = [bound[0] for each in self.keys if (bound := _bound(each))]
+        native = QKeySequence.SequenceFormat.NativeText
+        return list(dict.fromkeys(sequence.toString(native) for sequence in usual))[:2]
+
+
+def _bound(keys: Keys) -> list[QKeySequence]:
+    return [QKeySequence(keys)] if isinstance(keys, str) else QKeySequence.keyBindings(keys)
 
 
 def deed(name: str) -> Deed:
@@ -59,10 +64,10 @@ def all_deeds() -> list[Deed]:
         Deed("palette", anywhere, _tr("Command palette"), ("Ctrl+K",)),
         Deed("new-chat", anywhere, _tr("New chat"), ("Ctrl+N",)),
         Deed("downloads", anywhere, _tr("Show the downloads"), ("Ctrl+J",)),
-        Deed("larger", anywhere, _tr("Larger text"), ("Ctrl++", "Ctrl+=", _Standard.ZoomIn)),
-        Deed("smaller", anywhere, _tr("Smaller text"), ("Ctrl+-", _Standard.ZoomOut)),
+        Deed("larger", anywhere, _tr("Larger text"), ("Ctrl++", "Ctrl+=")),
+        Deed("smaller", anywhere, _tr("Smaller text"), ("Ctrl+-",)),
         Deed("usual-size", anywhere, _tr("Text in its usual size"), ("Ctrl+0",)),
-        Deed("shortcuts", anywhere, _tr("Keyboard shortcuts"), ("F1", "Ctrl+?", "Ctrl+/")),
+        Deed("shortcuts", anywhere, _tr("Keyboard shortcuts"), ("F1", "Ctrl+?", "Ctrl+Shift+?", "Ctrl+/")),
         Deed("quit", anywhere, _tr("Quit Nibble"), ("Ctrl+Q",)),
         Deed("send", writing, _tr("Send the message"), ("Return", "Ctrl+Return")),
         Deed("new-line", writing, _tr("New line"), ("Shift+Return",)),

@@ -39,8 +39,9 @@ from app.ui.drop import DropVeil, dropped_models
 from app.ui.key_table import Deed, Place
 from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
-from app.ui.palette import Palette
+from app.ui.palette import Entry, Palette
 from app.ui.services import Services
+from app.ui.shortcuts import ShortcutsPanel
 from app.ui.zoom import Zoom
 
 
@@ -139,6 +140,7 @@ class MainWindow(QMainWindow):
         self._specs = {spec.key: spec for spec in pages}
         self._routes = tuple(routes)
         self._pages: dict[str, QWidget] = {}
+        self._shown_by_keys: list[Deed] = []
         self._leaving = False
         self._buttons = QButtonGroup(self)
         self._stack = QStackedWidget()
@@ -156,6 +158,7 @@ class MainWindow(QMainWindow):
         services.downloads.arrived.connect(self._tell_arrival)
         self._add_actions()
         self.palette_ = Palette(self)
+        self.shortcuts = ShortcutsPanel(self)
         self._restore_geometry()
         first = next(iter(self._specs))
         self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
@@ -203,11 +206,26 @@ class MainWindow(QMainWindow):
         self.show_page("chat").new_chat()  # type: ignore[attr-defined]  # the chat page is the one that has it
 
     def open_palette(self) -> None:
+        self.palette_.open(self._entries())
+        if "chat" in self._specs:
+            known = self._page("chat").known  # type: ignore[attr-defined]
+            if not known.has_looked:
+                known.changed.connect(self._renew_palette, Qt.ConnectionType.SingleShotConnection)
+                known.look(None)
+
+    def open_shortcuts(self) -> None:
+        self.shortcuts.open(self._shown_by_keys)
+
+    def _entries(self) -> list[Entry]:
         entries = action_entries(action for action in self.actions() if action is not self._palette_action)
         if "chat" in self._specs:
             chat = self._page("chat")
             entries += chat_entries(chat, lambda: self.show_page("chat"))  # type: ignore[arg-type]
-        self.palette_.open(entries)
+        return entries
+
+    def _renew_palette(self) -> None:
+        if self.palette_.isVisible():
+            self.palette_.renew(self._entries())
 
     def leave(self) -> None:
         """Closes without asking, also where the question is being asked."""
@@ -244,6 +262,7 @@ class MainWindow(QMainWindow):
         add_action(self, "downloads", self.show_downloads)
         self._palette_action = add_action(self, "palette", self.open_palette)
         Zoom(self, self._services.preferences)
+        add_action(self, "shortcuts", self.open_shortcuts)
         add_action(self, "quit", self.close)
 
     def _lay_out(self) -> None:
@@ -310,6 +329,7 @@ class MainWindow(QMainWindow):
         nav.clicked.connect(lambda: self._bring_to_front(spec.key))
         shows = Deed(spec.key, Place.ANYWHERE, spec.title(), (f"Ctrl+{number}",))
         nav.setToolTip(parts.with_keys(spec.title(), shows.sequences()[0]))
+        self._shown_by_keys.append(shows)
         Action(self, shows, lambda: self.show_page(spec.key))
         self._buttons.addButton(nav)
         return nav
@@ -331,6 +351,7 @@ class MainWindow(QMainWindow):
             self._connect_routes(key, page)
             downloads = self._services.downloads
             for signal, fulfil in (
+                ("shortcuts_requested", self.open_shortcuts),
                 ("get_requested", downloads.get),
                 ("make_requested", downloads.get_original),
             ):

@@ -19,7 +19,8 @@ ZOOMED = (
     "hub-repository",
     "compare-finished",
     "settings-with-folders",
-    "window-palette",
+    "window-palette-all",
+    "window-shortcuts",
 )
 
 
