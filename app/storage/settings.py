@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The most that all downloads together may take; 0 is no limit."""
     zoom_percent: int = 100
     """How large text is, of its usual size."""
+    spelling: str = ""
+    """The language that is checked, as `en_GB`; `off` for none, empty for the system's."""
     statistics_open: bool = False
     """Whether the figures of an answer are shown at length."""
 

@@ -46,6 +46,10 @@ class Preferences(QObject):
         """The size of all text, in percent of the usual one."""
         self._change(msgspec.structs.replace(self._settings, zoom_percent=percent))
 
+    def set_spelling(self, language: str) -> None:
+        """What is checked; see `Settings.spelling`."""
+        self._change(msgspec.structs.replace(self._settings, spelling=language))
+
     def set_statistics_open(self, is_open: bool) -> None:
         self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
 

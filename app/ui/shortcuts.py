@@ -125,7 +125,7 @@ class ShortcutsPanel(QFrame):
             grid.setVerticalSpacing(8)
             grid.setColumnStretch(0, 1)
             grid.addWidget(label(title, "strong"), 0, 0)
-            lines = []
+            lines: list[tuple[str, tuple[QWidget, ...]]] = []
             for row, deed in enumerate((each for each in deeds if each.place is place), start=1):
                 words, keys = label(deed.text, wrap=True), _keys_of(deed)
                 words.setAccessibleName(deed.text)

@@ -30,6 +30,7 @@ for page in (
     "chat_presets",
     "chat_attachments",
     "compare",
+    "spelling",
     "zoomed",  # behind those whose scenes it plays
 ):
     import_module(f"tests.tour.{page}")  # whose scenes are in the table then

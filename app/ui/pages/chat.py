@@ -38,6 +38,7 @@ from app.ui.pages.chat_presets import ChatPresets
 from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.services import Services
+from app.ui.spelling.marks import SpellMarks
 
 STOPPING_S = 1.0
 
@@ -92,6 +93,7 @@ class ChatPage(ChatLayout):
         self.fitting.draft_measured.connect(self.meter.show_draft_tokens)
         self.file_drop = FileDrop(self, self.composer.attaching.add_files)
         self.keys = ChatKeys(self)
+        self.spelling = SpellMarks(self.composer.field, services.speller)
         self._connect()
         self._open_latest()
 

@@ -287,7 +287,8 @@ class ModelPicker(QFrame):
         count = self._rows.rowCount()
         self.list.setVisible(count > 0)
         self._none.setVisible(count == 0)
-        room_px = self.parentWidget().width() * 3 // 5
+        page = self.parentWidget()
+        room_px = page.width() * 3 // 5 if page is not None else 0
         width_px, row_px = max(PICKER_PX, min(theme.px(PICKER_PX), room_px)), row_height(ROW_PX, "body")
         self.list.setFixedSize(width_px, row_px * min(max(count, 1), MOST_ROWS) + 2)
         self._none.setFixedSize(width_px, row_px)

@@ -21,6 +21,7 @@ from app.ui.pages.settings_downloads import SpeedLimitChoice
 from app.ui.pages.settings_hub import HubCard
 from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label, with_keys
 from app.ui.services import Services
+from app.ui.spelling.choice import SpellingChoice
 from app.ui.zoom import ZoomChoice
 
 WIDTH_PX = 720
@@ -51,6 +52,7 @@ class SettingsPage(QWidget):
         column.setSpacing(16)
         column.addWidget(label(self.tr("Settings"), "title"))
         column.addWidget(self._appearance_card())
+        column.addWidget(self._spelling_card())
         column.addWidget(self._keys_card())
         column.addWidget(self._downloads_card())
         column.addWidget(self._folders_card())
@@ -91,6 +93,13 @@ class SettingsPage(QWidget):
         column.addSpacing(8)
         column.addWidget(label(self.tr("Size of text"), "strong"))
         column.addWidget(ZoomChoice(self._preferences))
+        return card(column)
+
+    def _spelling_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Spell-check"), self.tr("Underlines misspelt words of the messages that you write.")
+        )
+        column.addWidget(SpellingChoice(self._preferences, self._services.speller))
         return card(column)
 
     def _keys_card(self) -> QWidget:
