@@ -45,6 +45,11 @@ class DataFolder:
         return self.root / "hubs-in-keyring.txt"
 
     @property
+    def own_words(self) -> Path:
+        """What the person has added to the dictionary, one a line."""
+        return self.root / "own-words.txt"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

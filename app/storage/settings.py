@@ -34,6 +34,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     appearance: Appearance = Appearance.SYSTEM
     download_bytes_per_s: int = 0
     """The most that all downloads together may take; 0 is no limit."""
+    zoom_percent: int = 100
+    """How large text is, of its usual size."""
+    spelling: str = ""
+    """The language that is checked, as `en_GB`; `off` for none, empty for the system's."""
     statistics_open: bool = False
     """Whether the figures of an answer are shown at length."""
     titles_by_model: bool = True

@@ -25,6 +25,7 @@ from app.ui.preferences import Preferences
 from app.ui.services import Services
 from app.ui.theme import Theme
 from app.ui.window import MainWindow
+from app.ui.zoom import within_steps
 
 LEAVING_S = 5.0
 THREAD_SWITCH_S = 0.0003
@@ -102,8 +103,9 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
         faults.append(fault)
     preferences = Preferences(folder.settings, settings)
     preferences.setParent(application)
-    theme = Theme(application, settings.appearance)
+    theme = Theme(application, settings.appearance, within_steps(settings.zoom_percent))
     preferences.changed.connect(lambda: theme.set_appearance(preferences.settings.appearance))
+    preferences.changed.connect(lambda: theme.set_zoom(within_steps(preferences.settings.zoom_percent)))
     if not faults:
         try:
             recovered = recovery.recover(folder.database, theme.dress)

@@ -8,6 +8,8 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from app.ui import theme
 
 _ARRIVED_PX = 3
+_AROUND_PX = 14
+"""Above, below and between the lines of a row, at least."""
 
 
 def paint_arrived(painter: QPainter, place: QRect, fraction: float) -> None:
@@ -16,6 +18,12 @@ def paint_arrived(painter: QPainter, place: QRect, fraction: float) -> None:
     tokens = theme.current()
     painter.fillRect(track, tokens.colour("track"))
     painter.fillRect(track.adjusted(0, 0, round((fraction - 1) * track.width()), 0), tokens.colour("accent"))
+
+
+def row_height(least_px: int, *roles: str) -> int:
+    """Of a row with a line of text for each of these roles: as drawn, or what larger text needs."""
+    lines_px = sum(QFontMetrics(theme.font(role, strong=True)).height() for role in roles)
+    return max(least_px, lines_px + _AROUND_PX)
 
 
 def two_lines(area: QRect) -> tuple[QRect, QRect]:

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from app.ui import theme
 from app.ui.fuzzy import fit
+from app.ui.paint import row_height
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -99,12 +100,18 @@ class Palette(QFrame):
         )
         self.field.clear()
         self._filter("")
-        room = self._over.rect()
-        height = min(ROWS * ROW_PX + 80, room.height() - 120)
-        self.setGeometry((room.width() - WIDTH_PX) // 2, 60, WIDTH_PX, height)
         self.show()
         self.raise_()
         self.field.setFocus()
+
+    def renew(self, entries: Sequence[Entry]) -> None:
+        """There is more to choose from, or less, while it is open; what was typed and chosen stays."""
+        chosen = self.list.currentIndex().row()
+        before = self.found[chosen].text if 0 <= chosen < len(self.found) else ""
+        self._entries = [(entry.text.casefold(), entry) for entry in entries]
+        self._filter(self.field.text())
+        row = next((row for row, entry in enumerate(self.found) if entry.text == before), 0)
+        self._choose(row)
 
     def close_(self) -> None:
         before, self._before = self._before, None
@@ -149,6 +156,18 @@ class Palette(QFrame):
         self.list.setVisible(bool(self.found))
         self._nothing.setVisible(not self.found)
         self._choose(0)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as what was found, as far as there is room."""
+        rows, row_px = min(max(len(self.found), 1), ROWS), row_height(ROW_PX, "body")
+        frame = self.layout()
+        assert frame is not None
+        around_px = self.field.sizeHint().height() + frame.spacing() + 2 * frame.contentsMargins().top() + 4
+        room = self._over.rect()
+        width = min(theme.px(WIDTH_PX), room.width() - 80)
+        height = min(rows * row_px + around_px, room.height() - 120)
+        self.setGeometry((room.width() - width) // 2, 60, width, height)
 
     def _choose(self, row: int) -> None:
         index = self._found.index(row, 0)
@@ -188,7 +207,7 @@ class _Found(QAbstractListModel):
 
 class _Painter(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry: Entry = index.data(Qt.ItemDataRole.UserRole)

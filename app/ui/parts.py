@@ -123,9 +123,13 @@ def choice(text: str) -> QPushButton:
     made.setProperty("role", "choice")
     made.setCheckable(True)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
+
     # The one that is on is set in bold, of which its size knows nothing.
-    words_px = QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(text)
-    made.setMinimumWidth(words_px + _CHOICE_EDGES_PX)
+    def fit() -> None:
+        words_px = QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(text)
+        made.setMinimumWidth(words_px + _CHOICE_EDGES_PX)
+
+    theme.follow(made, fit)
     return made
 
 

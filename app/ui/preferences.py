@@ -42,6 +42,14 @@ class Preferences(QObject):
         """The most that all downloads together may take; 0 is no limit."""
         self._change(msgspec.structs.replace(self._settings, download_bytes_per_s=bytes_per_s))
 
+    def set_zoom(self, percent: int) -> None:
+        """The size of all text, in percent of the usual one."""
+        self._change(msgspec.structs.replace(self._settings, zoom_percent=percent))
+
+    def set_spelling(self, language: str) -> None:
+        """What is checked; see `Settings.spelling`."""
+        self._change(msgspec.structs.replace(self._settings, spelling=language))
+
     def set_statistics_open(self, is_open: bool) -> None:
         self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
 

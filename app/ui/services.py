@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.memory import Held, Keeper
     from app.runtime.spare import SpareWorker
     from app.ui.downloads import Downloads
+    from app.ui.spelling import Speller
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ class Services:
         from app.chat.saved_settings import SavedSettings
 
         return SavedSettings(self.folder.database)
+
+    @cached_property
+    def speller(self) -> Speller:
+        """For the GUI thread; rests until something is written."""
+        from app.ui.spelling import Speller
+
+        return Speller(self.preferences, self.folder.own_words)
 
     def close(self) -> None:
         """Ends the processes and connections that were opened."""

@@ -1,18 +1,21 @@
 """Colours, measures and fonts: Fusion with a palette and a style sheet made from the tokens in `resources`.
 
-Follows the system's light or dark setting while the program runs, unless the person chose one.
+Follows the system's light or dark setting while the program runs, unless the person chose one. The size of text is the
+system's, times the zoom. All fonts come from here; a length that must hold text is `px`, and what has been given such
+a length once for all has it set again by `follow`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
 
 import resources
 from app.storage.settings import Appearance
@@ -20,12 +23,19 @@ from app.storage.settings import Appearance
 
 @dataclass(frozen=True)
 class Tokens:
-    """One theme. Colours by name as `#rrggbb`; lengths in logical pixels; type sizes in pixels by role."""
+    """One theme. Colours by name as `#rrggbb`; lengths in logical pixels; type sizes in pixels by role, which are
+    `zoom` times the usual ones."""
 
     name: str
     colours: Mapping[str, str]
     lengths: Mapping[str, int]
     sizes: Mapping[str, int]
+    zoom: float = 1.0
+
+    @property
+    def looks(self) -> tuple[str, float]:
+        """What a document that has fonts and colours of its own was made for."""
+        return self.name, self.zoom
 
     def colour(self, name: str) -> QColor:
         return QColor(self.colours[name])
@@ -36,12 +46,18 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, application: QApplication, appearance: Appearance = Appearance.SYSTEM) -> None:
+    def __init__(
+        self,
+        application: QApplication,
+        appearance: Appearance = Appearance.SYSTEM,
+        zoom_percent: int = 100,
+    ) -> None:
         super().__init__(application)
         self._application = application
         self._appearance = appearance
+        self._zoom = zoom_percent / 100
         self._is_dressed = False
-        self._body_px = _settle_font(application)
+        self._body_px = _usual_px()
         application.setStyle(QStyleFactory.create("Fusion"))
         application.styleHints().colorSchemeChanged.connect(self._apply)
         self.set_appearance(appearance)
@@ -58,15 +74,23 @@ class Theme(QObject):
         self._application.styleHints().setColorScheme(_SCHEMES[appearance])
         self._apply()
 
+    def set_zoom(self, percent: int) -> None:
+        self._zoom = percent / 100
+        self._apply()
+
     def _apply(self) -> None:
         global _current
-        tokens = load_tokens(self._name(), self._body_px)
+        tokens = load_tokens(self._name(), self._body_px, self._zoom)
         if tokens == _current and self._is_dressed:
             return
+        is_resized = tokens.sizes != _current.sizes
         _current = tokens
         self._application.setPalette(make_palette(tokens))
+        self._application.setFont(_body_font(tokens.sizes["body"]))
         if self._is_dressed:
             self._application.setStyleSheet(make_style_sheet(tokens))
+        if is_resized:
+            _sizes.changed.emit()
         self.changed.emit()
 
     def _name(self) -> str:
@@ -90,6 +114,33 @@ def font(role: str, *, strong: bool = False) -> QFont:
     return made
 
 
+def px(length: float) -> int:
+    """A length that was drawn for text of the usual size, for text of the size in use."""
+    return round(length * _current.zoom)
+
+
+def follow(widget: QWidget, fit: Callable[[], object]) -> None:
+    """Calls `fit` now and whenever text gets another size, for as long as there is the widget."""
+    fit()
+    _sizes.changed.connect(_Follower(widget, fit).fit)
+
+
+class _Sizes(QObject):
+    changed = Signal()
+
+
+class _Follower(QObject):
+    """Goes with its widget, and its connection with it."""
+
+    def __init__(self, widget: QWidget, fit: Callable[[], object]) -> None:
+        super().__init__(widget)
+        self._fit = fit
+
+    @Slot()
+    def fit(self) -> None:
+        self._fit()
+
+
 @contextmanager
 def bare() -> Iterator[None]:
     """For putting a page of many parts together, as `Theme.dress` has it for the window. What is there already loses
@@ -105,19 +156,21 @@ def bare() -> Iterator[None]:
         application.setStyleSheet(sheet)
 
 
-def load_tokens(name: str, body_px: int) -> Tokens:
-    """The tokens of the theme `name` for a body text of `body_px` pixels."""
+def load_tokens(name: str, body_px: int, zoom: float = 1.0) -> Tokens:
+    """The tokens of the theme `name` for a body text of usually `body_px` pixels."""
     shape = resources.shape()
-    relative = shape["type"]
-    sizes = {role: round(body_px * relative[role]) for role in ("caption", "prose", "heading", "title")}
-    return Tokens(name, resources.theme(name)["colours"], shape["lengths"], {"body": body_px, **sizes})
+    relative = {"body": 1.0, **shape["type"]}
+    roles = ("body", "caption", "prose", "heading", "title")
+    sizes = {role: round(body_px * zoom * relative[role]) for role in roles}
+    return Tokens(name, resources.theme(name)["colours"], shape["lengths"], sizes, zoom)
 
 
 def make_style_sheet(tokens: Tokens) -> str:
     lengths = {name: f"{length}px" for name, length in tokens.lengths.items()}
     sizes = {f"{role}_size": f"{size}px" for role, size in tokens.sizes.items()}
     images = {name: resources.icon_path(f"{name}-{tokens.name}").as_posix() for name in ("chevron", "check")}
-    return Template(resources.style_sheet()).substitute({**tokens.colours, **lengths, **sizes, **images})
+    made = Template(resources.style_sheet()).substitute({**tokens.colours, **lengths, **sizes, **images})
+    return _LINE_HEIGHT.sub(lambda found: f"{found[1]}{round(int(found[2]) * tokens.zoom)}px", made)
 
 
 def make_palette(tokens: Tokens) -> QPalette:
@@ -152,15 +205,22 @@ def blend(over: QColor, under: QColor, share: float) -> QColor:
     )
 
 
-def _settle_font(application: QApplication) -> int:
-    """Gives the system's font tabular figures and a readable size; returns that size in pixels."""
-    made = QFont(application.font())
-    size = max(QFontInfo(made).pixelSize(), int(resources.shape()["type"]["body_minimum_px"]))
-    made.setPixelSize(size)
+def _system_font() -> QFont:
+    # Not the application's, which the theme of an earlier window may have set.
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+
+
+def _usual_px() -> int:
+    """The size of the system's text, or one that can be read."""
+    return max(QFontInfo(_system_font()).pixelSize(), int(resources.shape()["type"]["body_minimum_px"]))
+
+
+def _body_font(size_px: int) -> QFont:
+    made = _system_font()
+    made.setPixelSize(size_px)
     # Counters and columns of numbers must not jump; fonts without the feature ignore it.
     made.setFeature(QFont.Tag("tnum"), 1)
-    application.setFont(made)
-    return size
+    return made
 
 
 _SCHEMES = {
@@ -169,4 +229,8 @@ _SCHEMES = {
     Appearance.DARK: Qt.ColorScheme.Dark,
 }
 
+_LINE_HEIGHT = re.compile(r"(min-height: )(\d{2,})px")
+"""In the style sheet: of controls that hold a line of text."""
+
+_sizes = _Sizes()
 _current = load_tokens("light", resources.shape()["type"]["body_minimum_px"])

@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QFontMetrics,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,15 +32,17 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import EnvironmentFault
 from app.ui import bugs, icons, leaving, parts, theme
-from app.ui.actions import NEW_CHAT_KEYS, PALETTE_KEYS, action_entries, add_action, chat_entries
-from app.ui.download_corner import KEYS as DOWNLOADS_KEYS
+from app.ui.actions import Action, action_entries, add_action, chat_entries
 from app.ui.download_corner import DownloadCorner
 from app.ui.download_wishes import QueueEntry
 from app.ui.drop import DropVeil, dropped_models
+from app.ui.key_table import Deed, Place
 from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
-from app.ui.palette import Palette
+from app.ui.palette import Entry, Palette
 from app.ui.services import Services
+from app.ui.shortcuts import ShortcutsPanel
+from app.ui.zoom import Zoom
 
 
 def _tr(text: str) -> str:
@@ -124,7 +125,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 GEOMETRY_FILE = "window.geometry"
-NAV_PX = 72
+NAV_PX, NAV_HEIGHT_PX, NAV_GLYPH_PX = 72, 64, 24
 
 
 class MainWindow(QMainWindow):
@@ -139,6 +140,7 @@ class MainWindow(QMainWindow):
         self._specs = {spec.key: spec for spec in pages}
         self._routes = tuple(routes)
         self._pages: dict[str, QWidget] = {}
+        self._shown_by_keys: list[Deed] = []
         self._leaving = False
         self._buttons = QButtonGroup(self)
         self._stack = QStackedWidget()
@@ -156,6 +158,7 @@ class MainWindow(QMainWindow):
         services.downloads.arrived.connect(self._tell_arrival)
         self._add_actions()
         self.palette_ = Palette(self)
+        self.shortcuts = ShortcutsPanel(self)
         self._restore_geometry()
         first = next(iter(self._specs))
         self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
@@ -203,11 +206,26 @@ class MainWindow(QMainWindow):
         self.show_page("chat").new_chat()  # type: ignore[attr-defined]  # the chat page is the one that has it
 
     def open_palette(self) -> None:
+        self.palette_.open(self._entries())
+        if "chat" in self._specs:
+            known = self._page("chat").known  # type: ignore[attr-defined]
+            if not known.has_looked:
+                known.changed.connect(self._renew_palette, Qt.ConnectionType.SingleShotConnection)
+                known.look(None)
+
+    def open_shortcuts(self) -> None:
+        self.shortcuts.open(self._shown_by_keys)
+
+    def _entries(self) -> list[Entry]:
         entries = action_entries(action for action in self.actions() if action is not self._palette_action)
         if "chat" in self._specs:
             chat = self._page("chat")
             entries += chat_entries(chat, lambda: self.show_page("chat"))  # type: ignore[arg-type]
-        self.palette_.open(entries)
+        return entries
+
+    def _renew_palette(self) -> None:
+        if self.palette_.isVisible():
+            self.palette_.renew(self._entries())
 
     def leave(self) -> None:
         """Closes without asking, also where the question is being asked."""
@@ -240,9 +258,12 @@ class MainWindow(QMainWindow):
 
     def _add_actions(self) -> None:
         if "chat" in self._specs:
-            add_action(self, self.tr("New chat"), NEW_CHAT_KEYS, self.new_chat)
-        add_action(self, self.tr("Show the downloads"), DOWNLOADS_KEYS, self.show_downloads)
-        self._palette_action = add_action(self, self.tr("Command palette"), PALETTE_KEYS, self.open_palette)
+            add_action(self, "new-chat", self.new_chat)
+        add_action(self, "downloads", self.show_downloads)
+        self._palette_action = add_action(self, "palette", self.open_palette)
+        Zoom(self, self._services.preferences)
+        add_action(self, "shortcuts", self.open_shortcuts)
+        add_action(self, "quit", self.close)
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()
@@ -278,16 +299,17 @@ class MainWindow(QMainWindow):
         first_at_bottom = column.count() - sum(spec.at_bottom for spec in ordered)
         column.insertStretch(first_at_bottom)
         column.insertWidget(first_at_bottom + 1, self.download_corner, 0, Qt.AlignmentFlag.AlignHCenter)
-        self._fit_words(rail)
+        theme.follow(rail, lambda: self._fit_words(rail))
         return rail
 
     def _fit_words(self, rail: QWidget) -> None:
-        """Makes the navigation wider than drawn where a language needs it."""
+        """Makes the navigation larger than drawn where a language or the zoom needs it."""
         metrics = QFontMetrics(theme.font("caption", strong=True))
         words_px = max(metrics.horizontalAdvance(spec.title()) for spec in self._specs.values())
         lacking_px = max(words_px + 8 - NAV_PX, 0)
+        height_px = max(NAV_HEIGHT_PX, metrics.height() + NAV_GLYPH_PX + 20)  # between them and around them
         for nav in self._buttons.buttons():
-            nav.setFixedSize(NAV_PX + lacking_px, 64)
+            nav.setFixedSize(NAV_PX + lacking_px, height_px)
         self.download_corner.setFixedWidth(NAV_PX + lacking_px)
         rail.setFixedWidth(theme.current().lengths["rail_width"] + lacking_px)
 
@@ -299,16 +321,16 @@ class MainWindow(QMainWindow):
         nav.setText(spec.title())
         nav.setAccessibleName(spec.title())
         nav.setIcon(icons.icon(spec.glyph, "muted", checked="on_accent_soft"))
-        nav.setIconSize(QSize(24, 24))
+        nav.setIconSize(QSize(NAV_GLYPH_PX, NAV_GLYPH_PX))
         nav.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         nav.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         nav.setCursor(Qt.CursorShape.PointingHandCursor)
         # Not show_page: whoever walks along the navigation by arrow keys stays there.
         nav.clicked.connect(lambda: self._bring_to_front(spec.key))
-        # "Ctrl" is Command on a Mac.
-        keys = QKeySequence(f"Ctrl+{number}")
-        nav.setToolTip(parts.with_keys(spec.title(), keys))
-        add_action(self, spec.title(), f"Ctrl+{number}", lambda: self.show_page(spec.key))
+        shows = Deed(spec.key, Place.ANYWHERE, spec.title(), (f"Ctrl+{number}",))
+        nav.setToolTip(parts.with_keys(spec.title(), shows.sequences()[0]))
+        self._shown_by_keys.append(shows)
+        Action(self, shows, lambda: self.show_page(spec.key))
         self._buttons.addButton(nav)
         return nav
 
@@ -329,6 +351,7 @@ class MainWindow(QMainWindow):
             self._connect_routes(key, page)
             downloads = self._services.downloads
             for signal, fulfil in (
+                ("shortcuts_requested", self.open_shortcuts),
                 ("get_requested", downloads.get),
                 ("make_requested", downloads.get_original),
             ):

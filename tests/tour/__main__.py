@@ -31,6 +31,8 @@ for page in (
     "chat_presets",
     "chat_attachments",
     "compare",
+    "spelling",
+    "zoomed",  # behind those whose scenes it plays
 ):
     import_module(f"tests.tour.{page}")  # whose scenes are in the table then
 

@@ -36,6 +36,7 @@ class Stage:
     root: Path
     appearance: Appearance
     size: tuple[int, int]
+    zoom_percent: int = 100
     elsewhere: list[Path] = field(default_factory=list)
     around: ExitStack = field(default_factory=ExitStack)
     """What lasts until the picture is taken."""
@@ -52,9 +53,13 @@ class Stage:
         """Opens the window and waits until it has settled."""
         folder = DataFolder(self.root / "home").create()
         chosen = tuple(str(path) for path in self.elsewhere)
-        save_settings(
-            folder.settings, Settings(appearance=self.appearance, model_folders=chosen, titles_by_model=False)
+        settings = Settings(
+            appearance=self.appearance,
+            model_folders=chosen,
+            zoom_percent=self.zoom_percent,
+            titles_by_model=False,
         )
+        save_settings(folder.settings, settings)
         self._window = open_window(self.application, folder)
         self._window.resize(*self.size)
         self._window.show()

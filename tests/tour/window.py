@@ -70,3 +70,31 @@ def window_palette(stage: Stage) -> None:
     window = stage.open()
     window.open_palette()
     window.palette_.field.setText("ch")
+
+
+@scene
+def window_palette_all(stage: Stage) -> None:
+    put_models(stage)
+    window = stage.open()
+    window.open_palette()
+    stage.wait(lambda: any(entry.kind == "Model for this chat" for entry in window.palette_.found))
+
+
+@scene
+def window_palette_nothing(stage: Stage) -> None:
+    window = stage.open()
+    window.open_palette()
+    window.palette_.field.setText("zzz")
+
+
+@scene
+def window_shortcuts(stage: Stage) -> None:
+    put_models(stage)
+    stage.open().open_shortcuts()
+
+
+@scene
+def window_shortcuts_searched(stage: Stage) -> None:
+    window = stage.open()
+    window.open_shortcuts()
+    window.shortcuts.field.setText("code")

@@ -82,3 +82,35 @@ def test_the_best_of_5000_come_first(qtbot, open_nibble):
     palette.open([Entry(f"Conversation number {n}", "Conversation", lambda: None) for n in range(5000)])
     palette.field.setText("number 4321")
     assert palette.found[0].text == "Conversation number 4321"
+
+
+def test_models_are_known_although_nobody_has_been_in_chat(qtbot, open_nibble, folder):
+    write_tiny_model(folder.models / "half.gguf", type="f16", name="Half")
+    window = open_nibble()  # on the library
+    window.open_palette()
+    window.palette_.field.setText("half")
+    qtbot.waitUntil(lambda: bool(window.palette_.found), timeout=20_000)
+    assert [entry.kind for entry in window.palette_.found] == ["Model for this chat"]
+    assert window.palette_.field.text() == "half"
+    settle(qtbot)
+
+
+def test_palette_is_no_higher_than_what_it_found(qtbot, open_nibble):
+    palette = Palette(open_nibble())
+    palette.open([Entry(f"Number {n}", "Action", lambda: None) for n in range(20)])
+    whole = palette.height()
+    palette.field.setText("number 7")
+    one = palette.height()
+    assert one < whole / 2
+    assert palette.list.viewport().height() >= palette.list.sizeHintForRow(0)
+    palette.field.setText("number 1")  # and 10 to 19
+    assert one < palette.height() <= whole
+
+
+def test_what_is_chosen_stays_when_more_is_found_out(qtbot, open_nibble):
+    palette = Palette(open_nibble())
+    entries = [Entry(text, "Action", lambda: None) for text in ("alpha", "beta", "gamma")]
+    palette.open(entries)
+    qtbot.keyClick(palette.field, Qt.Key.Key_Down)
+    palette.renew([Entry("first of all", "Model", lambda: None), *entries])
+    assert palette.found[palette.list.currentIndex().row()].text == "beta"

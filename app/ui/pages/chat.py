@@ -29,6 +29,7 @@ from app.ui.pages.chat_drafts import DraftKeeper
 from app.ui.pages.chat_drop import FileDrop
 from app.ui.pages.chat_fitting import Fitting
 from app.ui.pages.chat_guide import GuideForChat
+from app.ui.pages.chat_keys import ChatKeys
 from app.ui.pages.chat_known import KnownModels
 from app.ui.pages.chat_layout import ChatLayout
 from app.ui.pages.chat_loading import ChatLoading
@@ -38,6 +39,7 @@ from app.ui.pages.chat_prompt_library import PromptLibrary
 from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.pages.chat_titles import Titles
 from app.ui.services import Services
+from app.ui.spelling.marks import SpellMarks
 
 STOPPING_S = 1.0
 
@@ -92,6 +94,8 @@ class ChatPage(ChatLayout):
         self.fitting.leave_out_oldest = lambda: self._choose_when_full("drop_oldest")
         self.fitting.draft_measured.connect(self.meter.show_draft_tokens)
         self.file_drop = FileDrop(self, self.composer.attaching.add_files)
+        self.keys = ChatKeys(self)
+        self.spelling = SpellMarks(self.composer.field, services.speller)
         self._connect()
         self._open_latest()
 
@@ -108,6 +112,11 @@ class ChatPage(ChatLayout):
     def model(self) -> Path | None:
         """The model the next prompt goes to."""
         return self._model
+
+    def conversations(self) -> list[Conversation]:
+        """All but those put away or about to be deleted, the latest first."""
+        known = self._store.conversations() if self._is_usable else ()
+        return [each for each in known if each.id not in self.deletions.pending]
 
     # What a person or the window asks for
 

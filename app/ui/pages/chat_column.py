@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from app.chat import Message
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Progress
+from app.ui import theme
 from app.ui.fault_card import FaultCard
 from app.ui.pages.chat_action_row import ActionSamples
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
@@ -81,7 +82,7 @@ class MessageColumn(QScrollArea):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(24)
         column = QWidget()
-        column.setMaximumWidth(WIDTH_PX)
+        theme.follow(column, lambda: column.setMaximumWidth(theme.px(WIDTH_PX)))
         inside = QVBoxLayout(column)
         inside.setContentsMargins(0, 24, 0, 24)
         inside.setSpacing(24)
@@ -111,6 +112,11 @@ class MessageColumn(QScrollArea):
     def views(self) -> list[AnswerView | PromptBubble]:
         """Those of messages, in order."""
         return [each for each in self._widgets() if isinstance(each, (AnswerView, PromptBubble))]
+
+    def last_code(self) -> str | None:
+        """The last piece of code in those answers."""
+        found = (view.last_code() for view in reversed(self.answers()))
+        return next((code for code in found if code is not None), None)
 
     def fault_card(self) -> FaultCard | None:
         return next((widget for widget in self._widgets() if isinstance(widget, FaultCard)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.chat import WHEN_FULL, Message
@@ -65,6 +65,24 @@ class ContextMeter(QWidget):
         self._open(False)
         self._settle()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """The words say what the bar shows; where there is room for one of them, it is the words."""
+        use = self._use
+        if use is None:
+            return
+        for words in (
+            _tr("Context: {used:,} of {total:,} tokens, {left:,} left"),
+            _tr("{used:,} of {total:,} tokens"),
+        ):
+            self.head.setText(words.format(used=use.used, total=use.total, left=use.left))
+            if not self.isVisible() or self.head.sizeHint().width() + 8 <= self.width():
+                break
+        self._bar.setVisible(self.width() >= self.head.sizeHint().width() + BAR_WIDTH_PX + 24)
+
     @property
     def text(self) -> str:
         """What can be read of it now."""
@@ -113,11 +131,7 @@ class ContextMeter(QWidget):
         if use is None:
             return
         self._bar.show_use(use)
-        self.head.setText(
-            _tr("Context: {used:,} of {total:,} tokens, {left:,} left").format(
-                used=use.used, total=use.total, left=use.left
-            )
-        )
+        self._share_room()
         warning = self._warning_for(use)
         self._warning.setText(warning)
         self._alarm.setVisible(bool(warning))

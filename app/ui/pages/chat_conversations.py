@@ -47,6 +47,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui import icons, theme
+from app.ui.paint import row_height
 from app.ui.parts import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
@@ -255,7 +256,7 @@ class _Painter(QStyledItemDelegate):
         self._list = parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body", "caption"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         line = self._list.lines[index.row()]

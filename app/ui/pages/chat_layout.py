@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.memory import Spread
-from app.ui import links
+from app.ui import links, theme
 from app.ui.notice import NoticeArea
 from app.ui.pages.chat_column import WIDTH_PX, MessageColumn
 from app.ui.pages.chat_composer import Composer
 from app.ui.pages.chat_context_meter import ContextMeter
 from app.ui.pages.chat_conversations import ConversationList
 from app.ui.pages.chat_models import ChatHead, ModelPicker
-from app.ui.pages.chat_overview import SEARCH_KEYS, ListControls
+from app.ui.pages.chat_overview import ListControls
 from app.ui.pages.chat_settings import SettingsDrawer
 from app.ui.pages.chat_states import State
 from app.ui.pages.load_settings import LoadSettingsPanel
-from app.ui.parts import button, label
+from app.ui.parts import button, label, with_keys
 
 SIDE_PX = 240
 ROOM_FOR_ALL_PX = 1000
@@ -73,6 +73,11 @@ class ChatLayout(QWidget):
         """The settings of the chat, or nothing in their place."""
         self._show_right(self.drawer if shown else None)
 
+    def show_list(self) -> None:
+        """Where the list has given its place to what is on the right, that goes."""
+        if self._side.isHidden():
+            self._show_right(None)
+
     def show_load_panel(self, shown: bool) -> None:
         """How the model is loaded, or nothing in its place."""
         self._show_right(self.load_panel if shown else None)
@@ -121,17 +126,18 @@ class ChatLayout(QWidget):
             row.addWidget(part)
             part.hide()
         self.setFocusProxy(self.composer.field)  # what the page is for
+        theme.follow(self, self._share_room)
 
     def _make_side(self) -> QWidget:
         self._new = button(
             self.tr("New chat"),
             self.new_asked.emit,
             glyph="note-pencil",
-            shortcut=QKeySequence.StandardKey.New,
+            # The window has the shortcut, from everywhere; a second one would make both ambiguous.
+            tip=with_keys(self.tr("New chat"), QKeySequence("Ctrl+N")),
         )
         self._side = QFrame()
         self._side.setProperty("role", "side")
-        self._side.setFixedWidth(SIDE_PX)
         column = QVBoxLayout(self._side)
         column.setContentsMargins(12, 16, 12, 12)
         column.setSpacing(12)
@@ -143,7 +149,7 @@ class ChatLayout(QWidget):
 
     def _make_centre(self) -> QVBoxLayout:
         within = QWidget()
-        within.setMaximumWidth(WIDTH_PX)
+        theme.follow(within, lambda: within.setMaximumWidth(theme.px(WIDTH_PX)))
         below = QVBoxLayout(within)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(8)
@@ -170,13 +176,12 @@ class ChatLayout(QWidget):
         self.load_panel.close_asked.connect(lambda: self.show_load_panel(False))
         self.drawer.close_asked.connect(lambda: self.show_drawer(False))
         self.column.link_asked.connect(self._ask_about_link)
-        context = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(SEARCH_KEYS, self, self.list_controls.field.setFocus, context=context)
-        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.composer.stop, context=context)
 
     def _share_room(self) -> None:
         is_alone = self.drawer.isHidden() and self.load_panel.isHidden()
-        self._side.setVisible(is_alone or self.width() >= ROOM_FOR_ALL_PX)
+        self._side.setVisible(is_alone or self.width() >= theme.px(ROOM_FOR_ALL_PX))
+        # Larger text gets more room where there is more than the messages need.
+        self._side.setFixedWidth(max(SIDE_PX, min(theme.px(SIDE_PX), self.width() // 4)))
 
     def _ask_about_link(self, address: str) -> None:
         links.ask_about_written(self.notices, address)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent
+from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QKeyEvent
 
 from app.ui.prompt_field import PromptField
 
@@ -17,6 +17,15 @@ class MessageField(PromptField):
     files_pasted = Signal(list)
     """Paths."""
     long_text_pasted = Signal(str)
+    left_above = Signal()
+    """Up was pressed, and there is nothing above: the field is empty."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        is_up = event.key() == Qt.Key.Key_Up and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if is_up and self.document().isEmpty():
+            self.left_above.emit()
+        else:
+            super().keyPressEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         return bool(local_files(source)) or super().canInsertFromMimeData(source)

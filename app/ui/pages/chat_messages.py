@@ -8,9 +8,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QProgressBar,
@@ -31,7 +32,7 @@ from app.ui.pages.chat_reasoning import ReasoningView
 from app.ui.pages.chat_statistics import AnswerStatistics, StatisticsFold
 from app.ui.pages.chat_text import Prose
 from app.ui.pages.chat_tool_calls import ToolCallCards
-from app.ui.parts import Glyph, button, empty, label
+from app.ui.parts import ElidedLabel, Glyph, button, empty, label
 
 BUBBLE_SHARE = 0.85
 BUBBLE_PADDING_PX = 16
@@ -75,12 +76,26 @@ class PromptBubble(QWidget):
         column.addWidget(self.attachments)
         column.addLayout(row)
         column.addWidget(self.action_row, 0, Qt.AlignmentFlag.AlignRight)
+        self._measure()
+
+    def _measure(self) -> None:
+        self._zoom = theme.current().zoom
         metrics = QFontMetrics(theme.font("prose"))
         # A line of a thousand letters is wider than any bubble: no need to measure the rest of it.
-        self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in text.split("\n")) + 8
+        lines = self.message.text.split("\n")
+        self._ideal_px = max(metrics.horizontalAdvance(line[:1000]) for line in lines) + 8
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.StyleChange and self._zoom != theme.current().zoom:
+            self._measure()
+            self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         most = round(self.width() * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         self.prose.setFixedWidth(max(min(math.ceil(self._ideal_px), most), 24))
 
@@ -235,6 +250,9 @@ class AnswerView(QWidget):
         """None while it is being made."""
         return self._message
 
+    def last_code(self) -> str | None:
+        return self.prose.last_code() if self._has("prose") else None
+
     def show_context(self, context_length: int | None) -> None:
         if self._message is not None:
             self.footer.statistics.show_context(context_length)
@@ -267,11 +285,23 @@ class AnswerFooter(QWidget):
         super().__init__()
         self.statistics = AnswerStatistics(fold)
         self.action_row = action_row
-        row = QHBoxLayout(self)
+        self._row = row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.statistics, 1)
-        row.addWidget(self.action_row, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.action_row, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
+
+    def minimumSizeHint(self) -> QSize:
+        parts = self.statistics.minimumSizeHint(), self.action_row.minimumSizeHint()
+        return QSize(max(part.width() for part in parts), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside_px = self.statistics.minimumSizeHint().width() + self.action_row.sizeHint().width() + 8
+        has_room = beside_px <= self.width()
+        self._row.setDirection(
+            QBoxLayout.Direction.LeftToRight if has_room else QBoxLayout.Direction.TopToBottom
+        )
 
 
 def put_editor(view: QWidget, editor: MessageEditor, *hidden: QWidget) -> None:
@@ -348,7 +378,7 @@ class StateLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._glyph = QHBoxLayout()
-        self._words = label("", "muted")
+        self._words = ElidedLabel("", "muted")
         self.again = button(_tr("Try again"), lambda: None, glyph="arrow-clockwise")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -40,6 +40,7 @@ from app.ui import guide, icons, theme
 from app.ui.pages.chat_known import Choice
 from app.ui.pages.chat_messages import describe_progress
 from app.ui.pages.chat_spread import spread_explained, spread_words
+from app.ui.paint import row_height
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip, set_shortcut, without_mnemonics
 
 if TYPE_CHECKING:
@@ -286,8 +287,11 @@ class ModelPicker(QFrame):
         count = self._rows.rowCount()
         self.list.setVisible(count > 0)
         self._none.setVisible(count == 0)
-        self.list.setFixedSize(PICKER_PX, ROW_PX * min(max(count, 1), MOST_ROWS) + 2)
-        self._none.setFixedSize(PICKER_PX, ROW_PX)
+        page = self.parentWidget()
+        room_px = page.width() * 3 // 5 if page is not None else 0
+        width_px, row_px = max(PICKER_PX, min(theme.px(PICKER_PX), room_px)), row_height(ROW_PX, "body")
+        self.list.setFixedSize(width_px, row_px * min(max(count, 1), MOST_ROWS) + 2)
+        self._none.setFixedSize(width_px, row_px)
         self.adjustSize()
 
     def _pick(self, index: QModelIndex) -> None:
@@ -309,7 +313,7 @@ class _RowPainter(QStyledItemDelegate):
         self._picker = parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         choice: Choice = index.data(CHOICE_ROLE)

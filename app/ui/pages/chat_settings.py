@@ -21,6 +21,7 @@ from app.core.units import format_bytes, format_count
 from app.gguf import ModelSummary
 from app.memory import Spread, default_context_length
 from app.runtime import Sampling
+from app.ui import theme
 from app.ui.pages.chat_full_context import FullContextSettings
 from app.ui.pages.chat_presets import PresetSettings
 from app.ui.pages.chat_samplers import DEFAULTS, SamplersPanel
@@ -52,6 +53,7 @@ class SettingsDrawer(QFrame):
         self._typing.timeout.connect(self._tell_system_prompt)
         self._told_system_prompt = ""
         self._lay_out()
+        theme.follow(self, self._fit)
         self.show_settings(DEFAULTS, "")
 
     @property
@@ -107,6 +109,9 @@ class SettingsDrawer(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         # Longer words and larger letters than ours need more.
         self.setFixedWidth(max(WIDTH_PX, self._inside.minimumSizeHint().width() + SCROLL_BAR_PX))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.ui import theme
 from app.ui.parts import Glyph, button, label
 
 WORDS_PX = 440
@@ -27,10 +29,8 @@ class State(QWidget):
         centre = Qt.AlignmentFlag.AlignHCenter
         self._title = label(title, "heading", wrap=True)
         self._title.setAlignment(centre)
-        self._title.setFixedWidth(WORDS_PX)
         self._words = label(text, "muted", wrap=True)
         self._words.setAlignment(centre)
-        self._words.setFixedWidth(WORDS_PX)
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch(2)
@@ -48,6 +48,12 @@ class State(QWidget):
             name, picture, act = action
             column.addWidget(button(name, act, role="primary", glyph=picture), 0, centre)
         column.addStretch(3)
+        self.setMinimumWidth(96)  # and not that of words which were given more room before
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for words in (self._title, self._words):
+            words.setFixedWidth(max(min(theme.px(WORDS_PX), self.width() - 32), 64))
 
     def set_title(self, title: str) -> None:
         self._title.setText(title)

@@ -65,7 +65,7 @@ class Prose(QTextBrowser):
         self._is_whole = self._is_fresh = False
         self._formulas: FormulaWriter | None = None
         self._writer: Writer | None = None
-        self._text, self._unread, self._theme, self._is_markdown = "", "", theme.current().name, False
+        self._text, self._unread, self._theme, self._is_markdown = "", "", theme.current().looks, False
         self._fit()
 
     @property
@@ -94,6 +94,10 @@ class Prose(QTextBrowser):
         self._unread += text[len(self._text) :]
         self._text = text
         self._read()
+
+    def last_code(self) -> str | None:
+        """The last piece of code in it, as the model wrote it."""
+        return self._code_runs[-1].text if self._code_runs else None
 
     def prepare(self) -> None:
         """For `append`, before its first text comes."""
@@ -130,7 +134,7 @@ class Prose(QTextBrowser):
         self._soon.stop()
         self._text = self._unread = ""
         self._is_markdown, self._is_whole, self._is_reread = is_markdown, False, references is not None
-        self._theme = theme.current().name
+        self._theme = theme.current().looks
         self._splitter = Splitter(references)
         if self._is_fresh:
             return
@@ -194,9 +198,11 @@ class Prose(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        # Colours are part of the document, so that another theme needs another one.
-        is_other = event.type() is QEvent.Type.PaletteChange and self._theme != theme.current().name
+        # Colours and sizes are part of the document, so that another theme or zoom needs another one. A palette comes
+        # with each, before the style; only with the style have the fonts changed.
+        is_other = event.type() is QEvent.Type.StyleChange and self._theme != theme.current().looks
         if is_other and self._writer is not None:
+            self._is_fresh = False
             text, is_whole = self._text, self._is_whole
             if not self._is_markdown:
                 self.show_plain(text)

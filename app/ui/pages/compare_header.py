@@ -42,7 +42,7 @@ class Header(QWidget):
             self.new_asked.emit,
             glyph="note-pencil",
             tip=self.tr("Clear the answers and begin again with the same models"),
-            shortcut="Ctrl+N",
+            shortcut="Ctrl+Shift+N",  # with less, it is a new chat, as everywhere
         )
         self._controls = (self.link, self.presets, self.add, self.new)
         row = QHBoxLayout(self)

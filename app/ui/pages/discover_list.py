@@ -23,7 +23,7 @@ from app.ui.pages.discover_rows import (
     widest_texts,
 )
 from app.ui.pages.discover_words import VERDICTS, verdict_look
-from app.ui.paint import paint_text, two_lines
+from app.ui.paint import paint_text, row_height, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
@@ -162,4 +162,4 @@ class _RowHeight(QStyledItemDelegate):
         super().__init__(parent)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body", "caption"))

@@ -18,7 +18,7 @@ from app.ui.pages.hub_result_rows import (
     titles,
     widest_texts,
 )
-from app.ui.paint import paint_text, two_lines
+from app.ui.paint import paint_text, row_height, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
@@ -38,7 +38,7 @@ class ResultList(PaintedList):
 
     def __init__(self, rows: ResultRows) -> None:
         super().__init__(rows, ROW_PX)
-        self.setItemDelegate(RowHeight(self, lambda index: ROW_PX))
+        self.setItemDelegate(RowHeight(self, lambda index: row_height(ROW_PX, "body", "caption")))
         self.setUniformRowHeights(True)
         self.verticalScrollBar().valueChanged.connect(self._look_for_end)
         self._settle_columns()

@@ -21,7 +21,7 @@ from app.ui.pages.hub_variant_rows import (
     row_at,
     titles,
 )
-from app.ui.paint import paint_arrived, paint_text, two_lines
+from app.ui.paint import paint_arrived, paint_text, row_height, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
@@ -183,7 +183,8 @@ def _button_px() -> int:
 
 def _row_px(index: Index) -> int:
     row = row_at(index)
-    return TITLE_ROW_PX if row is not None and row.variant is None else ROW_PX
+    is_title = row is not None and row.variant is None
+    return row_height(TITLE_ROW_PX, "body") if is_title else row_height(ROW_PX, "body", "caption")
 
 
 def _tr(text: str) -> str:

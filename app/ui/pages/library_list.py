@@ -32,7 +32,7 @@ from app.ui.pages.library_cells import PADDING
 from app.ui.pages.library_model import RowFilter
 from app.ui.pages.library_rows import Column, Row, is_number, row_at
 from app.ui.pages.library_words import state_look
-from app.ui.paint import paint_text, two_lines
+from app.ui.paint import paint_text, row_height, two_lines
 from app.ui.painted_list import EDGE, PaintedList
 from app.ui.table_rows import Index
 
@@ -359,4 +359,4 @@ class _RowHeight(QStyledItemDelegate):
     """Gives rows their height; the list itself paints them."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(0, ROW_PX)
+        return QSize(0, row_height(ROW_PX, "body", "caption"))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 
 from app.core.errors import EnvironmentFault
 from app.core.units import format_bytes
-from app.ui import fit_words
+from app.ui import fit_words, theme
 from app.ui.context_slider import ContextSlider
 from app.ui.memory_use import UseBar, VerdictLine
 from app.ui.pages.load_settings_adapters import AdapterRows
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the engine comes with the job that first needs it
     from app.recommend.choices import LoadChoices
     from app.recommend.outlook import Outlook
 
-WIDTH_PX = 368
+WIDTH_PX, SCROLL_BAR_PX = 368, 12
 
 
 class LoadSettingsPanel(QFrame):
@@ -41,7 +41,6 @@ class LoadSettingsPanel(QFrame):
         super().__init__()
         self.setProperty("role", "drawer")
         self.setAccessibleName(self.tr("How it is loaded"))
-        self.setFixedWidth(WIDTH_PX)
         self._saved: LoadChoices | None = None
         self._draft: LoadChoices | None = None
         self._outlook: Outlook | None = None
@@ -50,7 +49,12 @@ class LoadSettingsPanel(QFrame):
         self._wheel = WheelGuard(self)
         self.rows: dict[str, OptionRow] = {}
         self._lay_out()
+        theme.follow(self, self._fit)
         self.clear("")
+
+    def _fit(self) -> None:
+        # Longer words and larger letters than ours need more.
+        self.setFixedWidth(max(WIDTH_PX, self._inside.minimumSizeHint().width() + SCROLL_BAR_PX))
 
     def clear(self, words: str) -> None:
         """Nothing to choose, for the reason that `words` say."""
@@ -110,6 +114,7 @@ class LoadSettingsPanel(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._fit()
         if not event.spontaneous():
             self.opened.emit()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeySequence
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -21,14 +21,18 @@ from app.storage.settings import Appearance
 from app.ui.pages.settings_downloads import SpeedLimitChoice
 from app.ui.pages.settings_hub import HubCard
 from app.ui.pages.settings_runtime import RuntimeCard
-from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label
+from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_button, label, with_keys
 from app.ui.services import Services
+from app.ui.spelling.choice import SpellingChoice
+from app.ui.zoom import ZoomChoice
 
 WIDTH_PX = 720
 
 
 class SettingsPage(QWidget):
     """Every change takes effect and is saved at once; there is nothing to confirm."""
+
+    shortcuts_requested = Signal()
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -56,6 +60,8 @@ class SettingsPage(QWidget):
         column.addWidget(label(self.tr("Settings"), "title"))
         column.addWidget(self._appearance_card())
         column.addWidget(self._chat_card())
+        column.addWidget(self._spelling_card())
+        column.addWidget(self._keys_card())
         column.addWidget(self._downloads_card())
         column.addWidget(self._folders_card())
         column.addWidget(self.runtime)
@@ -93,6 +99,30 @@ class SettingsPage(QWidget):
         row.addStretch()
         column = self._section(self.tr("Appearance"), self.tr("Light or dark. Takes effect at once."))
         column.addLayout(row)
+        column.addSpacing(8)
+        column.addWidget(label(self.tr("Size of text"), "strong"))
+        column.addWidget(ZoomChoice(self._preferences))
+        return card(column)
+
+    def _spelling_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Spell-check"), self.tr("Underlines misspelt words of the messages that you write.")
+        )
+        column.addWidget(SpellingChoice(self._preferences, self._services.speller))
+        return card(column)
+
+    def _keys_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Help with keys"),
+            self.tr("Everything in Nibble can be done by keyboard, most of it in one step."),
+        )
+        shown = button(
+            self.tr("Keyboard shortcuts"),
+            self.shortcuts_requested.emit,
+            glyph="keyboard",
+            tip=with_keys(self.tr("Keyboard shortcuts"), QKeySequence("F1")),
+        )
+        column.addWidget(shown, 0, Qt.AlignmentFlag.AlignLeft)
         return card(column)
 
     def _chat_card(self) -> QWidget:

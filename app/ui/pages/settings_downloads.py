@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QFontMetrics, QWheelEvent
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from app.ui import theme
+from app.ui.parts import choice
 from app.ui.preferences import Preferences
 
 BYTES = 1_000_000
@@ -22,8 +23,10 @@ class SpeedLimitChoice(QWidget):
     def __init__(self, preferences: Preferences) -> None:
         super().__init__()
         self._preferences = preferences
-        self.unlimited = _choice(_tr("No limit"), _tr("Download speed: no limit"))
-        self.limited = _choice(_tr("At most"), _tr("Download speed: at most as much as the box says"))
+        self.unlimited = choice(_tr("No limit"))
+        self.unlimited.setAccessibleName(_tr("Download speed: no limit"))
+        self.limited = choice(_tr("At most"))
+        self.limited.setAccessibleName(_tr("Download speed: at most as much as the box says"))
         self.box = _Box()
         self.box.setRange(LEAST, MOST)
         self.box.setDecimals(1)
@@ -33,7 +36,7 @@ class SpeedLimitChoice(QWidget):
         self.box.setValue(FIRST_LIMIT)
         self.box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.box.setFixedWidth(120)
+        theme.follow(self.box, lambda: self.box.setFixedWidth(theme.px(120)))
         for named in (self.box, self.box.lineEdit()):
             named.setAccessibleName(_tr("Most megabytes a second that downloads take"))
         self.box.setToolTip(_tr("1 MB/s is 8 Mbit/s, in which providers count"))
@@ -68,16 +71,6 @@ class _Box(QDoubleSpinBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Is the page's, which scrolls: nobody sets a limit by scrolling past."""
         event.ignore()
-
-
-def _choice(text: str, name: str) -> QPushButton:
-    made = QPushButton(text)
-    made.setProperty("role", "choice")
-    made.setCheckable(True)
-    # Its words are bold while it is on, which its size does not foresee.
-    made.setMinimumWidth(QFontMetrics(theme.font("body", strong=True)).horizontalAdvance(text) + 34)
-    made.setAccessibleName(name)
-    return made
 
 
 def _tr(text: str) -> str:

@@ -1,0 +1,36 @@
+"""Pages with larger text: 150 %, the most that the smallest window has room for without anything being cut."""
+
+from __future__ import annotations
+
+from tests.tour.stage import SCENES, Play, Stage
+
+PERCENT = 150
+ZOOMED = (
+    "chat-filled",
+    "chat-search",
+    "chat-choose-a-model",
+    "chat-settings",
+    "chat-load-settings",
+    "library-filled",
+    "library-details",
+    "discover-list",
+    "discover-staircase",
+    "hub-results",
+    "hub-repository",
+    "compare-finished",
+    "settings-with-folders",
+    "window-palette-all",
+    "window-shortcuts",
+)
+
+
+def zoomed(play: Play) -> Play:
+    def play_it(stage: Stage) -> None:
+        stage.zoom_percent = PERCENT
+        play(stage)
+
+    return play_it
+
+
+for name in ZOOMED:
+    SCENES[f"zoomed-{name}"] = zoomed(SCENES[name])
