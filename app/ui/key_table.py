@@ -45,7 +45,9 @@ class Deed:
         for, only the usual one, since others are on few keyboards."""
         usual = [bound[0] for each in self.keys if (bound := _bound(each))]
         native = QKeySequence.SequenceFormat.NativeText
-        return list(dict.fromkeys(sequence.toString(native) for sequence in usual))[:2]
+        # What Qt calls Backtab, keyboards call Tab.
+        texts = (sequence.toString(native).replace("Backtab", "Tab") for sequence in usual)
+        return list(dict.fromkeys(texts))[:2]
 
 
 def _bound(keys: Keys) -> list[QKeySequence]:

@@ -184,9 +184,10 @@ def test_without_dictionaries_nothing_is_marked_and_the_settings_say_so(
     window = open_nibble()
     page = window.show_page("chat")
     QTest.keyClicks(page.composer.field, "moondo kaj ")
-    settle(qtbot)
+    rest(qtbot)
     assert page.spelling.marked() == []
     (choice,) = window.show_page("settings").findChildren(SpellingChoice)
+    settle(qtbot)
     assert not choice.field.isVisible()
     assert "No dictionaries" in choice.words.text()
 

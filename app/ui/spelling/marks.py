@@ -49,8 +49,6 @@ class SpellMarks(QObject):
 
     def _changed(self, position: int, removed: int, added: int) -> None:
         self._writing_at = position + added
-        if not self._field.document().isEmpty():
-            self._speller.start()
         self._resting.start()
 
     def _moved(self) -> None:
@@ -64,6 +62,8 @@ class SpellMarks(QObject):
 
     def _mark(self) -> None:
         document = self._field.document()
+        if not document.isEmpty():
+            self._speller.start()
         marks: list[QTextEdit.ExtraSelection] = []
         block = document.firstBlock()
         is_checked = self._speller.is_on and document.characterCount() <= LONGEST_TEXT
