@@ -15,7 +15,8 @@ from app.ui import theme
 from app.ui.fault_card import FaultCard
 from app.ui.pages.chat_action_row import ActionSamples
 from app.ui.pages.chat_actions import MessageActions, MessageEditor
-from app.ui.pages.chat_messages import AnswerView, PromptBubble, UnansweredLine
+from app.ui.pages.chat_answer_lines import UnansweredLine
+from app.ui.pages.chat_messages import AnswerView, PromptBubble
 from app.ui.pages.chat_statistics import StatisticsFold
 from app.ui.pages.chat_text import load_reader
 from app.ui.parts import icon_button

@@ -37,8 +37,8 @@ from app.core.jobs import Progress
 from app.core.units import format_bytes
 from app.memory import Spread
 from app.ui import guide, icons, theme
+from app.ui.pages.chat_answer_lines import describe_progress
 from app.ui.pages.chat_known import Choice
-from app.ui.pages.chat_messages import describe_progress
 from app.ui.pages.chat_spread import spread_explained, spread_words
 from app.ui.paint import row_height
 from app.ui.parts import ElidedLabel, icon_button, label, plain_tip, set_shortcut, without_mnemonics

@@ -27,7 +27,7 @@ from app.ui.prose.formula_process import ARGUMENT
 from app.ui.prose.looks import SOURCE
 from app.ui.prose.parser import LONGEST_FORMULA
 from app.ui.prose.sealed import SealedDocument
-from app.ui.prose.writer import formula_as_text, formula_source
+from app.ui.prose.words import formula_as_text, formula_source
 
 MOST_KEPT, MOST_WAITING = 1_000, 200
 LARGEST_PX = 4_000

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 
 from app.ui import theme
-from app.ui.prose import hidden, looks
+from app.ui.prose import hidden, looks, words
 from app.ui.prose.blocks import Block
 
 MOST_CELLS = 600
@@ -34,7 +34,6 @@ LONG_LINE, LONGEST_LINE = 1_500, 2_000
 """Plain lines get an end after so many letters: at the next space, or anywhere. Qt lays out a line as one."""
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
-_LINE_SEPARATOR = "\u2028"
 
 Formula = Callable[[QTextCursor, Token, QTextCharFormat], None]
 
@@ -65,7 +64,7 @@ class Writer:
     def __init__(self, document: QTextDocument, formula: Formula | None = None) -> None:
         self._document = document
         self._cursor = QTextCursor(document)
-        self._formula = formula or formula_as_text
+        self._formula = formula or words.formula_as_text
         self.code_runs: list[CodeRun] = []
         self._form_of_code, self._code_characters = QTextBlockFormat(), QTextCharFormat()
         self._is_free = True  # the last paragraph is empty and nobody's
@@ -164,7 +163,7 @@ class Writer:
         for token in tokens:
             kind = token.type
             if kind in ("bullet_list_open", "ordered_list_open"):
-                lists.append(_list_format(token, len(lists) + 1))
+                lists.append(words.list_format(token, len(lists) + 1))
                 stack.append(place)
                 place = replace(place, depth=place.depth + 1)
             elif kind in ("bullet_list_close", "ordered_list_close"):
@@ -177,7 +176,7 @@ class Writer:
                 if item is not None:  # nothing in it
                     self._words(_EMPTY, place, item)
                 item = None
-                _next_number(lists[-1])
+                words.next_number(lists[-1])
                 self._after_item = True
             elif kind == "blockquote_open":
                 stack.append(place)
@@ -219,7 +218,7 @@ class Writer:
             characters.setForeground(theme.current().colour("muted"))
         children = list(token.children or [])
         if item is not None:
-            children, ticked = _task(children)
+            children, ticked = words.task(children)
             if ticked is not None:
                 form.setMarker(ticked)
             form.setIndent(0)
@@ -364,9 +363,9 @@ class Writer:
             if kind == "text":
                 self._text(token.content, form, find_addresses=not link)
             elif kind in ("softbreak", "hardbreak"):
-                self._cursor.insertText(_LINE_SEPARATOR, form)
+                self._cursor.insertText(words.LINE_SEPARATOR, form)
             elif kind == "code_inline":
-                self._insert(token.content, _chip(form), in_code=True)
+                self._insert(token.content, words.chip(form), in_code=True)
             elif kind == "math_inline":
                 self._formula(self._cursor, token, form)
             elif kind == "image":
@@ -375,12 +374,12 @@ class Writer:
                 self._insert(f"[{_words_of(token)}]", muted, in_code=False)
             elif kind == "link_open":
                 link = str(token.attrs.get("href", ""))
-                formats.append(_link(form, link))
+                formats.append(words.link(form, link))
             elif kind == "link_close":
                 link = ""
                 formats.pop()
             elif kind.endswith("_open"):
-                formats.append(_emphasis(form, kind))
+                formats.append(words.emphasis(form, kind))
             elif kind.endswith("_close"):
                 formats.pop()
             elif token.content:
@@ -391,7 +390,7 @@ class Writer:
         if find_addresses and "://" in text:
             for found in _ADDRESS.finditer(text):
                 self._insert(text[end : found.start()], form, in_code=False)
-                self._insert(found[0], _link(form, found[0]), in_code=False)
+                self._insert(found[0], words.link(form, found[0]), in_code=False)
                 end = found.end()
         self._insert(text[end:], form, in_code=False)
 
@@ -428,72 +427,5 @@ def cut_lines(text: str) -> Iterator[str]:
         yield line[start:]
 
 
-def _list_format(token: Token, depth: int) -> QTextListFormat:
-    form = QTextListFormat()
-    styles = QTextListFormat.Style
-    form.setIndent(depth)
-    if token.type == "ordered_list_open":
-        form.setStyle(styles.ListDecimal)
-        form.setStart(min(int(token.attrs.get("start", 1)), 999_999_999))
-        form.setNumberSuffix(token.markup or ".")
-    else:
-        form.setStyle((styles.ListDisc, styles.ListCircle, styles.ListSquare)[(depth - 1) % 3])
-    return form
-
-
-def _next_number(form: QTextListFormat) -> None:
-    form.setStart(form.start() + 1)
-
-
-def _task(children: list[Token]) -> tuple[list[Token], QTextBlockFormat.MarkerType | None]:
-    """An item of a task list without its box, and what stands in that."""
-    first = children[0] if children else None
-    if first is None or first.type != "text" or first.content[:4].lower() not in ("[ ] ", "[x] "):
-        return children, None
-    kinds = QTextBlockFormat.MarkerType
-    ticked = kinds.Unchecked if first.content[1] == " " else kinds.Checked
-    return [first.copy(content=first.content[4:]), *children[1:]], ticked
-
-
-def _chip(form: QTextCharFormat) -> QTextCharFormat:
-    made = QTextCharFormat(form)
-    made.setFontFamilies(looks.mono_families())
-    made.setBackground(theme.current().colour("chip"))
-    return made
-
-
-def _link(form: QTextCharFormat, address: str) -> QTextCharFormat:
-    made = QTextCharFormat(form)
-    made.setAnchor(True)
-    made.setAnchorHref(address)
-    made.setToolTip(address)
-    made.setForeground(theme.current().colour("accent"))
-    made.setFontUnderline(True)
-    return made
-
-
-def _emphasis(form: QTextCharFormat, kind: str) -> QTextCharFormat:
-    made = QTextCharFormat(form)
-    if kind == "strong_open":
-        made.setFontWeight(700)
-    elif kind == "em_open":
-        made.setFontItalic(True)
-    elif kind == "s_open":
-        made.setFontStrikeOut(True)
-    return made
-
-
 def _words_of(token: Token) -> str:
     return "".join(child.content for child in token.children or [])
-
-
-def formula_source(token: Token) -> str:
-    """The formula with the marks it stood in."""
-    if token.type != "math_block":
-        return token.markup
-    close = "" if token.meta.get("unclosed") else {"$$": "$$", "\\[": "\\]"}[token.markup]
-    return f"{token.markup}\n{token.content}\n{close}"
-
-
-def formula_as_text(cursor: QTextCursor, token: Token, form: QTextCharFormat) -> None:
-    cursor.insertText(formula_source(token).replace("\n", _LINE_SEPARATOR), _chip(form))
