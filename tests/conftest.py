@@ -22,6 +22,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 # Two workers that spin while they wait take each other's cores: tests with both took twice as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+if sys.dont_write_bytecode:
+    # Where Python may leave nothing beside its sources, each of the suite's hundreds of processes compiled all that it
+    # imports, and pytest rewrote every test: what is compiled is kept where nobody looks for sources.
+    compiled = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(compiled)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(compiled)
+
 if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     # The offscreen screen is 800x800 unless told otherwise, too small for the window.
     screens = Path(__file__).with_name("helpers") / "screen.json"
