@@ -31,6 +31,11 @@ def talk(store: ConversationStore, prompt: str, text: str = "", title: str = "Un
     return identity
 
 
+def index(store: ConversationStore) -> None:
+    while store.index_some(within_s=0.05):
+        pass
+
+
 def found(store: ConversationStore, words: str) -> list[str]:
     """The texts found, each as the words that are marked in it."""
     return [marked(hit) for hit in store.search(words)]
@@ -80,7 +85,7 @@ def test_case_and_diacritics_do_not_count(store: ConversationStore, text: str, w
     [
         *'"*()^-?_%',
         *('""', '"tea', 'tea"', "tea*", "te*a", "NEAR(", "tea)", "^tea", "-tea", "{tea}", "AND"),
-        *("text:tea", "words_of_messages:tea"),
+        *("text:tea", "search_index:tea"),
         *("NEAR(tea coffee, 2", "tea AND", "OR NOT", "tea + ", "tea\0coffee"),
         *("\\", "'", "';--", "%", "_", "?", "?1", ":x", "\ud800", "tea\ud800", "\N{COMBINING ACUTE ACCENT}"),
         *("🦙", "\U0001e030", "x" * 100_000, "a " * 50_000, '"' * 10_001, "(" * 5_000, "\n\t"),
@@ -118,6 +123,7 @@ def test_snippet_is_the_part_of_a_long_text_where_the_words_are(store: Conversat
 
 def test_megabyte_without_a_space_gives_a_short_snippet(store: ConversationStore) -> None:
     talk(store, "x" * 1_000_000 + " needle " + "y" * 1_000_000)
+    index(store)
     for words in ("needle", "xx"):
         (hit,) = store.search(words)
         assert len(hit.snippet) < 500
