@@ -64,7 +64,7 @@ class SearchIndex:
         self._connection = connection
 
     def index_some(self, within_s: float) -> bool:
-        """Reads what is new into the index, the latest first, in one transaction of about that long. False where
+        """Reads what is new into the index, in one transaction of about that long. False where
         nothing is left to do. Raises as `transaction`."""
         with reading(self._connection) as connection:
             if not _is_work_left(connection):
@@ -129,7 +129,7 @@ def slice_of(connection: sqlite3.Connection, row: int) -> Slice:
 
 def queue_everything(connection: sqlite3.Connection) -> None:
     """The whole index has to be made anew."""
-    connection.execute("INSERT INTO search_index (search_index) VALUES ('delete-all')")
+    connection.execute("DELETE FROM search_index")
     connection.execute("DELETE FROM search_queue")
     connection.execute(
         "INSERT INTO search_queue (key) SELECT id FROM messages UNION ALL SELECT -id FROM conversations"
@@ -161,12 +161,10 @@ def _is_work_left(connection: sqlite3.Connection) -> bool:
 
 
 def _index_next(connection: sqlite3.Connection) -> int | None:
-    """The next slice, of titles before messages and of the latest first; how many characters it has, None where
+    """The next slice, of titles before messages; how many characters it has, None where
     nothing is left."""
-    waiting = connection.execute(
-        "SELECT key, slice FROM search_queue WHERE key = (SELECT CASE WHEN first < 0 THEN first ELSE last END FROM"
-        " (SELECT (SELECT min(key) FROM search_queue) AS first, (SELECT max(key) FROM search_queue) AS last))"
-    ).fetchone()
+    # Upwards: at a lower number than the one before, FTS5 writes out what it has gathered, row by row.
+    waiting = connection.execute("SELECT key, slice FROM search_queue ORDER BY key LIMIT 1").fetchone()
     if waiting is None:
         return None
     key, part = waiting

@@ -17,6 +17,7 @@ from app.ui.latest import Latest
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.chat_conversations import ConversationList, Line
 from app.ui.pages.chat_export import export_conversations
+from app.ui import search_indexing
 from app.ui.parts import choice, icon_button, let_clear, with_keys
 
 TYPING_MS = 120
@@ -85,6 +86,7 @@ class Overview(QObject):
         shown.copy_asked.connect(self._copy)
         shown.export_asked.connect(self._export)
         shown.message_chosen.connect(self.hit_chosen)
+        search_indexing.index_later(self, database)
 
     @property
     def words(self) -> str:
