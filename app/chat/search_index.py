@@ -170,13 +170,14 @@ def _index_next(connection: sqlite3.Connection) -> int | None:
     key, part = waiting
     row = key * _SLICES + part
     new = slice_of(connection, row)
-    connection.execute("DELETE FROM search_index WHERE rowid = ?", (row,))
+    if _has_rows(connection, row, row):
+        connection.execute("DELETE FROM search_index WHERE rowid = ?", (row,))
     if new:
         connection.execute(
             "INSERT INTO search_index (rowid, text, reasoning, attachments) VALUES (?, ?, ?, ?)",
             (row, indexed(new.text), indexed(new.reasoning), indexed(new.attachments)),
         )
-    if part + 1 < _SLICES and (_has_more(new) or _has_rows_behind(connection, row)):
+    if part + 1 < _SLICES and (_has_more(new) or _has_rows(connection, row + 1, (key + 1) * _SLICES - 1)):
         connection.execute("UPDATE search_queue SET slice = slice + 1 WHERE key = ?", (key,))
     else:
         connection.execute("DELETE FROM search_queue WHERE key = ?", (key,))
@@ -187,12 +188,13 @@ def _has_more(one: Slice) -> bool:
     return max(len(one.text), len(one.reasoning), len(one.attachments)) > SLICE
 
 
-def _has_rows_behind(connection: sqlite3.Connection, row: int) -> bool:
-    last = row - row % _SLICES + _SLICES - 1
-    found = connection.execute(
-        "SELECT 1 FROM search_index WHERE rowid > ? AND rowid <= ? LIMIT 1", (row, last)
-    ).fetchone()
-    return found is not None
+def _has_rows(connection: sqlite3.Connection, first: int, last: int) -> bool:
+    # Of the table beside the index: FTS5 writes out all that it has gathered when somebody reads its own.
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM search_index_docsize WHERE id BETWEEN ? AND ?)", (first, last)
+        ).fetchone()[0]
+    )
 
 
 def _erase_old_index(connection: sqlite3.Connection) -> bool:

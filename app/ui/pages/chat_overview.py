@@ -13,11 +13,11 @@ from app.chat import Conversation, ConversationStore, Hit
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.text import encodable
+from app.ui import search_indexing
 from app.ui.latest import Latest
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.chat_conversations import ConversationList, Line
 from app.ui.pages.chat_export import export_conversations
-from app.ui import search_indexing
 from app.ui.parts import choice, icon_button, let_clear, with_keys
 
 TYPING_MS = 120
