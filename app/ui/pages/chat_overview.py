@@ -120,7 +120,7 @@ class Overview(QObject):
         return Line(
             hit.conversation,
             hit.title,
-            hit.snippet if hit.message is not None else _tr("In the title"),
+            _where(hit),
             hit.written_at,
             is_archived=hit.is_archived,
             message=hit.message,
@@ -193,6 +193,16 @@ class Overview(QObject):
 
 def _pinned_first(conversation: Conversation) -> bool:
     return not conversation.is_pinned
+
+
+def _where(hit: Hit) -> str:
+    if hit.place == "title":
+        return _tr("In the title")
+    if hit.place == "reasoning":
+        return _tr("Thought: {snippet}").format(snippet=hit.snippet)
+    if hit.attachment is not None:
+        return _tr("{file}: {snippet}").format(file=hit.attachment, snippet=hit.snippet)
+    return hit.snippet
 
 
 def _tr(text: str) -> str:

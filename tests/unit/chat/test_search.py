@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.chat import ConversationStore, Hit, MessageState
+from app.chat.attachments import Attachment, AttachmentHead
 from app.runtime import Sampling
 
 MODEL = Path("/models/bard.gguf")
@@ -177,3 +178,44 @@ def test_as_many_as_asked_for_and_no_more(store: ConversationStore) -> None:
         talk(store, f"tea {number}", title="tea")
     assert len(store.search("tea", limit=3)) == 3
     assert len(store.search("tea", limit=12)) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我在北京大学学习", "京大"),
+        ("東京タワーへ行きました", "タワー"),
+        ("日本語でGPU加速を試す", "加速"),
+        ("ฉันอยากกินข้าวผัด", "ข้าว"),
+        ("한국어를 공부합니다", "어를"),
+        ("हिन्दी भाषा", "हिन्दी"),
+        ("Αθήνα", "αθηνα"),
+        ("שָׁלוֹם", "שלום"),
+    ],
+)
+def test_any_part_is_found_in_scripts_without_spaces_and_accents_nowhere_count(
+    store: ConversationStore, text: str, words: str
+) -> None:
+    talk(store, f"something before {text} something behind")
+    (hit,) = store.search(words)
+    assert hit.places
+    assert words[0] in marked(hit) or words in ("αθηνα", "שלום")
+    assert store.search(words + "x") == []
+
+
+def test_reasoning_and_attachments_are_found_and_the_hit_says_where(store: ConversationStore) -> None:
+    identity = store.create(MODEL, Sampling()).id
+    head = AttachmentHead("ledger.csv", "text/csv", 20, None, "")
+    store.add_prompt(identity, "Sum it up", [Attachment(head, "walrus;12\nseal;3")])
+    writer = store.begin_answer(identity, "Bard", None)
+    writer.append("Perhaps an orchard.", "reasoning")
+    writer.append("Fifteen.")
+    writer.finish(MessageState.COMPLETE)
+    for words, place, name in (
+        ("walrus", "attachment", "ledger.csv"),
+        ("ledger", "attachment", "ledger.csv"),
+        ("orchard", "reasoning", None),
+        ("fifteen", "text", None),
+    ):
+        (hit,) = store.search(words)
+        assert (hit.place, hit.attachment) == (place, name)
