@@ -219,3 +219,15 @@ def test_reasoning_and_attachments_are_found_and_the_hit_says_where(store: Conve
     ):
         (hit,) = store.search(words)
         assert (hit.place, hit.attachment) == (place, name)
+
+
+def test_index_goes_on_where_it_stopped_and_keeps_up_with_changes(tmp_path: Path) -> None:
+    with ConversationStore(tmp_path / "nibble.db") as store:
+        identities = [talk(store, f"needle {number}") for number in range(30)]
+        assert store.index_progress().done == 0
+        store.index_some(within_s=1e-9)
+    with ConversationStore(tmp_path / "nibble.db") as store:
+        store.delete(identities[0])
+        index(store)
+        assert store.index_progress().is_whole
+        assert len(store.search("needle")) == 29
