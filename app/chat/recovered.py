@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.chat.checksums import drop_unlike
+from app.chat.search_index import queue_everything
 from app.chat.titles import first_words
 from app.core.jobs import JobControl
 from app.storage.recovery import UNHEARD, recover_if_damaged
@@ -56,6 +57,8 @@ def _mend(connection: sqlite3.Connection) -> None:
             WHERE parent_id NOT IN (SELECT id FROM messages)
             """
         )
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search_queue'").fetchone():
+        queue_everything(connection)
 
 
 def _give_messages_to_pieces(connection: sqlite3.Connection) -> None:

@@ -11,16 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.chat import Conversation, ConversationStore
+from app.chat import Conversation, ConversationStore, Hit
 from app.chat.export import ExportFormat, export_to_file, format_of, written
 from app.chat.export.exported import when
 from app.chat.export.exporting import all_ids
+from app.chat.search import MOST_HITS
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import WrongChoice
+from app.core.jobs import JobControl
 from app.storage import data_folder
 
-chats = typer.Typer(help="List and export the conversations that are kept.", no_args_is_help=True)
+chats = typer.Typer(help="List, search and export the conversations that are kept.", no_args_is_help=True)
 
 
 @chats.command("list")
@@ -42,6 +44,51 @@ def list_chats(
             if archived
             else "No conversations yet. Try: nibble, or nibble chat guide"
         )
+
+
+@chats.command("search")
+@engine_command
+def search_chats(
+    words: Annotated[list[str], typer.Argument(help="All have to be there; the last may be only begun.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many hits at most.")] = MOST_HITS,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what was said: in titles, prompts, answers, reasoning and attachments, archived or not."""
+    database = data_folder().create().database
+    run_job("Index", lambda control: _index(database, control))
+    with ConversationStore(database) as store:
+        found = store.search(" ".join(words), limit)
+    if as_json:
+        print_json({"hits": [_hit_document(each) for each in found]})
+        return
+    for each in found:
+        where = each.attachment or each.place
+        print(printable(f"{each.conversation}  {each.title}  [{where}]  {each.snippet}", lines=False))
+    if not found:
+        print("Nothing was found.")
+
+
+def _index(database: Path, control: JobControl) -> None:
+    with ConversationStore(database) as store:
+        while store.index_some(within_s=0.02):
+            control.cancel.raise_if_cancelled()
+            progress = store.index_progress()
+            control.progress("Reading the conversations", progress.done, progress.total)
+
+
+def _hit_document(hit: Hit) -> dict[str, Any]:
+    return {
+        "conversation": hit.conversation,
+        "message": hit.message,
+        "role": hit.role,
+        "title": hit.title,
+        "archived": hit.is_archived,
+        "place": hit.place,
+        "attachment": hit.attachment,
+        "snippet": hit.snippet,
+        "places": [list(place) for place in hit.places],
+        "written_at_s": hit.written_at,
+    }
 
 
 @chats.command("export")

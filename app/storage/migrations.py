@@ -258,6 +258,7 @@ def branches_of_conversations(connection: sqlite3.Connection) -> None:
 
 def words_of_conversations(connection: sqlite3.Connection) -> None:
     # For searching: FTS5's index of words, beside the tables, which keep the texts. Triggers make it follow them.
+    # It was filled here, before `index_for_search` came, which takes another one into use.
     for index, table, column in (
         ("words_of_messages", "messages", "text"),
         ("words_of_titles", "conversations", "title"),
@@ -274,7 +275,6 @@ def words_of_conversations(connection: sqlite3.Connection) -> None:
             f"CREATE TRIGGER {index}_change AFTER UPDATE OF {column} ON {table}"
             f" WHEN new.{column} IS NOT old.{column} BEGIN {forget} {note} END"
         )
-        connection.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
 
 
 def presets_and_system_prompts(connection: sqlite3.Connection) -> None:
@@ -379,6 +379,57 @@ def attachments_of_drafts(connection: sqlite3.Connection) -> None:
     )
 
 
+def index_for_search(connection: sqlite3.Connection) -> None:
+    # What `app.chat.search_index` says. `key`: of a message its number, of a title that of its conversation, negative.
+    # `slice`: the one that is to be read next. The index keeps what it was given, so that a row can leave it whatever
+    # has become of its message.
+    for index in ("words_of_messages", "words_of_titles"):
+        for event in ("come", "go", "change"):
+            connection.execute(f"DROP TRIGGER {index}_{event}")
+        # To drop a large one takes seconds: it is erased bit by bit, with the new one made.
+        filled = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {index}_docsize LIMIT 1 OFFSET 1000)")
+        if not filled.fetchone()[0] or index == "words_of_titles":
+            connection.execute(f"DROP TABLE {index}")
+    connection.execute(
+        "CREATE VIRTUAL TABLE search_index USING fts5 (text, reasoning, attachments,"
+        " tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'\", prefix='1 2 3')"
+    )
+    connection.execute(
+        """
+        CREATE TABLE search_queue (
+            key INTEGER PRIMARY KEY,
+            slice INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """
+    )
+    for name, event, key, condition in (
+        ("message_come", "INSERT ON messages", "new.id", "new.text <> '' OR new.reasoning <> ''"),
+        (
+            *("message_change", "UPDATE OF text, reasoning ON messages", "new.id"),
+            "new.text IS NOT old.text OR new.reasoning IS NOT old.reasoning",
+        ),
+        ("attachment_come", "INSERT ON attachments", "new.message_id", "true"),
+        ("title_come", "INSERT ON conversations", "-new.id", "new.title <> ''"),
+        ("title_change", "UPDATE OF title ON conversations", "-new.id", "new.title IS NOT old.title"),
+    ):
+        connection.execute(
+            f"CREATE TRIGGER search_{name} AFTER {event} WHEN {condition} BEGIN"
+            f" INSERT OR REPLACE INTO search_queue (key) VALUES ({key}); END"
+        )
+    for name, table, key in (
+        ("message_go", "messages", "old.id"),
+        ("title_go", "conversations", "-old.id"),
+    ):
+        connection.execute(
+            f"CREATE TRIGGER search_{name} AFTER DELETE ON {table} BEGIN"
+            f" DELETE FROM search_index WHERE rowid >= {key} * 256 AND rowid < {key} * 256 + 256;"
+            f" DELETE FROM search_queue WHERE key = {key}; END"
+        )
+    connection.execute(
+        "INSERT INTO search_queue (key) SELECT id FROM messages UNION ALL SELECT -id FROM conversations"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -399,6 +450,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     logs_and_choice_of_packs,
     tool_calls_of_answers,
     attachments_of_drafts,
+    index_for_search,
 )
 
 

@@ -32,6 +32,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ConversationStore(Path(folder) / "nibble.db") as store:
         begun = time.perf_counter()
         fill(store, words, count)
+        while store.index_some(within_s=0.05):
+            pass
         size = sum(each.stat().st_size for each in Path(folder).iterdir()) / 1e6
         print(f"{count} messages, {size:.0f} MB, made in {time.perf_counter() - begun:.1f} s")
         common, usual, rare = words[0], words[300], words[-1]

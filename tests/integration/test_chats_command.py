@@ -58,3 +58,10 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(kept: list[int], tmp_p
 def test_list_without_a_conversation_says_so(home: Path) -> None:
     assert "No conversations yet" in nibble("chats", "list").out
     assert nibble("chats", "list", "--json").document == {"conversations": []}
+
+
+def test_search_finds_what_was_said_archived_or_not(kept: list[int]) -> None:
+    hits = nibble("chats", "search", "prompt", "--json").document["hits"]
+    assert {each["conversation"] for each in hits if each["place"] == "text"} == set(kept)
+    assert "\x1b" not in nibble("chats", "search", "prompt").out
+    assert nibble("chats", "search", "zebra", "--json").document["hits"] == []

@@ -13,6 +13,7 @@ from app.chat import Conversation, ConversationStore, Hit
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.text import encodable
+from app.ui import search_indexing
 from app.ui.latest import Latest
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.chat_conversations import ConversationList, Line
@@ -85,6 +86,7 @@ class Overview(QObject):
         shown.copy_asked.connect(self._copy)
         shown.export_asked.connect(self._export)
         shown.message_chosen.connect(self.hit_chosen)
+        search_indexing.index_later(self, database)
 
     @property
     def words(self) -> str:
@@ -118,7 +120,7 @@ class Overview(QObject):
         return Line(
             hit.conversation,
             hit.title,
-            hit.snippet if hit.message is not None else _tr("In the title"),
+            _where(hit),
             hit.written_at,
             is_archived=hit.is_archived,
             message=hit.message,
@@ -191,6 +193,16 @@ class Overview(QObject):
 
 def _pinned_first(conversation: Conversation) -> bool:
     return not conversation.is_pinned
+
+
+def _where(hit: Hit) -> str:
+    if hit.place == "title":
+        return _tr("In the title")
+    if hit.place == "reasoning":
+        return _tr("Thought: {snippet}").format(snippet=hit.snippet)
+    if hit.attachment is not None:
+        return _tr("{file}: {snippet}").format(file=hit.attachment, snippet=hit.snippet)
+    return hit.snippet
 
 
 def _tr(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.chat import ConversationStore, Hit, MessageState
+from app.chat.attachments import Attachment, AttachmentHead
 from app.runtime import Sampling
 
 MODEL = Path("/models/bard.gguf")
@@ -29,6 +30,11 @@ def talk(store: ConversationStore, prompt: str, text: str = "", title: str = "Un
         writer.append(text)
         writer.finish(MessageState.COMPLETE)
     return identity
+
+
+def index(store: ConversationStore) -> None:
+    while store.index_some(within_s=0.05):
+        pass
 
 
 def found(store: ConversationStore, words: str) -> list[str]:
@@ -80,7 +86,7 @@ def test_case_and_diacritics_do_not_count(store: ConversationStore, text: str, w
     [
         *'"*()^-?_%',
         *('""', '"tea', 'tea"', "tea*", "te*a", "NEAR(", "tea)", "^tea", "-tea", "{tea}", "AND"),
-        *("text:tea", "words_of_messages:tea"),
+        *("text:tea", "search_index:tea"),
         *("NEAR(tea coffee, 2", "tea AND", "OR NOT", "tea + ", "tea\0coffee"),
         *("\\", "'", "';--", "%", "_", "?", "?1", ":x", "\ud800", "tea\ud800", "\N{COMBINING ACUTE ACCENT}"),
         *("🦙", "\U0001e030", "x" * 100_000, "a " * 50_000, '"' * 10_001, "(" * 5_000, "\n\t"),
@@ -118,6 +124,7 @@ def test_snippet_is_the_part_of_a_long_text_where_the_words_are(store: Conversat
 
 def test_megabyte_without_a_space_gives_a_short_snippet(store: ConversationStore) -> None:
     talk(store, "x" * 1_000_000 + " needle " + "y" * 1_000_000)
+    index(store)
     for words in ("needle", "xx"):
         (hit,) = store.search(words)
         assert len(hit.snippet) < 500
@@ -171,3 +178,56 @@ def test_as_many_as_asked_for_and_no_more(store: ConversationStore) -> None:
         talk(store, f"tea {number}", title="tea")
     assert len(store.search("tea", limit=3)) == 3
     assert len(store.search("tea", limit=12)) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我在北京大学学习", "京大"),
+        ("東京タワーへ行きました", "タワー"),
+        ("日本語でGPU加速を試す", "加速"),
+        ("ฉันอยากกินข้าวผัด", "ข้าว"),
+        ("한국어를 공부합니다", "어를"),
+        ("हिन्दी भाषा", "हिन्दी"),
+        ("Αθήνα", "αθηνα"),
+        ("שָׁלוֹם", "שלום"),
+    ],
+)
+def test_any_part_is_found_in_scripts_without_spaces_and_accents_nowhere_count(
+    store: ConversationStore, text: str, words: str
+) -> None:
+    talk(store, f"something before {text} something behind")
+    (hit,) = store.search(words)
+    assert hit.places
+    assert words[0] in marked(hit) or words in ("αθηνα", "שלום")
+    assert store.search(words + "x") == []
+
+
+def test_reasoning_and_attachments_are_found_and_the_hit_says_where(store: ConversationStore) -> None:
+    identity = store.create(MODEL, Sampling()).id
+    head = AttachmentHead("ledger.csv", "text/csv", 20, None, "")
+    store.add_prompt(identity, "Sum it up", [Attachment(head, "walrus;12\nseal;3")])
+    writer = store.begin_answer(identity, "Bard", None)
+    writer.append("Perhaps an orchard.", "reasoning")
+    writer.append("Fifteen.")
+    writer.finish(MessageState.COMPLETE)
+    for words, place, name in (
+        ("walrus", "attachment", "ledger.csv"),
+        ("ledger", "attachment", "ledger.csv"),
+        ("orchard", "reasoning", None),
+        ("fifteen", "text", None),
+    ):
+        (hit,) = store.search(words)
+        assert (hit.place, hit.attachment) == (place, name)
+
+
+def test_index_goes_on_where_it_stopped_and_keeps_up_with_changes(tmp_path: Path) -> None:
+    with ConversationStore(tmp_path / "nibble.db") as store:
+        identities = [talk(store, f"needle {number}") for number in range(30)]
+        assert store.index_progress().done == 0
+        store.index_some(within_s=1e-9)
+    with ConversationStore(tmp_path / "nibble.db") as store:
+        store.delete(identities[0])
+        index(store)
+        assert store.index_progress().is_whole
+        assert len(store.search("needle")) == 29
