@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLineEdit
 
 from app.chat import MessageState
 from app.runtime import Sampling
+from app.ui import search_indexing
 from tests.ui.conftest import settle
 
 
@@ -48,6 +49,18 @@ def test_what_was_said_is_found_and_opened_where_it_stands(three, qtbot):
     assert three.conversation.title == "First"
     search(qtbot, three, "")
     assert titles(three) == ["Third", "Second", "First"]
+
+
+def test_while_the_index_is_being_made_that_is_said_and_what_comes_later_is_found(three, qtbot, monkeypatch):
+    monkeypatch.setattr("app.chat.search._LATEST_WITHIN_S", 0.0)
+    note = three.list_controls.note
+    three.list_controls.field.setText("tide")
+    qtbot.waitUntil(lambda: not note.isHidden())
+    assert "0 %" in note.text()
+    assert titles(three) == []
+    search_indexing.index(three, three.window().services.folder.database)
+    qtbot.waitUntil(lambda: note.isHidden(), timeout=10_000)
+    assert titles(three) == ["First"]
 
 
 @pytest.mark.parametrize("words", ['"', "NEAR(", "* -", "\ud800", "zebra"])

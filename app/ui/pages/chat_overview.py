@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.chat import Conversation, ConversationStore, Hit
+from app.chat.search_index import IndexProgress
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
 from app.core.text import encodable
@@ -18,9 +19,10 @@ from app.ui.latest import Latest
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.chat_conversations import ConversationList, Line
 from app.ui.pages.chat_export import export_conversations
-from app.ui.parts import choice, icon_button, let_clear, with_keys
+from app.ui.parts import choice, icon_button, label, let_clear, with_keys
 
 TYPING_MS = 120
+AGAIN_MS = 1_000
 SEARCH_KEYS = QKeySequence("Ctrl+Shift+F")
 
 
@@ -34,6 +36,8 @@ class ListControls(QWidget):
         self.field.setAccessibleName(_tr("Search all conversations"))
         self.field.setToolTip(with_keys(_tr("Search all that was said"), SEARCH_KEYS))
         let_clear(self.field)
+        self.note = label("", "caption", wrap=True)
+        self.note.hide()
         self.archived = choice(_tr("Archived"))
         self.export = icon_button("export", _tr("Export all…"), lambda: None)
         row = QHBoxLayout()
@@ -45,6 +49,7 @@ class ListControls(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.field)
+        column.addWidget(self.note)
         column.addLayout(row)
 
 
@@ -77,6 +82,10 @@ class Overview(QObject):
         self._typing.setSingleShot(True)
         self._typing.setInterval(TYPING_MS)
         self._typing.timeout.connect(self._look)
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(AGAIN_MS)
+        self._again.timeout.connect(self._look)
         controls.field.textChanged.connect(self._typed)
         controls.archived.toggled.connect(self.changed)
         controls.export.clicked.connect(lambda: self._export(None))
@@ -135,20 +144,33 @@ class Overview(QObject):
             self._typing.stop()
             self._search.drop()
             self._hits = []
+            self._show_progress(None)
             self.changed.emit()
 
     def _look(self) -> None:
         words, database = self.words, self._database
 
-        def work(control: JobControl) -> list[Hit]:
+        def work(control: JobControl) -> tuple[list[Hit], IndexProgress]:
             with ConversationStore(database) as store:
-                return store.search(words)
+                return store.search(words), store.index_progress()
 
         self._search.ask("Search the chats", work, self._show_hits, self._fail)
 
-    def _show_hits(self, hits: list[Hit]) -> None:
-        self._hits = hits
+    def _show_hits(self, found: tuple[list[Hit], IndexProgress]) -> None:
+        self._hits, progress = found
+        self._show_progress(None if progress.is_whole else progress)
         self.changed.emit()
+
+    def _show_progress(self, progress: IndexProgress | None) -> None:
+        """While an index is being made not all is found yet, so that is said and searched once more in a while."""
+        self._controls.note.setVisible(progress is not None)
+        if progress is None:
+            self._again.stop()
+            return
+        percent = 100 * progress.done // max(progress.total, 1)
+        words = _tr("{percent} % of what was said has been indexed: more may be found in a moment.")
+        self._controls.note.setText(words.format(percent=percent))
+        self._again.start()
 
     def _fail(self, fault: EnvironmentFault) -> None:
         self._hits = []
