@@ -275,7 +275,7 @@ class Strip(QFrame):
         page = QWidget()
         row.setContentsMargins(0, 0, 0, 0)
         page.setLayout(row)
-        page.setFixedHeight(32)
+        page.setMinimumHeight(32)
         return page
 
     def _make_legend(self) -> QWidget:
