@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QMenu, QPushButton
 
 from app.core.errors import FileGone, NotGguf, WorkerDied
@@ -568,3 +568,16 @@ def test_best_figures_are_those_that_are_better_by_more_than_chance():
     slow = Figures(tokens_per_s=39.5, first_token_s=0.400, memory_bytes=500_000_000, file_bytes=900, tokens=8)
     assert best_fields([fast, slow, None]) == [{"first_token_s", "file_bytes"}, {"memory_bytes"}, frozenset()]
     assert best_fields([fast, None]) == [frozenset(), frozenset()]
+
+
+def test_an_answer_that_is_shown_anew_can_be_marked_again(qtbot) -> None:
+    """What was marked before lay in a document that is gone: Qt ended the process."""
+    view = AnswerView("An answer")
+    qtbot.addWidget(view)
+    view.show()
+    for text in ("Once **upon** a time.", "Another *answer*, which begins otherwise."):
+        view.set_text(text)
+        view.mark_difference(8)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    view.mark_difference(None)
+    assert view.difference is None

@@ -146,6 +146,8 @@ class Prose(QTextBrowser):
         self._formulas = FormulaWriter(document)
         self._writer = Writer(document, self._formulas)
         self._highlighter = Highlighter(document)
+        # Qt looks at what was marked before when something else is: in a document that is gone, that ends the process.
+        self.setExtraSelections([])
         self.setDocument(document)
         if isinstance(old, SealedDocument):
             old.deleteLater()
