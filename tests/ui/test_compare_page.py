@@ -577,7 +577,7 @@ def test_an_answer_that_is_shown_anew_can_be_marked_again(qtbot) -> None:
     view.show()
     for text in ("Once **upon** a time.", "Another *answer*, which begins otherwise."):
         view.set_text(text)
-        view.mark_difference(8)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    view.mark_difference(None)
-    assert view.difference is None
+        view.mark_difference(8)
+    (selection,) = view.prose.extraSelections()
+    assert selection.cursor.selectedText() == "answer,"
