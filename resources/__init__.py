@@ -44,16 +44,20 @@ def guide_checkpoint() -> Path:
 
 
 def guide_answers() -> list[str]:
-    """What the built-in model has learnt to say, each answer once: some thirteen thousand words of plain prose."""
-    files = sorted((_root() / "guide" / "corpus").glob("*.toml"))
-    items = [item for file in files for item in _toml(f"guide/corpus/{file.name}").get("item", [])]
-    return list(dict.fromkeys(item["answer"] for item in items if "answer" in item))
+    """What the built-in model has learnt to say, each answer once: some eleven thousand words of plain prose."""
+    topics = ("nibble", "quantization", "running", "talk")
+    items = [item for topic in topics for item in _toml(f"guide/corpus/{topic}.toml")["item"]]
+    return list(dict.fromkeys(item["answer"] for item in items))
 
 
-def prompt_sets() -> dict[str, dict[str, Any]]:
-    """Prompts to compare models by, by the name of their set (`app.compare.prompt_sets` says what they hold)."""
-    files = sorted((_root() / "prompts").glob("*.toml"))
-    return {file.stem: _toml(f"prompts/{file.name}") for file in files}
+def prompt_set_names() -> list[str]:
+    """Of the lists of prompts to compare models by, in order."""
+    return sorted(path.stem for path in (_root() / "prompts").glob("*.toml"))
+
+
+def prompt_set(name: str) -> dict[str, Any]:
+    """One of them (`app.compare.prompt_sets` says what it holds)."""
+    return _toml(f"prompts/{name}.toml")
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from app.cli.running import EXIT_CANNOT, JsonOption, engine_command, print_fault
 from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, TemperatureOption, sampling_from
 from app.cli.terminal import printable
 from app.compare import Comparison, MemoryPlanned, PaneAnswer
-from app.compare.prompt_sets import ComparePrompt, prompt_set_names, read_prompt_set, shipped_prompt_sets
+from app.compare.prompt_sets import ComparePrompt, prompt_set_names, read_prompt_set, shipped_prompt_set
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
@@ -127,9 +127,8 @@ def _prompts(prompt: str | None, prompts: str | None) -> list[ComparePrompt]:
     if prompt is not None:
         return [ComparePrompt(prompt)]
     assert prompts is not None
-    for shipped in shipped_prompt_sets():
-        if shipped.name == prompts:
-            return list(shipped.prompts)
+    if prompts in prompt_set_names():
+        return list(shipped_prompt_set(prompts).prompts)
     return list(read_prompt_set(Path(prompts)).prompts)
 
 

@@ -43,12 +43,11 @@ class PromptSet:
 
 def prompt_set_names() -> list[str]:
     """Of those that are shipped."""
-    return sorted(resources.prompt_sets())
+    return resources.prompt_set_names()
 
 
-def shipped_prompt_sets() -> list[PromptSet]:
-    """In the order of their names."""
-    return [_set_of(name, table) for name, table in resources.prompt_sets().items()]
+def shipped_prompt_set(name: str) -> PromptSet:
+    return _set_of(name, resources.prompt_set(name))
 
 
 def read_prompt_set(path: Path) -> PromptSet:
@@ -79,30 +78,27 @@ def read_prompt_set(path: Path) -> PromptSet:
 
 def _set_of(name: str, table: Mapping[str, Any]) -> PromptSet:
     """Raises KeyError, TypeError, ValueError or AttributeError for a table that is none."""
-    prompts = tuple(_prompt_of(entry) for entry in table["prompt"])
+    entries = table["prompt"]
+    prose = resources.guide_answers() if any("fact" in entry for entry in entries) else ()
+    prompts = tuple(_prompt_of(entry, prose) for entry in entries)
     return PromptSet(name, str(table.get("title", name)), prompts)
 
 
-def _prompt_of(entry: Mapping[str, Any]) -> ComparePrompt:
+def _prompt_of(entry: Mapping[str, Any], prose: Sequence[str]) -> ComparePrompt:
     text = entry["text"]
     if not isinstance(text, str) or not text.strip():
         raise ValueError("a prompt has no text")
     if "fact" in entry:
-        text = _in_long_document(entry["fact"], text, float(entry["depth"]), int(entry["words"]))
+        passages = _first_words(prose, int(entry["words"]))
+        passages.insert(round(float(entry["depth"]) * len(passages)), entry["fact"])
+        text = "\n\n".join(["Read this document.", *passages, f"Answer from the document: {text}"])
     return ComparePrompt(text, tuple(tuple(map(str, fact)) for fact in entry.get("facts", ())))
 
 
-def _in_long_document(fact: str, question: str, depth: float, words: int) -> str:
-    """`fact` at `depth` (0 to 1) in about so many words of other prose, and the question below."""
-    passages = _prose(words)
-    passages.insert(round(depth * len(passages)), fact)
-    return "\n\n".join(["Read this document.", *passages, f"Answer from the document: {question}"])
-
-
-def _prose(words: int) -> list[str]:
-    passages: Sequence[str] = resources.guide_answers()
+def _first_words(prose: Sequence[str], words: int) -> list[str]:
+    """As many passages as have about so many words."""
     chosen: list[str] = []
-    for passage in passages:
+    for passage in prose:
         if words <= 0:
             break
         chosen.append(passage)

@@ -21,13 +21,14 @@ from app.runtime.protocol import (
     Reply,
     ScoreProgress,
     TokenDivergence,
-    TokenProbability,
     TokenView,
     WriteLogits,
 )
+from app.runtime.worker.distribution import Distribution
 from app.runtime.worker.evaluating import logits_after
-from app.runtime.worker.kl_divergence import Distribution, kl_divergence
+from app.runtime.worker.kl_divergence import kl_divergence
 from app.runtime.worker.loading import LlamaModel
+from app.runtime.worker.probabilities import likeliest_of
 from app.runtime.worker.stop_flag import StopFlag
 from app.runtime.worker.vocabulary import Vocabulary
 
@@ -99,7 +100,7 @@ class _Places:
         reference, other = Distribution.of(self._read(place)), Distribution.of(logits)
         return TokenDivergence(
             token=token,
-            text=self._text(token),
+            text=self._vocabulary.piece(token) or self._vocabulary.name(token),
             kl_divergence=kl_divergence(reference, other),
             reference=self._view(reference, token),
             other=self._view(other, token),
@@ -117,13 +118,5 @@ class _Places:
         return TokenView(
             log_probability=distribution.log_probability(token),
             rank=distribution.rank(token),
-            likeliest=tuple(
-                TokenProbability(
-                    token=each, text=self._text(each), log_probability=distribution.log_probability(each)
-                )
-                for each in distribution.likeliest(self._top)
-            ),
+            likeliest=likeliest_of(distribution, self._top, self._vocabulary),
         )
-
-    def _text(self, token: int) -> bytes:
-        return self._vocabulary.piece(token) or self._vocabulary.name(token)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.runtime.protocol import TokenChoice, TokenProbability
+from app.runtime.worker.distribution import Distribution
 from app.runtime.worker.logits import Logits
 from app.runtime.worker.vocabulary import Vocabulary
 
@@ -21,23 +19,22 @@ class TokenProbabilities:
 
     def after(self, context: object, output: int, token: int) -> TokenChoice:
         """`token` was chosen after the one at index `output` of the last batch."""
-        found = log_softmax(self._logits.after(context, output))
-        likeliest = np.argpartition(found, -self._count)[-self._count :]
-        likeliest = likeliest[np.lexsort((likeliest, -found[likeliest]))]  # of equal ones the first
+        found = Distribution.of(self._logits.after(context, output))
         return TokenChoice(
-            chosen=self._probability(found, token),
-            likeliest=tuple(self._probability(found, int(each)) for each in likeliest),
+            chosen=probability_of(token, found, self._vocabulary),
+            likeliest=likeliest_of(found, self._count, self._vocabulary),
         )
 
-    def _probability(self, found: NDArray[np.float64], token: int) -> TokenProbability:
-        text = self._vocabulary.piece(token) or self._vocabulary.name(token)
-        return TokenProbability(token=token, text=text, log_probability=float(found[token]))
+
+def likeliest_of(
+    distribution: Distribution, count: int, vocabulary: Vocabulary
+) -> tuple[TokenProbability, ...]:
+    return tuple(probability_of(token, distribution, vocabulary) for token in distribution.likeliest(count))
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The natural logarithm of each token's probability; the largest logit is subtracted first, so that nothing
-    grows beyond a float."""
-    above = logits.astype(np.float64)
-    above -= above.max()
-    above -= np.log(np.exp(above).sum())
-    return above
+def probability_of(token: int, distribution: Distribution, vocabulary: Vocabulary) -> TokenProbability:
+    return TokenProbability(
+        token=token,
+        text=vocabulary.piece(token) or vocabulary.name(token),
+        log_probability=distribution.log_probability(token),
+    )

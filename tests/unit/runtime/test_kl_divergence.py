@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.runtime.worker.kl_divergence import Distribution, kl_divergence
+from app.runtime.worker.distribution import Distribution
+from app.runtime.worker.kl_divergence import kl_divergence
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
