@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from app.compare import Comparison, PaneAnswer, PaneDelta, PaneFinished, PaneLoading, PaneReading, Passage
+from app.compare import Comparison, PaneDelta, PaneFinished, PaneLoading, PaneReading, Passage
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.memory import Keeper, Unreturned
 from app.runtime import ChatMessage, Sampling
-from app.runtime.protocol import TokenDivergence
 from app.ui import jobs
 from app.ui.idle import IdleWatch
 
@@ -85,23 +84,12 @@ class Engine(QObject):
         comparison = self._comparison_of(paths, sampling)
         for index in panes:
             comparison.set_conversation(index, conversations[index])
-        earlier = list(self._closing)
-
-        def work(control: JobControl) -> tuple[PaneAnswer, ...]:
-            for job in earlier:  # their memory is wanted
-                job.wait(CLOSING_S)
-            return comparison.ask(prompt, control, panes, sampling)
-
-        call = self._next_call
-        self._next_call += 1
-        self._idle.look(None)
-        self._calls[call] = jobs.run(
-            self,
+        self._start(
             "Compare",
-            work,
+            panes,
+            lambda control: comparison.ask(prompt, control, panes, sampling),
             on_value=self._report,
             on_failed=lambda fault: self._refuse(panes, fault),
-            on_end=lambda: self._end(call, panes),
         )
 
     def diverge(
@@ -110,26 +98,19 @@ class Engine(QObject):
         """How the model of pane `other` differs from that of pane `reference` on `passage`, which that one wrote."""
         comparison = self._comparison_of(paths, sampling)
 
-        def work(control: JobControl) -> list[TokenDivergence]:
-            return comparison.diverge([passage], reference, other, control)[0]
-
         def report(event: object) -> None:
             if isinstance(event, PaneReading):
                 self.measuring.emit(event.done, event.total)
             elif isinstance(event, Unreturned):
                 self.unreturned.emit(event.sentence)
 
-        call = self._next_call
-        self._next_call += 1
-        self._idle.look(None)
-        self._calls[call] = jobs.run(
-            self,
+        self._start(
             "Compare token by token",
-            work,
+            [],
+            lambda control: comparison.diverge([passage], reference, other, control)[0],
             on_value=report,
             on_done=lambda tokens: self.diverged.emit(reference, other, tokens),
             on_failed=self.undiverged.emit,
-            on_end=lambda: self._end(call, []),
         )
 
     def stop(self) -> None:
@@ -152,6 +133,26 @@ class Engine(QObject):
             comparison.close()
 
         self._closing.append(jobs.run(self, "Unload the compared models", work, on_end=self._closed))
+
+    def _start(
+        self,
+        title: str,
+        panes: Sequence[int],
+        call: Callable[[JobControl], Any],
+        **handlers: Callable[..., None],
+    ) -> None:
+        """A call in a job, for which models stay; `handlers` as `jobs.run` takes them."""
+        earlier = list(self._closing)
+
+        def work(control: JobControl) -> Any:
+            for job in earlier:  # their memory is wanted
+                job.wait(CLOSING_S)
+            return call(control)
+
+        number = self._next_call
+        self._next_call += 1
+        self._idle.look(None)
+        self._calls[number] = jobs.run(self, title, work, on_end=lambda: self._end(number, panes), **handlers)
 
     def _comparison_of(self, paths: Sequence[Path], sampling: Sampling) -> Comparison:
         comparison = self.comparison
