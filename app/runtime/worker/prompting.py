@@ -135,6 +135,7 @@ def _spell(
         bos_token=model.vocabulary.bos_text,
         eos_token=model.vocabulary.eos_text,
         protect=model.typed_specials.protect,
+        keeps_calls=True,
     )
     known = (slot.spelling for slot in model.slots)
     prompt = spell(text, model.vocabulary, model.typed_specials, known)

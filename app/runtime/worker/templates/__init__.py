@@ -72,11 +72,13 @@ class ChatTemplate:
         bos_token: str = "",
         eos_token: str = "",
         protect: Callable[[Any], Any] = _unchanged,
+        keeps_calls: bool = False,
     ) -> str:
-        """The conversation as one prompt that ends where the assistant's answer begins.
+        """The conversation as one prompt that ends where the assistant's answer begins, as Transformers makes it.
 
         `protect` is given all that comes from outside, once calls' arguments are values, and what it returns is what
-        the template gets (see `TypedSpecials`).
+        the template gets (see `TypedSpecials`). `keeps_calls`: unlike there, calls of tools that the template leaves
+        out or refuses are put into the text.
 
         Raises TemplateFault when the template is broken, refuses the conversation or does more than a
         template has to, and PromptTooLong for one that is longer than any context.
@@ -90,7 +92,8 @@ class ChatTemplate:
         variables = {**protect(_variables(options)), "bos_token": bos_token, "eos_token": eos_token}
         try:
             with limited_memory():
-                return self._render(messages, variables, protect)
+                render = self._render_with_calls if keeps_calls else self._render
+                return render(messages, variables, protect)
         except _TemplateRefusal as error:
             raise TemplateFault(
                 f"The model's chat template refuses this conversation: {_shortened(error)}.",
@@ -107,24 +110,26 @@ class ChatTemplate:
                 "Choose another build of this model.",
             ) from error
 
-    def _render(
+    def _render_with_calls(
         self, messages: Sequence[ChatMessage], variables: dict[str, Any], protect: Callable[[Any], Any]
     ) -> str:
-        # A template without the word would leave calls out.
-        if "tool_calls" in self.text and any(message.tool_calls for message in messages):
+        if not any(message.tool_calls for message in messages):
+            return self._render(messages, variables, protect)
+        if "tool_calls" in self.text:  # a template without the word would leave calls out
             # Many insist on a result behind a call, on ids of a certain length, or on one call at a time.
             with suppress(_TemplateRefusal, jinja2.UndefinedError, TypeError):
-                return self._render_calls(messages, variables, protect)
-        return self._render_turns(protect([_turn(_in_words(each), str) for each in messages]), variables)
+                return self._render(messages, variables, protect)
+        return self._render([_in_words(each) for each in messages], variables, protect)
 
-    def _render_calls(
+    def _render(
         self, messages: Sequence[ChatMessage], variables: dict[str, Any], protect: Callable[[Any], Any]
     ) -> str:
         turns = protect([_turn(message, _as_object) for message in messages])
         try:
             prompt = self._render_turns(turns, variables)
         except TypeError:
-            pass
+            if not any(message.tool_calls for message in messages):
+                raise
         else:
             if not _shows_python(prompt, turns):
                 return prompt
