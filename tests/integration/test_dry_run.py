@@ -8,8 +8,7 @@ import shutil
 import struct
 import sys
 import textwrap
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -463,12 +462,17 @@ def test_state_that_outgrows_the_limit_ends_the_worker_with_a_fault(tmp_path: Pa
 
 
 def test_cancelled_dry_run_leaves_nothing_behind(ghost: Path, data: DataFolder) -> None:
-    cancel = CancelToken()
-    timer = threading.Timer(0.1, cancel.cancel)  # a worker takes longer to start
-    timer.start()
+    class CancelledOnceAsked(CancelToken):
+        """As soon as the request is on its way, to a worker that takes much longer to start."""
+
+        def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+            forget = super().on_cancel(callback)
+            self.cancel()
+            return forget
+
+    cancel = CancelledOnceAsked()
     with pytest.raises(Cancelled):
         dry_run(ghost, LoadSettings(), data, cancel)
-    timer.join()
     assert remembered(data) == []
     with pytest.raises(Cancelled):
         dry_run(ghost, LoadSettings(), data, cancel)
