@@ -430,6 +430,45 @@ def index_for_search(connection: sqlite3.Connection) -> None:
     )
 
 
+def sessions_of_compare(connection: sqlite3.Connection) -> None:
+    # What `app.compare.session_store` says. `models` and `prompts`: one in each line.
+    connection.execute(
+        """
+        CREATE TABLE comparisons (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            created_at REAL NOT NULL,
+            changed_at REAL NOT NULL,
+            title TEXT NOT NULL,
+            models TEXT NOT NULL,
+            prompts TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE comparison_parts (
+            comparison_id INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            content BLOB NOT NULL,
+            PRIMARY KEY (comparison_id, kind, number)
+        ) STRICT
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE comparison_pieces (
+            id INTEGER PRIMARY KEY,
+            comparison_id INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            pane INTEGER NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    connection.execute("CREATE INDEX pieces_of_comparison ON comparison_pieces (comparison_id, turn)")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -451,6 +490,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     tool_calls_of_answers,
     attachments_of_drafts,
     index_for_search,
+    sessions_of_compare,
 )
 
 

@@ -14,6 +14,7 @@ from app.ui.preferences import Preferences
 if TYPE_CHECKING:
     from app.chat import ChatEngine, ConversationStore
     from app.chat.saved_settings import SavedSettings
+    from app.compare.session_store import SessionStore
     from app.core.jobs import JobControl
     from app.hardware import Accelerator
     from app.library import EarlierEntries, LibraryEntry
@@ -111,6 +112,13 @@ class Services:
         return store
 
     @cached_property
+    def comparisons(self) -> SessionStore:
+        """What Compare keeps. For the GUI thread, opened when first asked for. Raises DataFolderFault."""
+        from app.compare.session_store import SessionStore
+
+        return SessionStore(self.folder.database)
+
+    @cached_property
     def saved_settings(self) -> SavedSettings:
         """For the GUI thread, opened when first asked for. Raises DataFolderFault."""
         from app.chat.saved_settings import SavedSettings
@@ -127,6 +135,14 @@ class Services:
     def close(self) -> None:
         """Ends the processes and connections that were opened."""
         made = vars(self)
-        for name in ("downloads", "chat_engine", "conversations", "saved_settings", "keeper", "spare_worker"):
+        for name in (
+            "downloads",
+            "chat_engine",
+            "conversations",
+            "comparisons",
+            "saved_settings",
+            "keeper",
+            "spare_worker",
+        ):
             if name in made:
                 made.pop(name).close()
