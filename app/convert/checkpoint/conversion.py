@@ -6,15 +6,15 @@ import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.convert.checkpoint.architectures import ARCHITECTURES
 from app.convert.checkpoint.config import Config, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
-from app.convert.checkpoint.safetensors import StoredTensor
 from app.convert.checkpoint.source import Source
 from app.convert.checkpoint.tokenizer import read_tokenizer
-from app.convert.checkpoint.weights import Weights, open_weights
+from app.convert.checkpoint.weights import open_weights
 from app.convert.quantizations import Quantization, quantization_named
 from app.convert.space import require_space
 from app.core.errors import (
@@ -27,6 +27,9 @@ from app.core.errors import (
 from app.core.jobs import JobControl
 from app.gguf.cursor import shorten
 from app.storage.atomic import finished_file
+
+if TYPE_CHECKING:  # imports NumPy
+    from app.convert.checkpoint.tensors import CheckpointTensor
 
 FILE_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
 """What a checkpoint can be converted to, and bytes of one weight in it."""
@@ -58,14 +61,16 @@ def convert_checkpoint(
     values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
     plan = _plan(checkpoint, Config(values))
     with open_weights(checkpoint) as weights:
-        _expect_planned(plan, weights)
-        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
-        _make_room(target.parent, _size_bytes(plan, kind), kind)
         # NumPy and gguf take a third of a second to import: only when there is something to write.
+        from app.convert.checkpoint.tensors import PlainTensor
         from app.convert.checkpoint.writing import write_gguf
 
+        tensors = {name: PlainTensor(stored, weights) for name, stored in weights.tensors.items()}
+        _expect_planned(plan, tensors)
+        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
+        _make_room(target.parent, _size_bytes(plan, kind), kind)
         with finished_file(target) as partial:
-            source = Source(checkpoint, plan, tokenizer, weights)
+            source = Source(checkpoint, plan, tokenizer, tensors)
             write_gguf(partial, target, source, kind, control, told or {})
     return target
 
@@ -109,23 +114,25 @@ def _plan(folder: CheckpointFolder, config: Config) -> ModelPlan:
     return make_plan(config)
 
 
-def _expect_planned(plan: ModelPlan, weights: Weights) -> None:
+def _expect_planned(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor]) -> None:
     """Raises unless the checkpoint has what `plan` needs, in the right shapes, and nothing that it forgets."""
+    known = set()
     for planned in plan.tensors:
-        stored = weights.tensors.get(planned.name)
-        if stored is None:
-            raise DamagedCheckpoint(
-                f"The checkpoint has no tensor {planned.name}, which config.json asks for.",
-                "Download the model's files again.",
-            )
-        if stored.shape != planned.shape:
-            raise DamagedCheckpoint(
-                f"{planned.name} is {_as_text(stored.shape)}, where config.json asks for {_as_text(planned.shape)}.",
-                "The files do not belong together: download them again.",
-            )
-        _expect_readable(stored)
-    known = {planned.name for planned in plan.tensors}
-    for name in weights.tensors:
+        for name in planned.source_names:
+            known.add(name)
+            stored = tensors.get(name)
+            if stored is None:
+                raise DamagedCheckpoint(
+                    f"The checkpoint has no tensor {name}, which config.json asks for.",
+                    "Download the model's files again.",
+                )
+            if stored.shape != planned.shape:
+                raise DamagedCheckpoint(
+                    f"{name} is {_as_text(stored.shape)}, where config.json asks for {_as_text(planned.shape)}.",
+                    "The files do not belong together: download them again.",
+                )
+            _expect_readable(stored)
+    for name in tensors:
         if name not in known and not any(fnmatchcase(name, pattern) for pattern in plan.unused):
             raise UnsupportedCheckpoint(
                 f"The checkpoint has a tensor {shorten(name)}, which this architecture does not have.",
@@ -133,7 +140,7 @@ def _expect_planned(plan: ModelPlan, weights: Weights) -> None:
             )
 
 
-def _expect_readable(stored: StoredTensor) -> None:
+def _expect_readable(stored: CheckpointTensor) -> None:
     if stored.dtype not in READABLE:
         raise UnsupportedCheckpoint(
             f"{stored.name} is stored as {stored.dtype}, and Nibble converts only {', '.join(READABLE)}.",
@@ -146,13 +153,10 @@ def _as_text(shape: tuple[int, ...]) -> str:
 
 
 def _size_bytes(plan: ModelPlan, kind: Quantization) -> int:
-    size_bytes = 0
-    for planned in plan.tensors:
-        elements = 1
-        for length in planned.shape:
-            elements *= length
-        size_bytes += elements * (4 if len(planned.shape) == 1 else FILE_TYPES[kind.name])
-    return size_bytes
+    return sum(
+        planned.elements * (4 if len(planned.made_shape) == 1 else FILE_TYPES[kind.name])
+        for planned in plan.tensors
+    )
 
 
 def _make_room(folder: Path, size_bytes: int, kind: Quantization) -> None:

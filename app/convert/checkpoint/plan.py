@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
-MetadataValue = bool | int | float | str
-"""Becomes bool, uint32, float32 or string in the file."""
+MetadataValue = bool | int | float | str | Sequence[int] | Sequence[float] | Sequence[bool]
+"""Becomes bool, uint32, float32 or string in the file, or an array of bool, int32 or float32."""
 
 
 @dataclass(frozen=True)
 class PlannedTensor:
-    """A tensor the checkpoint must have, by its name there; `shape` as there, rows first.
+    """A tensor of the GGUF and what of the checkpoint it is made of; `shape` as there, rows first.
+
+    `name`: by which the gguf package's table of names knows it, mostly that in the checkpoint. `sources`: the
+    checkpoint's tensors, each of `shape`, that are stacked along a new first dimension, as experts are; the one called
+    `name` where there are none. `rows`: which rows of each matrix are taken, where the checkpoint has several tensors
+    in one. `plus` is added to each number: Gemma keeps what its norms differ from 1.
 
     `rope_rows`: the rows of each attention head, where RoPE turns them. Transformers turns row i
     with row i + rows / 2; GGUF's "llama" turns neighbours, so that the two halves are interleaved.
@@ -20,6 +26,33 @@ class PlannedTensor:
     name: str
     shape: tuple[int, ...]
     rope_rows: int = 0
+    sources: tuple[str, ...] = ()
+    rows: slice | None = None
+    plus: float = 0.0
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return self.sources or (self.name,)
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        """Of the tensor in the GGUF, rows first."""
+        shape = self.shape
+        if self.rows is not None:
+            shape = (*shape[:-2], len(range(*self.rows.indices(shape[-2]))), shape[-1])
+        return (len(self.sources), *shape) if self.sources else shape
+
+    @property
+    def elements(self) -> int:
+        return prod(self.made_shape)
+
+
+@dataclass(frozen=True)
+class ComputedTensor:
+    """A vector of F32 that follows from config.json alone. `name` as in the GGUF."""
+
+    name: str
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -36,3 +69,4 @@ class ModelPlan:
     metadata: Mapping[str, MetadataValue]
     tensors: tuple[PlannedTensor, ...]
     unused: tuple[str, ...] = ()
+    computed: tuple[ComputedTensor, ...] = ()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
 from app.convert.checkpoint.tokenizer import Tokenizer
-from app.convert.checkpoint.weights import Weights
+
+if TYPE_CHECKING:  # imports NumPy
+    from app.convert.checkpoint.tensors import CheckpointTensor
 
 
 @dataclass(frozen=True)
 class Source:
-    """`weights` has every tensor of `plan`, in its shape."""
+    """`tensors` has every source of `plan`'s, in its shape."""
 
     folder: CheckpointFolder
     plan: ModelPlan
     tokenizer: Tokenizer
-    weights: Weights
+    tensors: Mapping[str, CheckpointTensor]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import gguf
@@ -12,11 +11,10 @@ import numpy as np
 
 from app.convert.checkpoint.describing import describe
 from app.convert.checkpoint.numbers import STORED, Numbers, converted, interleaved
-from app.convert.checkpoint.plan import MetadataValue, PlannedTensor
-from app.convert.checkpoint.safetensors import StoredTensor
+from app.convert.checkpoint.plan import MetadataValue, ModelPlan, PlannedTensor
 from app.convert.checkpoint.source import Source
+from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
 from app.convert.checkpoint.tokenizer import Tokenizer
-from app.convert.checkpoint.weights import Weights
 from app.convert.quantizations import Quantization
 from app.core.errors import WrongChoice, from_os_error
 from app.core.jobs import JobControl
@@ -35,18 +33,27 @@ _LARGER = {
 """What to do about numbers too large for a type."""
 
 
+_ALWAYS_F32 = (".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight")
+"""Beside vectors and norms, what llama.cpp's converter never makes smaller: what routes to experts."""
+
+
 @dataclass(frozen=True)
 class Transfer:
     """One tensor from the checkpoint to the GGUF, where it is called `name` and has the type `wanted`."""
 
     name: str
     planned: PlannedTensor
-    stored: StoredTensor
+    sources: tuple[CheckpointTensor, ...]
     wanted: str
 
     @property
     def size_bytes(self) -> int:
-        return prod(self.stored.shape) * np.dtype(STORED[self.wanted]).itemsize
+        """In the GGUF."""
+        return self.planned.elements * np.dtype(STORED[self.wanted]).itemsize
+
+    @property
+    def read_bytes(self) -> int:
+        return sum(source.size_bytes for source in self.sources)
 
 
 def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
@@ -56,10 +63,18 @@ def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
     for planned in source.plan.tensors:
         name = names.get_name(planned.name, try_suffixes=(".weight", ".bias"))
         assert name is not None, f"gguf has no name for {planned.name}"
-        # llama.cpp computes with norms and biases in F32 only.
-        wanted = "F32" if len(planned.shape) == 1 else kind.name
-        found.append(Transfer(name, planned, source.weights.tensors[planned.name], wanted))
+        sources = tuple(source.tensors[each] for each in planned.source_names)
+        found.append(Transfer(name, planned, sources, "F32" if _needs_f32(name, planned) else kind.name))
     return found
+
+
+def _needs_f32(name: str, planned: PlannedTensor) -> bool:
+    """As llama.cpp computes with norms and biases."""
+    return (
+        len(planned.made_shape) == 1
+        or not name.endswith(".weight")
+        or name.endswith(("_norm.weight", *_ALWAYS_F32))
+    )
 
 
 def write_gguf(
@@ -80,7 +95,7 @@ def write_gguf(
     _add_header(writer, source, kind, transfers, told)
     try:
         try:
-            _write(writer, transfers, source.weights, f"Converting to {kind.name}", control)
+            _write(writer, source.plan, transfers, f"Converting to {kind.name}", control)
         finally:
             writer.close()
     except OSError as error:  # of the target: reading raises faults of its own
@@ -96,23 +111,27 @@ def _add_header(
 ) -> None:
     plan = source.plan
     writer.add_type(gguf.GGUFType.MODEL)
-    parameters = sum(prod(transfer.stored.shape) for transfer in transfers)
+    parameters = sum(transfer.planned.elements for transfer in transfers)
     describe(source.folder, writer, parameters, told)
     writer.add_file_type(kind.file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for key, value in plan.metadata.items():
         _add(writer, f"{plan.architecture}.{key}", value)
     _add_tokenizer(writer, source.tokenizer)
+    for computed in plan.computed:
+        values = np.asarray(computed.values, "<f4")
+        writer.add_tensor_info(computed.name, values.shape, values.dtype, values.nbytes)
     for transfer in transfers:
         raw_type = gguf.GGMLQuantizationType[transfer.wanted]
         dtype = np.dtype(STORED[transfer.wanted])
-        writer.add_tensor_info(transfer.name, transfer.stored.shape, dtype, transfer.size_bytes, raw_type)
+        shape = transfer.planned.made_shape
+        writer.add_tensor_info(transfer.name, shape, dtype, transfer.size_bytes, raw_type)
 
 
 def _write(
-    writer: gguf.GGUFWriter, transfers: list[Transfer], weights: Weights, stage: str, control: JobControl
+    writer: gguf.GGUFWriter, plan: ModelPlan, transfers: list[Transfer], stage: str, control: JobControl
 ) -> None:
-    total = sum(transfer.stored.size_bytes for transfer in transfers)
+    total = sum(transfer.read_bytes for transfer in transfers)
     done = 0
     control.progress(stage, done, total, "bytes")
     writer.write_header_to_file()
@@ -121,36 +140,58 @@ def _write(
     # The writer takes a tensor only as a whole; the largest may have gigabytes.
     (file,) = writer.fout
     writer.write_padding(file, file.tell())
+    for computed in plan.computed:
+        values = np.asarray(computed.values, "<f4")
+        file.write(values.data)
+        writer.write_padding(file, values.nbytes)
     for transfer in transfers:
-        for start, piece in _pieces(transfer, weights):
+        for read_bytes, piece in _pieces(transfer):
             control.cancel.raise_if_cancelled()
-            file.write(_as_wanted(piece, transfer).data)
-            control.progress(stage, done + start + piece.nbytes, total, "bytes")
-        done += transfer.stored.size_bytes
+            file.write(piece.data)
+            done += read_bytes
+            control.progress(stage, done, total, "bytes")
         writer.write_padding(file, transfer.size_bytes)
 
 
-def _pieces(transfer: Transfer, weights: Weights) -> Iterator[tuple[int, Numbers]]:
-    """The tensor as some rows at a time, whole attention heads where they matter, and where each starts."""
-    stored = transfer.stored
-    rows = stored.shape[0]
-    row_bytes = stored.size_bytes // rows
-    together = transfer.planned.rope_rows or 1
+def _pieces(transfer: Transfer) -> Iterator[tuple[int, Numbers]]:
+    """The tensor as some rows at a time, and how many bytes were read for them."""
+    for source in transfer.sources:
+        for read_bytes, rows in _rows(source, transfer.planned):
+            yield read_bytes, _as_wanted(rows, source.dtype, transfer)
+
+
+def _rows(source: CheckpointTensor, planned: PlannedTensor) -> Iterator[tuple[int, Numbers]]:
+    """Whole attention heads where they matter, and only the rows that are wanted."""
+    rows, _ = matrix_shape(source.shape)
+    row_bytes = source.size_bytes // rows
+    if planned.rows is not None:
+        height = source.shape[-2]
+        wanted = range(*planned.rows.indices(height))
+        step = max(PIECE_BYTES // row_bytes // wanted.step, 1)
+        for matrix in range(0, rows, height):
+            for first in range(0, len(wanted), step):
+                some = wanted[first : first + step]
+                count = some[-1] - some[0] + 1
+                # Of what lies between, the other tensor made of it counts its own.
+                yield len(some) * row_bytes, source.rows(matrix + some[0], count)[:: wanted.step]
+        return
+    together = planned.rope_rows or 1
     step = max(PIECE_BYTES // (row_bytes * together), 1) * together
     for row in range(0, rows, step):
         count = min(step, rows - row)
-        content = weights.read(stored, row * row_bytes, count * row_bytes)
-        yield row * row_bytes, np.frombuffer(content, STORED[stored.dtype]).reshape(count, -1)
+        yield count * row_bytes, source.rows(row, count)
 
 
-def _as_wanted(piece: Numbers, transfer: Transfer) -> Numbers:
-    head_rows = transfer.planned.rope_rows
-    ordered = interleaved(piece, head_rows) if head_rows else piece
+def _as_wanted(rows: Numbers, stored: str, transfer: Transfer) -> Numbers:
+    planned = transfer.planned
+    ordered = interleaved(rows, planned.rope_rows) if planned.rope_rows else rows
     try:
-        return np.ascontiguousarray(converted(ordered, transfer.stored.dtype, transfer.wanted))
+        if planned.plus:
+            ordered, stored = converted(ordered, stored, "F32") + np.float32(planned.plus), "F32"
+        return np.ascontiguousarray(converted(ordered, stored, transfer.wanted))
     except OverflowError as error:
         raise WrongChoice(
-            f"{transfer.planned.name} holds numbers too large for {transfer.wanted}.",
+            f"{planned.name} holds numbers too large for {transfer.wanted}.",
             _LARGER[transfer.wanted],
         ) from error
 
@@ -165,6 +206,8 @@ def _add(writer: gguf.GGUFWriter, key: str, value: MetadataValue) -> None:
             writer.add_float32(key, value)
         case str():
             writer.add_string(key, value)
+        case _:
+            writer.add_array(key, list(value))
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:

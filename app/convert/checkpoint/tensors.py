@@ -1,0 +1,58 @@
+"""Tensors of a checkpoint as matrices that can be read some rows at a time, however they are stored."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Protocol
+
+import numpy as np
+
+from app.convert.checkpoint.numbers import STORED, Numbers
+from app.convert.checkpoint.safetensors import StoredTensor
+from app.convert.checkpoint.weights import Weights
+
+
+class CheckpointTensor(Protocol):
+    """`dtype`: the type of `numbers.STORED` in which rows are given. `size_bytes`: of all that is read for them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+    def rows(self, start: int, count: int) -> Numbers:
+        """(count, columns) numbers, with all dimensions but the last as rows; of a vector, (count, 1).
+
+        Raises DamagedCheckpoint where the file was cut.
+        """
+        ...
+
+
+class PlainTensor:
+    """Numbers as they are in the file."""
+
+    def __init__(self, stored: StoredTensor, weights: Weights) -> None:
+        self._stored = stored
+        self._weights = weights
+        self.name, self.dtype, self.shape, self.size_bytes = (
+            stored.name,
+            stored.dtype,
+            stored.shape,
+            stored.size_bytes,
+        )
+
+    def rows(self, start: int, count: int) -> Numbers:
+        row_bytes = self.size_bytes // max(matrix_shape(self.shape)[0], 1)
+        content = self._weights.read(self._stored, start * row_bytes, count * row_bytes)
+        return np.frombuffer(content, STORED[self.dtype]).reshape(count, -1)
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns; a vector is a column."""
+    if len(shape) < 2:
+        return prod(shape), 1
+    return prod(shape[:-1]), shape[-1]
