@@ -55,6 +55,13 @@ class Config:
     def has(self, key: str) -> bool:
         return self._values.get(key) is not None
 
+    def has_entries(self, key: str) -> bool:
+        """Whether there is a list with anything in it."""
+        value = self._value(key, [])
+        if not isinstance(value, list):
+            raise self._impossible(key, value)
+        return bool(value)
+
     def count(self, key: str, most: int, default: int | None = None) -> int:
         """An integer from 1 to `most`."""
         value = self._value(key, default)
@@ -71,6 +78,18 @@ class Config:
         if not 0 < value < 1e30 or not math.isfinite(value):
             raise self._impossible(key, value)
         return float(value)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Positive, finite numbers; none where there is no such key."""
+        value = self._value(key, [])
+        if not isinstance(value, list):
+            raise self._impossible(key, value)
+        entries = Config({str(place): each for place, each in enumerate(value)}, self._name)
+        return tuple(entries.number(str(place)) for place in range(len(value)))
+
+    def with_value(self, key: str, value: object) -> Config:
+        """The same with another value there."""
+        return Config({**self._values, key: value}, self._name)
 
     def flag(self, key: str, default: bool) -> bool:
         value = self._value(key, default)

@@ -12,6 +12,7 @@ from app.convert.checkpoint.architectures import ARCHITECTURES
 from app.convert.checkpoint.config import Config, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
+from app.convert.checkpoint.quantization_method import METHODS, quantization_method
 from app.convert.checkpoint.source import Source
 from app.convert.checkpoint.tokenizer import read_tokenizer
 from app.convert.checkpoint.weights import open_weights
@@ -59,16 +60,17 @@ def convert_checkpoint(
     checkpoint = CheckpointFolder(folder)
     checkpoint.files()
     values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
-    plan = _plan(checkpoint, Config(values))
+    config = Config(values)
+    plan = _plan(checkpoint, config)
     with open_weights(checkpoint) as weights:
         # NumPy and gguf take a third of a second to import: only when there is something to write.
-        from app.convert.checkpoint.tensors import PlainTensor
+        from app.convert.checkpoint.quantized import readable_tensors
         from app.convert.checkpoint.writing import write_gguf
 
-        tensors = {name: PlainTensor(stored, weights) for name, stored in weights.tensors.items()}
+        tensors = readable_tensors(weights, config)
         _expect_planned(plan, tensors)
         tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
-        _make_room(target.parent, _size_bytes(plan, kind), kind)
+        _make_room(target.parent, _size_bytes(plan, tensors, kind), kind)
         with finished_file(target) as partial:
             source = Source(checkpoint, plan, tokenizer, tensors)
             write_gguf(partial, target, source, kind, control, told or {})
@@ -105,10 +107,10 @@ def _plan(folder: CheckpointFolder, config: Config) -> ModelPlan:
             f"{folder.name} has the architecture {shorten(names[0])}, which Nibble does not convert yet.",
             f"Nibble converts {', '.join(ARCHITECTURES)}. Download a GGUF file of this model instead.",
         )
-    if config.has("quantization_config"):
-        method = config.table("quantization_config").text("quant_method", default="unknown")
+    method = quantization_method(config)
+    if method is not None and method not in METHODS:
         raise UnsupportedCheckpoint(
-            f"{folder.name} is already quantized ({shorten(method)}), and Nibble converts only full precision.",
+            f"{folder.name} is already quantized ({shorten(method)}), and Nibble does not read that.",
             "Choose the original checkpoint, or download a GGUF file of this model.",
         )
     return make_plan(config)
@@ -141,7 +143,9 @@ def _expect_planned(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor]) ->
 
 
 def _expect_readable(stored: CheckpointTensor) -> None:
-    if stored.dtype not in READABLE:
+    from app.convert.checkpoint.numbers import BLOCKS
+
+    if stored.dtype not in READABLE and stored.dtype not in BLOCKS:
         raise UnsupportedCheckpoint(
             f"{stored.name} is stored as {stored.dtype}, and Nibble converts only {', '.join(READABLE)}.",
             "Choose the original checkpoint, or download a GGUF file of this model.",
@@ -152,11 +156,15 @@ def _as_text(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) or "a single number"
 
 
-def _size_bytes(plan: ModelPlan, kind: Quantization) -> int:
-    return sum(
-        planned.elements * (4 if len(planned.made_shape) == 1 else FILE_TYPES[kind.name])
-        for planned in plan.tensors
-    )
+def _size_bytes(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor], kind: Quantization) -> int:
+    from app.convert.checkpoint.numbers import BLOCKS
+
+    size_bytes = 0
+    for planned in plan.tensors:
+        dtype = tensors[planned.source_names[0]].dtype
+        weights, block_bytes = BLOCKS.get(dtype, (1, FILE_TYPES[kind.name]))
+        size_bytes += planned.elements * (4 if len(planned.made_shape) == 1 else block_bytes) // weights
+    return size_bytes
 
 
 def _make_room(folder: Path, size_bytes: int, kind: Quantization) -> None:

@@ -9,8 +9,30 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[Any]
 
-STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-"""NumPy's name for the types that weights may have; BF16, which it lacks, as the bits."""
+STORED = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I8": "i1",
+    "U8": "u1",
+    "F8_E4M3": "u1",
+    "F8_E5M2": "u1",
+}
+"""NumPy's name for the types that tensors of a checkpoint may have; those it lacks as their bits."""
+
+BLOCKS = {"MXFP4": (32, 17), "Q4_0": (32, 18), "Q4_1": (32, 20), "Q8_0": (32, 34)}
+"""Weights and bytes of a block, of the types that a checkpoint's own quantization can be kept in (ggml-common.h of
+ggml). Rows of them are bytes."""
+
+
+def row_bytes(columns: int, kind: str) -> int:
+    if kind in BLOCKS:
+        weights, size = BLOCKS[kind]
+        return columns // weights * size
+    return columns * np.dtype(STORED[kind]).itemsize
 
 
 def converted(numbers: Numbers, stored: str, wanted: str) -> Numbers:

@@ -14,10 +14,10 @@ MetadataValue = bool | int | float | str | Sequence[int] | Sequence[float] | Seq
 class PlannedTensor:
     """A tensor of the GGUF and what of the checkpoint it is made of; `shape` as there, rows first.
 
-    `name`: by which the gguf package's table of names knows it, mostly that in the checkpoint. `sources`: the
-    checkpoint's tensors, each of `shape`, that are stacked along a new first dimension, as experts are; the one called
-    `name` where there are none. `rows`: which rows of each matrix are taken, where the checkpoint has several tensors
-    in one. `plus` is added to each number: Gemma keeps what its norms differ from 1.
+    `name`: by which the gguf package's table of names knows it; `stored`: by which the checkpoint does, where that is
+    another. `stacked`: several tensors of the checkpoint, each of `shape`, along a new first dimension, as experts are.
+    `rows`, `columns`: which of each matrix are taken, where the checkpoint has several tensors in one. `plus` is added
+    to each number: Gemma keeps what its norms differ from 1.
 
     `rope_rows`: the rows of each attention head, where RoPE turns them. Transformers turns row i
     with row i + rows / 2; GGUF's "llama" turns neighbours, so that the two halves are interleaved.
@@ -26,13 +26,15 @@ class PlannedTensor:
     name: str
     shape: tuple[int, ...]
     rope_rows: int = 0
-    sources: tuple[str, ...] = ()
+    stored: str = ""
+    stacked: tuple[str, ...] = ()
     rows: slice | None = None
+    columns: slice | None = None
     plus: float = 0.0
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        return self.sources or (self.name,)
+        return self.stacked or (self.stored or self.name,)
 
     @property
     def made_shape(self) -> tuple[int, ...]:
@@ -40,7 +42,9 @@ class PlannedTensor:
         shape = self.shape
         if self.rows is not None:
             shape = (*shape[:-2], len(range(*self.rows.indices(shape[-2]))), shape[-1])
-        return (len(self.sources), *shape) if self.sources else shape
+        if self.columns is not None:
+            shape = (*shape[:-1], len(range(*self.columns.indices(shape[-1]))))
+        return (len(self.stacked), *shape) if self.stacked else shape
 
     @property
     def elements(self) -> int:

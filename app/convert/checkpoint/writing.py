@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 
 from app.convert.checkpoint.describing import describe
-from app.convert.checkpoint.numbers import STORED, Numbers, converted, interleaved
+from app.convert.checkpoint.numbers import BLOCKS, STORED, Numbers, converted, interleaved, row_bytes
 from app.convert.checkpoint.plan import MetadataValue, ModelPlan, PlannedTensor
 from app.convert.checkpoint.source import Source
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
@@ -49,7 +49,8 @@ class Transfer:
     @property
     def size_bytes(self) -> int:
         """In the GGUF."""
-        return self.planned.elements * np.dtype(STORED[self.wanted]).itemsize
+        rows, columns = matrix_shape(self.planned.made_shape)
+        return rows * row_bytes(columns, self.wanted)
 
     @property
     def read_bytes(self) -> int:
@@ -64,8 +65,14 @@ def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
         name = names.get_name(planned.name, try_suffixes=(".weight", ".bias"))
         assert name is not None, f"gguf has no name for {planned.name}"
         sources = tuple(source.tensors[each] for each in planned.source_names)
-        found.append(Transfer(name, planned, sources, "F32" if _needs_f32(name, planned) else kind.name))
+        found.append(Transfer(name, planned, sources, _wanted(name, planned, sources[0].dtype, kind)))
     return found
+
+
+def _wanted(name: str, planned: PlannedTensor, dtype: str, kind: Quantization) -> str:
+    if dtype in BLOCKS:
+        return dtype  # as it was made: anything else would round it a second time
+    return "F32" if _needs_f32(name, planned) else kind.name
 
 
 def _needs_f32(name: str, planned: PlannedTensor) -> bool:
@@ -123,8 +130,11 @@ def _add_header(
         writer.add_tensor_info(computed.name, values.shape, values.dtype, values.nbytes)
     for transfer in transfers:
         raw_type = gguf.GGMLQuantizationType[transfer.wanted]
-        dtype = np.dtype(STORED[transfer.wanted])
+        blocks = transfer.wanted in BLOCKS
+        dtype = np.dtype(np.uint8 if blocks else STORED[transfer.wanted])
         shape = transfer.planned.made_shape
+        if blocks:  # the writer is told bytes, and works out the weights
+            shape = (*shape[:-1], row_bytes(shape[-1], transfer.wanted))
         writer.add_tensor_info(transfer.name, shape, dtype, transfer.size_bytes, raw_type)
 
 
@@ -163,28 +173,29 @@ def _pieces(transfer: Transfer) -> Iterator[tuple[int, Numbers]]:
 def _rows(source: CheckpointTensor, planned: PlannedTensor) -> Iterator[tuple[int, Numbers]]:
     """Whole attention heads where they matter, and only the rows that are wanted."""
     rows, _ = matrix_shape(source.shape)
-    row_bytes = source.size_bytes // rows
+    bytes_of_row = source.size_bytes // rows
     if planned.rows is not None:
         height = source.shape[-2]
         wanted = range(*planned.rows.indices(height))
-        step = max(PIECE_BYTES // row_bytes // wanted.step, 1)
+        step = max(PIECE_BYTES // bytes_of_row // wanted.step, 1)
         for matrix in range(0, rows, height):
             for first in range(0, len(wanted), step):
                 some = wanted[first : first + step]
                 count = some[-1] - some[0] + 1
                 # Of what lies between, the other tensor made of it counts its own.
-                yield len(some) * row_bytes, source.rows(matrix + some[0], count)[:: wanted.step]
+                yield len(some) * bytes_of_row, source.rows(matrix + some[0], count)[:: wanted.step]
         return
     together = planned.rope_rows or 1
-    step = max(PIECE_BYTES // (row_bytes * together), 1) * together
+    step = max(PIECE_BYTES // (bytes_of_row * together), 1) * together
     for row in range(0, rows, step):
         count = min(step, rows - row)
-        yield count * row_bytes, source.rows(row, count)
+        yield count * bytes_of_row, source.rows(row, count)
 
 
 def _as_wanted(rows: Numbers, stored: str, transfer: Transfer) -> Numbers:
     planned = transfer.planned
-    ordered = interleaved(rows, planned.rope_rows) if planned.rope_rows else rows
+    some = rows if planned.columns is None else rows[:, planned.columns]
+    ordered = interleaved(some, planned.rope_rows) if planned.rope_rows else some
     try:
         if planned.plus:
             ordered, stored = converted(ordered, stored, "F32") + np.float32(planned.plus), "F32"

@@ -101,7 +101,7 @@ def test_plan_reads_rope_as_old_and_new_configs_have_it(changes: Any, expected: 
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "'llama3'"),
+        ({"rope_scaling": {"rope_type": "longrope", "factor": 8.0}}, "'longrope'"),
         ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "'dynamic'"),
         ({"hidden_act": "gelu"}, "'gelu'"),
     ],
