@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -151,29 +151,50 @@ class Comparison:
             return self._run(indexes, sampling or self._sampling, in_turns, control)
 
     def ask_each(self, prompts: Sequence[str], control: JobControl) -> list[tuple[PaneAnswer, ...]]:
-        """Every prompt to every pane, each in a conversation of its own: for each prompt the panes' answers. Where only
-        one model fits, it answers all of them before the next one is loaded.
+        """Every prompt to every pane, each in a conversation of its own: for each prompt the panes' answers.
 
-        Emits and raises what `ask` does, and PanePrompt. Afterwards nothing has been said in any pane.
+        Emits and raises what `ask_some` does.
         """
         indexes = range(len(self._panes))
         given: dict[tuple[int, int], PaneAnswer] = {}
 
-        def ask_once(numbers: Sequence[int], panes: Sequence[int], in_turns: bool) -> None:
-            for number in numbers:
-                for index in panes:
-                    self.set_conversation(index, [ChatMessage("user", prompts[number])])
-                    control.emit(PanePrompt(index, number))
-                answers = self._run(panes, self._sampling, in_turns, control)
-                given.update({(number, index): answer for index, answer in zip(panes, answers, strict=True)})
+        def take(number: int, answers: Mapping[int, PaneAnswer]) -> None:
+            given.update({(number, index): answer for index, answer in answers.items()})
 
+        self.ask_some([(prompt, indexes) for prompt in prompts], self._sampling, control, take)
+        return [tuple(given[number, index] for index in indexes) for number in range(len(prompts))]
+
+    def ask_some(
+        self,
+        asked: Sequence[tuple[str, Collection[int]]],
+        sampling: Sampling,
+        control: JobControl,
+        take: Callable[[int, Mapping[int, PaneAnswer]], None],
+    ) -> None:
+        """Each prompt to the panes named with it, in a conversation of its own. Where only one model fits, it answers
+        all of its prompts before the next one is loaded.
+
+        `take` is called with a prompt's number and what panes have just answered; what it raises ends it all.
+        Emits and raises what `ask` does, and PanePrompt. Afterwards nothing has been said in any pane.
+        """
+        indexes = [index for index in range(len(self._panes)) if any(index in panes for _, panes in asked)]
         with self._asking():
             in_turns = self._make_room(indexes, control)
-            for panes in [[index] for index in indexes] if in_turns else [list(indexes)]:
-                ask_once(range(len(prompts)), panes, in_turns)
-            for index in indexes:
-                self.set_conversation(index, [])
-        return [tuple(given[number, index] for index in indexes) for number in range(len(prompts))]
+            # What is loaded goes first: in turns it would have to be loaded again later.
+            order = sorted(indexes, key=lambda index: not self._panes[index].is_loaded)
+            try:
+                for turn in [[index] for index in order] if in_turns else [indexes]:
+                    for number, (prompt, wanted) in enumerate(asked):
+                        panes = [index for index in turn if index in wanted]
+                        for index in panes:
+                            self.set_conversation(index, [ChatMessage("user", prompt)])
+                            control.emit(PanePrompt(index, number))
+                        if panes:
+                            answers = self._run(panes, sampling, in_turns, control)
+                            take(number, dict(zip(panes, answers, strict=True)))
+            finally:
+                for index in indexes:
+                    self.set_conversation(index, [])
 
     def diverge(
         self, passages: Sequence[Passage], reference: int, other: int, control: JobControl

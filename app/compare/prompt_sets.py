@@ -6,6 +6,7 @@ steps that need each other, code, rare names, other languages, long documents.
 
 from __future__ import annotations
 
+import random
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import resources
-from app.core.errors import WrongContent
+from app.core.errors import NotText, UnreadableFile, UnreadablePdf, WrongContent
 from app.documents import read_document
 
 MOST_PROMPTS = 1_000
@@ -36,9 +37,12 @@ class ComparePrompt:
 
 @dataclass(frozen=True)
 class PromptSet:
+    """`about`: what it looks for, in a sentence; empty where nobody says."""
+
     name: str
     title: str
     prompts: tuple[ComparePrompt, ...]
+    about: str = ""
 
 
 def prompt_set_names() -> list[str]:
@@ -56,11 +60,11 @@ def read_prompt_set(path: Path) -> PromptSet:
 
     Raises WrongContent where it holds no prompts or too many, and what reading a document raises.
     """
-    text = read_document(path).text
+    text = _text_of(path)
     if path.suffix.lower() == ".toml":
         try:
             found = _set_of(path.stem, tomllib.loads(text))
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (tomllib.TOMLDecodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise WrongContent(
                 f"{path.name} is no list of prompts ({error}).",
                 'Write [[prompt]] and below it text = "…" for each of them, or a text file with a prompt in each line.',
@@ -76,23 +80,65 @@ def read_prompt_set(path: Path) -> PromptSet:
     return found
 
 
+def pick(
+    sets: Sequence[PromptSet], count: int, seed: int | None = None
+) -> list[tuple[PromptSet, ComparePrompt]]:
+    """So many prompts with the sets they come from, of each set as many as of the others where it has them. The first
+    ones, in their order; with a seed any, in any order, with the same seed the same."""
+    chance = random.Random(seed) if seed is not None else None
+    piles = [list(each.prompts) for each in sets]
+    if chance is not None:
+        for pile in piles:
+            chance.shuffle(pile)
+    shares = [0] * len(piles)
+    for _ in range(min(count, sum(map(len, piles)))):
+        least = min(
+            (i for i, pile in enumerate(piles) if shares[i] < len(pile)), key=lambda index: shares[index]
+        )
+        shares[least] += 1
+    chosen = [
+        (each, prompt)
+        for each, pile, share in zip(sets, piles, shares, strict=True)
+        for prompt in pile[:share]
+    ]
+    if chance is not None:
+        chance.shuffle(chosen)
+    return chosen
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_document(path).text
+    except (NotText, UnreadableFile, UnreadablePdf) as fault:
+        # Its hint is for what is attached to a message.
+        raise type(fault)(
+            fault.message, "Choose a text file with a prompt in each line, or a .toml file."
+        ) from fault
+
+
 def _set_of(name: str, table: Mapping[str, Any]) -> PromptSet:
-    """Raises KeyError, TypeError, ValueError or AttributeError for a table that is none."""
-    entries = table["prompt"]
+    """Raises ValueError, in words for people, or TypeError for a table that is none."""
+    entries = table.get("prompt")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("there is no [[prompt]] in it")
     prose = resources.guide_answers() if any("fact" in entry for entry in entries) else ()
-    prompts = tuple(_prompt_of(entry, prose) for entry in entries)
-    return PromptSet(name, str(table.get("title", name)), prompts)
+    prompts = tuple(_prompt_of(number, entry, prose) for number, entry in enumerate(entries, start=1))
+    return PromptSet(name, str(table.get("title", name)), prompts, str(table.get("about", "")))
 
 
-def _prompt_of(entry: Mapping[str, Any], prose: Sequence[str]) -> ComparePrompt:
-    text = entry["text"]
+def _prompt_of(number: int, entry: Mapping[str, Any], prose: Sequence[str]) -> ComparePrompt:
+    text, facts = entry.get("text"), entry.get("facts", [])
     if not isinstance(text, str) or not text.strip():
-        raise ValueError("a prompt has no text")
+        raise ValueError(f"prompt {number} has no text")
+    if not isinstance(facts, list) or not all(isinstance(fact, list) and fact for fact in facts):
+        raise ValueError(f"the facts of prompt {number} are no lists of texts")
     if "fact" in entry:
+        if not isinstance(entry["fact"], str) or "words" not in entry or "depth" not in entry:
+            raise ValueError(f"the fact of prompt {number} is no text with words and a depth")
         passages = _first_words(prose, int(entry["words"]))
         passages.insert(round(float(entry["depth"]) * len(passages)), entry["fact"])
         text = "\n\n".join(["Read this document.", *passages, f"Answer from the document: {text}"])
-    return ComparePrompt(text, tuple(tuple(map(str, fact)) for fact in entry.get("facts", ())))
+    return ComparePrompt(text, tuple(tuple(map(str, fact)) for fact in facts))
 
 
 def _first_words(prose: Sequence[str], words: int) -> list[str]:

@@ -117,13 +117,17 @@ class BlindTest(msgspec.Struct, frozen=True, kw_only=True):
     """Votes on answers whose models were hidden. `turns`: which turns of the session were voted on, in their order, and
     `votes` what was said of each of the first of them, by the index of the model. `seed`: what `votes.shuffled` had.
 
-    `prompt_set`: its name; empty where the person typed the prompts. `voted_at`: seconds since 1970.
+    `prompt_set`: its name; empty where the person typed the prompts. `kinds`: for each of `turns` the title of the list
+    it came from. `same_is_tie`: nobody is asked where all answers are the same. `voted_at`: when the person had seen
+    which model is which, and no vote could be changed any more; seconds since 1970, 0 while that is to come.
     """
 
     seed: int
     turns: tuple[int, ...]
     votes: tuple[Vote, ...] = ()
     prompt_set: str = ""
+    kinds: tuple[str, ...] = ()
+    same_is_tie: bool = True
     voted_at: float = 0.0
 
 

@@ -23,7 +23,7 @@ from app.compare.session import (
     SessionModel,
     SessionTurn,
 )
-from app.compare.session_parts import BLIND, DIVERGENCE, OPENING, TURN, Opening, packed
+from app.compare.session_parts import BLIND, DIVERGENCE, OPENING, TURN, Opening, packed, unpacked
 from app.compare.session_reading import read_session
 from app.core.errors import FileGone, WrongContent
 from app.core.text import encodable
@@ -172,6 +172,19 @@ class SessionStore:
             raise FileGone(f"There is no comparison of number {session}.", "It may have been deleted.")
         read = read_session(session, self._parts_of(session), [tuple(piece) for piece in pieces])
         return msgspec.structs.replace(read, title=row["title"], changed_at=row["changed_at"])
+
+    def unfinished_blind_test(self) -> tuple[int, int] | None:
+        """Session and number of the blind test that was used last; None where what came out of it was seen."""
+        with reading(self._connection) as connection:
+            row = connection.execute(
+                "SELECT comparison_id, number, content FROM comparison_parts JOIN comparisons"
+                " ON comparisons.id = comparison_id WHERE kind = ? ORDER BY changed_at DESC, number DESC LIMIT 1",
+                (BLIND,),
+            ).fetchone()
+        with suppress(ValueError):
+            if row is not None and not unpacked(row["content"], BlindTest).voted_at:
+                return row["comparison_id"], row["number"]
+        return None
 
     # Parts
 

@@ -6,14 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import floor, sqrt
 from statistics import NormalDist
 from typing import Literal
 
 CONFIDENCE = 0.95
 
-Vote = int | Literal["tie", "both bad"]
-"""The index of the model that was preferred, or neither."""
+Vote = int | Literal["tie", "both bad", "skipped"]
+"""The index of the model that was preferred, or neither; "skipped": nothing was said of that prompt."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,22 @@ def share_of(model: int, votes: Sequence[Vote]) -> Share:
     return Share(wins, len(decided), *wilson_interval(wins, len(decided)))
 
 
+def votes_needed(wins: int, votes: int, confidence: float = CONFIDENCE) -> int | None:
+    """With how many votes for either of two models a share like this one would no longer be taken for chance; None for
+    a share of exactly a half, which no number of votes tells from chance.
+
+    Wilson's interval is the score test turned round: it leaves out a half where |share - 1/2| > z / (2 sqrt(votes)),
+    so votes > (z / (2 share - 1))^2.
+    """
+    if 2 * wins == votes:
+        return None
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return floor((z * votes / (2 * wins - votes)) ** 2) + 1
+
+
 def verdict(names: Sequence[str], votes: Sequence[Vote]) -> str:
     """For the person: how often each of the models was preferred, and whether that means anything."""
+    votes = [vote for vote in votes if vote != "skipped"]
     prompts = f"In {len(votes)} prompt{'' if len(votes) == 1 else 's'}"
     wins = Counter(vote for vote in votes if isinstance(vote, int))
     if not wins:

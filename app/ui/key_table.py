@@ -20,6 +20,7 @@ class Place(Enum):
     CHAT = "chat"
     WRITING = "writing"
     COMPARE = "compare"
+    BLIND = "blind test"
     LIBRARY = "library"
     DISCOVER = "discover"
 
@@ -62,6 +63,7 @@ def all_deeds() -> list[Deed]:
     """In the person's language, once the translator is installed."""
     anywhere, chat, writing = Place.ANYWHERE, Place.CHAT, Place.WRITING
     compare, library, discover = Place.COMPARE, Place.LIBRARY, Place.DISCOVER
+    blind = Place.BLIND
     return [
         Deed("palette", anywhere, _tr("Command palette"), ("Ctrl+K",)),
         Deed("new-chat", anywhere, _tr("New chat"), ("Ctrl+N",)),
@@ -94,6 +96,19 @@ def all_deeds() -> list[Deed]:
         Deed("compare-presets", compare, _tr("Models that belong side by side"), ("Ctrl+P",)),
         Deed("compare-link", compare, _tr("Scroll all panes together"), ("Ctrl+L",)),
         Deed("compare-seed", compare, _tr("Another seed"), ("Ctrl+D",)),
+        Deed("compare-blind", compare, _tr("Blind test"), ("Ctrl+B",)),
+        Deed("blind-a", blind, _tr("Vote for A"), ("A", "1")),
+        Deed("blind-b", blind, _tr("Vote for B"), ("B", "2")),
+        Deed("blind-c", blind, _tr("Vote for C"), ("C", "3")),
+        Deed("blind-d", blind, _tr("Vote for D"), ("D", "4")),
+        Deed("blind-tie", blind, _tr("A tie"), ("T", "0")),
+        Deed("blind-bad", blind, _tr("None is good"), ("N",)),
+        Deed("blind-skip", blind, _tr("Skip the prompt"), ("S",)),
+        Deed("blind-before", blind, _tr("The prompt before"), ("Left",)),
+        Deed("blind-after", blind, _tr("The next prompt"), ("Right",)),
+        Deed("blind-undo", blind, _tr("Take the last vote back"), (_Standard.Undo,)),
+        Deed("blind-finish", blind, _tr("Finish, and show which is which"), ("Ctrl+Return",)),
+        Deed("blind-leave", blind, _tr("Stop the models; without votes, back to Compare"), ("Esc",)),
         Deed("library-search", library, _tr("Search the library"), (_Standard.Find,)),
         Deed("library-look", library, _tr("Look again"), (_Standard.Refresh,)),
         Deed("library-open", library, _tr("Add models"), (_Standard.Open,)),

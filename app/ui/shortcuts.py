@@ -177,6 +177,7 @@ def _titles() -> dict[Place, str]:
         Place.CHAT: _tr("Chat"),
         Place.WRITING: _tr("While writing a message"),
         Place.COMPARE: _tr("Compare"),
+        Place.BLIND: _tr("In a blind test"),
         Place.LIBRARY: _tr("Library"),
         Place.DISCOVER: _tr("Discover"),
     }

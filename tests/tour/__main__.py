@@ -31,6 +31,7 @@ for page in (
     "chat_presets",
     "chat_attachments",
     "compare",
+    "compare_blind",
     "spelling",
     "zoomed",  # behind those whose scenes it plays
 ):

@@ -270,9 +270,13 @@ def plan_anew(stage: Stage) -> ComparePage:
 
 def freeze(stage: Stage, page: ComparePage) -> list[int]:
     """Holds the workers in the middle of their answers, however fast they are; returns their processes."""
+    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens > 40 for pane in page.panes))
+    return hold_workers(stage, page)
+
+
+def hold_workers(stage: Stage, page: ComparePage) -> list[int]:
     comparison = page.engine.comparison
     assert comparison is not None
-    stage.wait(lambda: any(pane.turn is not None and pane.turn.tokens > 40 for pane in page.panes))
     held = [pid for pid in comparison.worker_pids if pid is not None]
     for pid in held:
         os.kill(pid, signal.SIGSTOP)

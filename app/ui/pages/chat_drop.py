@@ -17,10 +17,12 @@ from app.ui.pages.chat_message_field import local_files
 class FileDrop(QObject):
     """Watches `page`, and covers it while files are dragged over it."""
 
-    def __init__(self, page: QWidget, take: Callable[[list[Path]], object]) -> None:
+    def __init__(
+        self, page: QWidget, take: Callable[[list[Path]], object], veil: DropVeil | None = None
+    ) -> None:
         super().__init__(page)
         self._take = take
-        self.veil = DropVeil(
+        self.veil = veil or DropVeil(
             page,
             self.tr("Drop to attach"),
             self.tr("Their text goes with your next message."),

@@ -16,6 +16,7 @@ from app.library import LibraryEntry
 from app.runtime import Sampling
 from app.ui import links
 from app.ui.notice import Action, Kind, NoticeArea
+from app.ui.pages.compare_blind import BlindTests
 from app.ui.pages.compare_composer import Composer
 from app.ui.pages.compare_engine import Engine
 from app.ui.pages.compare_header import Header
@@ -55,6 +56,7 @@ class ComparePage(QWidget):
         self.composer = Composer()
         self.empty = Empty()
         self.tokens = TokenByToken(self)
+        self.blind = BlindTests(self, services)
         self._lay_out()
         self._connect()
         self.setFocusProxy(self.composer.box)  # what the page is for
@@ -72,6 +74,7 @@ class ComparePage(QWidget):
         """Puts these models side by side; beside one alone another quantization of it."""
         self._wanted = list(paths)[:MAXIMUM_PANES]
         self.engine.stop()
+        self.blind.leave()
         self.shelf.look()
 
     def compare_on(self, paths: Sequence[Path], prompt: str) -> None:
@@ -85,7 +88,7 @@ class ComparePage(QWidget):
         if self.shelf.known:
             self.shelf.look()
         self._plan_timer.start()
-        self.composer.box.setFocus()
+        self.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -108,6 +111,7 @@ class ComparePage(QWidget):
         whole.setSpacing(16)
         whole.addWidget(self.header)
         whole.addWidget(self._body, 1)
+        whole.addWidget(self.blind.view, 1)
         self._plan_timer = QTimer(self)
         self._plan_timer.setInterval(PLAN_EVERY_MS)
         self._figures_timer = QTimer(self)
@@ -300,7 +304,7 @@ class ComparePage(QWidget):
             return
         self._figures_timer.stop()
         self._show_outcome()
-        self.composer.box.setFocus()
+        self.setFocus()
         if self._wanted is not None:
             self._take_wanted()
 
@@ -338,6 +342,13 @@ class ComparePage(QWidget):
 
     # Showing how it stands
 
+    def show_panes(self, shown: bool = True) -> None:
+        """Or what a blind test shows in their place."""
+        for part in (self.header, self._body):
+            part.setVisible(shown)
+        self.setFocusProxy(self.composer.box if shown else self.blind.view)
+        self._settle()
+
     @property
     def _models(self) -> list[LibraryEntry]:
         return [pane.entry for pane in self.panes if pane.entry is not None]
@@ -359,6 +370,7 @@ class ComparePage(QWidget):
         self.header.set_possible(
             change=not running, add=not running and len(self.panes) < MAXIMUM_PANES, new=not running and asked
         )
+        self.header.blind.setEnabled(self.blind.can_open())
         self.composer.set_running(running)
         self.composer.set_ready(bool(self.panes))
         if running:

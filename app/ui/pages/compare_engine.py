@@ -113,6 +113,18 @@ class Engine(QObject):
             on_failed=self.undiverged.emit,
         )
 
+    def call(
+        self,
+        title: str,
+        paths: Sequence[Path],
+        sampling: Sampling,
+        work: Callable[[Comparison, JobControl], Any],
+        **handlers: Callable[..., None],
+    ) -> None:
+        """Whatever else is asked of these models together; `handlers` as `jobs.run` takes them, without an `on_end`."""
+        comparison = self._comparison_of(paths, sampling)
+        self._start(title, [], lambda control: work(comparison, control), **handlers)
+
     def stop(self) -> None:
         for job in list(self._calls.values()):
             job.cancel()

@@ -14,6 +14,7 @@ class Header(QWidget):
     presets_asked = Signal()
     add_asked = Signal()
     new_asked = Signal()
+    blind_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +45,10 @@ class Header(QWidget):
             tip=self.tr("Clear the answers and begin again with the same models"),
             shortcut="Ctrl+Shift+N",  # with less, it is a new chat, as everywhere
         )
-        self._controls = (self.link, self.presets, self.add, self.new)
+        self.blind = icon_button("eye-slash", self.tr("Blind test"), self.blind_asked.emit)
+        self.blind.setToolTip(self.tr("Blind test: vote on answers without knowing whose they are"))
+        set_shortcut(self.blind, "Ctrl+B")
+        self._controls = (self.blind, self.link, self.presets, self.add, self.new)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)

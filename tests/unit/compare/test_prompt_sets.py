@@ -9,6 +9,8 @@ import pytest
 from app.compare.prompt_sets import (
     MOST_PROMPTS,
     ComparePrompt,
+    PromptSet,
+    pick,
     prompt_set_names,
     read_prompt_set,
     shipped_prompt_set,
@@ -32,6 +34,7 @@ def test_shipped_prompts_are_distinct_and_do_not_tell_their_answers(name: str) -
     each = shipped_prompt_set(name)
     texts = [prompt.text for prompt in each.prompts]
     assert len(texts) == len(set(texts)) >= 7
+    assert each.about
     if each.name == "arithmetic":
         assert not any(prompt.is_right(prompt.text) for prompt in each.prompts)
 
@@ -100,3 +103,35 @@ def test_too_many_none_and_no_text(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 20)
     with pytest.raises(NotText):
         read_prompt_set(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("x = 1\n[[prompt]\n", "line 2"),
+        ("prompt = 3", "no [[prompt]]"),
+        ('[[prompt]]\ntext = "a"\n[[prompt]]\ntext = 3', "prompt 2 has no text"),
+        ('[[prompt]]\ntext = "a"\nfacts = 3', "facts of prompt 1"),
+        ('[[prompt]]\ntext = "a"\nfact = "b"', "fact of prompt 1"),
+    ],
+)
+def test_a_bad_file_is_told_in_words(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(EnvironmentFault) as raised:
+        read_prompt_set(path)
+    assert words in raised.value.message
+    assert "Attach" not in raised.value.hint
+
+
+def test_some_of_several_lists() -> None:
+    def of(name: str, count: int) -> PromptSet:
+        return PromptSet(name, name, tuple(ComparePrompt(f"{name}{number}") for number in range(count)))
+
+    sets = [of("a", 2), of("b", 9), of("c", 9)]
+    assert [prompt.text for _, prompt in pick(sets, 8)] == ["a0", "a1", "b0", "b1", "b2", "c0", "c1", "c2"]
+    assert len(pick(sets, 100)) == 20
+    any_, again, other = pick(sets, 8, 1), pick(sets, 8, 1), pick(sets, 8, 2)
+    assert any_ == again != other
+    assert sorted(each.name for each, _ in any_) == list("aabbbccc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.compare.votes import Vote, share_of, shuffled, verdict, wilson_interval
+from app.compare.votes import Vote, share_of, shuffled, verdict, votes_needed, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,28 @@ def test_places_are_shuffled_and_the_same_again() -> None:
     # With a fair coin fewer than 60 or more than 140 of 200 come once in a hundred million runs.
     assert 60 < orders.count((0, 1)) < 140
     assert all(sorted(shuffled(4, prompt, seed=7)) == [0, 1, 2, 3] for prompt in range(20))
+
+
+@pytest.mark.parametrize(("wins", "votes"), [(9, 16), (2, 3), (5, 7), (499, 990)])
+def test_with_so_many_votes_a_share_is_told_from_chance_and_not_with_one_less(wins: int, votes: int) -> None:
+    needed = votes_needed(wins, votes)
+    assert needed is not None
+
+    def low(count: int) -> float:  # the middle and the reach of Wilson's interval, written out
+        share, z2 = wins / votes, 1.959963985**2
+        reach = (z2 * share * (1 - share) / count + z2 * z2 / (4 * count * count)) ** 0.5
+        return (share + z2 / (2 * count) - reach) / (1 + z2 / count)
+
+    assert low(needed) > 0.5 >= low(needed - 1)
+
+
+def test_no_number_of_votes_tells_a_half_from_chance() -> None:
+    assert votes_needed(4, 8) is None
+
+
+def test_what_was_skipped_is_not_counted() -> None:
+    assert (
+        verdict(["a", "b"], ["skipped", "tie"])
+        == "In 1 prompt you preferred none: no difference you can see."
+    )
+    assert verdict(["a", "b"], ["skipped"]) == "You have not voted yet."

@@ -1,0 +1,378 @@
+"""Before a blind test: which prompts, how many of them, and with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFocusEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.compare.prompt_sets import ComparePrompt, PromptSet, pick
+from app.runtime import Sampling
+from app.ui import theme
+from app.ui.actions import add_action
+from app.ui.drop import DropVeil
+from app.ui.notice import NoticeArea
+from app.ui.pages.chat_drop import FileDrop
+from app.ui.pages.compare_blind_parts import beginning_or_end
+from app.ui.parts import ElidedLabel, button, icon_button, label
+
+LARGEST_SEED = 999_999_999
+MOST_SHOWN = 60
+MOST_CHARACTERS = 240
+"""Of a prompt in the preview."""
+IN_THE_BOX = ""
+"""The name of the set of the one prompt that was typed."""
+
+
+class _Choice(QCheckBox):
+    focused = Signal()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focused.emit()
+
+
+class SetRow(QFrame):
+    """A list of prompts that can be taken into the test. `pointed`: the person wants to see what is in it."""
+
+    toggled = Signal()
+    pointed = Signal()
+    removed = Signal()
+
+    def __init__(self, prompts: PromptSet, *, is_own: bool = False) -> None:
+        super().__init__()
+        self.prompts = prompts
+        self.setProperty("role", "card")
+        self.box = _Choice(prompts.title.replace("&", "&&"))
+        self.box.focused.connect(self.pointed)
+        self.box.toggled.connect(self._toggled)
+        self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        n = len(prompts.prompts)
+        count = label(self.tr("1 prompt") if n == 1 else self.tr("{n} prompts").format(n=n), "caption")
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(self.box, 1)
+        top.addWidget(count)
+        if is_own:
+            remove = icon_button("x", self.tr("Remove this list"), self.removed.emit)
+            remove.setFixedSize(28, 28)
+            top.addWidget(remove)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 8)
+        column.setSpacing(2)
+        column.addLayout(top)
+        if prompts.about:
+            about = label(prompts.about, "caption", wrap=True)
+            about.setContentsMargins(26, 0, 0, 0)
+            column.addWidget(about)
+
+    @property
+    def is_chosen(self) -> bool:
+        return self.box.isChecked()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.pointed.emit()
+
+    def _toggled(self) -> None:
+        self.pointed.emit()
+        self.toggled.emit()
+
+
+class Setup(QWidget):
+    """`begin_asked`: with these prompts and settings; `files_chosen`: lists of the person's own, to be read;
+    `resume_asked`: the test that was not finished."""
+
+    begin_asked = Signal()
+    files_chosen = Signal(object)
+    leave_asked = Signal()
+    resume_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[SetRow] = []
+        self._possible = True
+        self.notices = NoticeArea()
+        self._make_fields()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addLayout(self._head())
+        column.addWidget(self.notices)
+        self._models = label("", "muted", wrap=True)
+        column.addWidget(self._models)
+        column.addLayout(self._middle(), 1)
+        column.addWidget(self._foot())
+        what, form = self.tr("Drop to test with these prompts"), self.tr("One in each line, or a .toml file.")
+        self.drop = FileDrop(self, self.files_chosen.emit, DropVeil(self, what, form, "list-plus"))
+        add_action(self, "blind-leave", self.leave_asked.emit)
+        self.setFocusProxy(self.start)
+        self._settle()
+
+    # What is chosen
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(
+            temperature=self.temperature.value(), seed=self.seed.value(), max_tokens=self.max_tokens.value()
+        )
+
+    @property
+    def chosen(self) -> list[PromptSet]:
+        return [row.prompts for row in self.rows if row.is_chosen]
+
+    @property
+    def prompts(self) -> tuple[tuple[PromptSet, ComparePrompt], ...]:
+        seed = self.seed.value() if self.order.currentData() else None
+        return tuple(pick(self.chosen, self.count.value(), seed))
+
+    def open(self, models: Sequence[str], sampling: Sampling, prompt: str, *, can_resume: bool) -> None:
+        """`prompt`: what stands in the box of Compare, if anything does."""
+        words = self.tr(
+            "{models} answer each prompt. You see their answers side by side without names, in another order each time,"
+            " and say which is better."
+        )
+        self._models.setText(words.format(models=self.tr(" and ").join([", ".join(models[:-1]), models[-1]])))
+        self.temperature.setValue(sampling.temperature)
+        self.seed.setValue(sampling.seed)
+        self.max_tokens.setValue(sampling.max_tokens)
+        for row in [each for each in self.rows if each.prompts.name == IN_THE_BOX]:
+            self._remove(row)
+        if prompt.strip():
+            typed = PromptSet(IN_THE_BOX, self.tr("The prompt in the box"), (ComparePrompt(prompt.strip()),))
+            self._add(SetRow(typed), 0)
+        self.resume.setVisible(can_resume)
+        self.notices.clear()
+        self._settle()
+
+    def add_sets(self, sets: Sequence[PromptSet]) -> None:
+        """Those that come with Nibble."""
+        for each in sets:
+            self._add(SetRow(each), len(self.rows))
+        if not self.chosen and self.rows:
+            self.rows[0].box.setChecked(True)
+
+    def add_own(self, prompts: PromptSet) -> None:
+        """A list of the person's: chosen at once, and in the place of an earlier one of that name."""
+        for row in [each for each in self.rows if each.prompts.name == prompts.name]:
+            self._remove(row)
+        row = SetRow(prompts, is_own=True)
+        row.removed.connect(partial(self._remove, row))
+        self._add(row, len(self.rows))
+        row.box.setChecked(True)
+        self._scroll.ensureWidgetVisible(row)
+
+    def set_possible(self, possible: bool) -> None:
+        self._possible = possible
+        self._settle()
+
+    # Building
+
+    def _make_fields(self) -> None:
+        self.count = QSpinBox()
+        self.count.setRange(1, 1)
+        self.count.setToolTip(self.tr("Of several lists as many of each, as far as they go"))
+        self.count.valueChanged.connect(self._settle)
+        self.order = QComboBox()
+        self.order.addItem(self.tr("The first, in their order"), False)
+        self.order.addItem(self.tr("Any, shuffled by the seed"), True)
+        self.temperature = QDoubleSpinBox()
+        self.temperature.setRange(0.0, 2.0)
+        self.temperature.setSingleStep(0.1)
+        self.temperature.setToolTip(
+            self.tr("How freely words are chosen. At 0 always the likeliest, so that only the models differ.")
+        )
+        self.seed = QSpinBox()
+        self.seed.setRange(0, LARGEST_SEED)
+        self.seed.setToolTip(self.tr("Where chance begins. The same seed gives the same answer again."))
+        self.max_tokens = QSpinBox()
+        self.max_tokens.setRange(0, 1_000_000)
+        self.max_tokens.setSingleStep(64)
+        self.max_tokens.setSpecialValueText(self.tr("No limit"))
+        self.max_tokens.setToolTip(
+            self.tr("Where answers are cut off; 0: nowhere. A token is a short word or part of one.")
+        )
+        self.same_is_tie = QCheckBox(self.tr("Same answers are a tie, without asking"))
+        self.same_is_tie.setChecked(True)
+        self.same_is_tie.setToolTip(self.tr("Where all models wrote the same, word for word"))
+        self.start = button("", self.begin_asked.emit, role="primary", glyph="play")
+
+    def _head(self) -> QHBoxLayout:
+        leave = icon_button("arrow-left", self.tr("Back to Compare"), self.leave_asked.emit)
+        self.resume = button(
+            self.tr("Go on with the last one"),
+            self.resume_asked.emit,
+            tip=self.tr("The last blind test was not finished: its prompts, answers and votes are kept"),
+        )
+        self.resume.hide()
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(leave)
+        row.addWidget(label(self.tr("Blind test"), "title"))
+        row.addStretch()
+        row.addWidget(self.resume)
+        return row
+
+    def _middle(self) -> QHBoxLayout:
+        inside = QWidget()
+        self._list = QVBoxLayout(inside)
+        self._list.setContentsMargins(0, 0, 8, 0)
+        self._list.setSpacing(8)
+        self._list.addStretch()
+        self._scroll = _scroll(inside, self.tr("Lists of prompts"))
+        add = button(
+            self.tr("Add a list of your own…"),
+            self._ask_for_files,
+            glyph="plus",
+            tip=self.tr("A text file with a prompt in each line, or a .toml file; you can also drop it here"),
+        )
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        left.addWidget(self._scroll, 1)
+        left.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
+        self._preview_title = ElidedLabel("", "strong")
+        self._preview = label("", wrap=True)
+        self._preview.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._preview.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        shown = QWidget()
+        column = QVBoxLayout(shown)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.addWidget(self._preview)
+        column.addStretch()
+        frame = QFrame()
+        frame.setProperty("role", "card")
+        right = QVBoxLayout(frame)
+        right.setContentsMargins(1, 12, 1, 1)
+        right.setSpacing(0)
+        self._preview_title.setContentsMargins(15, 0, 15, 0)
+        right.addWidget(self._preview_title)
+        right.addWidget(_scroll(shown, self.tr("Prompts in the list")), 1)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addLayout(left, 1)
+        row.addWidget(frame, 1)
+        return row
+
+    def _foot(self) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "card")
+        grid = QGridLayout(frame)
+        grid.setContentsMargins(16, 10, 12, 10)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(8)
+        first = QHBoxLayout()
+        second = QHBoxLayout()
+        for row, parts in (
+            (first, ((self.tr("Prompts"), self.count, 64), (self.tr("Which"), self.order, 0))),
+            (
+                second,
+                (
+                    (self.tr("Temperature"), self.temperature, 56),
+                    (self.tr("Seed"), self.seed, 96),
+                    (self.tr("Max tokens"), self.max_tokens, 76),
+                ),
+            ),
+        ):
+            row.setSpacing(6)
+            for name, field, width in parts:
+                caption = label(name, "caption")
+                caption.setToolTip(field.toolTip())
+                field.setAccessibleName(name)
+                if isinstance(field, QSpinBox | QDoubleSpinBox):
+                    field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+                    field.setAlignment(Qt.AlignmentFlag.AlignRight)
+                    theme.follow(field, partial(_set_width, field, width))
+                row.addWidget(caption)
+                row.addWidget(field)
+                row.addSpacing(10)
+            row.addStretch()
+        first.addWidget(self.same_is_tie)
+        second.addWidget(self.start)
+        grid.addLayout(first, 0, 0)
+        grid.addLayout(second, 1, 0)
+        return frame
+
+    # Rows
+
+    def _add(self, row: SetRow, at: int) -> None:
+        row.toggled.connect(self._settle)
+        row.pointed.connect(partial(self._show_prompts, row))
+        self.rows.insert(at, row)
+        self._list.insertWidget(at, row)
+        if row.prompts.name == IN_THE_BOX or not self._preview.text():
+            self._show_prompts(row)
+        self._settle()
+
+    def _remove(self, row: SetRow) -> None:
+        self.rows.remove(row)
+        self._list.removeWidget(row)
+        row.hide()
+        row.deleteLater()
+        self._settle()
+
+    def _show_prompts(self, row: SetRow) -> None:
+        prompts = row.prompts.prompts
+        lines = [
+            f"{number}.  {beginning_or_end(prompt.text, MOST_CHARACTERS)}"
+            for number, prompt in enumerate(prompts[:MOST_SHOWN], start=1)
+        ]
+        if len(prompts) > MOST_SHOWN:
+            lines.append(self.tr("… and {n} more").format(n=len(prompts) - MOST_SHOWN))
+        self._preview_title.setText(row.prompts.title)
+        self._preview.setText("\n\n".join(lines))
+
+    def _settle(self) -> None:
+        total = sum(len(each.prompts) for each in self.chosen)
+        was_all = self.count.value() == self.count.maximum()
+        self.count.blockSignals(True)
+        self.count.setRange(1, max(total, 1))
+        if was_all:
+            self.count.setValue(max(total, 1))
+        self.count.blockSignals(False)
+        self.count.setSuffix(self.tr(" of {n}").format(n=total) if total else "")
+        n = min(self.count.value(), total)
+        self.start.setText(
+            self.tr("Choose prompts")
+            if not total
+            else self.tr("Begin with 1 prompt")
+            if n == 1
+            else self.tr("Begin with {n} prompts").format(n=n)
+        )
+        self.start.setEnabled(bool(total) and self._possible)
+
+    def _ask_for_files(self) -> None:
+        kinds = self.tr("Lists of prompts (*.txt *.toml *.md *.csv);;All files (*)")
+        chosen, _ = QFileDialog.getOpenFileNames(self, self.tr("Add lists of prompts"), "", kinds)
+        if chosen:
+            self.files_chosen.emit([Path(each) for each in chosen])
+
+
+def _set_width(field: QWidget, width: int) -> None:
+    field.setFixedWidth(theme.px(width) + 32 * (width == 64))
+
+
+def _scroll(inside: QWidget, name: str) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(inside)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setAccessibleName(name)
+    return area

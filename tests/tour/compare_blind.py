@@ -1,0 +1,143 @@
+"""The blind test of Compare."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from app.compare.ballot import PromptState
+from app.ui.pages.compare import ComparePage
+from app.ui.pages.compare_blind import BlindTests
+from tests.tour.compare import hold_workers, put_bard, settle_compare
+from tests.tour.stage import Stage, scene
+
+PROMPTS = (
+    "My lord, I come to tell thee what I saw.",
+    "Who goes there?",
+    "What news from the king?",
+    "Speak of love and of the sea.",
+    "Good morrow.",
+    "The crown is lost.",
+)
+
+
+@scene
+def compare_blind_setup(stage: Stage) -> None:
+    set_up(stage)
+
+
+@scene
+def compare_blind_bad_file(stage: Stage) -> None:
+    blind = set_up(stage)
+    path = stage.root / "holiday.toml"
+    path.write_text("prompt = 3", "utf-8")
+    blind.setup.files_chosen.emit([path])
+    settle_compare(stage)
+
+
+@scene
+def compare_blind_waiting(stage: Stage) -> None:
+    blind = begin(stage, wait=False)
+    hold(stage, blind)
+
+
+@scene
+def compare_blind_voting(stage: Stage) -> None:
+    begin(stage)
+
+
+@scene
+def compare_blind_voted(stage: Stage) -> None:
+    blind = begin(stage)
+    blind.voting.vote_at(0)
+    blind.voting.turn_page(-1)
+
+
+@scene
+def compare_blind_four(stage: Stage) -> None:
+    begin(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")
+
+
+@scene
+def compare_blind_failed(stage: Stage) -> None:
+    blind = begin(stage, wait=False)
+    held = hold(stage, blind)
+    for number, pid in enumerate(held):
+        os.kill(pid, signal.SIGKILL if number == 0 else signal.SIGCONT)
+    settle_compare(stage)
+
+
+@scene
+def compare_blind_end(stage: Stage) -> None:
+    vote(begin(stage))
+
+
+@scene
+def compare_blind_results(stage: Stage) -> None:
+    blind = begin(stage)
+    vote(blind)
+    blind.voting.finish()
+    settle_compare(stage)
+
+
+@scene
+def compare_blind_results_by_kind(stage: Stage) -> None:
+    blind = set_up(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    for row in blind.setup.rows:
+        row.box.setChecked(row.prompts.name in ("arithmetic", "names"))
+    blind.setup.count.setValue(6)
+    run(stage, blind)
+    vote(blind)
+    blind.voting.finish()
+    settle_compare(stage)
+
+
+# Props
+
+
+def set_up(stage: Stage, *kinds: str) -> BlindTests:
+    kinds = kinds or ("Q4_K_M", "Q8_0")
+    put_bard(stage, *kinds)
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in kinds])
+    settle_compare(stage)
+    page.composer.set_prompt(PROMPTS[0])
+    page.composer.max_tokens.setValue(60)
+    page.header.blind.click()
+    settle_compare(stage)
+    return page.blind
+
+
+def begin(stage: Stage, *kinds: str, wait: bool = True) -> BlindTests:
+    blind = set_up(stage, *kinds)
+    path = stage.root / "Lines of plays.txt"
+    path.write_text("\n".join(PROMPTS), "utf-8")
+    blind.setup.files_chosen.emit([path])
+    settle_compare(stage)
+    for row in blind.setup.rows:
+        row.box.setChecked(row.prompts.title == "Lines of plays")
+    if not wait:
+        blind.setup.max_tokens.setValue(400)
+    blind.setup.start.click()
+    if wait:
+        settle_compare(stage)
+    return blind
+
+
+def hold(stage: Stage, blind: BlindTests) -> list[int]:
+    """The workers, once one prompt is answered."""
+    page = stage.window.show_page("compare")
+    assert isinstance(page, ComparePage)
+    stage.wait(lambda: blind.voting.ballot is not None and blind.voting.ballot.count(PromptState.READY) > 0)
+    return hold_workers(stage, page)
+
+
+def run(stage: Stage, blind: BlindTests) -> None:
+    blind.setup.start.click()
+    settle_compare(stage)
+
+
+def vote(blind: BlindTests) -> None:
+    for said in (0, 1, 0, "tie", "both bad", 1):
+        blind.voting.vote_at(said)
