@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -30,8 +31,20 @@ from app.core.text import encodable
 from app.runtime import Sampling
 from app.storage import open_database, reading, transaction
 
+MOST_BLIND_TESTS = 100
 MOST_SEARCHED = 2_000
 """Characters of each prompt that a search of the list looks at."""
+
+
+@dataclass(frozen=True)
+class KeptBlindTest:
+    """For a list of blind tests. `number`: of this one in the session. `changed_at`: seconds since 1970."""
+
+    session: int
+    number: int
+    models: tuple[str, ...]
+    changed_at: float
+    test: BlindTest
 
 
 class SessionStore:
@@ -173,18 +186,23 @@ class SessionStore:
         read = read_session(session, self._parts_of(session), [tuple(piece) for piece in pieces])
         return msgspec.structs.replace(read, title=row["title"], changed_at=row["changed_at"])
 
-    def unfinished_blind_test(self) -> tuple[int, int] | None:
-        """Session and number of the blind test that was used last; None where what came out of it was seen."""
+    def blind_tests(self) -> list[KeptBlindTest]:
+        """Those that can be read, the one that was used last first."""
         with reading(self._connection) as connection:
-            row = connection.execute(
-                "SELECT comparison_id, number, content FROM comparison_parts JOIN comparisons"
-                " ON comparisons.id = comparison_id WHERE kind = ? ORDER BY changed_at DESC, number DESC LIMIT 1",
-                (BLIND,),
-            ).fetchone()
-        with suppress(ValueError):
-            if row is not None and not unpacked(row["content"], BlindTest).voted_at:
-                return row["comparison_id"], row["number"]
-        return None
+            rows = connection.execute(
+                "SELECT comparison_id, number, content, models, changed_at FROM comparison_parts JOIN comparisons"
+                " ON comparisons.id = comparison_id WHERE kind = ? ORDER BY changed_at DESC, number DESC LIMIT ?",
+                (BLIND, MOST_BLIND_TESTS),
+            ).fetchall()
+        found = []
+        for row in rows:
+            with suppress(ValueError):
+                test = unpacked(row["content"], BlindTest)
+                models = tuple(row["models"].split("\n"))
+                found.append(
+                    KeptBlindTest(row["comparison_id"], row["number"], models, row["changed_at"], test)
+                )
+        return found
 
     # Parts
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QMenu, QTextEdit, QWidget
 
 from app.compare.ballot import Ballot, PromptState
 from app.compare.session_store import SessionStore
@@ -151,9 +151,8 @@ def test_every_vote_is_kept_at_once_and_the_test_goes_on_in_another_window(
     for said, key in enumerate((Qt.Key.Key_B, Qt.Key.Key_T, Qt.Key.Key_A), start=1):
         press(qtbot, blind, key)
         with SessionStore(folder.database) as store:
-            found = store.unfinished_blind_test()
-            assert found is not None
-            kept = store.session(found[0])
+            (found,) = store.blind_tests()
+            kept = store.session(found.session)
         assert len(kept.blind_tests[0].votes) == said
     assert [turn.prompt for turn in kept.turns] == list(PROMPTS)
     again = open_nibble().show_page("compare")
@@ -169,8 +168,18 @@ def test_every_vote_is_kept_at_once_and_the_test_goes_on_in_another_window(
     again.blind.voting.finish()
     again.blind.voting.finish()
     with SessionStore(folder.database) as store:
-        assert store.unfinished_blind_test() is None
-        assert store.session(found[0]).blind_tests[0].voted_at > 0
+        (found,) = store.blind_tests()
+    assert found.test.voted_at > 0
+    assert found.test.votes == (*ballot_of(blind).kept_votes,)
+    again.blind.results.again_asked.emit()
+    assert not again.blind.setup.resume.isVisible()
+    again.blind.setup.earlier.click()
+    (menu,) = again.blind.setup.findChildren(QMenu)
+    (action,) = menu.actions()
+    assert "3 of 4 voted, finished" in action.text()
+    action.trigger()
+    menu.close()
+    assert again.blind.results.isVisible()
 
 
 def test_a_model_that_dies_is_said_without_its_name_and_asked_again(

@@ -21,6 +21,7 @@ from app.compare.ballot import Ballot, PromptState
 from app.compare.blind import BlindAnswered, BlindPlan, ask_blind, begin_blind_test
 from app.compare.prompt_sets import PromptSet, prompt_set_names, read_prompt_set, shipped_prompt_set
 from app.compare.session import SessionModel, session_model
+from app.compare.session_store import KeptBlindTest
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
 from app.memory import Unreturned, Way
@@ -73,9 +74,7 @@ class BlindTests(QObject):
             return
         names = [label_of(pane.entry) for pane in self._page.panes if pane.entry is not None]
         composer = self._page.composer
-        self.setup.open(
-            names, composer.sampling, composer.box.toPlainText(), can_resume=self._unfinished() is not None
-        )
+        self.setup.open(names, composer.sampling, composer.box.toPlainText(), self._kept())
         self._read_shipped()
         self._show(self.setup)
 
@@ -118,7 +117,7 @@ class BlindTests(QObject):
         self._page.header.blind_asked.connect(self.open)
         self.setup.begin_asked.connect(self._begin)
         self.setup.files_chosen.connect(self._read_own)
-        self.setup.resume_asked.connect(self._resume)
+        self.setup.kept_asked.connect(self._reopen)
         for each in (self.setup, self.voting, self.results):
             each.leave_asked.connect(self.leave)
         self.voting.voted.connect(self._keep)
@@ -301,14 +300,12 @@ class BlindTests(QObject):
 
     # What was kept
 
-    def _unfinished(self) -> tuple[int, int] | None:
-        with suppress(EnvironmentFault):
-            return self._services.comparisons.unfinished_blind_test()
-        return None
-
-    def _resume(self) -> None:
-        if (found := self._unfinished()) is not None:
-            self._reopen(*found)
+    def _kept(self) -> Sequence[KeptBlindTest]:
+        try:
+            return self._services.comparisons.blind_tests()
+        except EnvironmentFault as fault:
+            self._page.notices.show_fault(fault)
+            return []
 
     def _reopen(self, session: int, number: int) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.compare.ballot import Ballot, PromptState
+from app.compare.blind_report import blind_report
 from app.compare.blind_results import BlindResult, blind_result, is_right, results_by_kind, told_names
 from app.compare.session import SessionModel
 from app.compare.votes import Share
@@ -42,6 +44,7 @@ class Results(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._ballot: Ballot | None = None
+        self._models: tuple[SessionModel, ...] = ()
         self._titles: list[str] = []
         self.notices = NoticeArea()
         self.sentence = label("", "heading", wrap=True)
@@ -70,6 +73,7 @@ class Results(QWidget):
 
     def show_results(self, ballot: Ballot, models: Sequence[SessionModel]) -> None:
         self._ballot = ballot
+        self._models = tuple(models)
         self._titles = [model.title for model in models]
         names = told_names(models)
         result = blind_result(names, ballot)
@@ -223,16 +227,28 @@ class Results(QWidget):
             shown.append(Shown(title, answer.text if answer else "", ". ".join(notes), index == place))
         self.answers.show_answers(shown)
 
+    def _copy(self) -> None:
+        if self._ballot is not None:
+            QGuiApplication.clipboard().setText(blind_report(self._models, self._ballot))
+            self.notices.show_good(self.tr("Copied: the sentence, the figures and all votes."))
+
     # Building
 
     def _head(self) -> QHBoxLayout:
         leave = icon_button("arrow-left", self.tr("Back to Compare"), self.leave_asked.emit)
+        self.copy = icon_button(
+            "copy",
+            self.tr("Copy what came out"),
+            self._copy,
+            tip=self.tr("Copy the sentence, the figures and all votes, as Markdown"),
+        )
         self.again = button(self.tr("Another blind test"), self.again_asked.emit, glyph="arrow-clockwise")
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
         self.head.addWidget(leave)
         self.head.addWidget(label(self.tr("Blind test: what came out"), "title"))
         self.head.addStretch()
+        self.head.addWidget(self.copy)
         self.head.addWidget(self.again)
         return self.head
 

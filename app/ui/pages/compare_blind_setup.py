@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QFocusEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QMenu,
     QScrollArea,
     QSizePolicy,
     QSpinBox,
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.compare.prompt_sets import ComparePrompt, PromptSet, pick
+from app.compare.session_store import KeptBlindTest
 from app.runtime import Sampling
 from app.ui import theme
 from app.ui.actions import add_action
@@ -31,10 +33,10 @@ from app.ui.drop import DropVeil
 from app.ui.notice import NoticeArea
 from app.ui.pages.chat_drop import FileDrop
 from app.ui.pages.compare_blind_parts import beginning_or_end
-from app.ui.parts import ElidedLabel, button, icon_button, label
+from app.ui.parts import ElidedLabel, button, icon_button, label, without_mnemonics
 
 LARGEST_SEED = 999_999_999
-MOST_SHOWN = 60
+MOST_SHOWN, MOST_KEPT = 60, 20
 MOST_CHARACTERS = 240
 """Of a prompt in the preview."""
 IN_THE_BOX = ""
@@ -98,17 +100,18 @@ class SetRow(QFrame):
 
 class Setup(QWidget):
     """`begin_asked`: with these prompts and settings; `files_chosen`: lists of the person's own, to be read;
-    `resume_asked`: the test that was not finished."""
+    `kept_asked`: an earlier test, by session and number."""
 
     begin_asked = Signal()
     files_chosen = Signal(object)
     leave_asked = Signal()
-    resume_asked = Signal()
+    kept_asked = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[SetRow] = []
         self._possible = True
+        self._kept: list[KeptBlindTest] = []
         self.notices = NoticeArea()
         self._make_fields()
         column = QVBoxLayout(self)
@@ -143,8 +146,10 @@ class Setup(QWidget):
         seed = self.seed.value() if self.order.currentData() else None
         return tuple(pick(self.chosen, self.count.value(), seed))
 
-    def open(self, models: Sequence[str], sampling: Sampling, prompt: str, *, can_resume: bool) -> None:
-        """`prompt`: what stands in the box of Compare, if anything does."""
+    def open(
+        self, models: Sequence[str], sampling: Sampling, prompt: str, kept: Sequence[KeptBlindTest]
+    ) -> None:
+        """`prompt`: what stands in the box of Compare, if anything does. `kept`: earlier tests, the last one first."""
         words = self.tr(
             "{models} answer each prompt. You see their answers side by side without names, in another order each time,"
             " and say which is better."
@@ -158,7 +163,9 @@ class Setup(QWidget):
         if prompt.strip():
             typed = PromptSet(IN_THE_BOX, self.tr("The prompt in the box"), (ComparePrompt(prompt.strip()),))
             self._add(SetRow(typed), 0)
-        self.resume.setVisible(can_resume)
+        self._kept = list(kept)
+        self.earlier.setVisible(bool(kept))
+        self.resume.setVisible(bool(kept) and not kept[0].test.voted_at)
         self.notices.clear()
         self._settle()
 
@@ -218,16 +225,23 @@ class Setup(QWidget):
         leave = icon_button("arrow-left", self.tr("Back to Compare"), self.leave_asked.emit)
         self.resume = button(
             self.tr("Go on with the last one"),
-            self.resume_asked.emit,
+            lambda: self._open_kept(self._kept[0]),
             tip=self.tr("The last blind test was not finished: its prompts, answers and votes are kept"),
         )
         self.resume.hide()
+        self.earlier = button(
+            self.tr("Earlier tests"),
+            self._list_kept,
+            glyph="clock-counter-clockwise",
+            tip=self.tr("Blind tests that were kept: go on with one, or see what came out"),
+        )
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(leave)
         row.addWidget(label(self.tr("Blind test"), "title"))
         row.addStretch()
         row.addWidget(self.resume)
+        row.addWidget(self.earlier)
         return row
 
     def _middle(self) -> QHBoxLayout:
@@ -357,11 +371,35 @@ class Setup(QWidget):
         )
         self.start.setEnabled(bool(total) and self._possible)
 
+    def _list_kept(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for each in self._kept[:MOST_KEPT]:
+            menu.addAction(without_mnemonics(_kept_words(each)), partial(self._open_kept, each))
+        menu.popup(self.earlier.mapToGlobal(self.earlier.rect().bottomLeft()))
+
+    def _open_kept(self, kept: KeptBlindTest) -> None:
+        self.kept_asked.emit(kept.session, kept.number)
+
     def _ask_for_files(self) -> None:
         kinds = self.tr("Lists of prompts (*.txt *.toml *.md *.csv);;All files (*)")
         chosen, _ = QFileDialog.getOpenFileNames(self, self.tr("Add lists of prompts"), "", kinds)
         if chosen:
             self.files_chosen.emit([Path(each) for each in chosen])
+
+
+def _kept_words(kept: KeptBlindTest) -> str:
+    """`27 Nov 2026 01:12   Bard Q4_K_M, Bard Q8_0   6 prompts, finished`"""
+    when = QLocale().toString(
+        QDateTime.fromSecsSinceEpoch(int(kept.changed_at)), QLocale.FormatType.ShortFormat
+    )
+    n, voted = len(kept.test.turns), sum(vote != "skipped" for vote in kept.test.votes)
+    state = _tr("{voted} of {n} voted, finished") if kept.test.voted_at else _tr("{voted} of {n} voted")
+    return f"{when}   {', '.join(kept.models)}   {state.format(voted=voted, n=n)}"
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Compare", text)
 
 
 def _set_width(field: QWidget, width: int) -> None:

@@ -7,8 +7,10 @@ from itertools import pairwise, permutations
 from math import sqrt
 
 import pytest
+from markdown_it import MarkdownIt
 
 from app.compare.ballot import Ballot, PromptState
+from app.compare.blind_report import blind_report
 from app.compare.blind_results import blind_result, results_by_kind, told_names
 from app.compare.session import BlindTest, PaneTurn, SessionAnswer, SessionModel, SessionTurn
 from app.compare.votes import Vote
@@ -141,3 +143,25 @@ def test_models_are_called_by_what_tells_them_apart() -> None:
     assert told_names([model("Bard", "Q8_0"), model("Bard", "Q2_K")]) == ["Q8_0", "Q2_K"]
     assert told_names([model("Bard", "Q8_0"), model("Poet", "Q8_0")]) == ["Bard Q8_0", "Poet Q8_0"]
     assert told_names([model("Bard", None), model("Bard", None)]) == ["Bard (1)", "Bard (2)"]
+
+
+def test_the_report_is_a_table_whatever_names_and_prompts_hold() -> None:
+    models = [
+        SessionModel(name="Bard | <b>", quantization=quantization, path="")
+        for quantization in ("Q8_0", "Q2_K")
+    ]
+    facts = (("4",),)
+    turns = [
+        SessionTurn(prompt="2 + 2?\n| x | y |", panes=turn("4", "5").panes, facts=facts),
+        turn("a", "b"),
+    ]
+    ballot = ballot_of(*turns, votes=(0, "tie"))
+    tables = MarkdownIt("commonmark").enable("table").parse(blind_report(models, ballot))
+    rows = [token.content for token in tables if token.type == "inline"]
+    texts = [
+        "".join(child.content for child in token.children or ()) for token in tables if token.type == "inline"
+    ]
+    assert "In 2 prompts you preferred Q8_0 once and Q2_K never: no difference you can see." in texts[0]
+    assert len(rows) == 1 + 5 * 3 + 1 + 3 * 3
+    assert texts[6:11] == ["Bard | <b> Q8_0", "1 of 1", "21 % to 100 %", "1 of 1", "21 % to 100 %"]
+    assert texts[-6:] == ["2 + 2? | x | y |", "Q8_0", "Q8_0", "?", "tie", ""]
