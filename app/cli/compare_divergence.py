@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.compare import Comparison, DivergenceFigures, PaneAnswer, divergence_figures, first_difference
+from app.compare.report_json import figures_document, token_document
 from app.core.errors import EnvironmentFault, OtherVocabulary
 from app.core.jobs import JobControl
 from app.library import LibraryEntry
-from app.runtime.protocol import TokenDivergence, TokenView
+from app.runtime.protocol import TokenDivergence
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def document(
                 "model": entry.name,
                 "same_vocabulary": not isinstance(divergence.fault, OtherVocabulary),
                 "problem": str(divergence.fault) if divergence.fault else None,
-                **_figures(divergence.figures),
-                "tokens": [_token(token) for token in divergence.tokens],
+                **figures_document(divergence.tokens),
+                "tokens": [token_document(token) for token in divergence.tokens],
             }
             for entry, divergence in zip(entries[1:], divergences, strict=True)
         ],
@@ -92,56 +92,3 @@ def sentence(entry: LibraryEntry, reference: LibraryEntry, divergence: ModelDive
         f" {100 * figures.same_top_rate:.1f} % of the places, another one {parted}; perplexity"
         f" {figures.other_perplexity:.3f}, of {reference.name} {figures.reference_perplexity:.3f}"
     )
-
-
-def _figures(figures: DivergenceFigures | None) -> dict[str, Any]:
-    if figures is None:
-        return {}
-    return {
-        "kl_divergence": {
-            "mean": _number(figures.mean_kl),
-            "median": _number(figures.median_kl),
-            "p90": _number(figures.kl_90),
-            "p99": _number(figures.kl_99),
-            "max": _number(figures.maximum_kl),
-        },
-        "same_top_token": figures.same_top_rate,
-        "flips": figures.flips,
-        "first_flip_token": figures.first_flip,
-        "perplexity": _number(figures.other_perplexity),
-        "reference_perplexity": _number(figures.reference_perplexity),
-    }
-
-
-def _token(token: TokenDivergence) -> dict[str, Any]:
-    return {
-        "token": token.token,
-        "text": _text(token.text),
-        "kl_divergence": _number(token.kl_divergence),
-        "reference": _view(token.reference),
-        "other": _view(token.other),
-    }
-
-
-def _view(view: TokenView) -> dict[str, Any]:
-    return {
-        "log_probability": _number(view.log_probability),
-        "rank": view.rank,
-        "likeliest": [
-            {
-                "token": each.token,
-                "text": _text(each.text),
-                "log_probability": _number(each.log_probability),
-            }
-            for each in view.likeliest
-        ],
-    }
-
-
-def _text(part: bytes) -> str:
-    return part.decode("utf-8", "replace")
-
-
-def _number(value: float) -> float | None:
-    """JSON has neither infinity nor what is no number."""
-    return value if math.isfinite(value) else None

@@ -1,8 +1,8 @@
 """Which words of two answers belong together, and which of them differ.
 
 Words that stand in both answers once are put in order first (Bram Cohen's "patience diff"), as the longest sequence
-that rises in both; between these, difflib compares what is left, where that is not too much. So long answers take no more
-than their length times its logarithm, and what both have in common is found where a person would see it.
+that rises in both; between these, difflib compares what is left, where that is not too much. So long answers take no
+more than their length times its logarithm, and what both have in common is found where a person would see it.
 """
 
 from __future__ import annotations

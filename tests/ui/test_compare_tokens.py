@@ -10,10 +10,10 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLabel, QMenu
 
+from app.compare.token_words import nats, percent, strength, texts, visible
 from app.runtime.protocol import TokenDivergence, TokenProbability, TokenView
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.compare_divergence import DivergenceWindow
-from app.ui.pages.divergence_words import nats, percent, strength, texts, visible
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.ui.conftest import settle
 from tests.ui.test_compare_page import PATIENCE_MS, ask, open_page, page, turn_of, twins

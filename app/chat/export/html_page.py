@@ -1,30 +1,18 @@
 """Conversations as one HTML page that needs nothing else: no script, nothing from anywhere, light and dark, on paper.
 
-All texts are hostile: HTML in them is shown as text, pictures become links, and the page's own policy forbids whatever
-might slip through.
+All texts are hostile: see `html_text`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
-from html import escape
-
-from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
 
 from app.chat.export.exported import Exported, author, remarks, when
+from app.chat.export.html_text import POLICY, plain, rendered
 from app.chat.records import Message
 from app.chat.tool_calls import name_of, readable_arguments
 from app.runtime import ToolCall
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_MOST_NESTING = 40
-_MOST_BRACKETS = 500
-"""In one paragraph; each may begin a link, and to look for the end of all of them takes quadratic time."""
-_SEEN = "\N{REPLACEMENT CHARACTER}"
-_CONTROLS = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0)), _SEEN)
-"""What HTML does not allow. Turns of direction end with their block by themselves."""
 _STYLE = """
 :root { color-scheme: light dark; --text: #1d1d1f; --soft: #5f6368; --line: #dadce0; --back: #fff; --fill: #f4f5f7; }
 @media (prefers-color-scheme: dark) {
@@ -60,7 +48,7 @@ def write(conversations: Iterable[Exported]) -> Iterator[str]:
 <html>
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
@@ -75,11 +63,11 @@ def write(conversations: Iterable[Exported]) -> Iterator[str]:
 
 def _conversation(exported: Exported) -> Iterator[str]:
     conversation = exported.conversation
-    yield f'<section>\n<h1 dir="auto">{_plain(exported.title)}</h1>\n'
-    yield f"<header>{_plain(when(conversation.created_at))}</header>\n"
+    yield f'<section>\n<h1 dir="auto">{plain(exported.title)}</h1>\n'
+    yield f"<header>{plain(when(conversation.created_at))}</header>\n"
     if conversation.system_prompt.strip():
         yield _article(
-            "system", "System prompt", f'<div class="plain">{_plain(conversation.system_prompt)}</div>'
+            "system", "System prompt", f'<div class="plain">{plain(conversation.system_prompt)}</div>'
         )
     for message in exported.shown:
         yield _message(message)
@@ -89,49 +77,22 @@ def _conversation(exported: Exported) -> Iterator[str]:
 def _message(message: Message) -> str:
     parts = []
     if message.reasoning.strip():
-        thought = _plain(message.reasoning)
+        thought = plain(message.reasoning)
         parts.append(f'<details><summary>Reasoning</summary><div class="plain">{thought}</div></details>')
     if message.role == "user":
-        parts.append(f'<div class="plain">{_plain(message.text)}</div>')
+        parts.append(f'<div class="plain">{plain(message.text)}</div>')
     elif message.text.strip():
-        parts.append(f'<div class="text" dir="auto">{_rendered(message.text)}</div>')
+        parts.append(f'<div class="text" dir="auto">{rendered(message.text)}</div>')
     parts += [_call(call) for call in message.tool_calls]
-    parts += [f'<p class="remark">{_plain(remark)}</p>' for remark in remarks(message)]
+    parts += [f'<p class="remark">{plain(remark)}</p>' for remark in remarks(message)]
     return _article("user" if message.role == "user" else "model", author(message), "\n".join(parts))
 
 
 def _call(call: ToolCall) -> str:
-    summary = f"Asks for the tool {_plain(name_of(call))}"
-    arguments = _plain(readable_arguments(call))
+    summary = f"Asks for the tool {plain(name_of(call))}"
+    arguments = plain(readable_arguments(call))
     return f'<details><summary>{summary}</summary><pre class="plain">{arguments}</pre></details>'
 
 
 def _article(kind: str, name: str, content: str) -> str:
-    return f'<article class="{kind}">\n<h2 dir="auto">{_plain(name)}</h2>\n{content}\n</article>\n'
-
-
-def _plain(text: str) -> str:
-    return escape(_clean(text))
-
-
-def _clean(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
-
-
-def _rendered(text: str) -> str:
-    return str(_parser().render(_clean(text)))
-
-
-@functools.cache
-def _parser() -> MarkdownIt:
-    """Without HTML and pictures; it leaves out links to javascript:, vbscript:, file: and data: by itself."""
-    parser = MarkdownIt("js-default", {"html": False, "maxNesting": _MOST_NESTING}).disable("image")
-    parser.core.ruler.before("inline", "bracket_limit", _limit_brackets)
-    return parser
-
-
-def _limit_brackets(state: StateCore) -> None:
-    """Paragraphs with too many become one line of code each."""
-    for token in state.tokens:
-        if token.type == "inline" and token.content.count("[") > _MOST_BRACKETS:
-            token.type = "code_inline"
+    return f'<article class="{kind}">\n<h2 dir="auto">{plain(name)}</h2>\n{content}\n</article>\n'

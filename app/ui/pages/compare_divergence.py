@@ -8,11 +8,11 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.compare import DivergenceFigures, divergence_figures
+from app.compare.token_words import nats
 from app.runtime.protocol import TokenDivergence
 from app.ui.pages.divergence_chart import DivergenceChart
 from app.ui.pages.divergence_details import DivergenceDetails
 from app.ui.pages.divergence_text import DivergenceText
-from app.ui.pages.divergence_words import nats
 from app.ui.parts import button, card, label
 
 SIZE_PX = (960, 600)

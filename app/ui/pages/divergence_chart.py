@@ -8,9 +8,10 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.compare.token_words import strength
 from app.runtime.protocol import TokenDivergence
 from app.ui import theme
-from app.ui.pages.divergence_words import bar_colour, strength
+from app.ui.pages.divergence_words import bar_colour
 
 HEIGHT_PX = 56
 LEAST_PX = 2.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from app.compare.token_words import nats, percent, visible
 from app.runtime.protocol import TokenDivergence, TokenView
-from app.ui.pages.divergence_words import nats, percent, place, visible
+from app.ui.pages.divergence_words import place
 from app.ui.parts import ElidedLabel, label
 
 ROWS = 10

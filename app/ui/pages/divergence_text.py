@@ -9,9 +9,10 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextEdit, QWidget
 
+from app.compare.token_words import texts
 from app.runtime.protocol import TokenDivergence
 from app.ui import theme
-from app.ui.pages.divergence_words import ground, texts
+from app.ui.pages.divergence_words import ground
 
 
 class DivergenceText(QTextEdit):
