@@ -24,6 +24,7 @@ from app.ui.pages.compare_models import Planner, Shelf, fill_presets
 from app.ui.pages.compare_outcome import show_outcome
 from app.ui.pages.compare_panes import Pane, PaneDeck
 from app.ui.pages.compare_parts import Empty, Kept
+from app.ui.pages.compare_sessions import Sessions
 from app.ui.pages.compare_strip import Strip
 from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
@@ -59,12 +60,18 @@ class ComparePage(QWidget):
         self.blind = BlindTests(self, services)
         self._lay_out()
         self._connect()
+        self.sessions = Sessions(self, services)  # behind the page, which shows first what is then kept
         self.setFocusProxy(self.composer.box)  # what the page is for
         self.shelf.look()
 
     @property
     def panes(self) -> Sequence[Pane]:
         return self.deck.panes
+
+    @property
+    def sampling(self) -> Sampling:
+        """What was asked with last."""
+        return self._sampling
 
     @property
     def running(self) -> bool:
@@ -189,6 +196,8 @@ class ComparePage(QWidget):
         while len(self.panes) < len(models):
             self.deck.add_pane(self.shelf.entries)
         for pane, entry in zip(self.panes, models, strict=True):
+            if entry not in self.shelf.entries:
+                pane.picker.set_entries([*self.shelf.entries, entry])
             pane.choose(entry)
         self._models_changed()
 
@@ -251,6 +260,7 @@ class ComparePage(QWidget):
             pane.add_turn(prompt).show_waiting(its_turn=waits)
         self.composer.box.clear()
         self.engine.ask(self._paths, conversations, prompt, self._sampling, range(len(self.panes)))
+        self.sessions.asked()
         self._begin()
 
     def new_comparison(self) -> None:
@@ -310,7 +320,25 @@ class ComparePage(QWidget):
 
     # Clearing, and bringing back what was cleared
 
+    def begin_restoring(self, models: Sequence[LibraryEntry]) -> None:
+        """Makes place for the turns of an earlier session with these models, which may be gone."""
+        self._forget_kept()
+        for pane in self.panes:
+            for turn in pane.take_turns():
+                turn.deleteLater()
+        self.notices.clear()
+        self._set_models(models)
+
+    def end_restoring(self, sampling: Sampling) -> None:
+        self.composer.show_sampling(sampling)
+        self._sampling = sampling
+        self._body.setCurrentWidget(self._filled)
+        self.header.show_controls(True)
+        self._settle()
+        self._show_outcome()
+
     def _clear(self, sentence: str) -> None:
+        self.sessions.leave()
         if not any(pane.turns for pane in self.panes):
             return
         self._forget_kept()

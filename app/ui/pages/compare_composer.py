@@ -77,6 +77,12 @@ class Composer(QFrame):
             temperature=self.temperature.value(), seed=self.seed.value(), max_tokens=self.max_tokens.value()
         )
 
+    def show_sampling(self, sampling: Sampling) -> None:
+        self.temperature.setValue(sampling.temperature)
+        self.max_tokens.setValue(sampling.max_tokens)
+        if sampling.seed is not None:
+            self.seed.setValue(sampling.seed)
+
     def set_running(self, running: bool) -> None:
         self._running = running
         self.send.setVisible(not running)

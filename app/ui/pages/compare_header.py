@@ -15,6 +15,7 @@ class Header(QWidget):
     add_asked = Signal()
     new_asked = Signal()
     blind_asked = Signal()
+    history_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +49,11 @@ class Header(QWidget):
         self.blind = icon_button("eye-slash", self.tr("Blind test"), self.blind_asked.emit)
         self.blind.setToolTip(self.tr("Blind test: vote on answers without knowing whose they are"))
         set_shortcut(self.blind, "Ctrl+B")
-        self._controls = (self.blind, self.link, self.presets, self.add, self.new)
+        self.history = icon_button(
+            "clock-counter-clockwise", self.tr("Earlier comparisons"), self.history_asked.emit
+        )
+        set_shortcut(self.history, "Ctrl+H")
+        self._controls = (self.history, self.blind, self.link, self.presets, self.add, self.new)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)

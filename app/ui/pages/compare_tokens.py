@@ -64,6 +64,10 @@ class TokenByToken(QObject):
         turn, panes = reference.turn, self._page.panes
         if turn is None or turn.passage is None or self._page.running:
             return
+        known = self._page.sessions.divergence(panes.index(reference), panes.index(other))
+        if known is not None:
+            self._show(panes.index(reference), panes.index(other), known)
+            return
         paths = [pane.entry.path for pane in panes if pane.entry is not None]
         sampling = self._page.composer.sampling
         self._page.engine.diverge(paths, sampling, turn.passage, panes.index(reference), panes.index(other))

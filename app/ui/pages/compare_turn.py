@@ -54,6 +54,9 @@ class Turn(QWidget):
         self.state = TurnState.WAITING
         self.statistics: GenerationStatistics | None = None
         self.passage: Passage | None = None
+        self.fault: EnvironmentFault | None = None
+        self.alone = False
+        """Whether this was asked in a conversation of its own, as prompts of a list are."""
         self.fault_card: FaultCard | None = None
         self.tokens = 0
         self._first_delta_at: tuple[float, int] | None = None
@@ -78,6 +81,8 @@ class Turn(QWidget):
     @property
     def messages(self) -> list[ChatMessage]:
         """What the model is told of this turn in the next one."""
+        if self.alone:
+            return []
         said = [ChatMessage("user", self.prompt)]
         if self.text and self.state is not TurnState.FAILED:
             said.append(ChatMessage("assistant", self.text))
@@ -102,6 +107,7 @@ class Turn(QWidget):
         self.answer.set_text("")
         self.clear_marks()
         self.statistics, self.passage, self.tokens, self._first_delta_at = None, None, 0, None
+        self.fault = None
         self._drop_card()
         self.show_waiting()
 
@@ -127,7 +133,7 @@ class Turn(QWidget):
         self.grew.emit()
 
     def finish(self, answer: PaneAnswer) -> None:
-        self.statistics, self.passage = answer.statistics, answer.passage
+        self.statistics, self.passage, self.fault = answer.statistics, answer.passage, None
         self.answer.set_text(answer.text)
         self.answer.setVisible(bool(answer.text))
         if answer.statistics is not None:
@@ -225,6 +231,7 @@ class Turn(QWidget):
 
     def _fail(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
         self._drop_card()
+        self.fault = fault
         again = (self.tr("Try again"), "", self.retry_asked.emit)
         self.fault_card = FaultCard(fault, [again], folder, margin_px=12)
         self._column.addWidget(self.fault_card)

@@ -1,0 +1,202 @@
+"""Keeps what is compared: each prompt, the answers while they come, what was measured; and brings it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from app.compare import PaneAnswer
+from app.compare.session import (
+    MeasuredDivergence,
+    PaneTurn,
+    Session,
+    SessionAnswer,
+    SessionModel,
+    SessionTurn,
+    kept_answer,
+    session_model,
+)
+from app.core.errors import EnvironmentFault
+from app.library import LibraryEntry
+from app.runtime import Sampling
+from app.runtime.protocol import TokenDivergence
+from app.ui.notice import Kind
+from app.ui.pages.compare_history import History
+from app.ui.pages.compare_turn import Turn, TurnState
+from app.ui.services import Services
+
+if TYPE_CHECKING:
+    from app.ui.pages.compare import ComparePage
+
+
+class Sessions(QObject):
+    """The session that the page shows is `current`; None until something was asked."""
+
+    def __init__(self, page: ComparePage, services: Services) -> None:
+        super().__init__(page)
+        self._page = page
+        self._services = services
+        self._broken = False
+        self._measured: list[MeasuredDivergence] = []
+        self.current: int | None = None
+        self.history: History | None = None
+        engine = page.engine
+        engine.delta.connect(self._piece_came)
+        engine.finished.connect(lambda index, answer: self._write_turn(self._last))
+        engine.ended.connect(lambda indexes: self._write_turn(self._last))
+        engine.diverged.connect(self._diverged)
+        page.header.history_asked.connect(self.show_history)
+
+    # Keeping
+
+    def asked(self) -> None:
+        """A prompt is with the models: from now on this is kept."""
+        if self.current is None:
+            models = [session_model(pane.entry) for pane in self._page.panes if pane.entry is not None]
+            self._measured.clear()
+            self._broken = False
+            self._keep(lambda: self._begin(models))
+            for number in range(self._last):  # what is on the page already, where its session was deleted
+                self._write_turn(number)
+        self._write_turn(self._last)
+
+    def leave(self) -> None:
+        """What comes next is another session."""
+        self.current = None
+
+    def divergence(self, reference: int, other: int) -> Sequence[TokenDivergence] | None:
+        """What was measured of the last answers, where it was."""
+        for each in reversed(self._measured):
+            if (each.turn, each.reference, each.other) == (self._last, reference, other):
+                return each.tokens
+        return None
+
+    def _begin(self, models: Sequence[SessionModel]) -> None:
+        self.current = self._services.comparisons.begin(models, self._page.composer.sampling)
+
+    @property
+    def _last(self) -> int:
+        """The number of the turn that is asked."""
+        return len(self._page.panes[0].turns) - 1 if self._page.panes else -1
+
+    def _write_turn(self, number: int) -> None:
+        """As far as it has come."""
+        session = self.current
+        if session is None or number < 0:
+            return
+        turns = [pane.turns[number] for pane in self._page.panes]
+        panes = tuple(PaneTurn(answers=_answers(turn, self._page.sampling)) for turn in turns)
+        kept = SessionTurn(prompt=turns[0].prompt, panes=panes, alone=turns[0].alone)
+        self._keep(lambda: self._services.comparisons.write_turn(session, number, kept))
+
+    def _piece_came(self, index: int, text: str, tokens: int) -> None:
+        session = self.current
+        if session is not None:
+            self._keep(lambda: self._services.comparisons.append_piece(session, self._last, index, text))
+
+    def _diverged(self, reference: int, other: int, tokens: Sequence[TokenDivergence]) -> None:
+        session = self.current
+        measured = MeasuredDivergence(
+            turn=self._last,
+            answer=0,
+            written_by=reference,
+            reference=reference,
+            other=other,
+            tokens=tuple(tokens),
+        )
+        self._measured.append(measured)
+        if session is not None:
+            self._keep(lambda: self._services.comparisons.write_divergence(session, measured))
+
+    def _keep(self, write: Callable[[], object]) -> None:
+        """Once it could not be kept, that is said, and comparing goes on without."""
+        if self._broken:
+            return
+        try:
+            write()
+        except EnvironmentFault as fault:
+            self._broken = True
+            self._page.notices.show_message(
+                Kind.WARNING,
+                self.tr("This comparison is not kept any more: {reason}").format(reason=fault.message),
+                fault.hint,
+            )
+
+    # Bringing back
+
+    def show_history(self) -> None:
+        if self.history is None:
+            self.history = History(self._services, self._page)
+            self.history.chosen.connect(self.open)
+            self.history.deleted.connect(self._forget)
+            self.history.finished.connect(self._history_closed)
+        self.history.look()
+        self.history.show()
+        self.history.raise_()
+
+    def open(self, number: int) -> None:
+        """Shows the session as it was; what is asked next goes on with it."""
+        page = self._page
+        if page.running:
+            return
+        try:
+            session = self._services.comparisons.session(number)
+        except EnvironmentFault as fault:
+            page.notices.show_fault(fault)
+            return
+        known = {entry.path: entry for entry in page.shelf.entries}
+        entries = [known.get(Path(model.path)) or _gone(model) for model in session.models]
+        page.begin_restoring(entries)
+        for turn in session.turns:
+            self._put_turn(turn)
+        self._measured = list(session.divergences)
+        self.current, self._broken = number, False
+        page.end_restoring(session.sampling)
+        self._tell(session, [entry for entry in entries if entry.path not in known])
+
+    def _put_turn(self, turn: SessionTurn) -> None:
+        for pane, given in zip(self._page.panes, turn.panes, strict=True):
+            shown = pane.add_turn(turn.prompt)
+            shown.alone = turn.alone
+            path = pane.entry.path if pane.entry is not None else Path()
+            answer = given.answer if given is not None else None
+            shown.finish(answer.pane_answer(path) if answer is not None else PaneAnswer(path, "", None))
+
+    def _tell(self, session: Session, gone: Sequence[LibraryEntry]) -> None:
+        if session.problem:
+            self._page.notices.show_message(Kind.WARNING, session.problem, "")
+        if gone:
+            self._page.notices.show_message(
+                Kind.INFO,
+                self.tr("Not on this computer any more: {models}.").format(
+                    models=", ".join(dict.fromkeys(entry.title for entry in gone))
+                ),
+                self.tr("The answers can be read and exported. To ask further, choose other models."),
+            )
+
+    def _forget(self, number: int) -> None:
+        """It was deleted: what is asked next begins another one."""
+        if number == self.current:
+            self.leave()
+
+    def _history_closed(self) -> None:
+        self.history = None
+
+
+def _answers(turn: Turn, sampling: Sampling) -> tuple[SessionAnswer, ...]:
+    """None before the first word; one that still comes is kept as cut off."""
+    if turn.fault is not None:
+        given = PaneAnswer(Path(), turn.text, None, turn.fault)
+    elif turn.text or turn.state in (TurnState.DONE, TurnState.STOPPED):
+        given = PaneAnswer(Path(), turn.text, turn.statistics, None, turn.passage)
+    else:
+        return ()
+    return (kept_answer(given, sampling),)
+
+
+def _gone(model: SessionModel) -> LibraryEntry:
+    """For a model that is not in the library: it can be named, and asked only to hear that it is gone."""
+    return LibraryEntry(Path(model.path), model.title, file_bytes=model.file_bytes)
