@@ -7,11 +7,12 @@ from PySide6.QtWidgets import QLayout, QLayoutItem
 
 
 class FlowLayout(QLayout):
-    """No wider than it is given; a widget wider than that is made narrower. `to_right`: lines end at the right."""
+    """No wider than it is given; a widget wider than that is made narrower. `to_right`: lines end at the right;
+    `centred`: in the middle."""
 
-    def __init__(self, spacing_px: int = 8, *, to_right: bool = False) -> None:
+    def __init__(self, spacing_px: int = 8, *, to_right: bool = False, centred: bool = False) -> None:
         super().__init__()
-        self._to_right = to_right
+        self._before = 1.0 if to_right else 0.5 if centred else 0.0
         self._items: list[QLayoutItem] = []
         self.setSpacing(spacing_px)
         self.setContentsMargins(0, 0, 0, 0)
@@ -55,7 +56,7 @@ class FlowLayout(QLayout):
         y = rect.y()
         for line in self._lines(rect.width()):
             width = sum(size.width() for _, size in line) + self.spacing() * (len(line) - 1)
-            x = rect.x() + (rect.width() - width if self._to_right else 0)
+            x = rect.x() + round((rect.width() - width) * self._before)
             for item, size in line:
                 if is_meant:
                     item.setGeometry(QRect(x, y, size.width(), size.height()))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.chat.titles import one_line
 from app.ui import theme
+from app.ui.flow import FlowLayout
 from app.ui.key_table import deed
 from app.ui.parts import button, choice, empty, label, with_keys
 
@@ -135,9 +136,8 @@ class VoteBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(8)
+        self._row = FlowLayout(centred=True)
+        self.setLayout(self._row)
         self.choices: dict[object, QPushButton] = {}
 
     def set_panes(self, panes: int) -> None:
@@ -156,16 +156,12 @@ class VoteBar(QWidget):
         words["both bad"] = (self.tr("Both bad") if two else self.tr("All bad"), "blind-bad")
         words["skipped"] = (self.tr("Skip"), "blind-skip")
         self.choices = {}
-        self._row.addStretch()
         for said, (text, name) in words.items():
             made = choice(text)
             made.setToolTip(with_keys(text, deed(name).sequences()[0]))
             made.clicked.connect(partial(self._clicked, said))
-            if said in ("tie", "skipped"):
-                self._row.addSpacing(8)
             self.choices[said] = made
             self._row.addWidget(made)
-        self._row.addStretch()
 
     def show_vote(self, said: object) -> None:
         """None: nothing yet."""

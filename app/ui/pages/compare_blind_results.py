@@ -246,7 +246,7 @@ class Results(QWidget):
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
         self.head.addWidget(leave)
-        self.head.addWidget(label(self.tr("Blind test: what came out"), "title"))
+        self.head.addWidget(label(self.tr("Blind test"), "title"))
         self.head.addStretch()
         self.head.addWidget(self.copy)
         self.head.addWidget(self.again)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QEnterEvent, QFocusEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from app.compare.prompt_sets import PromptSet
-from app.ui.parts import icon_button, label
+from app.ui.parts import icon_button, label, plain_tip
 
 IN_THE_BOX = ""
 """The name of the set of the one prompt that was typed."""
@@ -34,6 +34,7 @@ class SetRow(QFrame):
         self.setProperty("role", "card")
         self.box = _Choice(prompts.title.replace("&", "&&"))
         self.box.focused.connect(self.pointed)
+        self.box.setToolTip(plain_tip(prompts.title))
         self.box.toggled.connect(self._toggled)
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         n = len(prompts.prompts)

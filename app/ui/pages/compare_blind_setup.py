@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
     QScrollArea,
@@ -29,14 +28,16 @@ from app.runtime import Sampling
 from app.ui import theme
 from app.ui.actions import add_action
 from app.ui.drop import DropVeil
+from app.ui.flow import FlowLayout
 from app.ui.notice import NoticeArea
 from app.ui.pages.chat_drop import FileDrop
 from app.ui.pages.compare_blind_parts import beginning_or_end
 from app.ui.pages.compare_blind_sets import IN_THE_BOX, SetRow
-from app.ui.parts import ElidedLabel, button, icon_button, label, without_mnemonics
+from app.ui.parts import ElidedLabel, button, card, icon_button, label, without_mnemonics
 
 LARGEST_SEED = 999_999_999
 MOST_SHOWN, MOST_KEPT = 60, 20
+LEAST_LIST_PX = 150
 MOST_CHARACTERS = 240
 """Of a prompt in the preview."""
 
@@ -63,9 +64,15 @@ class Setup(QWidget):
         column.addLayout(self._head())
         column.addWidget(self.notices)
         self._models = label("", "muted", wrap=True)
-        column.addWidget(self._models)
-        column.addLayout(self._middle(), 1)
-        column.addWidget(self._foot())
+        inside = QWidget()
+        middle = QVBoxLayout(inside)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(12)
+        middle.addWidget(self._models)
+        middle.addLayout(self._lists(), 1)
+        middle.addWidget(self._settings())
+        column.addWidget(_scroll(inside, self.tr("Prompts and settings")), 1)
+        column.addLayout(self._foot())
         what, form = self.tr("Drop to test with these prompts"), self.tr("One in each line, or a .toml file.")
         self.drop = FileDrop(self, self.files_chosen.emit, DropVeil(self, what, form, "list-plus"))
         add_action(self, "blind-leave", self.leave_asked.emit)
@@ -161,6 +168,7 @@ class Setup(QWidget):
         )
         self.same_is_tie = QCheckBox(self.tr("Same answers are a tie, without asking"))
         self.same_is_tie.setChecked(True)
+        theme.follow(self.same_is_tie, lambda: self.same_is_tie.setMinimumHeight(theme.px(32)))
         self.same_is_tie.setToolTip(self.tr("Where all models wrote the same, word for word"))
         self.start = button("", self.begin_asked.emit, role="primary", glyph="play")
 
@@ -187,23 +195,14 @@ class Setup(QWidget):
         row.addWidget(self.earlier)
         return row
 
-    def _middle(self) -> QHBoxLayout:
+    def _lists(self) -> QHBoxLayout:
         inside = QWidget()
         self._list = QVBoxLayout(inside)
         self._list.setContentsMargins(0, 0, 8, 0)
         self._list.setSpacing(8)
         self._list.addStretch()
         self._scroll = _scroll(inside, self.tr("Lists of prompts"))
-        add = button(
-            self.tr("Add a list of your own…"),
-            self._ask_for_files,
-            glyph="plus",
-            tip=self.tr("A text file with a prompt in each line, or a .toml file; you can also drop it here"),
-        )
-        left = QVBoxLayout()
-        left.setSpacing(8)
-        left.addWidget(self._scroll, 1)
-        left.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
+        theme.follow(self._scroll, lambda: self._scroll.setMinimumHeight(theme.px(LEAST_LIST_PX)))
         self._preview_title = ElidedLabel("", "strong")
         self._preview = label("", wrap=True)
         self._preview.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -223,48 +222,38 @@ class Setup(QWidget):
         right.addWidget(_scroll(shown, self.tr("Prompts in the list")), 1)
         row = QHBoxLayout()
         row.setSpacing(12)
-        row.addLayout(left, 1)
+        row.addWidget(self._scroll, 1)
         row.addWidget(frame, 1)
         return row
 
-    def _foot(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "card")
-        grid = QGridLayout(frame)
-        grid.setContentsMargins(16, 10, 12, 10)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(8)
-        first = QHBoxLayout()
-        second = QHBoxLayout()
-        for row, parts in (
-            (first, ((self.tr("Prompts"), self.count, 64), (self.tr("Which"), self.order, 0))),
-            (
-                second,
-                (
-                    (self.tr("Temperature"), self.temperature, 56),
-                    (self.tr("Seed"), self.seed, 96),
-                    (self.tr("Max tokens"), self.max_tokens, 76),
-                ),
-            ),
+    def _settings(self) -> QFrame:
+        fields = FlowLayout(12)
+        for name, field, width in (
+            (self.tr("Prompts"), self.count, 88),
+            (self.tr("Which"), self.order, 0),
+            (self.tr("Temperature"), self.temperature, 56),
+            (self.tr("Seed"), self.seed, 96),
+            (self.tr("Max tokens"), self.max_tokens, 76),
         ):
-            row.setSpacing(6)
-            for name, field, width in parts:
-                caption = label(name, "caption")
-                caption.setToolTip(field.toolTip())
-                field.setAccessibleName(name)
-                if isinstance(field, QSpinBox | QDoubleSpinBox):
-                    field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-                    field.setAlignment(Qt.AlignmentFlag.AlignRight)
-                    theme.follow(field, partial(_set_width, field, width))
-                row.addWidget(caption)
-                row.addWidget(field)
-                row.addSpacing(10)
-            row.addStretch()
-        first.addWidget(self.same_is_tie)
-        second.addWidget(self.start)
-        grid.addLayout(first, 0, 0)
-        grid.addLayout(second, 1, 0)
-        return frame
+            fields.addWidget(_captioned(name, field, width))
+        fields.addWidget(self.same_is_tie)
+        around = QVBoxLayout()
+        around.setContentsMargins(16, 10, 16, 10)
+        around.addLayout(fields)
+        return card(around)
+
+    def _foot(self) -> QHBoxLayout:
+        add = button(
+            self.tr("Add a list of your own…"),
+            self._ask_for_files,
+            glyph="plus",
+            tip=self.tr("A text file with a prompt in each line, or a .toml file; you can also drop it here"),
+        )
+        row = QHBoxLayout()
+        row.addWidget(add)
+        row.addStretch()
+        row.addWidget(self.start)
+        return row
 
     # Rows
 
@@ -345,8 +334,22 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("Compare", text)
 
 
-def _set_width(field: QWidget, width: int) -> None:
-    field.setFixedWidth(theme.px(width) + 32 * (width == 64))
+def _captioned(name: str, field: QWidget, width_px: int) -> QWidget:
+    """`width_px` 0: as wide as it wants to be."""
+    caption = label(name, "caption")
+    caption.setToolTip(field.toolTip())
+    field.setAccessibleName(name)
+    if isinstance(field, QSpinBox | QDoubleSpinBox):
+        field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        theme.follow(field, lambda: field.setFixedWidth(theme.px(width_px)))
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    row.addWidget(caption)
+    row.addWidget(field)
+    return made
 
 
 def _scroll(inside: QWidget, name: str) -> QScrollArea:

@@ -57,7 +57,7 @@ class Voting(QWidget):
         self.body.addWidget(self.plate)
         self.note = label("", "muted", wrap=True)
         self.bar = VoteBar()
-        self.keys = label("", "caption")
+        self.keys = label("", "caption", wrap=True)
         self.keys.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.bar.voted.connect(self.vote_at)
         column = QVBoxLayout(self)
