@@ -24,13 +24,15 @@ OF_THE_PROMPT = (PromptTooLong, TemplateFault)
 
 @dataclass(frozen=True)
 class BlindPlan:
-    """A test to begin. `same_is_tie`: nobody is asked where all answers are the same."""
+    """A test to begin. `same_is_tie`: nobody is asked where all answers are the same. `title`: what it is called in the
+    list of sessions; empty for the words of its first prompt."""
 
     models: tuple[SessionModel, ...]
     prompts: tuple[tuple[PromptSet, ComparePrompt], ...]
     sampling: Sampling
     seed: int
     same_is_tie: bool = True
+    title: str = ""
 
     def ballot(self) -> Ballot:
         test = BlindTest(
@@ -64,6 +66,8 @@ def begin_blind_test(database: Path, plan: BlindPlan) -> int:
         for number, turn in enumerate(ballot.turns):
             store.write_turn(session, number, turn)
         store.write_blind_test(session, 0, ballot.test)
+        if plan.title:
+            store.rename(session, plan.title)
     return session
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QMenu, QTextEdit, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QMenu, QTextEdit, QWidget
 
 from app.compare.ballot import Ballot, PromptState
 from app.compare.session_store import SessionStore
@@ -375,3 +377,21 @@ def test_models_that_cannot_be_loaded_lead_back_to_the_set_up(
     assert blind.setup.notices.bars()
     with SessionStore(folder.database) as store:
         assert store.sessions() == []
+
+
+def test_a_test_is_exported_with_its_votes(
+    qtbot, blind: BlindTests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ballot = begin(qtbot, blind)
+    press(qtbot, blind, Qt.Key.Key_A, Qt.Key.Key_S)
+    blind.voting.finish()
+    blind.voting.finish()
+    target = tmp_path / "out"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), "JSON (*.json)"))
+    blind.results.export.click()
+    settle(qtbot)
+    exported = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert exported["blind_tests"][0]["votes"] == [ballot.order(0)[0], "skipped"]
+    assert "1 prompt you preferred" in exported["blind_tests"][0]["sentence"]
+    blind.results.copy.click()
+    assert blind.results.sentence.text() in QGuiApplication.clipboard().text().replace("\\", "")

@@ -28,7 +28,9 @@ from app.memory import Unreturned, Way
 from app.runtime import Sampling
 from app.ui import jobs, links
 from app.ui.notice import Action, Kind
+from app.ui.pages.compare_blind_export import export_session
 from app.ui.pages.compare_blind_results import Results
+from app.ui.pages.compare_blind_sets import IN_THE_BOX
 from app.ui.pages.compare_blind_setup import Setup
 from app.ui.pages.compare_blind_voting import Voting
 from app.ui.pages.compare_picker import label_of
@@ -126,10 +128,13 @@ class BlindTests(QObject):
         self.voting.reveal_asked.connect(self._reveal)
         self.voting.details_asked.connect(self.voting.notices.show_fault)
         self.results.again_asked.connect(self._another)
+        self.results.export_asked.connect(self._export)
         self.voting.link_asked.connect(lambda link: links.ask_about_written(self.voting.notices, link))
         self.results.link_asked.connect(lambda link: links.ask_about_written(self.results.notices, link))
 
     def _show(self, state: Setup | Voting | Results) -> None:
+        if state is self.voting and self._page.sessions.history is not None:
+            self._page.sessions.history.close()  # it names models, and exports what they said
         self.view.setCurrentWidget(state)
         self.view.show()
         self._page.show_panes(False)
@@ -178,6 +183,11 @@ class BlindTests(QObject):
             sampling=self.setup.sampling,
             seed=secrets.randbelow(2**63),
             same_is_tie=self.setup.same_is_tie.isChecked(),
+            title=self.tr("Blind test: {lists}").format(
+                lists=", ".join(dict.fromkeys(each.title for each, _ in prompts))
+            )
+            if any(each.name != IN_THE_BOX for each, _ in prompts)
+            else "",
         )
         database = self._services.folder.database
 
@@ -291,6 +301,11 @@ class BlindTests(QObject):
     def _show_results(self) -> None:
         self.results.show_results(self._ballot_here, self._models)
         self._show(self.results)
+
+    def _export(self) -> None:
+        """The whole session, as every comparison is exported."""
+        if self._session is not None:
+            export_session(self._services, self._session, self.results, self.results.notices)
 
     def _another(self) -> None:
         self.view.hide()

@@ -35,10 +35,12 @@ ROW_PX, MOST_ROWS = 28, 7
 
 
 class Results(QWidget):
-    """`again_asked`: another test; `leave_asked`: back to Compare; `link_asked`: as answers have it."""
+    """`again_asked`: another test; `leave_asked`: back to Compare; `export_asked`: all of it;
+    `link_asked`: as answers have it."""
 
     again_asked = Signal()
     leave_asked = Signal()
+    export_asked = Signal()
     link_asked = Signal(str)
 
     def __init__(self) -> None:
@@ -242,6 +244,12 @@ class Results(QWidget):
             self._copy,
             tip=self.tr("Copy the sentence, the figures and all votes, as Markdown"),
         )
+        self.export = icon_button(
+            "export",
+            self.tr("Export the test"),
+            self.export_asked.emit,
+            tip=self.tr("Export prompts, answers and votes as a report (HTML) or as JSON"),
+        )
         self.again = button(self.tr("Another blind test"), self.again_asked.emit, glyph="arrow-clockwise")
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
@@ -249,6 +257,7 @@ class Results(QWidget):
         self.head.addWidget(label(self.tr("Blind test"), "title"))
         self.head.addStretch()
         self.head.addWidget(self.copy)
+        self.head.addWidget(self.export)
         self.head.addWidget(self.again)
         return self.head
 
