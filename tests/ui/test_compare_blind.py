@@ -9,9 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QMenu, QTextEdit, QWidget
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QMenu,
+    QTextEdit,
+    QWidget,
+)
 
 from app.compare.ballot import Ballot, PromptState
 from app.compare.session_store import SessionStore
@@ -77,10 +86,10 @@ def press(qtbot, blind: BlindTests, *keys: Qt.Key) -> None:
         qtbot.keyClick(blind.voting.answers, key)
 
 
-def words_of(widget: QWidget) -> Iterator[str]:
-    """All that a person, or a program that reads aloud, can find out about what is seen."""
+def words_of(widget: QWidget, *, seen: bool = True) -> Iterator[str]:
+    """All that a person, or a program that reads aloud, can find out about what is seen, or about all there is."""
     for each in [widget, *widget.findChildren(QWidget)]:
-        if not each.isVisibleTo(widget.window()):
+        if seen and not each.isVisibleTo(widget.window()):
             continue
         yield from (each.toolTip(), each.statusTip(), each.whatsThis())
         yield from (each.accessibleName(), each.accessibleDescription(), each.windowTitle())
@@ -107,6 +116,10 @@ def test_nothing_tells_which_model_is_which(qtbot, page: ComparePage, blind: Bli
     said = " ".join(words_of(page.window())).casefold()
     assert "which is which" in said
     assert not [each for each in telling if each in said], said
+    hidden = " ".join(words_of(blind.voting, seen=False)).casefold()
+    for answer in ballot.answers(3):
+        hidden = hidden.replace(answer.text.casefold(), "") if answer else hidden
+    assert not [each for each in telling if each in hidden], hidden
 
 
 def test_votes_by_keys_and_buttons_lead_to_what_came_out(qtbot, page: ComparePage, blind: BlindTests) -> None:
@@ -349,6 +362,47 @@ def test_the_set_up_tells_what_lists_are_for_and_how_many_prompts_are_asked(qtbo
     for row in setup.rows:
         row.box.setChecked(False)
     assert not setup.start.isEnabled()
+
+
+def test_keys_vote_also_after_a_vote_by_mouse(qtbot, blind: BlindTests) -> None:
+    ballot = begin(qtbot, blind)
+    for _ in range(3):
+        made = blind.voting.bar.choices["tie"]
+        qtbot.mouseClick(made, Qt.MouseButton.LeftButton)
+    press(qtbot, blind, Qt.Key.Key_B)
+    assert ballot.kept_votes == ("tie", "tie", "tie", ballot.order(3)[1])
+    qtbot.keyClick(blind.voting, Qt.Key.Key_Left)
+    assert blind.voting.number == 3
+    assert blind.voting.isAncestorOf(blind.view.window().focusWidget())
+
+
+def test_models_that_do_not_fit_are_not_tested(
+    qtbot, page: ComparePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page.header.blind.isEnabled()
+    monkeypatch.setattr(live_module, "read_memory", lambda: Memory(16_000_000_000, 1_000_000))
+    page.planner.work_out([pane.entry for pane in page.panes if pane.entry])
+    settle(qtbot)
+    assert not page.header.blind.isEnabled()
+
+
+def test_a_dropped_file_is_taken(qtbot, page: ComparePage, own_list: Path) -> None:
+    page.header.blind.click()
+    settle(qtbot)
+    setup = page.blind.setup
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(own_list))])
+    left = Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(
+        QPoint(9, 9), Qt.DropAction.CopyAction, mime, left, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(setup, enter)
+    assert setup.drop.veil.isVisible()
+    drop = QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, mime, left, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(setup, drop)
+    settle(qtbot)
+    assert setup.rows[-1].prompts.title == own_list.stem
+    assert not setup.drop.veil.isVisible()
 
 
 def test_leaving_keeps_the_test_and_the_panes_come_back(qtbot, page: ComparePage, blind: BlindTests) -> None:

@@ -58,7 +58,7 @@ class BlindTests(QObject):
         self._models: tuple[SessionModel, ...] = ()
         self._sampling = Sampling()
         self._ballot: Ballot | None = None
-        self._asking = False
+        self._asking = self._asks_later = False
         self._connect()
 
     @property
@@ -99,6 +99,7 @@ class BlindTests(QObject):
         ballot, session, number = self._ballot, self._session, self._number
         if self._asking:
             self._page.engine.stop()
+        self._asks_later = False
         unfinished = self.view.currentWidget() is self.voting and ballot is not None
         self.view.hide()
         self._page.show_panes()
@@ -123,6 +124,7 @@ class BlindTests(QObject):
         for each in (self.setup, self.voting, self.results):
             each.leave_asked.connect(self.leave)
         self.voting.voted.connect(self._keep)
+        self._page.engine.ended.connect(self._ask_if_later)
         self.voting.stop_asked.connect(self._page.engine.stop)
         self.voting.go_on_asked.connect(self._ask)
         self.voting.reveal_asked.connect(self._reveal)
@@ -192,6 +194,9 @@ class BlindTests(QObject):
         database = self._services.folder.database
 
         def begun(session: int) -> None:
+            if not self.is_open:  # the person has left meanwhile
+                self._delete(session)
+                return
             self._take(session, 0, plan.models, plan.sampling, plan.ballot())
             self.voting.open(self._ballot_here)
             self._show(self.voting)
@@ -227,7 +232,10 @@ class BlindTests(QObject):
     def _ask(self) -> None:
         """What is missing, if anything is."""
         ballot, session = self._ballot_here, self._session
-        if self._page.running or session is None or not ballot.count(PromptState.WAITING):
+        if session is None or not ballot.count(PromptState.WAITING):
+            return
+        self._asks_later = self._page.running  # what was stopped has not ended yet
+        if self._asks_later:
             return
         database, sampling = self._services.folder.database, self._sampling
         copy = Ballot(ballot.test, ballot.turns, ballot.panes)
@@ -257,6 +265,10 @@ class BlindTests(QObject):
         )
         self.voting.set_running(True)
 
+    def _ask_if_later(self) -> None:
+        if self._asks_later and not self._page.running:
+            self._ask()
+
     def _ended(self, ballot: Ballot, fault: EnvironmentFault | None) -> None:
         self._asking = False
         if self._ballot is not ballot:
@@ -277,8 +289,11 @@ class BlindTests(QObject):
     def _forget(self) -> None:
         session, self._session, self._ballot = self._session, None, None
         if session is not None:
-            with suppress(EnvironmentFault):
-                self._services.comparisons.delete(session)
+            self._delete(session)
+
+    def _delete(self, session: int) -> None:
+        with suppress(EnvironmentFault):
+            self._services.comparisons.delete(session)
 
     # Voting
 

@@ -103,6 +103,7 @@ class StatePlate(QWidget):
         column.addLayout(self._row)
         column.addStretch()
         self.buttons: list[QPushButton] = []
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     @property
     def words(self) -> str:

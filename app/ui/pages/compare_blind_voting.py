@@ -170,11 +170,16 @@ class Voting(QWidget):
     # Showing
 
     def _show(self, ballot: Ballot) -> None:
+        had_focus = self.isAncestorOf(self.window().focusWidget())
         self._show_head(ballot)
         if self._at_end:
             self._show_end(ballot)
         else:
             self._show_prompt(ballot)
+        holder = self.window().focusWidget()
+        if had_focus and not (self.isAncestorOf(holder) and holder.isVisible()):
+            # What had the focus is hidden: without it, keys would not vote any more.
+            (self.plate if self.body.currentWidget() is self.plate else self.answers).setFocus()
 
     def _go_on(self, ballot: Ballot) -> None:
         following = ballot.next_open(self.number)
