@@ -46,6 +46,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
   unicode-bidi: isolate; }
 .pane > h3 { margin: 0 0 .5rem; }
 .problem { color: var(--flip); }
+.rows { table-layout: fixed; }
 .rows td { white-space: pre-wrap; unicode-bidi: plaintext; border-left: 1px solid var(--line); }
 .rows tr.same { color: var(--soft); }
 mark { background: var(--mark); color: var(--mark-text); text-decoration: underline; }
@@ -237,7 +238,7 @@ def _blind_test(test: BlindTest, session: Session, number: int) -> str:
     return (
         f"<h2>Blind test {number + 1}{of}</h2>\n<p>{plain(verdict(names, test.votes))}</p>\n"
         + _table(["Model", "Preferred", "With 95 % confidence", ""], rows, numbers=(1, 2))
-        + f'<p class="soft">{ties:,} ties, {bad:,} times none was good. Intervals by Wilson\'s score.</p>\n'
+        + f'<p class="soft">Ties: {ties:,}; none was good: {bad:,}. Intervals by Wilson\'s score.</p>\n'
     )
 
 
