@@ -22,7 +22,8 @@ About a tenth of a second."""
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
     r"|\w+?(?=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
-    r"|\w+|[^\w\s]"
+    # A number with its separators is one word, as are "don't" and its like.
+    r"|\d+(?:[.,:/]\d+)+|\w+(?:['’]\w+)*|[^\w\s]"
 )
 
 

@@ -95,6 +95,8 @@ def all_deeds() -> list[Deed]:
         Deed("compare-add", compare, _tr("Add a model"), ("Ctrl+Shift+A",)),
         Deed("compare-presets", compare, _tr("Models that belong side by side"), ("Ctrl+P",)),
         Deed("compare-link", compare, _tr("Scroll all panes together"), ("Ctrl+L",)),
+        Deed("compare-next-difference", compare, _tr("Next place that differs"), ("F3",)),
+        Deed("compare-lines", compare, _tr("Answers line by line"), ("Ctrl+Shift+D",)),
         Deed("compare-history", compare, _tr("Earlier comparisons"), ("Ctrl+H",)),
         Deed("compare-seed", compare, _tr("Another seed"), ("Ctrl+D",)),
         Deed("compare-blind", compare, _tr("Blind test"), ("Ctrl+B",)),

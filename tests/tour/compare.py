@@ -18,6 +18,16 @@ from tests.helpers.tiny_gguf import write_tiny_model
 from tests.tour.props import BARD, load_in_chat
 from tests.tour.stage import PATIENCE_S, Stage, scene
 
+MOON = """# The moon
+
+It is **384,400 km** away on average, and light needs a little more than a second for that.
+
+- It shows us the same side, since it turns once a month.
+- It rises some fifty minutes later every day.
+
+Its phases come from how much of the lit side is to be seen from here. They repeat after 29.5 days.
+"""
+
 
 @scene
 def compare_empty(stage: Stage) -> None:
@@ -128,6 +138,44 @@ def compare_token_by_token(stage: Stage) -> None:
     page.strip.tokens_button.click()
     stage.wait(lambda: page.tokens.window is not None)
     settle_compare(stage)
+
+
+@scene
+def compare_line_by_line(stage: Stage) -> None:
+    """Answers of a larger model, which the one here is too small for."""
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send("How far away is the moon?")
+    settle_compare(stage)
+    for pane, text in zip(
+        page.panes, (MOON, MOON.replace("384,400", "400,000").replace("rises", "goes up")), strict=True
+    ):
+        assert pane.turn is not None
+        pane.turn.answer.set_text(text)
+    page.sessions.leave()
+    page.show_outcome()
+    settle_compare(stage)
+    page.strip.lines_button.click()
+
+
+@scene
+def compare_marked_words(stage: Stage) -> None:
+    compare_line_by_line(stage)
+    page = settle_compare(stage)
+    page.strip.lines_button.click()
+
+
+@scene
+def compare_earlier_ones(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    for prompt in (PROMPT, "What is a king without his crown?"):
+        page.send(prompt)
+        settle_compare(stage)
+        page.new_comparison()
+    page.sessions.show_history()
 
 
 @scene

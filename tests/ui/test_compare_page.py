@@ -318,7 +318,7 @@ def test_different_models_part_ways_where_it_is_marked(page, folder, qtbot):
     assert first.text[:at] == second.text[:at]
     assert first.text[at : at + 1] != second.text[at : at + 1]
     assert "part ways" in page.strip.sentence or "differ" in page.strip.sentence
-    page.deck.show_differences()
+    page.text.jump(1)
 
 
 def test_same_file_twice_gives_identical_answers_and_says_so(page, qtbot):

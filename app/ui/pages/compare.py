@@ -26,6 +26,7 @@ from app.ui.pages.compare_panes import Pane, PaneDeck
 from app.ui.pages.compare_parts import Empty, Kept
 from app.ui.pages.compare_sessions import Sessions
 from app.ui.pages.compare_strip import Strip
+from app.ui.pages.compare_text import TextComparison
 from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
@@ -57,6 +58,7 @@ class ComparePage(QWidget):
         self.composer = Composer()
         self.empty = Empty()
         self.tokens = TokenByToken(self)
+        self.text = TextComparison(self)
         self.blind = BlindTests(self, services)
         self._lay_out()
         self._connect()
@@ -108,8 +110,8 @@ class ComparePage(QWidget):
         column = QVBoxLayout(self._filled)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        for part in (self.notices, self.strip, self.deck, self.composer):
-            column.addWidget(part, 1 if part is self.deck else 0)
+        for part in (self.notices, self.strip, self.deck, self.text.lines, self.composer):
+            column.addWidget(part, 1 if part in (self.deck, self.text.lines) else 0)
         self._body = QStackedWidget()
         for page in (QWidget(), self.empty, self._filled):
             self._body.addWidget(page)
@@ -132,7 +134,6 @@ class ComparePage(QWidget):
         self.composer.stop_asked.connect(self.engine.stop)
         self.empty.library_asked.connect(self.library_requested)
         self.empty.guide_asked.connect(self.guide_requested)
-        self.strip.jump_asked.connect(self.deck.show_differences)
         self.strip.tokens_asked.connect(self.tokens.ask)
         self.header.linked.connect(self.deck.set_linked)
         self.header.presets_asked.connect(self._open_presets)
@@ -218,7 +219,7 @@ class ComparePage(QWidget):
             return
         self.deck.remove_pane(pane)
         self._models_changed()
-        self._show_outcome()
+        self.show_outcome()
 
     def _model_picked(self) -> None:
         self._clear(self.tr("A new comparison with another model."))
@@ -281,6 +282,7 @@ class ComparePage(QWidget):
         self._begin()
 
     def _begin(self) -> None:
+        self.text.drop()
         self._figures_timer.start()
         for pane in self.panes:
             self._turn(self.panes.index(pane)).clear_marks()
@@ -313,7 +315,7 @@ class ComparePage(QWidget):
         if self.running:
             return
         self._figures_timer.stop()
-        self._show_outcome()
+        self.show_outcome()
         self.setFocus()
         if self._wanted is not None:
             self._take_wanted()
@@ -335,10 +337,11 @@ class ComparePage(QWidget):
         self._body.setCurrentWidget(self._filled)
         self.header.show_controls(True)
         self._settle()
-        self._show_outcome()
+        self.show_outcome()
 
     def _clear(self, sentence: str) -> None:
         self.sessions.leave()
+        self.text.drop()
         if not any(pane.turns for pane in self.panes):
             return
         self._forget_kept()
@@ -361,7 +364,7 @@ class ComparePage(QWidget):
             pane.put_turns(turns)
         self.composer.box.clear()
         self._settle()
-        self._show_outcome()
+        self.show_outcome()
 
     def _forget_kept(self) -> None:
         if self._kept is not None:
@@ -420,7 +423,7 @@ class ComparePage(QWidget):
         self._settle()
         self.strip.show_busy(words, None)
 
-    def _show_outcome(self) -> None:
+    def show_outcome(self) -> None:
         verdict = show_outcome(self.panes)
         if verdict is None:
             return
@@ -430,6 +433,7 @@ class ComparePage(QWidget):
             )
         else:
             self.strip.show_words(verdict.sentence)
+        self.text.compare()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, verdict.sentence))
 
     def _show_plan(self) -> None:

@@ -56,6 +56,7 @@ class History(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Earlier comparisons"))
         self.list.setWordWrap(True)
+        self.list.setSpacing(4)
         self.list.itemActivated.connect(lambda item: self._open())
         self.list.currentRowChanged.connect(lambda row: self._settle())
         self.nothing = label("", "muted", wrap=True)

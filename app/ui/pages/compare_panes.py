@@ -229,11 +229,11 @@ class Pane(QFrame):
         self._moving = False
         self._following = self._at_end()
 
-    def scroll_to_difference(self) -> None:
+    def scroll_to_difference(self, number: int = 0) -> None:
         turn = self.turn
         if turn is None or turn.answer.difference is None:
             return
-        place = turn.answer.difference_rect().top()
+        place = turn.answer.difference_rect(number).top()
         at = turn.answer.mapTo(self._conversation, QPoint(0, place)).y()
         self._following = False
         self._moving = True
@@ -393,9 +393,10 @@ class PaneDeck(QScrollArea):
             if pane.turn is not None and pane.turn.under_way:
                 pane.show_figures()
 
-    def show_differences(self) -> None:
+    def show_difference(self, number: int = 0) -> None:
+        """That one, counted from 0, in every pane."""
         for pane in self.panes:
-            pane.scroll_to_difference()
+            pane.scroll_to_difference(number)
 
     def _scroll_others(self, source: Pane, value: int) -> None:
         if self._linked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.compare import ComparisonPlan
@@ -13,9 +13,11 @@ from app.core.units import format_bytes
 from app.memory import LoadPlan, MemoryEstimate, Way
 from app.memory.plan import MAIN_MEMORY
 from app.ui import theme
-from app.ui.parts import ElidedLabel, Glyph, button, label
+from app.ui.parts import ElidedLabel, Glyph, button, choice, label, set_shortcut
 
 BAR_PX = 12
+LEGEND_FROM_PX = 900
+"""Of the strip's width: below, there is no room for it beside the sentence."""
 
 
 def part_colours() -> tuple[QColor, QColor, QColor]:
@@ -107,6 +109,7 @@ class Strip(QFrame):
         super().__init__()
         self.setProperty("role", "card")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._legend_wanted = False
         self._plan_page, self._word_page = self._make_plan(), self._make_words()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 6, 16, 6)
@@ -184,9 +187,19 @@ class Strip(QFrame):
             icon.setVisible(name == glyph)
         self._jump.setVisible(jump)
         self.tokens_button.setVisible(legend)
-        self._legend.setVisible(legend)
+        self.lines_button.setVisible(legend)
+        self._legend_wanted = legend
+        self._settle_legend()
         self._mark_legend.setVisible(jump)
         self.setAccessibleName(f"{words} {detail}".strip())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._settle_legend()
+
+    def _settle_legend(self) -> None:
+        """The sentence goes before what explains the marks."""
+        self._legend.setVisible(self._legend_wanted and self.width() >= theme.px(LEGEND_FROM_PX))
 
     def describe_mode(self, plan: ComparisonPlan) -> str:
         count, at_once, threads = len(plan.memory.loads), plan.panes_at_once, plan.threads_per_pane
@@ -255,7 +268,8 @@ class Strip(QFrame):
             self.tr("Show where"),
             self.jump_asked.emit,
             role="ghost",
-            tip=self.tr("Scroll every pane to that place"),
+            tip=self.tr("Scroll every pane to that place, then to the next one"),
+            shortcut="F3",
         )
         self.tokens_button = button(
             self.tr("Token by token…"),
@@ -265,9 +279,15 @@ class Strip(QFrame):
                 "How much the models differ at each token of an answer, also where they wrote the same"
             ),
         )
+        self.lines_button = choice(self.tr("Line by line"))
+        self.lines_button.setToolTip(
+            self.tr("The answers beside each other, with every word marked that differs")
+        )
+        set_shortcut(self.lines_button, "Ctrl+Shift+D")
         self._detail = label("", "muted")
         row.addWidget(self._words, 1)
         row.addWidget(self._jump)
+        row.addWidget(self.lines_button)
         row.addWidget(self.tokens_button)
         row.addWidget(self._detail)
         self._legend = self._make_legend()

@@ -35,6 +35,8 @@ def marked(first: str, second: str) -> tuple[list[str], list[str]]:
         ("It is 41.", "It is 42.", ["41"], ["42"]),
         ("今日は晴れ", "今日は雨", ["晴れ"], ["雨"]),
         ("x = f(1)", "x = f(2)", ["1"], ["2"]),
+        ("some 384,400 km", "some 400,384 km", ["384,400"], ["400,384"]),
+        ("I can't go", "I can go", ["can't"], ["can"]),
     ],
 )
 def test_words_that_differ_are_found(
