@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
+    QWidget,
 )
 
 from app.runtime import Sampling
-from app.ui import icons
+from app.ui import icons, theme
+from app.ui.giving_way import GivingWay, usual_px
 from app.ui.pages.compare_parts import WholeLabel
-from app.ui.parts import button, icon_button, label, set_shortcut
+from app.ui.parts import ElidedLabel, button, icon_button, set_shortcut
 from app.ui.prompt_field import PromptField
 
 FIRST_SEED = 42
@@ -27,6 +32,9 @@ ROLLED_SEEDS = 1_000_000
 TEMPERATURE = 0.8
 MOST_TOKENS = 512
 MOST_LINES = 6
+FIELD_EDGES_PX = 30
+"""Padding and border of a field with a number, as the style sheet gives them."""
+LEAST_CAPTION_PX = 24
 
 
 class Composer(QFrame):
@@ -66,7 +74,7 @@ class Composer(QFrame):
         column.setContentsMargins(16, 12, 10, 10)
         column.setSpacing(8)
         column.addWidget(self.box)
-        column.addLayout(self._settings_row())
+        column.addWidget(self._settings_row())
         self.send.setEnabled(False)
         self._show_send()
         self.set_running(False)
@@ -129,29 +137,38 @@ class Composer(QFrame):
         self.dice = icon_button("dice-five", self.tr("Another seed"), self._roll)
         set_shortcut(self.dice, "Ctrl+D")
 
-    def _settings_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _settings_row(self) -> QWidget:
+        made = QWidget()
+        row = QHBoxLayout(made)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for name, field, width in (
-            (self.tr("Temperature"), self.temperature, 56),
-            (self.tr("Seed"), self.seed, 96),
-            (self.tr("Max tokens"), self.max_tokens, 76),
+        for name, field, longest in (
+            (self.tr("Temperature"), self.temperature, "0.00"),
+            (self.tr("Seed"), self.seed, str(ROLLED_SEEDS - 1)),
+            (self.tr("Max tokens"), self.max_tokens, self.max_tokens.specialValueText()),
         ):
-            caption = label(name, "caption")
+            caption = ElidedLabel(name, "caption")
+            caption.setMinimumWidth(LEAST_CAPTION_PX)
             caption.setToolTip(field.toolTip())
             field.setAccessibleName(name)
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            field.setFixedWidth(width)
+            theme.follow(field, partial(_hold, field, longest))
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             row.addWidget(caption)
             row.addWidget(field)
             if field is self.seed:
                 row.addWidget(self.dice)
-            row.addSpacing(8)
-        row.addWidget(WholeLabel(self.tr("Same for every pane"), "caption"), 1)
+            row.addSpacing(4)
+        same = WholeLabel(self.tr("Same for every pane"), "caption")
+        same.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )  # said where all else has room
+        same.setMinimumWidth(1)
+        row.addWidget(same, 1)
         row.addWidget(self.send)
         row.addWidget(self.stop)
-        return row
+        GivingWay(made, (self.send, self.stop), lambda: usual_px(made))
+        return made
 
     def _send(self) -> None:
         prompt = self.box.toPlainText().strip()
@@ -169,3 +186,9 @@ class Composer(QFrame):
 
     def _roll(self) -> None:
         self.seed.setValue(secrets.randbelow(ROLLED_SEEDS))
+
+
+def _hold(field: QDoubleSpinBox | QSpinBox, longest: str) -> None:
+    """Makes it as wide as what it usually shows."""
+    words_px = QFontMetrics(theme.font("body")).horizontalAdvance(longest)
+    field.setFixedWidth(words_px + FIELD_EDGES_PX)

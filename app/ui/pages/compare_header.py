@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.ui.giving_way import GivingWay
 from app.ui.pages.compare_parts import WholeLabel
 from app.ui.parts import button, icon_button, label, set_shortcut
 
@@ -62,6 +63,7 @@ class Header(QWidget):
         row.addWidget(explanation, 1, Qt.AlignmentFlag.AlignBottom)
         for control in self._controls:
             row.addWidget(control)
+        GivingWay(self, (self.new, self.presets, self.add))
         self.show_controls(False)
 
     def show_controls(self, shown: bool) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from app.ui import icons
+from app.ui import icons, theme
 from app.ui.pages.discover_rows import Order
 from app.ui.pages.discover_words import CONTEXTS, USUAL_CONTEXT, context_name, use_names
 from app.ui.parts import button, label, let_clear
@@ -31,7 +31,7 @@ class Header(QWidget):
         super().__init__()
         self.search = QLineEdit()
         let_clear(self.search)
-        self.search.setMinimumWidth(120)
+        theme.follow(self.search, lambda: self.search.setMinimumWidth(theme.px(120)))
         self.search.setMaximumWidth(320)
         self.search.installEventFilter(self)
         self.hub = button(self.tr("Search Hugging Face"), self._ask_hub, glyph="globe-hemisphere-west")
@@ -67,21 +67,30 @@ class Header(QWidget):
             ),
         )
         self.order.activated.connect(lambda: self.order_chosen.emit(self.order.currentData()))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(label(self.tr("Discover"), "title"))
-        row.addSpacing(8)
-        row.addWidget(self.search, 1)
-        row.addWidget(self.hub)
-        row.addStretch()
-        row.addWidget(self.use)
-        row.addSpacing(8)
-        row.addWidget(label(self.tr("Context"), "muted"))
-        row.addWidget(self.context)
-        row.addSpacing(8)
-        row.addWidget(label(self.tr("Sort"), "muted"))
-        row.addWidget(self.order)
+        self._choices = QWidget()
+        choices = QHBoxLayout(self._choices)
+        choices.setContentsMargins(0, 0, 0, 0)
+        choices.setSpacing(8)
+        choices.addWidget(self.use)
+        choices.addSpacing(8)
+        choices.addWidget(label(self.tr("Context"), "muted"))
+        choices.addWidget(self.context)
+        choices.addSpacing(8)
+        choices.addWidget(label(self.tr("Sort"), "muted"))
+        choices.addWidget(self.order)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(8)
+        self._title = label(self.tr("Discover"), "title")
+        self._row.addWidget(self._title)
+        self._row.addSpacing(8)
+        self._row.addWidget(self.search, 1)
+        self._row.addWidget(self.hub)
+        self._row.addStretch()
+        self._row.addWidget(self._choices)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(12)
+        self._column.addLayout(self._row)
 
     def show_count(self, models: int) -> None:
         """How many there are to search."""
@@ -100,9 +109,30 @@ class Header(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        has_room = self.width() >= ROOM_FOR_BUTTON_PX
+        has_room = self.width() >= theme.px(ROOM_FOR_BUTTON_PX)
         self.hub.setVisible(has_room)
         self._hub_in_field.setVisible(not has_room)
+        self._place_choices()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest:  # as when text has got another size
+            self._place_choices()
+        return super().event(event)
+
+    def _place_choices(self) -> None:
+        """Beside the search, or below it where a word would have to be shortened."""
+        title = self._title.sizeHint().width()
+        hub = self.hub.sizeHint().width() if not self.hub.isHidden() else 0
+        needed = title + self.search.minimumWidth() + hub + self._choices.sizeHint().width() + 6 * 8
+        below = needed > self.width()
+        if below == (self._column.count() == 2):
+            return
+        if below:
+            self._row.removeWidget(self._choices)
+            self._column.addWidget(self._choices, 0, Qt.AlignmentFlag.AlignLeft)
+        else:
+            self._column.removeWidget(self._choices)
+            self._row.addWidget(self._choices)
 
     def _ask_hub(self) -> None:
         self.hub_asked.emit(self.search.text())

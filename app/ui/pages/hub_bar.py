@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from app.ui.giving_way import GivingWay
 from app.ui.pages.hub_words import LICENCES
 from app.ui.parts import button, icon_button, label, let_clear, with_keys
 
@@ -121,7 +122,9 @@ class SearchBar(QWidget):
     def _lay_out(self) -> None:
         keys = QKeySequence(Qt.Key.Key_Escape)
         name = _tr("Back to the catalogue")
-        first = QHBoxLayout()
+        above = QWidget()
+        first = QHBoxLayout(above)
+        first.setContentsMargins(0, 0, 0, 0)
         first.setSpacing(8)
         first.addWidget(icon_button("arrow-left", name, self.closed.emit, tip=with_keys(name, keys)))
         first.addWidget(label(_tr("Hugging Face"), "title"))
@@ -132,6 +135,7 @@ class SearchBar(QWidget):
         first.addSpacing(4)
         first.addWidget(self.has_gguf)
         first.addStretch()
+        GivingWay(above, (search,))
         second = QHBoxLayout()
         second.setSpacing(8)
         second.addWidget(label(_tr("Sort"), "muted"))
@@ -142,7 +146,7 @@ class SearchBar(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addLayout(first)
+        column.addWidget(above)
         column.addLayout(second)
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.ui import fit_words, icons
+from app.ui.giving_way import GivingWay, usual_px
 from app.ui.pages.library_rows import PROBLEM, Column, Row, titles
 from app.ui.parts import button, plain_tip, without_mnemonics
 
@@ -60,6 +61,7 @@ class FilterBar(QWidget):
         row.addStretch()
         row.addWidget(self.folders)
         row.addWidget(self.space)
+        GivingWay(self, (self.space, self.folders), lambda: usual_px(self))
         self.show_rows(())
         self.show_folders(())
 

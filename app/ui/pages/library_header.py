@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.core.units import format_bytes
+from app.ui.giving_way import GivingWay
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, button, icon_button, label, let_clear
 
@@ -51,6 +52,7 @@ class Header(QWidget):
         row.addWidget(self._count, 1, Qt.AlignmentFlag.AlignBottom)
         for control in self._controls:
             row.addWidget(control, 1 if control is self.search else 0)
+        GivingWay(self, (find, add))
 
     def show_controls(self, shown: bool) -> None:
         for control in self._controls:
