@@ -92,6 +92,15 @@ def compare_blind_results_by_kind(stage: Stage) -> None:
     settle_compare(stage)
 
 
+@scene
+def compare_blind_long_document(stage: Stage) -> None:
+    """Some are too long for so small a model."""
+    blind = set_up(stage)
+    for row in blind.setup.rows:
+        row.box.setChecked(row.prompts.name == "long_document")
+    run(stage, blind)
+
+
 # Props
 
 

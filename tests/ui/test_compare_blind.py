@@ -304,6 +304,20 @@ def test_a_prompt_that_is_too_long_for_a_model_is_left_out_with_the_reason(
     assert "You have voted on 2 of 3" in blind.voting.plate.words
 
 
+def test_where_every_prompt_is_left_out_others_can_be_chosen(
+    qtbot, page: ComparePage, folder: DataFolder, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(f"{'word ' * 8000}\n", "utf-8")
+    blind = set_up(qtbot, page, path)
+    begin(qtbot, blind)
+    assert "No prompt could be answered" in blind.voting.plate.words
+    blind.voting.plate.buttons[0].click()
+    assert blind.setup.isVisible()
+    with SessionStore(folder.database) as store:
+        assert store.sessions() == []
+
+
 def test_same_answers_are_said_and_counted(qtbot, open_page, twins, own_list: Path) -> None:
     page = open_page(*twins[:2])  # f16 and f32 of one model write the same for a while
     blind = set_up(qtbot, page, own_list)

@@ -130,6 +130,7 @@ class BlindTests(QObject):
         self.voting.reveal_asked.connect(self._reveal)
         self.voting.details_asked.connect(self.voting.notices.show_fault)
         self.results.again_asked.connect(self._another)
+        self.voting.others_asked.connect(self._choose_others)
         self.results.export_asked.connect(self._export)
         self.voting.link_asked.connect(lambda link: links.ask_about_written(self.voting.notices, link))
         self.results.link_asked.connect(lambda link: links.ask_about_written(self.results.notices, link))
@@ -321,6 +322,11 @@ class BlindTests(QObject):
         """The whole session, as every comparison is exported."""
         if self._session is not None:
             export_session(self._services, self._session, self.results, self.results.notices)
+
+    def _choose_others(self) -> None:
+        """Nothing has come of these."""
+        self._forget()
+        self._another()
 
     def _another(self) -> None:
         self.view.hide()

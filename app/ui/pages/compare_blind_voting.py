@@ -19,21 +19,22 @@ from app.ui.actions import add_action
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.compare_blind_answers import AnswersArea, Shown
 from app.ui.pages.compare_blind_parts import PromptBox, StatePlate, VoteBar
+from app.ui.pages.compare_blind_words import LETTERS, end_words, reasons, same_words
 from app.ui.parts import button, icon_button, label
 from app.ui.state_stack import StateStack
-
-LETTERS = "ABCD"
 
 
 class Voting(QWidget):
     """`voted`: votes have changed, and are to be kept. `stop_asked`, `go_on_asked`: the models that answer.
-    `reveal_asked`: no more votes, the person wants to know; `leave_asked`: later. `details_asked`: of a fault."""
+    `reveal_asked`: no more votes, the person wants to know; `leave_asked`: later. `details_asked`: of a fault.
+    `others_asked`: another test, of other prompts."""
 
     voted = Signal()
     stop_asked = Signal()
     go_on_asked = Signal()
     reveal_asked = Signal()
     leave_asked = Signal()
+    others_asked = Signal()
     details_asked = Signal(object)
     link_asked = Signal(str)
 
@@ -251,22 +252,10 @@ class Voting(QWidget):
             note = self.tr("Cut off at the limit") if answer.finish_reason in ("length", "context") else ""
             shown.append(Shown(LETTERS[index], answer.text, note, index == place))
         self.answers.show_answers(shown)
-        same = ballot.same_places(self.number)
-        words = self._describe_same(ballot, same)
+        words = same_words(ballot, self.number)
         self.note.setText(words)
         self.note.setVisible(bool(words))
         self.body.show_state(self.answers)
-
-    def _describe_same(self, ballot: Ballot, same: list[list[int]]) -> str:
-        if not same:
-            return ""
-        if ballot.is_same(self.number):
-            if not ballot.test.same_is_tie:
-                return self.tr("The answers are the same, word for word.")
-            return self.tr("The answers are the same, word for word: counted as a tie.")
-        and_ = self.tr(" and ")
-        groups = "; ".join(and_.join(LETTERS[place] for place in places) for places in same)
-        return self.tr("The same, word for word: {letters}.").format(letters=groups)
 
     def _show_waiting(self) -> None:
         steps: list[tuple[str, str, Callable[[], object]]] = []
@@ -294,9 +283,8 @@ class Voting(QWidget):
             self.details_asked.emit(self._fault)
 
     def _show_left_out(self, ballot: Ballot) -> None:
-        reasons = {answer.problem for answer in ballot.answers(self.number) if answer and answer.problem}
         title = self.tr("Left out: a model cannot answer this prompt")
-        self.plate.show_words(title, "\n".join(sorted(reasons)), [])
+        self.plate.show_words(title, "\n".join(reasons(ballot, self.number)), [])
         self.body.show_state(self.plate)
 
     def _show_end(self, ballot: Ballot) -> None:
@@ -305,26 +293,18 @@ class Voting(QWidget):
         self.bar.hide()
         self.keys.hide()
         n, voted = len(ballot), ballot.voted
-        ties = sum(ballot.is_same(number) for number in range(n)) if ballot.test.same_is_tie else 0
-        left_out = ballot.count(PromptState.LEFT_OUT)
-        lines = []
-        if ties:
-            lines.append(self.tr("Same answers, counted as ties: {n}.").format(n=ties))
-        if left_out:
-            lines.append(self.tr("Left out, because a model could not answer: {n}.").format(n=left_out))
-        if voted < n - left_out:
-            lines.append(self.tr("Without a vote: {n}.").format(n=n - left_out - voted))
-        lines.append(
-            self.tr("When you see which model is which, votes cannot be changed any more.")
-            if voted
-            else self.tr("There is nothing to tell yet.")
-        )
+        if ballot.count(PromptState.LEFT_OUT) == n:
+            title = self.tr("No prompt could be answered by all models")
+            again = (self.tr("Choose other prompts"), "", self.others_asked.emit)
+            self.plate.show_words(title, "\n".join(reasons(ballot, 0)), [again])
+            self.body.show_state(self.plate)
+            return
         steps: list[tuple[str, str, Callable[[], object]]] = []
         if voted:
             steps.append((self.tr("Show which is which"), "eye", self.reveal_asked.emit))
         steps.append((self.tr("Back to the prompts"), "", partial(self.turn_page, -1)))
         title = self.tr("You have voted on {voted} of {n} prompts").format(voted=voted, n=n)
-        self.plate.show_words(title, "\n".join(lines), steps, primary=bool(voted))
+        self.plate.show_words(title, end_words(ballot), steps, primary=bool(voted))
         self.body.show_state(self.plate)
 
     # Building
