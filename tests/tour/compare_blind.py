@@ -8,7 +8,7 @@ import signal
 from app.compare.ballot import PromptState
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.compare_blind import BlindTests
-from tests.tour.compare import hold_workers, put_bard, settle_compare
+from tests.tour.compare import free_memory, hold_workers, plan_anew, put_bard, settle_compare
 from tests.tour.stage import Stage, scene
 
 PROMPTS = (
@@ -36,7 +36,7 @@ def compare_blind_bad_file(stage: Stage) -> None:
 
 
 @scene
-def compare_blind_waiting(stage: Stage) -> None:
+def compare_blind_running(stage: Stage) -> None:
     blind = begin(stage, wait=False)
     hold(stage, blind)
 
@@ -101,6 +101,22 @@ def compare_blind_long_document(stage: Stage) -> None:
     run(stage, blind)
 
 
+@scene
+def compare_blind_in_turns(stage: Stage) -> None:
+    """The first model answers; the second one has not begun."""
+    blind = set_up(stage)
+    with free_memory(110_000_000):
+        plan_anew(stage)
+        blind.setup.max_tokens.setValue(200)
+        blind.setup.rows[1].box.setChecked(True)
+        blind.setup.start.click()
+        voting = blind.voting
+        stage.wait(
+            lambda: voting.ballot is not None and sum(len(voting.ballot.missing(n)) < 2 for n in range(9)) > 3
+        )
+        hold_workers(stage, compare_page(stage))
+
+
 # Props
 
 
@@ -136,10 +152,14 @@ def begin(stage: Stage, *kinds: str, wait: bool = True) -> BlindTests:
 
 def hold(stage: Stage, blind: BlindTests) -> list[int]:
     """The workers, once one prompt is answered."""
+    stage.wait(lambda: blind.voting.ballot is not None and blind.voting.ballot.count(PromptState.READY) > 0)
+    return hold_workers(stage, compare_page(stage))
+
+
+def compare_page(stage: Stage) -> ComparePage:
     page = stage.window.show_page("compare")
     assert isinstance(page, ComparePage)
-    stage.wait(lambda: blind.voting.ballot is not None and blind.voting.ballot.count(PromptState.READY) > 0)
-    return hold_workers(stage, page)
+    return page
 
 
 def run(stage: Stage, blind: BlindTests) -> None:

@@ -208,18 +208,20 @@ class Voting(QWidget):
             self._at_end = True
 
     def _show_head(self, ballot: Ballot) -> None:
-        known = len(ballot) - ballot.count(PromptState.WAITING)
+        # Answers and not prompts: where models take turns, the first one answers all before any prompt is ready.
+        total = len(ballot) * ballot.panes
+        known = total - sum(len(ballot.missing(number)) for number in range(len(ballot)))
         self._place.setText(
             self.tr("{n} prompts").format(n=len(ballot))
             if self._at_end
             else self.tr("Prompt {number} of {n}").format(number=self.number + 1, n=len(ballot))
         )
         self._count.setText(self.tr("{n} voted").format(n=ballot.voted))
-        self._progress.setRange(0, len(ballot))
+        self._progress.setRange(0, total)
         self._progress.setValue(known)
-        all_there = known == len(ballot)
+        all_there = known == total
         self._progress.setVisible(not all_there)
-        words = self.tr("answers to {done} of {n}").format(done=known, n=len(ballot))
+        words = self.tr("{done} of {n} answers").format(done=known, n=total)
         self._answered.setText("" if all_there else words)
         self._progress.setAccessibleName(words)
         self.stop.setVisible(self.running)
