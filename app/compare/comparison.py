@@ -134,10 +134,12 @@ class Comparison:
         control: JobControl,
         panes: Collection[int] | None = None,
         sampling: Sampling | None = None,
+        begins: Sequence[int] = (),
     ) -> tuple[PaneAnswer, ...]:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
-        `sampling`: for this prompt instead of the comparison's own; the models stay loaded.
+        `sampling`: for this prompt instead of the comparison's own; the models stay loaded. `begins`: tokens that the
+        answers begin with, of the models' vocabulary, as if they had chosen them.
         Emits MemoryPlanned, Unreturned where memory that was given up is not free, then PaneLoading, PaneReading,
         PaneDelta and one PaneFinished for each pane, from several threads.
         Raises TooLittleMemory before anything is loaded, and Cancelled when it was stopped before any pane
@@ -148,7 +150,7 @@ class Comparison:
             in_turns = self._make_room(indexes, control)
             for index in indexes:
                 self._panes[index].add(ChatMessage("user", prompt))
-            return self._run(indexes, sampling or self._sampling, in_turns, control)
+            return self._run(indexes, sampling or self._sampling, in_turns, control, begins)
 
     def ask_each(self, prompts: Sequence[str], control: JobControl) -> list[tuple[PaneAnswer, ...]]:
         """Every prompt to every pane, each in a conversation of its own: for each prompt the panes' answers.
@@ -330,7 +332,12 @@ class Comparison:
         return plan.way is Way.IN_TURNS
 
     def _run(
-        self, indexes: Collection[int], sampling: Sampling, in_turns: bool, control: JobControl
+        self,
+        indexes: Collection[int],
+        sampling: Sampling,
+        in_turns: bool,
+        control: JobControl,
+        begins: Sequence[int] = (),
     ) -> tuple[PaneAnswer, ...]:
         # The token of this call, not of the job: a bug in one pane must be able to end the others.
         cancel = CancelToken()
@@ -345,7 +352,9 @@ class Comparison:
                 run_pane = self._run_in_turn if in_turns else self._run_pane
                 # What is loaded goes first: in turns it would have to be loaded again later.
                 order = sorted(indexes, key=lambda index: not self._panes[index].is_loaded)
-                started = {index: pool.submit(run_pane, index, sampling, cancel, control) for index in order}
+                started = {
+                    index: pool.submit(run_pane, index, sampling, begins, cancel, control) for index in order
+                }
                 futures = [started[index] for index in indexes]
                 for future in futures:
                     future.add_done_callback(stop_others_after_a_bug)
@@ -357,11 +366,16 @@ class Comparison:
         return answers
 
     def _run_in_turn(
-        self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
+        self,
+        index: int,
+        sampling: Sampling,
+        begins: Sequence[int],
+        cancel: CancelToken,
+        control: JobControl,
     ) -> PaneAnswer:
         with self._turn:
             self._unload_others(index, cancel)
-            return self._run_pane(index, sampling, cancel, control)
+            return self._run_pane(index, sampling, begins, cancel, control)
 
     def _unload_others(self, index: int, cancel: CancelToken) -> None:
         """Before this pane's lock is held: one that answers a call of its own is waited for."""
@@ -382,13 +396,18 @@ class Comparison:
                 yield self._loaded(index, pane, control.cancel, control)
 
     def _run_pane(
-        self, index: int, sampling: Sampling, cancel: CancelToken, control: JobControl
+        self,
+        index: int,
+        sampling: Sampling,
+        begins: Sequence[int],
+        cancel: CancelToken,
+        control: JobControl,
     ) -> PaneAnswer:
         pane = self._panes[index]
         parts: list[str] = []
         try:
             with pane.lock, self._slots:
-                answer = self._answer(index, pane, sampling, parts, cancel, control)
+                answer = self._answer(index, pane, sampling, begins, parts, cancel, control)
         except Cancelled:
             answer = PaneAnswer(pane.path, "".join(parts), None)
         except EnvironmentFault as fault:
@@ -401,6 +420,7 @@ class Comparison:
         index: int,
         pane: _Pane,
         sampling: Sampling,
+        begins: Sequence[int],
         parts: list[str],
         cancel: CancelToken,
         control: JobControl,
@@ -408,13 +428,13 @@ class Comparison:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
         thinks = False
-        for event in model.generate(pane.messages, sampling, cancel, tells_tokens=True):
+        for event in model.generate(pane.messages, sampling, cancel, tells_tokens=True, begins=begins):
             if isinstance(event, PromptProgress):
                 control.emit(PaneReading(index, event.done, event.total))
             elif isinstance(event, Piece):
                 # What models think is compared like their answers, which begin below it.
-                begins = event.kind == "answer" and thinks
-                text, thinks = f"\n\n{event.text}" if begins else event.text, event.kind == "reasoning"
+                is_first = event.kind == "answer" and thinks
+                text, thinks = f"\n\n{event.text}" if is_first else event.text, event.kind == "reasoning"
                 parts.append(text)
                 control.emit(PaneDelta(index, text, event.tokens))
             elif isinstance(event, Generation):

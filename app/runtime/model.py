@@ -170,13 +170,14 @@ class LoadedModel:
         when_full: WhenFull = "stop",
         continues: AnswerSoFar | None = None,
         tells_tokens: bool = False,
+        begins: Sequence[int] = (),
     ) -> Iterator[PromptProgress | Piece | Generation]:
         """Progress on the prompt, then the answer in pieces, at last the whole `Generation`.
 
         A cancelled answer also ends with a `Generation` (finish reason 'cancelled') holding what
         had been generated. `top_probabilities`: of how many of the likeliest tokens of each place to tell the
-        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full`, `continues` and
-        `tells_tokens` as in `Generate`.
+        probability, and that of the chosen one. `conversation`: a name for `save_cache`; `when_full`, `continues`,
+        `tells_tokens` and `begins` as in `Generate`.
 
         Raises PromptTooLong, TemplateFault, WrongChoice, GrammarFault, WorkerDied.
         """
@@ -191,6 +192,7 @@ class LoadedModel:
             when_full=when_full,
             continues=_encodable(continues),
             tells_tokens=tells_tokens,
+            begins=tuple(begins),
         )
         for reply in self._worker.call(request, cancel):
             if isinstance(reply, (PromptProgress, Piece)):

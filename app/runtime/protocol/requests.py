@@ -37,7 +37,8 @@ class Generate(Message, frozen=True):
 
     `continues`: the answer goes on where that ends. Only what is new is sent and counts for `max_tokens`.
 
-    `tells_tokens`: the whole conversation comes back in tokens.
+    `tells_tokens`: the whole conversation comes back in tokens. `begins`: tokens that the answer begins with, as if the
+    model had chosen them; they are sent like all others, and do not count for `max_tokens`.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -48,6 +49,7 @@ class Generate(Message, frozen=True):
     when_full: WhenFull = "stop"
     continues: AnswerSoFar | None = None
     tells_tokens: bool = False
+    begins: tuple[int, ...] = ()
 
 
 class Score(Message, frozen=True):

@@ -55,11 +55,12 @@ class Answer:
         self.number = number
         self.slot = slot
         self.sampler = sampler
-        self.tokens = list(prompt.spelling.tokens)
+        self.tokens = list(prompt.tokens)
         self.finish_reason: str | None = None
         self._prompt = prompt.spelling
         self._dropped_messages = prompt.dropped_messages
-        self._continued = prompt.written[1]
+        self._given = len(prompt.begins)
+        self._continued = prompt.written[1] + self._given
         self._sampling = sampling
         self._probabilities = probabilities
         self._vocabulary = vocabulary
@@ -72,6 +73,8 @@ class Answer:
         self._report = report
         self._tells_tokens = tells_tokens
         self._text = text
+        for token in prompt.begins:
+            text.feed(vocabulary.written(token) or b"")
         self._end: int | None = None
         self._shown: list[Part] = []
         self._choices = Choices()
@@ -97,7 +100,7 @@ class Answer:
 
     @property
     def count(self) -> int:
-        """How many tokens have been written, without the one that ends it."""
+        """How many tokens the answer has, without the one that ends it."""
         return len(self.tokens) - len(self._prompt.tokens)
 
     def write(self, context: object, output: int) -> bool:
@@ -160,7 +163,7 @@ class Answer:
             self._report(Piece(text=part.text, tokens=self.count, kind=part.kind, probabilities=told))
 
     def _report_progress(self) -> None:
-        total = len(self._prompt.tokens)
+        total = len(self._prompt.tokens) + self._given
         self._report(
             PromptProgress(
                 done=len(self.slot.cached),
@@ -174,12 +177,13 @@ class Answer:
         first = self._first_token_at
         decode_s = self._last_token_at - first if first is not None else 0.0
         # A final end-of-generation token was decoded for like any other; count intervals, not tokens.
-        intervals = self.count if self._end is not None else self.count - 1
+        chosen = self.count - self._given
+        intervals = chosen if self._end is not None else chosen - 1
         evaluated = self._furthest - self._reused
         return GenerationStatistics(
             prompt_tokens=len(self._prompt.tokens),
             evaluated_tokens=evaluated,
-            tokens=self.count,
+            tokens=chosen,
             prompt_s=self._prompt_s,
             prompt_tokens_per_s=evaluated / self._prompt_s if self._prompt_s > 0 else 0.0,
             time_to_first_token_s=(first or time.perf_counter()) - self._arrived_at,

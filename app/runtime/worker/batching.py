@@ -77,8 +77,10 @@ class Batching:
         taken = [answer.slot for answer in self.running]
         free = [slot for slot in self._model.slots if slot not in taken]
         # At least the last token is evaluated again, since its logits are needed.
-        slot, common = choose_slot(free, prompt.spelling.tokens[:-1])
-        sampler = make_sampler(request.sampling, self._model.vocabulary, prompt.written_tokens)
+        slot, common = choose_slot(free, prompt.tokens[:-1])
+        sampler = make_sampler(
+            request.sampling, self._model.vocabulary, (*prompt.written_tokens, *prompt.begins)
+        )
         slot.forget_beyond(common)
         if common == 0:
             slot.spelling = Spelling()  # another conversation, of which nothing may be kept under this name

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.core.errors import PromptTooLong, TemplateFault
+from app.core.errors import PromptTooLong, TemplateFault, WrongChoice
 from app.runtime.protocol import ChatMessage, Generate
 from app.runtime.worker.answers import AnswerFormat, AnswerReader
 from app.runtime.worker.continuing import as_written, written_anew
@@ -23,11 +23,18 @@ _USUAL_TOKEN_BYTES = 4
 
 @dataclass(frozen=True)
 class Prompt:
-    """`written`: how much of the spelling's end, in characters and tokens, is the answer that goes on."""
+    """`written`: how much of the spelling's end, in characters and tokens, is the answer that goes on. `begins`: tokens
+    that the answer begins with, behind the spelling."""
 
     spelling: Spelling
     dropped_messages: int = 0
     written: tuple[int, int] = (0, 0)
+    begins: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """All that is read before the model chooses the next one."""
+        return (*self.spelling.tokens, *self.begins)
 
     @property
     def before_answer(self) -> str:
@@ -47,18 +54,30 @@ def make_prompt(
 ) -> Prompt:
     """The prompt that ends where the assistant's answer begins, or goes on.
 
-    Raises TemplateFault and PromptTooLong.
+    Raises TemplateFault, PromptTooLong, and WrongChoice for a token that no answer goes on after.
     """
     if request.when_full == "drop_oldest":
         prompt = _make_fitting(model, template, request)
     else:
         prompt = Prompt(_require_room(model, _spell(model, template, request, request.messages)))
+    if request.begins:
+        return _begin_with(model, request.begins, prompt)
     return prompt if request.continues is None else _go_on(model, answers, request, prompt)
 
 
 def reader_of(answers: AnswerFormat, request: Generate, prompt: str) -> AnswerReader:
     """For the answer to `prompt`, which ends where that begins."""
     return answers.reader(prompt, request.options.tools, follows_grammar=_follows_grammar(request))
+
+
+def _begin_with(model: LlamaModel, begins: Sequence[int], prompt: Prompt) -> Prompt:
+    for token in begins:
+        if not 0 <= token < model.vocabulary.size or model.vocabulary.written(token) is None:
+            raise WrongChoice("With that token the answer ends.", "Choose another token to go on from.")
+    begun = replace(prompt, begins=tuple(begins))
+    if len(begun.tokens) >= model.context_length:
+        raise _too_long(f"{len(begun.tokens)} tokens", model)
+    return begun
 
 
 def _go_on(model: LlamaModel, answers: AnswerFormat, request: Generate, prompt: Prompt) -> Prompt:
