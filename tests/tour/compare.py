@@ -179,6 +179,17 @@ def compare_earlier_ones(stage: Stage) -> None:
 
 
 @scene
+def compare_what_if(stage: Stage) -> None:
+    compare_token_by_token(stage)
+    page = settle_compare(stage)
+    assert page.tokens.window is not None
+    page.tokens.window.choose(4)
+    page.tokens.window.go_on[0].click()
+    settle_compare(stage)
+    page.tokens.drop()
+
+
+@scene
 def compare_follow_up(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.compare import MAXIMUM_PANES, PaneAnswer
 from app.compare.pairing import partner_of
+from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.library import LibraryEntry
 from app.runtime import Sampling
@@ -142,6 +143,7 @@ class ComparePage(QWidget):
         self.deck.picked.connect(self._model_picked)
         self.deck.remove_asked.connect(self._remove_pane)
         self.deck.retry_asked.connect(self._retry)
+        self.deck.version_shown.connect(self._show_other_version)
         self.deck.link_asked.connect(lambda address: links.ask_about_written(self.notices, address))
         self.engine.loading.connect(lambda index, fraction: self._turn(index).show_loading(fraction))
         self.engine.reading.connect(lambda index, done, total: self._turn(index).show_reading(done, total))
@@ -280,6 +282,22 @@ class ComparePage(QWidget):
         conversations = [each.messages_before_last for each in self.panes]
         self.engine.ask(self._paths, conversations, turn.prompt, self._sampling, [index])
         self._begin()
+
+    def branch(self, index: int, begins: Sequence[int], left_from: LeftFrom) -> None:
+        """Has the model of that pane give another answer to the last prompt, which begins with these tokens."""
+        turn = self.panes[index].turn
+        if turn is None or self.running:
+            return
+        turn.begin_branch(left_from)
+        conversations = [each.messages_before_last for each in self.panes]
+        self.engine.ask(self._paths, conversations, turn.prompt, self._sampling, [index], begins)
+        self._begin()
+
+    def _show_other_version(self) -> None:
+        for pane in self.panes:
+            pane.show_figures()
+        self.show_outcome()
+        self.sessions.write_last()
 
     def _begin(self) -> None:
         self.text.drop()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.compare import DivergenceFigures, divergence_figures
@@ -13,7 +14,7 @@ from app.runtime.protocol import TokenDivergence
 from app.ui.pages.divergence_chart import DivergenceChart
 from app.ui.pages.divergence_details import DivergenceDetails
 from app.ui.pages.divergence_text import DivergenceText
-from app.ui.parts import button, card, label
+from app.ui.parts import button, card, label, without_mnemonics
 
 SIZE_PX = (960, 600)
 DETAILS_PX = 360
@@ -21,7 +22,13 @@ DETAILS_PX = 360
 
 class DivergenceWindow(QDialog):
     """An answer of the model called `reference`, and how the one called `other` differs at each of its tokens. Not
-    modal: the panes stay in reach."""
+    modal: the panes stay in reach.
+
+    `what_if`: an answer is wanted that goes on from the token of that index; by the other model where True, and from
+    another token in its place where that is not -1.
+    """
+
+    what_if = Signal(int, bool, int)
 
     def __init__(
         self, reference: str, other: str, tokens: Sequence[TokenDivergence], parent: QWidget | None = None
@@ -37,6 +44,14 @@ class DivergenceWindow(QDialog):
         self.before = button(self.tr("Previous difference"), lambda: self._jump(-1))
         self.after = button(self.tr("Next difference"), lambda: self._jump(1))
         self._current = 0
+        self.go_on = [
+            button(
+                self.tr("Go on with {model}").format(model=without_mnemonics(name)),
+                partial(self._what_if, is_other),
+                tip=self.tr("What if this model had written on from here? Another answer, in its pane"),
+            )
+            for is_other, name in enumerate((reference, other))
+        ]
         self._lay_out(reference, other, divergence_figures(tokens))
         room = parent.window().size() if parent is not None else QSize(*SIZE_PX)
         self.resize(QSize(*SIZE_PX).boundedTo(room))
@@ -44,6 +59,7 @@ class DivergenceWindow(QDialog):
         self.chart.show_tokens(tokens)
         self.text.chosen.connect(self.choose)
         self.chart.chosen.connect(self.choose)
+        self.details.what_if.connect(self._with_token)
         flips = self._flips
         for each in (self.before, self.after):
             each.setEnabled(bool(flips))
@@ -79,6 +95,13 @@ class DivergenceWindow(QDialog):
         else:
             self.choose(next((index for index in reversed(flips) if index < self._current), flips[-1]))
 
+    def _what_if(self, is_other: int) -> None:
+        self.what_if.emit(self._current, bool(is_other), -1)
+
+    def _with_token(self, token: int) -> None:
+        """The model in whose list it was clicked goes on from it."""
+        self.what_if.emit(self._current, self.details.is_other, token)
+
     def _lay_out(self, reference: str, other: str, figures: DivergenceFigures) -> None:
         what = label(
             self.tr(
@@ -96,6 +119,8 @@ class DivergenceWindow(QDialog):
         details = QVBoxLayout()
         details.setContentsMargins(16, 12, 16, 12)
         details.addWidget(self.details)
+        for each in self.go_on:
+            details.addWidget(each)
         details.addStretch()
         side = card(details)
         side.setMinimumWidth(DETAILS_PX)

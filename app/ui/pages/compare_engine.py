@@ -79,15 +79,17 @@ class Engine(QObject):
         prompt: str,
         sampling: Sampling,
         panes: Sequence[int],
+        begins: Sequence[int] = (),
     ) -> None:
-        """Asks the panes of these indexes. `conversations`: what was said before, in every pane."""
+        """Asks the panes of these indexes. `conversations`: what was said before, in every pane; `begins`: tokens that
+        the answers begin with."""
         comparison = self._comparison_of(paths, sampling)
         for index in panes:
             comparison.set_conversation(index, conversations[index])
         self._start(
             "Compare",
             panes,
-            lambda control: comparison.ask(prompt, control, panes, sampling),
+            lambda control: comparison.ask(prompt, control, panes, sampling, begins),
             on_value=self._report,
             on_failed=lambda fault: self._refuse(panes, fault),
         )

@@ -99,6 +99,7 @@ class Pane(QFrame):
     remove_asked = Signal()
     retry_asked = Signal()
     link_asked = Signal(str)
+    version_shown = Signal()
     scrolled = Signal(int)
 
     def __init__(self, letter: str, is_built_in: Callable[[Path], bool]) -> None:
@@ -310,11 +311,13 @@ class Pane(QFrame):
         self.turns.append(turn)
         turn.retry_asked.connect(self.retry_asked)
         turn.link_asked.connect(self.link_asked)
+        turn.version_shown.connect(self.version_shown)
         self._column.insertWidget(self._column.count() - 1, turn)
 
     def _let_go(self, turn: Turn) -> None:
         turn.retry_asked.disconnect(self.retry_asked)
         turn.link_asked.disconnect(self.link_asked)
+        turn.version_shown.disconnect(self.version_shown)
         turn.hide()
         self._column.removeWidget(turn)
         turn.setParent(None)
@@ -347,6 +350,7 @@ class PaneDeck(QScrollArea):
     remove_asked = Signal(object)
     retry_asked = Signal(object)
     link_asked = Signal(str)
+    version_shown = Signal()
 
     def __init__(self, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
@@ -371,6 +375,7 @@ class PaneDeck(QScrollArea):
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
         pane.retry_asked.connect(lambda: self.retry_asked.emit(pane))
         pane.link_asked.connect(self.link_asked)
+        pane.version_shown.connect(self.version_shown)
         pane.scrolled.connect(lambda value: self._scroll_others(pane, value))
         self.panes.append(pane)
         self._row.addWidget(pane, 1)

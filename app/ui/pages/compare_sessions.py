@@ -25,7 +25,7 @@ from app.runtime import Sampling
 from app.runtime.protocol import TokenDivergence
 from app.ui.notice import Kind
 from app.ui.pages.compare_history import History
-from app.ui.pages.compare_turn import Turn, TurnState
+from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Sessions(QObject):
                 self._write_turn(number)
         self._write_turn(self._last)
 
+    def write_last(self) -> None:
+        """Something about the last turn has changed."""
+        self._write_turn(self._last)
+
     def leave(self) -> None:
         """What comes next is another session."""
         self.current = None
@@ -70,9 +74,18 @@ class Sessions(QObject):
     def divergence(self, reference: int, other: int) -> Sequence[TokenDivergence] | None:
         """What was measured of the last answers, where it was."""
         for each in reversed(self._measured):
-            if (each.turn, each.reference, each.other) == (self._last, reference, other):
+            if (each.turn, each.answer, each.reference, each.other) == (
+                self._last,
+                self._shown(reference),
+                reference,
+                other,
+            ):
                 return each.tokens
         return None
+
+    def _shown(self, pane: int) -> int:
+        turn = self._page.panes[pane].turn
+        return turn.shown if turn is not None else 0
 
     def _begin(self, models: Sequence[SessionModel]) -> None:
         self.current = self._services.comparisons.begin(models, self._page.composer.sampling)
@@ -88,7 +101,9 @@ class Sessions(QObject):
         if session is None or number < 0:
             return
         turns = [pane.turns[number] for pane in self._page.panes]
-        panes = tuple(PaneTurn(answers=_answers(turn, self._page.sampling)) for turn in turns)
+        panes = tuple(
+            PaneTurn(answers=_answers(turn, self._page.sampling), shown=turn.shown) for turn in turns
+        )
         kept = SessionTurn(prompt=turns[0].prompt, panes=panes, alone=turns[0].alone)
         self._keep(lambda: self._services.comparisons.write_turn(session, number, kept))
 
@@ -101,7 +116,7 @@ class Sessions(QObject):
         session = self.current
         measured = MeasuredDivergence(
             turn=self._last,
-            answer=0,
+            answer=self._shown(reference),
             written_by=reference,
             reference=reference,
             other=other,
@@ -152,6 +167,7 @@ class Sessions(QObject):
             return
         known = {entry.path: entry for entry in page.shelf.entries}
         entries = [known.get(Path(model.path)) or _gone(model) for model in session.models]
+        self.leave()  # until it is whole, nothing of it is written
         page.begin_restoring(entries)
         for turn in session.turns:
             self._put_turn(turn)
@@ -165,8 +181,12 @@ class Sessions(QObject):
             shown = pane.add_turn(turn.prompt)
             shown.alone = turn.alone
             path = pane.entry.path if pane.entry is not None else Path()
-            answer = given.answer if given is not None else None
-            shown.finish(answer.pane_answer(path) if answer is not None else PaneAnswer(path, "", None))
+            for answer in given.answers if given is not None else ():
+                shown.finish(answer.pane_answer(path), answer.left_from)
+            if not shown.versions:
+                shown.finish(PaneAnswer(path, "", None))
+            elif given is not None:
+                shown.show_version(given.shown)
 
     def _tell(self, session: Session, gone: Sequence[LibraryEntry]) -> None:
         if session.problem:
@@ -190,14 +210,11 @@ class Sessions(QObject):
 
 
 def _answers(turn: Turn, sampling: Sampling) -> tuple[SessionAnswer, ...]:
-    """None before the first word; one that still comes is kept as cut off."""
-    if turn.fault is not None:
-        given = PaneAnswer(Path(), turn.text, None, turn.fault)
-    elif turn.text or turn.state in (TurnState.DONE, TurnState.STOPPED):
-        given = PaneAnswer(Path(), turn.text, turn.statistics, None, turn.passage)
-    else:
-        return ()
-    return (kept_answer(given, sampling),)
+    """All there are, and what has come of the next one."""
+    kept = [kept_answer(each.answer, sampling, left_from=each.left_from) for each in turn.versions]
+    if turn.under_way and turn.text:
+        kept.append(kept_answer(PaneAnswer(Path(), turn.text, None), sampling))
+    return tuple(kept)
 
 
 def _gone(model: SessionModel) -> LibraryEntry:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMenu
 
+from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.runtime.protocol import TokenDivergence
 from app.ui.pages.compare_divergence import DivergenceWindow
@@ -81,8 +82,20 @@ class TokenByToken(QObject):
         self.drop()
         panes = self._page.panes
         self.window = DivergenceWindow(panes[reference].name, panes[other].name, tokens, self._page)
+        self.window.what_if.connect(partial(self._what_if, reference, other, [each.token for each in tokens]))
         self.window.finished.connect(self._closed)
         self.window.show()
+
+    def _what_if(
+        self, reference: int, other: int, written: Sequence[int], at: int, by_other: bool, token: int
+    ) -> None:
+        """Another answer in the pane of the model that goes on: what was written before token `at`, then that one or
+        `token`."""
+        left = self._page.panes[reference].turn
+        if self._page.running or left is None:
+            return
+        begins = [*written[:at], written[at] if token < 0 else token]
+        self._page.branch(other if by_other else reference, begins, LeftFrom(answer=left.shown, token=at))
 
     def _closed(self) -> None:
         self.window = None

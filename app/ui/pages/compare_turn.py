@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.compare import PaneAnswer, Passage
+from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
 from app.ui.fault_card import FaultCard
 from app.ui.pages.compare_answer import AnswerView
+from app.ui.pages.compare_versions import VersionSwitch
 from app.ui.parts import icon_button, label, plain_tip
 
 LONGEST_PROMPT_SHOWN = 240
@@ -40,11 +43,21 @@ class TurnState(Enum):
 UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.ANSWERING)
 
 
+@dataclass(frozen=True)
+class Version:
+    """One of the answers to a prompt. `left_from`: where it left another one ("what if")."""
+
+    answer: PaneAnswer
+    left_from: LeftFrom | None = None
+
+
 class Turn(QWidget):
     """`retry_asked`: the person wants this prompt answered after all. `grew`: there is more to see. `link_asked`: an
     address in the answer was clicked."""
 
     retry_asked = Signal()
+    version_shown = Signal()
+    """Another of several answers is shown."""
     grew = Signal()
     link_asked = Signal(str)
 
@@ -55,6 +68,9 @@ class Turn(QWidget):
         self.statistics: GenerationStatistics | None = None
         self.passage: Passage | None = None
         self.fault: EnvironmentFault | None = None
+        self.versions: list[Version] = []
+        self.shown = 0
+        self._left_from: LeftFrom | None = None
         self.alone = False
         """Whether this was asked in a conversation of its own, as prompts of a list are."""
         self.fault_card: FaultCard | None = None
@@ -102,8 +118,27 @@ class Turn(QWidget):
         self.answer.mark_difference(None)
         self.note_difference("")
 
+    def begin_branch(self, left_from: LeftFrom) -> None:
+        """Another answer comes, which leaves an earlier one at a token; that one stays."""
+        self._left_from = left_from
+        self._empty()
+
     def begin_again(self) -> None:
         """Forgets the answer or the fault, for another try."""
+        self.versions = self.versions[: self.shown] + self.versions[self.shown + 1 :]
+        self._left_from = None
+        self._empty()
+
+    def show_version(self, number: int) -> None:
+        """One of several answers, counted from 0."""
+        self.shown = number
+        version = self.versions[number]
+        self._left_from = version.left_from
+        self._drop_card()
+        self._show_answer(version.answer)
+        self.version_shown.emit()
+
+    def _empty(self) -> None:
         self.answer.set_text("")
         self.clear_marks()
         self.statistics, self.passage, self.tokens, self._first_delta_at = None, None, 0, None
@@ -132,14 +167,21 @@ class Turn(QWidget):
         self.answer.show()
         self.grew.emit()
 
-    def finish(self, answer: PaneAnswer) -> None:
+    def finish(self, answer: PaneAnswer, left_from: LeftFrom | None = None) -> None:
+        """`left_from`: where a kept answer had left another one."""
+        self.versions.append(Version(answer, left_from or self._left_from))
+        self._left_from = self.versions[-1].left_from
+        self.shown = len(self.versions) - 1
+        self._show_answer(answer)
+
+    def _show_answer(self, answer: PaneAnswer) -> None:
         self.statistics, self.passage, self.fault = answer.statistics, answer.passage, None
         self.answer.set_text(answer.text)
         self.answer.setVisible(bool(answer.text))
         if answer.statistics is not None:
             self.tokens = answer.statistics.tokens
         if answer.fault is not None:
-            self._fail(answer.fault, answer.path.parent)
+            self._fail(answer.fault, answer.path.parent if answer.path.name else None)
             return
         reason = answer.statistics.finish_reason if answer.statistics else "cancelled"
         state = TurnState.STOPPED if reason == "cancelled" else TurnState.DONE
@@ -147,7 +189,7 @@ class Turn(QWidget):
 
     def fail(self, fault: EnvironmentFault) -> None:
         """Before anything was loaded, say."""
-        self._fail(fault)
+        self.finish(PaneAnswer(Path(), "", None, fault))
 
     def pass_by(self) -> None:
         """The conversation has gone on: this prompt is not tried again."""
@@ -181,6 +223,7 @@ class Turn(QWidget):
         self._bar.setTextVisible(False)
         self._difference = label("", "caption")
         self._difference.hide()
+        self._versions = VersionSwitch(lambda step: self.show_version(self.shown + step))
         self._copy = icon_button("copy", self.tr("Copy this answer"), self._copy_answer)
         self._copy.setFixedSize(28, 28)
         end = QHBoxLayout()
@@ -190,6 +233,7 @@ class Turn(QWidget):
         words_below.addWidget(self._status)
         words_below.addWidget(self._difference)
         end.addLayout(words_below, 1)
+        end.addWidget(self._versions, 0, Qt.AlignmentFlag.AlignTop)
         end.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -217,8 +261,12 @@ class Turn(QWidget):
 
     def _settle_end(self) -> None:
         self._copy.setVisible(not self.under_way and bool(self.text))
+        self._versions.show_place(self.shown, 0 if self.under_way else len(self.versions))
 
     def _ending(self, reason: str, has_text: bool) -> str:
+        branch = self._branch_words()
+        if branch and reason not in ("cancelled", "length", "context"):
+            return branch
         if reason == "cancelled":
             return self.tr("Stopped") if has_text else self.tr("Stopped before the first word")
         if not has_text:
@@ -228,6 +276,11 @@ class Turn(QWidget):
         if reason == "context":
             return self.tr("Cut off: the context is full")
         return ""
+
+    def _branch_words(self) -> str:
+        if self._left_from is None:
+            return ""
+        return self.tr("What if: another way from token {n} on").format(n=f"{self._left_from.token + 1:,}")
 
     def _fail(self, fault: EnvironmentFault, folder: Path | None = None) -> None:
         self._drop_card()
