@@ -32,9 +32,8 @@ class _Likeliest(QWidget):
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(0, 1)
         for row in range(ROWS):
-            text, probability = button("", partial(self._choose, row), role="ghost"), label()
+            text, probability = button("", partial(self._choose, row), role="token"), label()
             text.setToolTip(self.tr("What if this had been the next token? Have a model go on from it"))
-            text.setProperty("dense", "yes")
             probability.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(text, row, 0)
             grid.addWidget(probability, row, 1)
