@@ -65,6 +65,13 @@ def compare(
     ubatch: UbatchOption = None,
     load_mode: LoadModeOption = None,
     lora: LoraOption = None,
+    one_after_another: Annotated[
+        bool,
+        typer.Option(
+            "--one-after-another/--at-once",
+            help="Never two models beside each other, so that each is as fast as it is alone.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give the same prompts to several models, with the same seed and settings, and tell where they part ways."""
@@ -94,7 +101,10 @@ def compare(
             if event.plan.way is Way.IN_TURNS:
                 print(event.plan.sentence, file=sys.stderr)
 
-    with Comparison([entry.path for entry in entries], sampling, keeper, system, choose) as comparison:
+    paths = [entry.path for entry in entries]
+    with Comparison(
+        paths, sampling, keeper, system, choose, one_after_another=one_after_another
+    ) as comparison:
 
         def work(control: JobControl) -> tuple[list[tuple[PaneAnswer, ...]], list[list[ModelDivergence]]]:
             answers = comparison.ask_each([each.text for each in asked], control)
@@ -103,9 +113,10 @@ def compare(
         answers, divergences = run_job("compare", work, take)
         in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
         at_once = 1 if in_turns else comparison.panes_at_once
+        threads_per_pane = comparison.threads_per_pane
     results = [_Result(*each) for each in zip(asked, answers, divergences, strict=True)]
     if as_json:
-        settings = {"seed": sampling.seed, "panes_at_once": at_once}
+        settings = {"seed": sampling.seed, "panes_at_once": at_once, "threads_per_pane": threads_per_pane}
         documents = [result.document(entries) for result in results]
         print_json(
             settings

@@ -89,8 +89,10 @@ class Comparison:
         system_prompt: str = "",
         choose: Callable[[LoadChoices], LoadChoices] = lambda choices: choices,
         clock: Callable[[], float] = time.monotonic,
+        one_after_another: bool = False,
     ) -> None:
-        """`choose`: how a model is loaded, of what a person chose for it. `clock`: seconds, by which models are found
+        """`one_after_another`: panes never run beside each other, so that their speeds are those they have alone.
+        `choose`: how a model is loaded, of what a person chose for it. `clock`: seconds, by which models are found
         to be idle."""
         if not 2 <= len(paths) <= MAXIMUM_PANES:
             raise WrongChoice(
@@ -100,7 +102,7 @@ class Comparison:
         self._opening = [ChatMessage("system", system_prompt)] if system_prompt else []
         self._panes = [_Pane(path, messages=list(self._opening)) for path in paths]
         self._sampling = sampling
-        self._at_once, self._threads = plan_threads(len(paths), count_cores())
+        self._at_once, self._threads = plan_threads(len(paths), count_cores(), one_after_another)
         self._slots = threading.Semaphore(self._at_once)
         self._turn = threading.Lock()
         self._calls = 0

@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The language that is checked, as `en_GB`; `off` for none, empty for the system's."""
     statistics_open: bool = False
     """Whether the figures of an answer are shown at length."""
+    compare_one_after_another: bool = False
+    """Whether compared models never run beside each other, so that each is as fast as it is alone."""
     titles_by_model: bool = True
     """Whether models are asked for titles of conversations; else these are called after their first words."""
 

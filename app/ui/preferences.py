@@ -53,6 +53,9 @@ class Preferences(QObject):
     def set_statistics_open(self, is_open: bool) -> None:
         self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
 
+    def set_compare_one_after_another(self, in_turns: bool) -> None:
+        self._change(msgspec.structs.replace(self._settings, compare_one_after_another=in_turns))
+
     def set_titles_by_model(self, by_model: bool) -> None:
         self._change(msgspec.structs.replace(self._settings, titles_by_model=by_model))
 

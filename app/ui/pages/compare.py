@@ -28,6 +28,7 @@ from app.ui.pages.compare_parts import Empty, Kept
 from app.ui.pages.compare_sessions import Sessions
 from app.ui.pages.compare_strip import Strip
 from app.ui.pages.compare_text import TextComparison
+from app.ui.pages.compare_timing import Timing
 from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
@@ -63,6 +64,7 @@ class ComparePage(QWidget):
         self.blind = BlindTests(self, services)
         self._lay_out()
         self._connect()
+        self.timing = Timing(self, services.preferences)
         self.sessions = Sessions(self, services)  # behind the page, which shows first what is then kept
         self.setFocusProxy(self.composer.box)  # what the page is for
         self.shelf.look()
@@ -233,6 +235,13 @@ class ComparePage(QWidget):
         self.engine.close()
         self._settle()
         self._refresh_plan()
+
+    def timing_changed(self) -> None:
+        """Models are loaded anew with other threads when they are asked next."""
+        if not self.running:
+            self.planner.drop()
+            self.engine.close()
+            self._refresh_plan()
 
     def _open_presets(self) -> None:
         menu = QMenu(self)
@@ -419,6 +428,7 @@ class ComparePage(QWidget):
         self.header.set_possible(
             change=not running, add=not running and len(self.panes) < MAXIMUM_PANES, new=not running and asked
         )
+        self.header.fair.setEnabled(not running)
         self.header.blind.setEnabled(self.blind.can_open())
         self.composer.set_running(running)
         self.composer.set_ready(bool(self.panes))
@@ -452,6 +462,8 @@ class ComparePage(QWidget):
         else:
             self.strip.show_words(verdict.sentence)
         self.text.compare()
+        for pane in self.panes:
+            pane.figures.say_how_taken(self.timing.words())
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, verdict.sentence))
 
     def _show_plan(self) -> None:

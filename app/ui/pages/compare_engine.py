@@ -45,6 +45,8 @@ class Engine(QObject):
     def __init__(self, keeper: Keeper, parent: QObject) -> None:
         super().__init__(parent)
         self._keeper = keeper
+        self.one_after_another = False
+        """Whether panes never run beside each other; of a comparison that begins."""
         # In a box of its own, so that the workers can be ended when this object is gone already.
         self._open: list[Comparison] = []
         self._calls: dict[int, Job[Any]] = {}
@@ -173,7 +175,7 @@ class Engine(QObject):
         if comparison is not None and comparison.paths == tuple(paths):
             return comparison
         self.close()
-        self._open.append(Comparison(paths, sampling, self._keeper))
+        self._open.append(Comparison(paths, sampling, self._keeper, one_after_another=self.one_after_another))
         return self._open[0]
 
     def _report(self, event: object) -> None:

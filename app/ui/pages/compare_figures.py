@@ -11,7 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.units import format_bytes, format_duration
-from app.ui.parts import Glyph, label
+from app.ui.parts import ElidedLabel, Glyph, label
 
 if TYPE_CHECKING:
     from app.runtime import GenerationStatistics
@@ -200,6 +200,8 @@ class FiguresRow(QWidget):
         self._grid.setContentsMargins(SIDE_PX, 8, SIDE_PX, 8)
         self._grid.setHorizontalSpacing(COLUMN_GAP_PX)
         self._grid.setVerticalSpacing(8)
+        self._how_taken = ElidedLabel("", "caption")
+        self._how_taken.hide()
         self._place(len(KINDS))
         self.show_figures(self._figures)
 
@@ -211,6 +213,11 @@ class FiguresRow(QWidget):
         self._figures, self._best = figures, best
         for field, cell in self.cells.items():
             cell.show_value(getattr(figures, field), field in best)
+
+    def say_how_taken(self, words: str) -> None:
+        """Speeds are to be compared only with others that were taken the same way."""
+        self._how_taken.setText(words)
+        self._how_taken.setVisible(bool(words))
 
     def label_of(self, field: str) -> QLabel:
         return self.cells[field].findChildren(QLabel)[0]
@@ -227,5 +234,6 @@ class FiguresRow(QWidget):
         self._columns = columns
         for index, cell in enumerate(self.cells.values()):
             self._grid.addWidget(cell, index // columns, index % columns)
+        self._grid.addWidget(self._how_taken, len(KINDS), 0, 1, columns)
         for column in range(len(KINDS)):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)

@@ -54,7 +54,18 @@ class Header(QWidget):
             "clock-counter-clockwise", self.tr("Earlier comparisons"), self.history_asked.emit
         )
         set_shortcut(self.history, "Ctrl+H")
-        self._controls = (self.history, self.blind, self.link, self.presets, self.add, self.new)
+        self.fair = icon_button(
+            "timer",
+            self.tr("One after the other"),
+            lambda: None,
+            tip=self.tr(
+                "Fair timing: one model after the other, each with all cores, so that its speed is the one it has"
+                " alone. Off: as many at once as there are cores"
+            ),
+        )
+        self.fair.setCheckable(True)
+        set_shortcut(self.fair, "Ctrl+Shift+O")
+        self._controls = (self.history, self.blind, self.fair, self.link, self.presets, self.add, self.new)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)

@@ -90,6 +90,7 @@ class Planner(QObject):
         self._keeper = keeper
         self._wanted: tuple[LibraryEntry, ...] = ()
         self._busy = False
+        self.one_after_another = False
         self.plan: ComparisonPlan | None = None
 
     def drop(self) -> None:
@@ -102,10 +103,10 @@ class Planner(QObject):
             return
         self._busy = True
         asked = self._wanted
-        keeper = self._keeper
+        keeper, in_turns = self._keeper, self.one_after_another
 
         def work(control: JobControl) -> ComparisonPlan:
-            return plan_comparison([read_facts(entry.path) for entry in asked], keeper)
+            return plan_comparison([read_facts(entry.path) for entry in asked], keeper, in_turns)
 
         jobs.run(
             self,

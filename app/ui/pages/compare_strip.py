@@ -136,6 +136,8 @@ class Strip(QFrame):
         for words, count_bytes in zip(self._parts, _sums(memory.estimates), strict=True):
             words.setText(words.property("name").format(size=format_bytes(count_bytes)))
         mode = self.describe_mode(plan) if memory.lack is None else ""
+        speeds = self.describe_speeds(plan) if mode else ""
+        mode = ", ".join(filter(None, (mode, speeds)))
         self._mode.setText(mode)
         self._mode_glyph.setVisible(bool(mode))
         fair = self.tr("Every pane gets the same share of the processor, so that speeds can be compared.")
@@ -192,6 +194,15 @@ class Strip(QFrame):
         self._settle_legend()
         self._mark_legend.setVisible(jump)
         self.setAccessibleName(f"{words} {detail}".strip())
+
+    def describe_speeds(self, plan: ComparisonPlan) -> str:
+        """How fast the panes will write, about; nothing where nobody can tell."""
+        told = [plan.speed(pane) for pane in range(len(plan.memory.loads))]
+        known = [speed for speed in told if speed is not None and speed.high > 0]
+        if not known or len(known) < len(told):
+            return ""
+        low, high = min(speed.low for speed in known), max(speed.high for speed in known)
+        return self.tr("about {low} to {high} tokens/s each").format(low=f"{low:,.0f}", high=f"{high:,.0f}")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

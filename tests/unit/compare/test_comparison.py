@@ -17,13 +17,14 @@ from app.compare import (
     PaneDelta,
     PaneFinished,
     PaneLoading,
+    PaneReading,
     first_difference,
     plan_comparison,
     plan_threads,
 )
 from app.compare import plan as plan_module
 from app.core.errors import Cancelled, FileGone, TooLittleMemory, WorkerDied, WrongChoice
-from app.core.jobs import Emitted, Job, JobControl
+from app.core.jobs import CancelToken, Emitted, Job, JobControl
 from app.gguf import read_facts
 from app.hardware import Cpu, Machine, Memory
 from app.memory import Held, Keeper, Way, estimate, past_loads
@@ -128,6 +129,46 @@ def test_plan_threads_never_adds_up_to_more_than_the_cores(panes: int, cores: in
     assert threads >= 1
     assert at_once * threads <= cores
     assert at_once <= panes
+
+
+def test_one_after_another_each_pane_has_all_cores(models, keeper, monkeypatch):
+    monkeypatch.setattr(plan_module, "count_cores", lambda: 4)
+    facts = read_facts(models[0])
+    at_once = plan_comparison([facts] * 2, keeper)
+    alone = plan_comparison([facts] * 2, keeper, one_after_another=True)
+    assert (at_once.panes_at_once, at_once.threads_per_pane) == (2, 2)
+    assert (alone.panes_at_once, alone.threads_per_pane) == (1, 4)
+    assert alone.memory.way == at_once.memory.way  # both stay loaded where both fit
+    # Beside another a pane has half of what can be read of memory; all answers together take as long either way.
+    first, second = at_once.speed(0), alone.speed(0)
+    assert first is not None
+    assert second is not None
+    assert first.high == pytest.approx(second.high / 2)
+    assert at_once.answers_s(100) == pytest.approx(alone.answers_s(100))
+
+
+def test_panes_that_are_asked_one_after_another_are_never_at_work_together(models, keeper):
+    working: list[int] = []
+    most = 0
+    events: list[object] = []
+
+    def note(event: object) -> None:
+        nonlocal most
+        value = getattr(event, "value", event)
+        events.append(value)
+        if isinstance(value, PaneReading | PaneDelta) and value.index not in working:
+            working.append(value.index)
+            most = max(most, len(working))
+        elif isinstance(value, PaneFinished):
+            working.remove(value.index)
+
+    with Comparison(
+        models[:2], Sampling(temperature=0.0, max_tokens=30), keeper, one_after_another=True
+    ) as made:
+        answers = made.ask("Hello", JobControl(CancelToken(), note))
+        assert all(made.worker_pids)
+    assert all(answer.text for answer in answers)
+    assert most == 1
 
 
 def test_plan_comparison_on_two_cores_lets_four_panes_take_turns(models, keeper, computer, monkeypatch):
