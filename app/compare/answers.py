@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.core.errors import EnvironmentFault
 from app.memory import LoadPlan
-from app.runtime import GenerationStatistics
+from app.runtime import ChatMessage, GenerationStatistics
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PaneAnswer:
     """What one pane gave: an answer with its figures, or what went wrong.
 
     After a failure `text` is what had arrived; `statistics` is None. `passage`: the answer in tokens, None where it has
-    none.
+    none. `message`: the answer as the next turn tells it, with what was thought apart; None where that is not known.
     """
 
     path: Path
@@ -65,6 +65,7 @@ class PaneAnswer:
     statistics: GenerationStatistics | None
     fault: EnvironmentFault | None = None
     passage: Passage | None = None
+    message: ChatMessage | None = None
 
 
 @dataclass(frozen=True)

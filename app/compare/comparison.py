@@ -35,8 +35,9 @@ from app.hardware import Accelerator
 from app.memory import Held, Keeper, Load, Rest, Way, held_by
 from app.recommend.choices import LoadChoices, read_choices, wanted_load
 from app.recommend.loading import load_recommended, plan_recommended
-from app.runtime import ChatMessage, Generation, LoadedModel, Sampling
-from app.runtime.protocol import Piece, PromptProgress, TokenDivergence
+from app.runtime import ChatMessage, Generation, LoadedModel, Sampling, TemplateOptions
+from app.runtime.model import NO_OPTIONS
+from app.runtime.protocol import Piece, PromptProgress, TokenDivergence, WhenFull
 from app.storage.atomic import scratch_folder
 
 MAXIMUM_PANES = 4
@@ -54,6 +55,8 @@ class _Pane:
     load: Load | None = None
     model: LoadedModel | None = None
     messages: list[ChatMessage] = field(default_factory=list)
+    options: TemplateOptions = NO_OPTIONS
+    when_full: WhenFull = "stop"
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -236,13 +239,22 @@ class Comparison:
                         file.unlink()
         return found
 
-    def set_conversation(self, index: int, messages: Sequence[ChatMessage]) -> None:
-        """What pane `index` is told to have been said so far, without the system prompt. Loads nothing.
+    def set_conversation(
+        self,
+        index: int,
+        messages: Sequence[ChatMessage],
+        options: TemplateOptions = NO_OPTIONS,
+        when_full: WhenFull = "stop",
+    ) -> None:
+        """What pane `index` is told to have been said so far, without the system prompt unless it has one of its own;
+        how its template is to put that, and what happens where it outgrows the context. Loads nothing.
 
         Not while that pane is asked.
         """
         pane = self._panes[index]
-        pane.messages = list(self._opening)
+        pane.options, pane.when_full = options, when_full
+        has_own = bool(messages) and messages[0].role == "system"
+        pane.messages = [] if has_own else list(self._opening)
         for message in messages:
             pane.add(message)
 
@@ -430,7 +442,16 @@ class Comparison:
         cancel.raise_if_cancelled()
         model = self._loaded(index, pane, cancel, control)
         thinks = False
-        for event in model.generate(pane.messages, sampling, cancel, tells_tokens=True, begins=begins):
+        asked = model.generate(
+            pane.messages,
+            sampling,
+            cancel,
+            pane.options,
+            when_full=pane.when_full,
+            tells_tokens=True,
+            begins=begins,
+        )
+        for event in asked:
             if isinstance(event, PromptProgress):
                 control.emit(PaneReading(index, event.done, event.total))
             elif isinstance(event, Piece):
@@ -445,7 +466,7 @@ class Comparison:
                     pane.messages.append(event.message)
                 start = event.statistics.prompt_tokens
                 passage = Passage(event.conversation, start) if len(event.conversation) > start else None
-                return PaneAnswer(pane.path, text, event.statistics, passage=passage)
+                return PaneAnswer(pane.path, text, event.statistics, passage=passage, message=event.message)
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:

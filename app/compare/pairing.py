@@ -57,6 +57,11 @@ def partner_of(chosen: LibraryEntry, entries: Iterable[LibraryEntry]) -> Library
     return min(same, key=lambda entry: abs(_bits(entry) - wanted))
 
 
+def is_same_model(one: LibraryEntry, other: LibraryEntry) -> bool:
+    """Whether they are quantizations of one model."""
+    return _identity(one) == _identity(other)
+
+
 def _identity(entry: LibraryEntry) -> tuple[str, str, int]:
     facts = entry.facts
     if facts is None:

@@ -90,7 +90,8 @@ def chat_entries(chat: ChatPage, show: Callable[[], object]) -> list[Entry]:
         )
         for entry in chat.known.entries
     ]
-    return [*action_entries(chat.actions(), show), *models, *conversations]
+    compared = chat.comparing.entries(then)
+    return [*action_entries(chat.actions(), show), *models, *compared, *conversations]
 
 
 def _tr(text: str) -> str:

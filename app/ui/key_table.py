@@ -86,6 +86,7 @@ def all_deeds() -> list[Deed]:
         Deed("previous-chat", chat, _tr("Previous conversation"), ("Ctrl+PgUp", _Standard.PreviousChild)),
         Deed("choose-model", chat, _tr("Choose the model"), ("Ctrl+L",)),
         Deed("loading", chat, _tr("How the model is loaded"), ("Ctrl+Shift+L",)),
+        Deed("compare-chat", chat, _tr("Compare this chat with another model"), ("Ctrl+Shift+M",)),
         Deed("chat-settings", chat, _tr("Settings of this chat"), ("Ctrl+I",)),
         Deed("rename-chat", chat, _tr("Rename the conversation, in the list"), ("F2",)),
         Deed("delete-chat", chat, _tr("Delete the conversation, in the list"), ("Del",)),

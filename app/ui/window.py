@@ -118,6 +118,7 @@ ROUTES: tuple[Route, ...] = (
     Route("library", "chat_requested", "chat", "open_model"),
     Route("library", "discover_requested", "discover", "go_to_search"),
     Route("chat", "library_requested", "library", "rescan"),
+    Route("chat", "compare_requested", "compare", "compare_chat"),
     Route("library", "compare_requested", "compare", "compare_models"),
     Route("library", "trial_requested", "compare", "compare_on"),
     Route("compare", "library_requested", "library", "rescan"),

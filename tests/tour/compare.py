@@ -8,12 +8,16 @@ import time
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
+from app.chat import ConversationStore, MessageState
 from app.compare import PaneAnswer
 from app.convert import quantize
 from app.core.jobs import Job
 from app.hardware import Memory
+from app.runtime import Sampling
+from app.storage import DataFolder
 from app.ui import jobs
 from app.ui.pages.compare import ComparePage
+from app.ui.pages.compare_earlier import EarlierView
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.tour.props import BARD, load_in_chat
 from tests.tour.stage import PATIENCE_S, Stage, scene
@@ -282,7 +286,62 @@ def compare_markdown(stage: Stage) -> None:
     stage.wait(lambda: not page.panes[1].turn.answer.prose.is_reading)
 
 
+@scene
+def compare_from_chat(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    write_bards_chat(stage)
+    page = compare_the_chat(stage)
+    page.panes[0].findChild(EarlierView).head.click()
+
+
+@scene
+def compare_from_chat_asked(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    write_bards_chat(stage)
+    page = compare_the_chat(stage)
+    page.send("And what of the king?")
+    settle_compare(stage)
+
+
+@scene
+def compare_menu_in_chat(stage: Stage) -> None:
+    put_bard(stage, "Q2_K", "Q4_K_M", "Q8_0")
+    write_bards_chat(stage)
+    chat = stage.open().show_page("chat")
+    stage.wait(lambda: not jobs.running())
+    buttons = chat.column.answers()[-1].buttons
+    buttons.compare.click()
+
+
 # Props
+
+
+def write_bards_chat(stage: Stage) -> None:
+    """A conversation with Bard in Q4_K_M."""
+    with ConversationStore(DataFolder(stage.root / "home").create().database) as store:
+        model = stage.models / "bard-Q4_K_M.gguf"
+        identity = store.create(
+            model, Sampling(temperature=0.6, seed=45, max_tokens=64), "Speak as a king."
+        ).id
+        for prompt, said in (
+            ("Who art thou?", "I am thy father's spirit, doom'd for a certain term to walk the night."),
+            (PROMPT, "Speak, then, and be brief; the morning comes."),
+        ):
+            store.add_prompt(identity, prompt)
+            writer = store.begin_answer(identity, "Bard", "Q4_K_M")
+            writer.append(said)
+            writer.finish(MessageState.COMPLETE)
+
+
+def compare_the_chat(stage: Stage) -> ComparePage:
+    chat = stage.open().show_page("chat")
+    stage.wait(lambda: not jobs.running())
+    next(action for action in chat.actions() if action.text().startswith("Compare this chat")).trigger()
+    stage.wait(lambda: not jobs.running())
+    page = stage.window.show_page("compare")
+    assert isinstance(page, ComparePage)
+    stage.wait(lambda: not jobs.running())
+    return page
 
 
 MARKDOWN = """## Two ways

@@ -24,6 +24,7 @@ from app.runtime import Sampling, TemplateOptions
 from app.runtime.protocol import WhenFull
 from app.ui.pages.chat_answering import Answering, Outcome, Redo
 from app.ui.pages.chat_branches import BranchActs
+from app.ui.pages.chat_comparing import ChatComparing
 from app.ui.pages.chat_deletion import Deletions
 from app.ui.pages.chat_drafts import DraftKeeper
 from app.ui.pages.chat_drop import FileDrop
@@ -45,9 +46,11 @@ STOPPING_S = 1.0
 
 
 class ChatPage(ChatLayout):
-    """`library_requested`: there is no model to chat with."""
+    """`library_requested`: there is no model to chat with, or to compare with. `compare_requested` carries the Opening
+    of a conversation and the file of the model that is to go on with it beside its own."""
 
     library_requested = Signal()
+    compare_requested = Signal(object, object)
 
     def __init__(self, services: Services) -> None:
         super().__init__()
@@ -95,6 +98,7 @@ class ChatPage(ChatLayout):
         self.fitting.draft_measured.connect(self.meter.show_draft_tokens)
         self.file_drop = FileDrop(self, self.composer.attaching.add_files)
         self.keys = ChatKeys(self)
+        self.comparing = ChatComparing(self, lambda: self._store)
         self.spelling = SpellMarks(self.composer.field, services.speller)
         self._connect()
         self._open_latest()

@@ -21,13 +21,15 @@ _SAVING_KEYS = tuple(
 class MessageActions(QWidget):
     """Of one message, once `show_message` has told which. What changes the conversation rests while it is answered.
 
-    `again_asked`: another answer in the place of this one. `go_on_asked`: more of it. `switch_asked` carries the
+    `again_asked`: another answer in the place of this one. `go_on_asked`: more of it. `compare_asked`: what
+    another model says. `switch_asked` carries the
     sibling to show; `quote_asked` no text: whoever shows the message knows what is selected in it.
     """
 
     edit_asked = Signal()
     again_asked = Signal()
     go_on_asked = Signal()
+    compare_asked = Signal()
     switch_asked = Signal(int)
     quote_asked = Signal()
 
@@ -46,6 +48,12 @@ class MessageActions(QWidget):
             self.again_asked.emit,
             tip=_tr("Answer again; this one stays"),
         )
+        self.compare = icon_button(
+            "scales",
+            _tr("Compare"),
+            self.compare_asked.emit,
+            tip=_tr("Put this conversation, up to here, to another model as well"),
+        )
         self.edit = icon_button("pencil-simple", _tr("Edit"), self.edit_asked.emit)
         self.quote = icon_button(
             "quotes",
@@ -57,7 +65,7 @@ class MessageActions(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        for each in (self.switch, self.go_on, self.again, self.edit, self.quote, self.copy):
+        for each in (self.switch, self.go_on, self.again, self.compare, self.edit, self.quote, self.copy):
             row.addWidget(each)
 
     def show_message(self, message: Message) -> None:
@@ -70,6 +78,7 @@ class MessageActions(QWidget):
         )
         self.switch.show_place(message)
         self.again.setVisible(is_answer)
+        self.compare.setVisible(is_answer)
         self.go_on.setVisible(message.can_continue)
         self._settle()
 
@@ -79,7 +88,7 @@ class MessageActions(QWidget):
         self._settle()
 
     def _settle(self) -> None:
-        for each in (self.switch, self.go_on, self.again, self.edit):
+        for each in (self.switch, self.go_on, self.again, self.compare, self.edit):
             each.setEnabled(not self._is_busy)
 
     def _copy(self) -> None:

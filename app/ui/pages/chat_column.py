@@ -39,14 +39,17 @@ class MessageColumn(QScrollArea):
     """`again_asked`: answer the last prompt once more. `link_asked`: an address in an answer was clicked.
 
     What is asked for with a message's buttons carries the message: `edited` with the new text, `another_asked` for
-    another answer in its place, `go_on_asked` for more of it; `switch_asked` the number of the version to show;
-    `quote_asked` a text.
+    another answer in its place, `go_on_asked` for more of it, `compare_asked` for what other models say; `switch_asked`
+    the number of the version to show; `quote_asked` a text.
     """
 
     again_asked = Signal()
     edited = Signal(object, str)  # Message
     another_asked = Signal(object)  # Message
     go_on_asked = Signal(object)  # Message
+    compare_asked = Signal(
+        object, object
+    )  # Message, and the QPoint of the screen below which to offer models
     switch_asked = Signal(int)
     quote_asked = Signal(str)
     link_asked = Signal(str)
@@ -306,6 +309,7 @@ class MessageColumn(QScrollArea):
         buttons.edit_asked.connect(lambda: self.edit(view))
         buttons.again_asked.connect(lambda: self.another_asked.emit(view.message))
         buttons.go_on_asked.connect(lambda: self.go_on_asked.emit(view.message))
+        buttons.compare_asked.connect(lambda: self.compare_asked.emit(view.message, _below(buttons.compare)))
         buttons.switch_asked.connect(self.switch_asked)
         buttons.quote_asked.connect(lambda: self.quote_asked.emit(_words_to_quote(view)))
 
@@ -356,6 +360,10 @@ class MessageColumn(QScrollArea):
         self._rows.removeWidget(widget)
         widget.hide()
         widget.deleteLater()
+
+
+def _below(part: QWidget) -> QPoint:
+    return part.mapToGlobal(part.rect().bottomLeft())
 
 
 def _words_to_quote(view: AnswerView | PromptBubble) -> str:

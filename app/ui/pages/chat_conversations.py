@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -117,6 +117,8 @@ class ConversationList(QListView):
         self._hovered = -1
         self._on_bin = False
         self._pressed: tuple[int, bool] | None = None
+        self.fill_compare_menu: Callable[[QMenu, int], object] = lambda menu, conversation: None
+        """Adds the ways to compare a conversation."""
         self.setModel(self._lines)
         self.setItemDelegate(_Painter(self))
         self.setAccessibleName(self.tr("Conversations"))
@@ -212,6 +214,8 @@ class ConversationList(QListView):
             (self.tr("Export…"), self.export_asked),
             (self.tr("Delete\tDel"), self.delete_asked),
         ):
+            if signal is self.export_asked:
+                self.fill_compare_menu(menu, line.id)
             menu.addAction(text, partial(signal.emit, line.id))
         menu.popup(
             self.viewport().mapToGlobal(self.visualRect(index).center()) if by_keys else event.globalPos()

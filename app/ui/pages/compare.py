@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
@@ -14,12 +15,13 @@ from app.compare.pairing import partner_of
 from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.library import LibraryEntry
-from app.runtime import Sampling
+from app.runtime import ChatMessage, Sampling
 from app.ui import links
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.compare_blind import BlindTests
 from app.ui.pages.compare_composer import Composer
 from app.ui.pages.compare_engine import Engine
+from app.ui.pages.compare_from_chat import FromChat
 from app.ui.pages.compare_header import Header
 from app.ui.pages.compare_models import Planner, Shelf, fill_presets
 from app.ui.pages.compare_outcome import show_outcome
@@ -32,6 +34,9 @@ from app.ui.pages.compare_timing import Timing
 from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
+
+if TYPE_CHECKING:  # with it comes Chat
+    from app.compare.from_chat import Opening
 
 FEWEST_PANES = 2
 PLAN_EVERY_MS = 2000
@@ -59,6 +64,7 @@ class ComparePage(QWidget):
         self.deck = PaneDeck(services.is_built_in)
         self.composer = Composer()
         self.empty = Empty()
+        self.from_chat = FromChat(self)
         self.tokens = TokenByToken(self)
         self.text = TextComparison(self)
         self.blind = BlindTests(self, services)
@@ -87,7 +93,12 @@ class ComparePage(QWidget):
         self._wanted = list(paths)[:MAXIMUM_PANES]
         self.engine.stop()
         self.blind.leave()
+        self.from_chat.drop_asked()
         self.shelf.look()
+
+    def compare_chat(self, opening: Opening, other: Path) -> None:
+        """Goes on with a conversation of Chat, with its model and another one."""
+        self.from_chat.ask(opening, other)
 
     def compare_on(self, paths: Sequence[Path], prompt: str) -> None:
         """Puts these models side by side, with the prompt typed in: Enter asks them. Chance is left out of it."""
@@ -184,9 +195,14 @@ class ComparePage(QWidget):
         models = [known[path] for path in wanted if path in known]
         if len(models) == 1 and (partner := partner_of(models[0], known.values())) is not None:
             models.append(partner)
-        if len(models) >= FEWEST_PANES and models != self._models:
+        asked = self.from_chat.is_asked
+        if asked and len(models) < len(wanted):
+            self.from_chat.drop_asked()
+        elif len(models) >= FEWEST_PANES and (models != self._models or asked):
             self._clear(self.tr("A new comparison with these models."))
+            self.from_chat.put(None)
             self._set_models(models)
+        self.from_chat.begin()
         for path in wanted:
             if path not in known:
                 self.notices.show_message(
@@ -233,6 +249,7 @@ class ComparePage(QWidget):
         """The loaded models are not those that are shown any more."""
         self.planner.drop()
         self.engine.close()
+        self.from_chat.follow()
         self._settle()
         self._refresh_plan()
 
@@ -271,7 +288,7 @@ class ComparePage(QWidget):
             waits = plan is not None and index >= plan.panes_at_once
             pane.add_turn(prompt).show_waiting(its_turn=waits)
         self.composer.box.clear()
-        self.engine.ask(self._paths, conversations, prompt, self._sampling, range(len(self.panes)))
+        self._ask(conversations, prompt, range(len(self.panes)))
         self.sessions.asked()
         self._begin()
 
@@ -279,6 +296,7 @@ class ComparePage(QWidget):
         """Clears the answers; the models stay loaded."""
         if not self.running:
             self._clear(self.tr("The answers were cleared."))
+            self.from_chat.put(None)
             self._settle()
             self.composer.box.setFocus()
 
@@ -289,7 +307,7 @@ class ComparePage(QWidget):
         turn.begin_again()
         index = self.panes.index(pane)
         conversations = [each.messages_before_last for each in self.panes]
-        self.engine.ask(self._paths, conversations, turn.prompt, self._sampling, [index])
+        self._ask(conversations, turn.prompt, [index])
         self._begin()
 
     def branch(self, index: int, begins: Sequence[int], left_from: LeftFrom) -> None:
@@ -299,7 +317,7 @@ class ComparePage(QWidget):
             return
         turn.begin_branch(left_from)
         conversations = [each.messages_before_last for each in self.panes]
-        self.engine.ask(self._paths, conversations, turn.prompt, self._sampling, [index], begins)
+        self._ask(conversations, turn.prompt, [index], begins)
         self._begin()
 
     def _show_other_version(self) -> None:
@@ -307,6 +325,16 @@ class ComparePage(QWidget):
             pane.show_figures()
         self.show_outcome()
         self.sessions.write_last()
+
+    def _ask(
+        self,
+        conversations: Sequence[Sequence[ChatMessage]],
+        prompt: str,
+        indexes: Sequence[int],
+        begins: Sequence[int] = (),
+    ) -> None:
+        paths, sampling, chat = self._paths, self._sampling, self.from_chat
+        self.engine.ask(paths, conversations, prompt, sampling, indexes, begins, chat.options, chat.when_full)
 
     def _begin(self) -> None:
         self.text.drop()
@@ -356,6 +384,7 @@ class ComparePage(QWidget):
             for turn in pane.take_turns():
                 turn.deleteLater()
         self.notices.clear()
+        self.from_chat.put(None)
         self._set_models(models)
 
     def end_restoring(self, sampling: Sampling) -> None:
@@ -374,7 +403,10 @@ class ComparePage(QWidget):
         self._forget_kept()
         first_prompt = next(pane.turns[0].prompt for pane in self.panes if pane.turns)
         asked = [(pane.asked, pane) for pane in self.panes]
-        self._kept = Kept(tuple((entry, pane.take_turns()) for entry, pane in asked if entry is not None))
+        self._kept = Kept(
+            tuple((entry, pane.take_turns()) for entry, pane in asked if entry is not None),
+            self.from_chat.begun,
+        )
         if not self.composer.box.toPlainText().strip():
             self.composer.set_prompt(first_prompt)
         self.notices.show_message(
@@ -387,6 +419,7 @@ class ComparePage(QWidget):
             return
         if kept.models != self._models:
             self._set_models(kept.models)
+        self.from_chat.put(kept.begun)
         for pane, (_, turns) in zip(self.panes, kept.panes, strict=True):
             pane.put_turns(turns)
         self.composer.box.clear()
@@ -426,7 +459,9 @@ class ComparePage(QWidget):
             pane.set_busy(running, removable=len(self.panes) > FEWEST_PANES)
         asked = any(pane.turns for pane in self.panes)
         self.header.set_possible(
-            change=not running, add=not running and len(self.panes) < MAXIMUM_PANES, new=not running and asked
+            change=not running,
+            add=not running and len(self.panes) < MAXIMUM_PANES,
+            new=not running and (asked or self.from_chat.begun is not None),
         )
         self.header.fair.setEnabled(not running)
         self.header.blind.setEnabled(self.blind.can_open())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
+import msgspec
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
@@ -49,6 +50,7 @@ class Composer(QFrame):
         self.setAccessibleName(self.tr("Prompt"))
         self._running = False
         self._ready = False
+        self._rest_of_sampling = Sampling()
         self.box = PromptField(MOST_LINES)
         self.box.setPlaceholderText(self.tr("One prompt for all panes"))
         self.box.setAccessibleName(self.tr("Prompt for all panes"))
@@ -81,11 +83,16 @@ class Composer(QFrame):
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(
-            temperature=self.temperature.value(), seed=self.seed.value(), max_tokens=self.max_tokens.value()
+        return msgspec.structs.replace(
+            self._rest_of_sampling,
+            temperature=self.temperature.value(),
+            seed=self.seed.value(),
+            max_tokens=self.max_tokens.value(),
         )
 
     def show_sampling(self, sampling: Sampling) -> None:
+        """What is not among the fields applies as well."""
+        self._rest_of_sampling = sampling
         self.temperature.setValue(sampling.temperature)
         self.max_tokens.setValue(sampling.max_tokens)
         if sampling.seed is not None:

@@ -12,7 +12,9 @@ from app.compare import Comparison, PaneDelta, PaneFinished, PaneLoading, PaneRe
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.memory import Keeper, Unreturned
-from app.runtime import ChatMessage, Sampling
+from app.runtime import ChatMessage, Sampling, TemplateOptions
+from app.runtime.model import NO_OPTIONS
+from app.runtime.protocol import WhenFull
 from app.ui import jobs
 from app.ui.idle import IdleWatch
 
@@ -82,12 +84,14 @@ class Engine(QObject):
         sampling: Sampling,
         panes: Sequence[int],
         begins: Sequence[int] = (),
+        options: TemplateOptions = NO_OPTIONS,
+        when_full: WhenFull = "stop",
     ) -> None:
         """Asks the panes of these indexes. `conversations`: what was said before, in every pane; `begins`: tokens that
-        the answers begin with."""
+        the answers begin with; `options` and `when_full`: as `Comparison.set_conversation` has them."""
         comparison = self._comparison_of(paths, sampling)
         for index in panes:
-            comparison.set_conversation(index, conversations[index])
+            comparison.set_conversation(index, conversations[index], options, when_full)
         self._start(
             "Compare",
             panes,

@@ -108,6 +108,8 @@ class Pane(QFrame):
         self.setMinimumWidth(NARROWEST_PANE_PX)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.turns: list[Turn] = []
+        self.earlier: Sequence[ChatMessage] = ()  # what was said before them, elsewhere
+        self._earlier_view: QWidget | None = None
         self.asked: LibraryEntry | None = None  # whose turns these are, also when another one is chosen
         self.badge = Badge(letter)
         self.picker = ModelPicker(is_built_in)
@@ -143,12 +145,12 @@ class Pane(QFrame):
     @property
     def messages(self) -> list[ChatMessage]:
         """The conversation of this pane before a new prompt."""
-        return [message for turn in self.turns for message in turn.messages]
+        return [*self.earlier, *(message for turn in self.turns for message in turn.messages)]
 
     @property
     def messages_before_last(self) -> list[ChatMessage]:
         """The conversation before the last prompt, for asking that again."""
-        return [message for turn in self.turns[:-1] for message in turn.messages]
+        return [*self.earlier, *(message for turn in self.turns[:-1] for message in turn.messages)]
 
     def choose(self, entry: LibraryEntry) -> None:
         self.picker.choose(entry.path)
@@ -167,7 +169,17 @@ class Pane(QFrame):
         self._estimate = estimate
         self.facts.show_entry(self.entry, estimate)
 
-    # Its turns
+    # Its turns, and what was before them
+
+    def put_earlier(self, messages: Sequence[ChatMessage], view: QWidget | None) -> None:
+        """`view` shows them above the turns; None: there are none."""
+        if self._earlier_view is not None:
+            self._earlier_view.hide()
+            self._earlier_view.deleteLater()
+        self.earlier, self._earlier_view = messages, view
+        if view is not None:
+            self._column.insertWidget(0, view)
+        self._refresh()
 
     def add_turn(self, prompt: str) -> Turn:
         if self.turn is not None:
@@ -297,7 +309,7 @@ class Pane(QFrame):
     def _refresh(self) -> None:
         self.setAccessibleName(self.name)
         self.facts.show_entry(self.entry, self._estimate)
-        self._body.setCurrentIndex(1 if self.turns else 0)
+        self._body.setCurrentIndex(1 if self.turns or self._earlier_view is not None else 0)
         for each in (self.figures, self._under):
             each.setVisible(bool(self.turns))
         self.show_figures()

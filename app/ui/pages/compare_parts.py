@@ -9,6 +9,7 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.library import LibraryEntry
+from app.ui.pages.compare_earlier import Begun
 from app.ui.pages.compare_turn import Turn
 from app.ui.parts import ElidedLabel, Glyph, button, label
 
@@ -86,9 +87,11 @@ class WholeLabel(ElidedLabel):
 
 @dataclass(frozen=True)
 class Kept:
-    """Answers that were cleared and can be brought back, with the models that gave them."""
+    """Answers that were cleared and can be brought back, with the models that gave them, and the conversation of Chat
+    that they went on with."""
 
     panes: tuple[tuple[LibraryEntry, list[Turn]], ...]
+    begun: Begun | None = None
 
     @property
     def models(self) -> list[LibraryEntry]:

@@ -73,6 +73,7 @@ class Turn(QWidget):
         self._left_from: LeftFrom | None = None
         self.alone = False
         """Whether this was asked in a conversation of its own, as prompts of a list are."""
+        self._message: ChatMessage | None = None
         self.fault_card: FaultCard | None = None
         self.tokens = 0
         self._first_delta_at: tuple[float, int] | None = None
@@ -101,7 +102,7 @@ class Turn(QWidget):
             return []
         said = [ChatMessage("user", self.prompt)]
         if self.text and self.state is not TurnState.FAILED:
-            said.append(ChatMessage("assistant", self.text))
+            said.append(self._message or ChatMessage("assistant", self.text))
         return said
 
     @property
@@ -142,6 +143,7 @@ class Turn(QWidget):
         self.answer.set_text("")
         self.clear_marks()
         self.statistics, self.passage, self.tokens, self._first_delta_at = None, None, 0, None
+        self._message = None
         self.fault = None
         self._drop_card()
         self.show_waiting()
