@@ -27,6 +27,7 @@ from app.compare.answers import (
     PaneReading,
     Passage,
 )
+from app.compare.divergence import perplexity_per_character
 from app.compare.plan import COMPARED, count_cores, plan_threads
 from app.core.errors import Cancelled, EnvironmentFault, WrongChoice
 from app.core.jobs import CancelToken, JobControl
@@ -237,6 +238,18 @@ class Comparison:
                             )
                         )
                         file.unlink()
+        return found
+
+    def perplexities_per_character(self, text: str, panes: Sequence[int], control: JobControl) -> list[float]:
+        """How unexpected each of these panes' models finds `text` by itself, for models with different vocabularies:
+        see `perplexity_per_character`. Emits what `diverge` does. Raises PromptTooLong and what loading raises."""
+        found = []
+        with self._asking():
+            in_turns = self._make_room(panes, control)
+            for index in panes:
+                with self._model_of(index, in_turns, control) as model:
+                    scores = model.score(text, cancel=control.cancel, on_progress=_reading(index, control))
+                found.append(perplexity_per_character(scores.log_probabilities, len(text)))
         return found
 
     def set_conversation(

@@ -66,3 +66,18 @@ def _perplexity(log_probabilities: Sequence[float]) -> float:
         return math.exp(-math.fsum(log_probabilities) / len(log_probabilities))
     except OverflowError:
         return math.inf
+
+
+def perplexity_per_character(log_probabilities: Sequence[float], characters: int) -> float:
+    """e to the power of the negative log-probability of a text, over how many characters it has; infinite where a token
+    was impossible. Unlike perplexity, which is per token, it can be compared between vocabularies (its logarithm to
+    base 2 is bits per character: S. Merity et al., "An Analysis of Neural Language Modeling at Multiple Scales", 2018).
+
+    The first token of models that put no start token before a text has no probability and is left out.
+    """
+    if not characters:
+        return math.nan
+    try:
+        return math.exp(-math.fsum(log_probabilities) / characters)
+    except OverflowError:
+        return math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +14,7 @@ from app.core.errors import OtherVocabulary
 from app.core.jobs import CancelToken, JobControl
 from app.hardware import Cpu, Machine, Memory
 from app.memory import Keeper, Way
-from app.runtime import Sampling
+from app.runtime import LoadedModel, LoadSettings, Sampling
 
 GREEDY = Sampling(temperature=0.0, max_tokens=40)
 PROMPT = "What is quantization?"
@@ -87,6 +88,13 @@ def test_models_with_other_tokens(guide: Callable[[str], Path], tiny: Path, keep
     with Comparison([guide("Q8_0"), tiny], GREEDY, keeper) as comparison:
         with pytest.raises(OtherVocabulary):
             comparison.diverge([Passage((1, 5, 6, 7), 1)], 0, 1, control)
+        # Each writes the text in its own tokens; characters are the same for both.
+        text = "Quantization makes a model smaller by storing its weights with fewer bits."
+        guides, others = comparison.perplexities_per_character(text, [0, 1], control)
+        with LoadedModel.load(guide("Q8_0"), LoadSettings(context_length=512, threads=1)) as model:
+            alone = model.score(text)
+        assert guides == pytest.approx(math.exp(-sum(alone.log_probabilities) / len(text)), rel=1e-3)
+        assert 1 < guides < others  # the other's weights are random
         assert len(comparison.ask(PROMPT, control)) == 2
 
 

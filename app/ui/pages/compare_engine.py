@@ -41,6 +41,8 @@ class Engine(QObject):
     """The reference, the other one, and how they differ at each token."""
     undiverged = Signal(object)
     """Why that cannot be told."""
+    scored = Signal(int, int, object)
+    """The reference and the other one, whose vocabularies differ, and perplexity per character under each."""
     unreturned = Signal(str)
     """Memory that others gave up for them is not free."""
 
@@ -132,6 +134,17 @@ class Engine(QObject):
         """Whatever else is asked of these models together; `handlers` as `jobs.run` takes them, without an `on_end`."""
         comparison = self._comparison_of(paths, sampling)
         self._start(title, [], lambda control: work(comparison, control), **handlers)
+
+    def score(self, paths: Sequence[Path], sampling: Sampling, text: str, reference: int, other: int) -> None:
+        """How unexpected two models find a text, where they write in different tokens."""
+        comparison = self._comparison_of(paths, sampling)
+        self._start(
+            "Compare by characters",
+            [],
+            lambda control: comparison.perplexities_per_character(text, (reference, other), control),
+            on_done=lambda found: self.scored.emit(reference, other, found),
+            on_failed=self.undiverged.emit,
+        )
 
     def stop(self) -> None:
         for job in list(self._calls.values()):

@@ -27,10 +27,10 @@ class Timing(QObject):
         if comparison is None or len(comparison.paths) < 2:
             return ""
         at_once, threads = comparison.panes_at_once, comparison.threads_per_pane
-        each = self.tr("with 1 thread") if threads == 1 else self.tr("with {n} threads").format(n=threads)
+        each = self.tr("1 thread") if threads == 1 else self.tr("{n} threads").format(n=threads)
         if at_once == 1:
-            return self.tr("Taken alone, {threads}").format(threads=each)
-        return self.tr("Taken beside {n} other, {threads} each").format(n=at_once - 1, threads=each)
+            return self.tr("Timed alone, {threads}").format(threads=each)
+        return self.tr("Timed beside {n} other, {threads} each").format(n=at_once - 1, threads=each)
 
     def _changed(self, one_after_another: bool) -> None:
         self._preferences.set_compare_one_after_another(one_after_another)

@@ -10,8 +10,9 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMenu
 
 from app.compare.session import LeftFrom
-from app.core.errors import EnvironmentFault
+from app.core.errors import EnvironmentFault, OtherVocabulary
 from app.runtime.protocol import TokenDivergence
+from app.ui.notice import Kind
 from app.ui.pages.compare_divergence import DivergenceWindow
 from app.ui.pages.compare_panes import Pane
 
@@ -31,6 +32,8 @@ class TokenByToken(QObject):
         engine.measuring.connect(self._progressed)
         engine.diverged.connect(self._show)
         engine.undiverged.connect(self._failed)
+        engine.scored.connect(self._tell_by_characters)
+        self._asked: tuple[int, int] | None = None
 
     def ask(self) -> None:
         panes = self._measurable()
@@ -72,6 +75,7 @@ class TokenByToken(QObject):
         paths = [pane.entry.path for pane in panes if pane.entry is not None]
         sampling = self._page.composer.sampling
         self._page.engine.diverge(paths, sampling, turn.passage, panes.index(reference), panes.index(other))
+        self._asked = panes.index(reference), panes.index(other)
         self._page.notices.clear()
         self._progressed(0, 1)
 
@@ -101,4 +105,27 @@ class TokenByToken(QObject):
         self.window = None
 
     def _failed(self, fault: EnvironmentFault) -> None:
-        self._page.notices.show_fault(fault)
+        asked, self._asked = self._asked, None
+        turn = self._page.panes[asked[0]].turn if asked is not None else None
+        if not isinstance(fault, OtherVocabulary) or asked is None or turn is None:
+            self._page.notices.show_fault(fault)
+            return
+        paths = [pane.entry.path for pane in self._page.panes if pane.entry is not None]
+        self._page.engine.score(paths, self._page.composer.sampling, turn.text, *asked)
+
+    def _tell_by_characters(self, reference: int, other: int, perplexities: Sequence[float]) -> None:
+        """What there is instead, and why."""
+        names = [self._page.panes[index].name for index in (reference, other)]
+        self._page.notices.show_message(
+            Kind.INFO,
+            self.tr(
+                "These models write in different tokens, so they cannot be compared token by token. Perplexity per"
+                " character of the answer of {reference}: {first} under it, {second} under {other}."
+            ).format(
+                reference=names[0],
+                other=names[1],
+                first=f"{perplexities[0]:.3f}",
+                second=f"{perplexities[1]:.3f}",
+            ),
+            self.tr("The lower, the more a model expects that text. Line by line shows what differs."),
+        )

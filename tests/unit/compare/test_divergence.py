@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from app.compare.divergence import divergence_figures
+from app.compare.divergence import divergence_figures, perplexity_per_character
 from app.runtime.protocol import TokenDivergence, TokenProbability, TokenView
 
 
@@ -51,3 +51,11 @@ def test_a_token_that_was_impossible_makes_perplexity_infinite() -> None:
     figures = divergence_figures(tokens)
     assert figures.other_perplexity == math.inf
     assert figures.maximum_kl == math.inf
+
+
+def test_perplexity_per_character_is_that_of_the_text_however_it_is_cut() -> None:
+    # Four characters, each with a chance of one in three, told in two tokens or in four.
+    assert perplexity_per_character([-2 * math.log(3)] * 2, 4) == pytest.approx(3)
+    assert perplexity_per_character([-math.log(3)] * 4, 4) == pytest.approx(3)
+    assert perplexity_per_character([-math.inf], 4) == math.inf
+    assert math.isnan(perplexity_per_character([], 0))
