@@ -6,6 +6,7 @@ window must not load llama.cpp, a reader of PDF files nothing else at all, and e
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -34,6 +35,9 @@ def main() -> int:
 
 
 def _open_window() -> int:
+    # Whole modules live as long as the program: to look for cycles among them costs a tenth of the start. The window
+    # collects at times of its own (`app.ui.garbage`).
+    gc.disable()
     try:
         from app.ui.application import run_application
     except ImportError as error:

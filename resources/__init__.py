@@ -7,17 +7,20 @@ inside a zip archive.
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 THEMES = ("light", "dark")
 
 
+@cache
 def theme(name: str) -> dict[str, Any]:
     """The tokens of a theme (`light` or `dark`): tables of colours by name, `#rrggbb`."""
     return _toml(f"theme/{name}.toml")
 
 
+@cache
 def shape() -> dict[str, Any]:
     """The measures both themes share: lengths in logical pixels, type sizes relative to the body text."""
     return _toml("theme/shape.toml")

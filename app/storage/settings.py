@@ -7,12 +7,10 @@ a newer one wrote. A file that cannot be read is set aside, never overwritten.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
-
-import msgspec
-import tomli_w
 
 from app.core.errors import from_os_error
 from app.storage.atomic import write_atomically
@@ -26,8 +24,10 @@ class Appearance(Enum):
     DARK = "dark"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All options with their defaults. Paths are absolute, as text."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All options with their defaults. Paths are absolute, as text. (No struct of msgspec: the window starts with them,
+    and would wait for its import.)"""
 
     version: int = SETTINGS_VERSION
     model_folders: tuple[str, ...] = ()
@@ -50,20 +50,42 @@ def load_settings(path: Path) -> Settings:
     """The settings in `path`; defaults for what is missing or of the wrong type."""
     document = _read(path)
     known: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Settings):
+    for field in fields(Settings):
         if field.name in document:
             try:
-                known[field.name] = msgspec.convert(document[field.name], field.type, strict=True)
-            except msgspec.ValidationError:
+                known[field.name] = _as_kind_of(field.default, document[field.name])
+            except ValueError:
                 continue
     return Settings(**known)
 
 
 def save_settings(path: Path, settings: Settings) -> None:
     """Writes `settings` over `path`, keeping keys this version does not know."""
+    import tomli_w  # which a start without a change does not need
+
     document = _read(path)
-    document.update(msgspec.to_builtins(settings))
+    document.update({field.name: _plain(getattr(settings, field.name)) for field in fields(Settings)})
     write_atomically(path, tomli_w.dumps(document).encode())
+
+
+def _as_kind_of(default: object, value: object) -> object:
+    """The value from a file, as an option with this default has it; raises ValueError for another type."""
+    if isinstance(default, Enum):
+        return type(default)(value)
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise ValueError(value)
+        return tuple(value)
+    if type(value) is not type(default):  # True is no number here
+        raise ValueError(value)
+    return value
+
+
+def _plain(value: object) -> object:
+    """As TOML has it."""
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.ui.key_table import Deed, deed
-from app.ui.palette import Entry
 
 if TYPE_CHECKING:
     from app.ui.pages.chat import ChatPage
+    from app.ui.palette import Entry
 
 
 class Action(QAction):
@@ -54,6 +54,7 @@ def action_entries(
     actions: Iterable[QAction], before: Callable[[], object] = lambda: None, page: str = ""
 ) -> list[Entry]:
     """Those that can be done now. `before` is called before any of them; `page` is told beside those without keys."""
+    from app.ui.palette import Entry
 
     def run(action: Action) -> None:
         before()
@@ -70,6 +71,7 @@ def action_entries(
 def chat_entries(chat: ChatPage, show: Callable[[], object]) -> list[Entry]:
     """What can be done in it, the models that can answer from now on, and its conversations. `show` brings the page
     to the front."""
+    from app.ui.palette import Entry
 
     def then(do: Callable[[], object]) -> Callable[[], None]:
         def run() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from logging.handlers import RotatingFileHandler
+from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import QLocale, QTranslator
@@ -19,7 +20,8 @@ from app import __version__
 from app.core.errors import Cancelled, EnvironmentFault
 from app.storage import DataFolder, Settings, data_folder, load_settings
 from app.ui import bugs, jobs, recovery
-from app.ui.first_window import bring_to_front, join_or_be_first
+from app.ui.first_paint import after_first_paint
+from app.ui.first_window import FirstWindow, bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -56,15 +58,22 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: window.leave())
+    after_first_paint(window, lambda: _begin_work(window, first))
     window.show()
-    window.services.spare_worker.prepare()
-    recovery.look_later(window, window.notices, window.services.folder.database)
     try:
         return application.exec()
     finally:
         first.close()
         jobs.cancel_all(LEAVING_S)
         window.services.close()
+
+
+def _begin_work(window: MainWindow, first: FirstWindow) -> None:
+    """What runs behind the window, and not before it can be used."""
+    gc.freeze()  # the modules: nothing among them is ever free
+    first.listen()
+    window.services.spare_worker.prepare()
+    recovery.look_later(window, window.notices, window.services.folder.database)
 
 
 def _has_display() -> bool:
@@ -112,9 +121,12 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
         except EnvironmentFault as fault:
             faults.append(fault)
     services = Services(folder, preferences)
+    jobs.hold()
     window = MainWindow(services)
+    after_first_paint(window, jobs.begin_held)
     theme.dress()
     window.destroyed.connect(services.close)
+    window.destroyed.connect(jobs.begin_held)
     for found in faults:
         window.show_fault(found)
     if recovered is not None:
@@ -125,8 +137,31 @@ def open_window(application: QApplication, folder: DataFolder) -> MainWindow:
 def _log_to(folder: Path) -> None:
     if bugs.log.handlers:
         return
-    handler = RotatingFileHandler(
-        folder / "nibble.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    bugs.log.addHandler(handler)
+    bugs.log.addHandler(_LogFile(folder / "nibble.log"))
+
+
+class _LogFile(logging.Handler):
+    """Most starts write nothing, and need not load what opens, turns and locks a log's file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    @cached_property
+    def _file(self) -> logging.Handler:
+        from logging.handlers import RotatingFileHandler
+
+        file = RotatingFileHandler(self._path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        return file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._file.emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def close(self) -> None:
+        if "_file" in vars(self):
+            self._file.close()
+        super().close()

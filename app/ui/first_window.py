@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile, QObject, Qt, Signal
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QWidget
 
 from app.storage import DataFolder
+
+if TYPE_CHECKING:  # the window is there before it is needed
+    from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 SHOW, SHOWN = b"show\n", b"shown\n"
 _CONNECT_MS = 1_000
@@ -25,22 +27,32 @@ _MOST_PATH_BYTES = 100
 
 
 class FirstWindow(QObject):
-    """Answers later starts on the same data folder for as long as it lives."""
+    """Answers later starts on the same data folder from `listen` on, for as long as it lives; until then they wait."""
 
     asked = Signal()
     """Somebody started Nibble again."""
 
-    def __init__(self, server: QLocalServer) -> None:
+    def __init__(self, name: str, lock: QLockFile) -> None:
         super().__init__()
-        self._server = server
-        server.setParent(self)
-        server.newConnection.connect(self._meet)
+        self._name = name
+        self._lock = lock
+        self._server: QLocalServer | None = None
+
+    def listen(self) -> None:
+        """Once the window has been painted: what this takes is not needed before."""
+        self._server = _listen(self._name)
+        self._server.setParent(self)
+        self._server.newConnection.connect(self._meet)
+        self._lock.unlock()
 
     def close(self) -> None:
         """The window is about to go: later starts open their own."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+        self._lock.unlock()
 
     def _meet(self) -> None:
+        assert self._server is not None
         while (connection := self._server.nextPendingConnection()) is not None:
             connection.disconnected.connect(connection.deleteLater)
             connection.readyRead.connect(lambda of=connection: self._hear(of))
@@ -62,10 +74,10 @@ def join_or_be_first(folder: DataFolder) -> FirstWindow | None:
         folder.cache.mkdir(parents=True, exist_ok=True)
     name, lock = _name(folder), QLockFile(str(folder.cache / "window.lock"))
     lock.tryLock(_WAIT_MS)
-    try:
-        return None if _show_first(name) else FirstWindow(_listen(name))
-    finally:
+    if _may_be_open(name) and _show_first(name):
         lock.unlock()
+        return None
+    return FirstWindow(name, lock)
 
 
 def bring_to_front(window: QWidget) -> None:
@@ -75,7 +87,14 @@ def bring_to_front(window: QWidget) -> None:
     window.activateWindow()
 
 
+def _may_be_open(name: str) -> bool:
+    """False where one look at the disk says that no window listens."""
+    return not Path(name).is_absolute() or Path(name).exists()
+
+
 def _show_first(name: str) -> bool:
+    from PySide6.QtNetwork import QLocalSocket
+
     socket = QLocalSocket()
     socket.connectToServer(name)
     if not socket.waitForConnected(_CONNECT_MS):
@@ -89,6 +108,8 @@ def _show_first(name: str) -> bool:
 
 
 def _listen(name: str) -> QLocalServer:
+    from PySide6.QtNetwork import QLocalServer
+
     server = QLocalServer()
     server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
     QLocalServer.removeServer(name)  # what a killed window left
@@ -103,5 +124,7 @@ def _name(folder: DataFolder) -> str:
     socket = root / folder.cache.name / "window.socket"
     if sys.platform != "win32" and len(str(socket).encode("utf-8", "surrogateescape")) <= _MOST_PATH_BYTES:
         return str(socket)
+    import hashlib
+
     owner = f"{Path.home()}\n{root}".encode("utf-8", "surrogateescape")
     return f"nibble-{hashlib.sha256(owner).hexdigest()[:24]}"

@@ -7,7 +7,7 @@ made with. These take their colour when they are painted, so they follow the the
 
 from __future__ import annotations
 
-import json
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,20 +28,18 @@ def icon(name: str, colour: str = "muted", checked: str | None = None) -> QIcon:
 
 def require(name: str) -> None:
     """Raises KeyError unless the font has the glyph: when a widget is made and not while it is painted."""
-    if name not in _font()[1]:
-        raise KeyError(f"the icon font has no {name}")
+    _character(name)
 
 
 def paint(painter: QPainter, rect: QRect, name: str, colour: QColor) -> None:
     """Paints the glyph `name` into the middle of `rect`, as high as the rectangle."""
-    family, glyphs = _font()
-    font = QFont(family)
+    font = QFont(_family())
     font.setPixelSize(max(min(rect.height(), rect.width()), 1))
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     painter.save()
     painter.setFont(font)
     painter.setPen(colour)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, glyphs[name])
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, _character(name))
     painter.restore()
 
 
@@ -70,14 +68,29 @@ class _GlyphEngine(QIconEngine):
 
 
 @cache
-def _font() -> tuple[str, dict[str, str]]:
-    """The font's family and its characters by glyph name."""
+def _folder() -> Path:
     spec = find_spec("qtawesome")
     if spec is None or spec.origin is None:
         raise RuntimeError("qtawesome is not installed")
-    folder = Path(spec.origin).parent / "fonts"
-    file = next(folder.glob("phosphor-[0-9]*.ttf"))
-    charmap = next(folder.glob("phosphor-charmap-*.json"))
-    families = QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(file)))
-    codes = json.loads(charmap.read_text(encoding="utf-8"))
-    return families[0], {name: chr(int(code, 16)) for name, code in codes.items()}
+    return Path(spec.origin).parent / "fonts"
+
+
+@cache
+def _family() -> str:
+    file = next(_folder().glob("phosphor-[0-9]*.ttf"))
+    return QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(file)))[0]
+
+
+@cache
+def _character(name: str) -> str:
+    """Of a glyph. Looked for in the font's list of some thousand names, a flat JSON object: to parse all of it takes
+    the window's start a hundred times as long as the few names that it needs."""
+    found = re.search(f'"{re.escape(name)}": *"(?:0x)?([0-9a-fA-F]+)"', _list_of_glyphs())
+    if found is None:
+        raise KeyError(f"the icon font has no {name}")
+    return chr(int(found[1], 16))
+
+
+@cache
+def _list_of_glyphs() -> str:
+    return next(_folder().glob("phosphor-charmap-*.json")).read_text(encoding="utf-8")

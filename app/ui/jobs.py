@@ -60,7 +60,24 @@ def run(
     job = Job(name, work, relay.listen)
     relay.job = job
     _relays.add(relay)
+    if _held is not None:
+        _held.append(job)
+        return job
     return job.start()
+
+
+def hold() -> None:
+    """Jobs that are run from now on begin at `begin_held`: while the window is put together, they would take turns with
+    it, since Python runs one thread at a time."""
+    global _held
+    _held = _held or []
+
+
+def begin_held() -> None:
+    global _held
+    held, _held = _held or [], None
+    for job in held:
+        job.start()
 
 
 def running() -> tuple[Job[Any], ...]:
@@ -73,6 +90,7 @@ def cancel_all(timeout_s: float) -> bool:
     jobs = running()
     for job in jobs:
         job.cancel()
+    begin_held()  # each ends once it has begun
     deadline = time.monotonic() + timeout_s
     for job in jobs:
         job.wait(max(deadline - time.monotonic(), 0.0))
@@ -163,6 +181,8 @@ class _Relay(QObject):
 
 
 _relays: set[_Relay] = set()
+_held: list[Job[Any]] | None = None
+"""None while jobs begin at once."""
 _NO_HANDLERS = Handlers()
 
 

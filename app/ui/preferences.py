@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from app.core.jobs import JobControl
@@ -36,28 +36,28 @@ class Preferences(QObject):
         return tuple(Path(folder) for folder in self._settings.model_folders)
 
     def set_appearance(self, appearance: Appearance) -> None:
-        self._change(msgspec.structs.replace(self._settings, appearance=appearance))
+        self._change(replace(self._settings, appearance=appearance))
 
     def set_download_speed(self, bytes_per_s: int) -> None:
         """The most that all downloads together may take; 0 is no limit."""
-        self._change(msgspec.structs.replace(self._settings, download_bytes_per_s=bytes_per_s))
+        self._change(replace(self._settings, download_bytes_per_s=bytes_per_s))
 
     def set_zoom(self, percent: int) -> None:
         """The size of all text, in percent of the usual one."""
-        self._change(msgspec.structs.replace(self._settings, zoom_percent=percent))
+        self._change(replace(self._settings, zoom_percent=percent))
 
     def set_spelling(self, language: str) -> None:
         """What is checked; see `Settings.spelling`."""
-        self._change(msgspec.structs.replace(self._settings, spelling=language))
+        self._change(replace(self._settings, spelling=language))
 
     def set_statistics_open(self, is_open: bool) -> None:
-        self._change(msgspec.structs.replace(self._settings, statistics_open=is_open))
+        self._change(replace(self._settings, statistics_open=is_open))
 
     def set_compare_one_after_another(self, in_turns: bool) -> None:
-        self._change(msgspec.structs.replace(self._settings, compare_one_after_another=in_turns))
+        self._change(replace(self._settings, compare_one_after_another=in_turns))
 
     def set_titles_by_model(self, by_model: bool) -> None:
-        self._change(msgspec.structs.replace(self._settings, titles_by_model=by_model))
+        self._change(replace(self._settings, titles_by_model=by_model))
 
     def add_model_folders(self, paths: list[Path]) -> list[Path]:
         """Adds what is not there yet; returns what was added."""
@@ -73,7 +73,7 @@ class Preferences(QObject):
 
     def _set_folders(self, folders: tuple[Path, ...]) -> None:
         texts = tuple(str(folder) for folder in folders)
-        self._change(msgspec.structs.replace(self._settings, model_folders=texts))
+        self._change(replace(self._settings, model_folders=texts))
 
     def _change(self, settings: Settings) -> None:
         if settings == self._settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,8 @@ def reveal(path: Path) -> bool:
     anything opened."""
     command = reveal_command(path, sys.platform) if path.exists() else None
     if command is not None:
+        import subprocess  # takes a start longer than most modules
+
         try:
             subprocess.Popen(command)
         except OSError:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt
 from PySide6.QtGui import (
@@ -31,7 +33,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import EnvironmentFault
-from app.ui import bugs, icons, leaving, parts, theme
+from app.ui import bugs, icons, parts, theme
 from app.ui.actions import Action, action_entries, add_action, chat_entries
 from app.ui.download_corner import DownloadCorner
 from app.ui.download_wishes import QueueEntry
@@ -39,10 +41,12 @@ from app.ui.drop import DropVeil, dropped_models
 from app.ui.key_table import Deed, Place
 from app.ui.notice import NoticeArea
 from app.ui.notifications import Notifier
-from app.ui.palette import Entry, Palette
 from app.ui.services import Services
-from app.ui.shortcuts import ShortcutsPanel
 from app.ui.zoom import Zoom
+
+if TYPE_CHECKING:  # made when they are first opened
+    from app.ui.palette import Entry, Palette
+    from app.ui.shortcuts import ShortcutsPanel
 
 
 def _tr(text: str) -> str:
@@ -152,14 +156,11 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 600)
         self.setAcceptDrops(True)
         self._lay_out()
-        self.veil = DropVeil(self)
         bugs.reporter().reported.connect(self.notices.show_bug)
         services.preferences.failed.connect(self.notices.show_fault)
         services.downloads.failed.connect(self.notices.show_fault)
         services.downloads.arrived.connect(self._tell_arrival)
         self._add_actions()
-        self.palette_ = Palette(self)
-        self.shortcuts = ShortcutsPanel(self)
         self._restore_geometry()
         first = next(iter(self._specs))
         self.show_page(next((key for key, spec in self._specs.items() if spec.at_start), first))
@@ -169,6 +170,22 @@ class MainWindow(QMainWindow):
         page = self._bring_to_front(key)
         page.setFocus()
         return page
+
+    @cached_property
+    def veil(self) -> DropVeil:
+        return DropVeil(self)
+
+    @cached_property
+    def palette_(self) -> Palette:
+        from app.ui.palette import Palette
+
+        return Palette(self)
+
+    @cached_property
+    def shortcuts(self) -> ShortcutsPanel:
+        from app.ui.shortcuts import ShortcutsPanel
+
+        return ShortcutsPanel(self)
 
     @property
     def services(self) -> Services:
@@ -237,6 +254,8 @@ class MainWindow(QMainWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        from app.ui import leaving
+
         lost = [] if self._leaving else leaving.unfinished_of(self._pages.values())
         if lost and not leaving.ask_to_leave(self, lost) and not self._leaving:
             event.ignore()

@@ -50,6 +50,7 @@ def test_second_start_brings_the_first_window_to_the_front_and_ends(
     first = join_or_be_first(folder)
     assert first is not None
     window = open_nibble()
+    first.listen()
     first.asked.connect(lambda: bring_to_front(window))
     window.showMinimized()
     second = start(folder.root)
