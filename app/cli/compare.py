@@ -40,7 +40,7 @@ from app.storage import data_folder
 
 @engine_command
 def compare(
-    models: Annotated[list[str], typer.Argument(help="Two to four models: paths, or names in the library.")],
+    models: Annotated[list[str], typer.Argument(help="Two to five models: paths, or names in the library.")],
     prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="The prompt for all of them.")] = None,
     prompts: Annotated[
         str | None,

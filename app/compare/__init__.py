@@ -1,4 +1,4 @@
-"""Two to four models on one prompt, side by side.
+"""Two to five models on one prompt, side by side.
 
 May import everything below it down to `app.core`. Main entries: `plan_comparison` before anything is
 loaded, `Comparison` to ask; `pairing` says which models of a library belong together.

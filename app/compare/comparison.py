@@ -41,7 +41,8 @@ from app.runtime.model import NO_OPTIONS
 from app.runtime.protocol import Piece, PromptProgress, TokenDivergence, WhenFull
 from app.storage.atomic import scratch_folder
 
-MAXIMUM_PANES = 4
+MAXIMUM_PANES = 5
+"""As many as the ladder of quantizations has steps."""
 TOKENS_ON_DISK = 8_000
 """Of how many tokens one model's logits are kept until the next one is loaded: 4 GB with a vocabulary of 128 k."""
 
@@ -77,7 +78,7 @@ class _Pane:
 
 
 class Comparison:
-    """Two to four models that are asked together.
+    """Two to five models that are asked together.
 
     `ask` runs inside a job; calls for different panes may overlap. Who else wants the memory may have it (`unload`)
     while nothing is being answered. `close` ends the workers.
@@ -101,7 +102,7 @@ class Comparison:
         if not 2 <= len(paths) <= MAXIMUM_PANES:
             raise WrongChoice(
                 f"A comparison takes two to {MAXIMUM_PANES} models, not {len(paths)}.",
-                "Choose two to four models.",
+                f"Choose two to {MAXIMUM_PANES} models.",
             )
         self._opening = [ChatMessage("system", system_prompt)] if system_prompt else []
         self._panes = [_Pane(path, messages=list(self._opening)) for path in paths]

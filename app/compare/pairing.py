@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
-from app.compare.comparison import MAXIMUM_PANES
 from app.library import LibraryEntry
 
 BITS_WANTED = (4.8, 8.5)
 """Bits per weight of the pair people ask about most: Q4_K_M and Q8_0."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Of the ladder: how its quantizations are named, the usual one and about how many bits a weight has in it."""
+
+    digit: int
+    quantization: str
+    bits: float
+
+
+LADDER = (
+    Step(2, "Q2_K", 3.2),
+    Step(3, "Q3_K_M", 4.0),
+    Step(4, "Q4_K_M", 4.9),
+    Step(6, "Q6_K", 6.6),
+    Step(8, "Q8_0", 8.5),
+)
+NEARLY = 1.0
+"""Bits per weight within which another quantization stands for a step, as Q5_K_M for that of six."""
 
 
 def comparable(entries: Iterable[LibraryEntry]) -> list[LibraryEntry]:
@@ -36,12 +58,46 @@ def suggested_pair(group: Sequence[LibraryEntry]) -> tuple[LibraryEntry, Library
     return (first, second) if _bits(first) <= _bits(second) else (second, first)
 
 
+def is_pair_asked_for(pair: Sequence[LibraryEntry]) -> bool:
+    """Whether they are of four and of eight bits."""
+    return [_bits_in_name(each.quantization) for each in pair] == [4, 8]
+
+
 def ladder(group: Sequence[LibraryEntry]) -> list[LibraryEntry]:
-    """Up to four of one model's quantizations, spread evenly from the fewest bits to the most."""
-    if len(group) <= MAXIMUM_PANES:
-        return list(group)
-    steps = len(group) - 1
-    return [group[round(step * steps / (MAXIMUM_PANES - 1))] for step in range(MAXIMUM_PANES)]
+    """Of one model's quantizations those for the steps of two, three, four, six and eight bits, the fewest first. Each
+    step has what is named after its bits, or else what has nearly as many; one that has neither is left out."""
+    found: dict[Path, LibraryEntry] = {}
+    for step in LADDER:
+        near = [each for each in group if each.path not in found and _can_stand_for(each, step)]
+        if near:
+            best = min(
+                near, key=lambda each: (_bits_in_name(each.quantization) != step.digit, _off(each, step))
+            )
+            found[best.path] = best
+    return sorted(found.values(), key=_bits)
+
+
+def missing_steps(group: Sequence[LibraryEntry]) -> list[str]:
+    """The quantizations that could be made to fill the ladder, as `Q3_K_M`."""
+    there = {_bits_in_name(each.quantization) for each in ladder(group)}
+    return [step.quantization for step in LADDER if step.digit not in there]
+
+
+def _can_stand_for(entry: LibraryEntry, step: Step) -> bool:
+    digit = _bits_in_name(entry.quantization)
+    if digit in {each.digit for each in LADDER}:
+        return digit == step.digit
+    return _off(entry, step) <= NEARLY
+
+
+def _off(entry: LibraryEntry, step: Step) -> float:
+    return abs(_bits(entry) - step.bits)
+
+
+def _bits_in_name(quantization: str | None) -> int | None:
+    """4 of `Q4_K_M` and `IQ4_XS`; None of `F16` and `BF16`."""
+    found = re.match(r"I?Q(\d)", quantization or "")
+    return int(found[1]) if found else None
 
 
 def partner_of(chosen: LibraryEntry, entries: Iterable[LibraryEntry]) -> LibraryEntry | None:

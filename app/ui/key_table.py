@@ -106,6 +106,7 @@ def all_deeds() -> list[Deed]:
         Deed("blind-b", blind, _tr("Vote for B"), ("B", "2")),
         Deed("blind-c", blind, _tr("Vote for C"), ("C", "3")),
         Deed("blind-d", blind, _tr("Vote for D"), ("D", "4")),
+        Deed("blind-e", blind, _tr("Vote for E"), ("E", "5")),
         Deed("blind-tie", blind, _tr("A tie"), ("T", "0")),
         Deed("blind-bad", blind, _tr("None is good"), ("N",)),
         Deed("blind-skip", blind, _tr("Skip the prompt"), ("S",)),

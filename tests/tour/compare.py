@@ -250,6 +250,20 @@ def compare_four_panes(stage: Stage) -> None:
     settle_compare(stage)
 
 
+LADDER = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K", "Q8_0")
+
+
+@scene
+def compare_ladder(stage: Stage) -> None:
+    put_bard(stage, *LADDER)
+    stage.open()
+    page = settle_compare(stage)
+    page.compare_models([stage.models / f"bard-{kind}.gguf" for kind in LADDER])
+    settle_compare(stage)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
 @scene
 def compare_four_panes_in_turns(stage: Stage) -> None:
     put_bard(stage, "Q2_K", "Q4_K_M", "Q6_K", "Q8_0")

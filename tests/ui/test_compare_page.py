@@ -131,15 +131,15 @@ def test_one_model_to_compare_gets_another_quantization_of_it_beside_it(page, fo
     assert names(page) == ["twin-f32.gguf", "twin-f16.gguf"]
 
 
-def test_panes_are_added_up_to_four_and_removed_down_to_two(page, qtbot):
+def test_panes_are_added_up_to_five_and_removed_down_to_two(page, qtbot):
     for _ in range(4):
         page.header.add.click()
     settle(qtbot)
-    assert len(page.panes) == 4
+    assert len(page.panes) == 5
     assert not page.header.add.isEnabled()
     assert names(page)[2] == "other.gguf"
-    page.panes[1].remove_asked.emit()
-    page.panes[1].remove_asked.emit()
+    for _ in range(3):
+        page.panes[1].remove_asked.emit()
     page.panes[1].remove_asked.emit()
     settle(qtbot)
     assert [pane.badge.letter for pane in page.panes] == ["A", "B"]
@@ -163,8 +163,9 @@ def test_presets_offer_the_pair(page, qtbot):
     settle(qtbot)
     page.header.presets.click()
     menu = next(each for each in page.findChildren(QMenu) if each.isVisible())
-    (action,) = menu.actions()
-    assert action.text() == "Twin: F16 against F32"
+    action, to_make = menu.actions()
+    assert to_make.text() == "For the whole ladder, make Q2_K, Q3_K_M, Q4_K_M, Q6_K, Q8_0 in the library…"
+    assert action.text() == "Twin: F16 vs F32"
     action.trigger()
     menu.close()
     settle(qtbot)
@@ -298,8 +299,8 @@ def test_both_panes_answer_with_their_figures(page, qtbot):
         turn = turn_of(pane)
         assert turn.state is TurnState.DONE
         assert turn.text
-        for kind in KINDS:
-            assert pane.figures.cells[kind.field].text != "–"
+        told = {kind.field for kind in KINDS if pane.figures.cells[kind.field].text != "–"}
+        assert told == {kind.field for kind in KINDS} - {"prompt_tokens_per_s"}  # of a short prompt
         assert pane.figures.figures.tokens == 12
     smaller, larger = page.panes
     assert smaller.figures.cells["file_bytes"].is_best
@@ -568,6 +569,37 @@ def test_best_figures_are_those_that_are_better_by_more_than_chance():
     slow = Figures(tokens_per_s=39.5, first_token_s=0.400, memory_bytes=500_000_000, file_bytes=900, tokens=8)
     assert best_fields([fast, slow, None]) == [{"first_token_s", "file_bytes"}, {"memory_bytes"}, frozenset()]
     assert best_fields([fast, None]) == [frozenset(), frozenset()]
+
+
+def test_speed_of_the_prompt_is_told_where_enough_of_it_had_to_be_read(page, qtbot):
+    """What the cache still holds of a conversation was not read again: a short second prompt has no such speed."""
+    ask(qtbot, page, "word " * 60)
+    for pane, bits in zip(page.panes, (16.0, 32.0), strict=True):
+        figures = pane.figures.figures
+        statistics = pane.turn.statistics
+        assert statistics.evaluated_tokens >= 60
+        assert figures.prompt_tokens_per_s == pytest.approx(statistics.evaluated_tokens / statistics.prompt_s)
+        assert figures.bits_per_weight == pytest.approx(bits, abs=0.2)
+        assert pane.figures.label_of("bits_per_weight").text() == f"{pane.bits_per_weight:.2f}"
+    ask(qtbot, page, "And?")
+    for pane in page.panes:
+        assert pane.turn.statistics.prompt_tokens > 60 > 32 > pane.turn.statistics.evaluated_tokens
+        assert pane.figures.label_of("prompt_tokens_per_s").text() == "–"
+
+
+def test_figures_scroll_with_the_answer_where_a_pane_has_little_height(page, qtbot):
+    ask(qtbot, page)
+    pane = page.panes[0]
+    over = pane.scroll_bar.parentWidget().parentWidget()
+    assert not over.isAncestorOf(pane.figures)
+    page.window().resize(900, 600)
+    pane.setMaximumHeight(200)
+    qtbot.waitUntil(lambda: over.isAncestorOf(pane.figures) and pane.figures.isVisible())
+    assert "12\N{NO-BREAK SPACE}tokens" in pane.figures.running_words
+    pane.setMaximumHeight(10_000)
+    page.window().resize(1280, 900)
+    qtbot.waitUntil(lambda: not over.isAncestorOf(pane.figures) and pane.figures.isVisible())
+    assert pane.figures.cells["tokens"].isVisible()
 
 
 def test_an_answer_that_is_shown_anew_can_be_marked_again(qtbot) -> None:

@@ -57,15 +57,15 @@ def test_one_model_alone_cannot_be_compared(qtbot, library):
     assert library.tray.isHidden()
 
 
-def test_a_fifth_model_is_refused_with_the_reason(qtbot, open_nibble, folder):
-    for number in range(5):
+def test_a_sixth_model_is_refused_with_the_reason(qtbot, open_nibble, folder):
+    for number in range(6):
         write_tiny_model(folder.models / f"m{number}.gguf", name=f"M{number}")
     library = open_nibble().show_page("library")
-    for number in range(5):
+    for number in range(6):
         press(qtbot, library, f"M{number}", RowAction.COMPARE)
     (bar,) = library.notices.bars()
     assert bar.kind is Kind.INFO
-    assert "Four" in bar.sentence
+    assert "Five" in bar.sentence
 
 
 def test_a_quantization_is_made_shown_and_selected(qtbot, library, folder):

@@ -1,4 +1,4 @@
-"""The Compare page: one prompt to two to four models, side by side."""
+"""The Compare page: one prompt to two to five models, side by side."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from app.chat.titles import one_line
 from app.ui import theme
 from app.ui.flow import FlowLayout
 from app.ui.key_table import deed
+from app.ui.pages.compare_blind_words import LETTERS
 from app.ui.parts import button, choice, empty, label, with_keys
 
 MOST_PROMPT_PX = 112
@@ -151,7 +152,7 @@ class VoteBar(QWidget):
                 (self.tr("{letter} is better") if two else self.tr("{letter} is best")).format(letter=letter),
                 f"blind-{letter.lower()}",
             )
-            for place, letter in enumerate("ABCD"[:panes])
+            for place, letter in enumerate(LETTERS[:panes])
         }
         words["tie"] = (self.tr("Tie"), "blind-tie")
         words["both bad"] = (self.tr("Both bad") if two else self.tr("All bad"), "blind-bad")

@@ -29,6 +29,7 @@ from app.ui.notice import NoticeArea
 from app.ui.pages.compare_blind_answers import AnswersGrid, Shown
 from app.ui.pages.compare_blind_bars import ShareBar, percent
 from app.ui.pages.compare_blind_parts import PromptBox, beginning_or_end
+from app.ui.pages.compare_blind_words import LETTERS
 from app.ui.parts import button, card, empty, icon_button, label
 
 ROW_PX, MOST_ROWS = 28, 7
@@ -225,7 +226,7 @@ class Results(QWidget):
                 notes.append(self.tr("Was not asked"))
             elif answer.problem:
                 notes.append(f"{answer.problem} {answer.hint}".strip())
-            title = f"{'ABCD'[index]}  ·  {self._titles[model]}"
+            title = f"{LETTERS[index]}  ·  {self._titles[model]}"
             shown.append(Shown(title, answer.text if answer else "", ". ".join(notes), index == place))
         self.answers.show_answers(shown)
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.compare.ballot import Ballot, PromptState
 
-LETTERS = "ABCD"
+LETTERS = "ABCDE"
 """What places are called."""
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NOISE = 0.05
 """Speeds and times that differ by less are called the same."""
 
+FEWEST_READ = 32
+"""Tokens of a prompt that were evaluated; of fewer, what llama.cpp does once for a batch says more than their speed."""
+COLUMNS = (7, 4, 3)
 COLUMN_GAP_PX = 4
 SIDE_PX = 14
 
@@ -29,20 +32,27 @@ class Figures:
 
     tokens_per_s: float | None = None
     first_token_s: float | None = None
+    prompt_tokens_per_s: float | None = None
     memory_bytes: int | None = None
     file_bytes: int | None = None
+    bits_per_weight: float | None = None
     tokens: int | None = None
 
 
-def figures_of(statistics: GenerationStatistics | None, file_bytes: int | None) -> Figures:
+def figures_of(
+    statistics: GenerationStatistics | None, file_bytes: int | None, bits_per_weight: float | None = None
+) -> Figures:
     if statistics is None:
-        return Figures(file_bytes=file_bytes)
+        return Figures(file_bytes=file_bytes, bits_per_weight=bits_per_weight)
+    read_enough = statistics.evaluated_tokens >= FEWEST_READ
     return Figures(
         # The speed is that after the first token; one token alone has none.
         tokens_per_s=statistics.tokens_per_s if statistics.tokens > 1 else None,
         first_token_s=statistics.time_to_first_token_s if statistics.tokens else None,
+        prompt_tokens_per_s=statistics.prompt_tokens_per_s if read_enough else None,
         memory_bytes=statistics.memory_bytes,
         file_bytes=file_bytes,
+        bits_per_weight=bits_per_weight,
         tokens=statistics.tokens,
     )
 
@@ -70,6 +80,10 @@ def _whole(value: float) -> str:
 
 def _rate(value: float) -> str:
     return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
+
+
+def _bits(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def _duration(value: float) -> str:
@@ -100,6 +114,18 @@ KINDS: tuple[FigureKind, ...] = (
         2 * NOISE,
     ),
     FigureKind(
+        "prompt_tokens_per_s",
+        lambda: _tr("prompt/s"),
+        lambda: _tr(
+            "How fast the prompt was read, in tokens per second. Told where at least {n} had to be read: "
+            "what the model still knew of the conversation does not count."
+        ).format(n=FEWEST_READ),
+        _rate,
+        "more",
+        lambda: _tr("Fastest reader"),
+        2 * NOISE,
+    ),
+    FigureKind(
         "memory_bytes",
         lambda: _tr("memory"),
         lambda: _tr("Memory the model's process has in use: weights, context and working space"),
@@ -115,6 +141,12 @@ KINDS: tuple[FigureKind, ...] = (
         _size,
         "less",
         lambda: _tr("Smallest file"),
+    ),
+    FigureKind(
+        "bits_per_weight",
+        lambda: _tr("bits/weight"),
+        lambda: _tr("How much room each weight of the model has, on average"),
+        _bits,
     ),
     FigureKind("tokens", lambda: _tr("tokens"), lambda: _tr("Length of the answer"), _whole),
 )
@@ -165,6 +197,14 @@ class FigureCell(QWidget):
         return self._value.text()
 
     @property
+    def in_words(self) -> str:
+        """`37.2 tokens/s`, with a star where it is the best, and in one line; nothing where it is not known."""
+        if self.text == "–":
+            return ""
+        words = f"{self.text} {self._caption.text()}{' ★' if self.is_best else ''}"
+        return words.replace(" ", "\N{NO-BREAK SPACE}").replace("/", "/\N{WORD JOINER}")
+
+    @property
     def is_best(self) -> bool:
         return not self._star.isHidden()
 
@@ -188,7 +228,7 @@ class FigureCell(QWidget):
 
 
 class FiguresRow(QWidget):
-    """All figures of one answer, in one row or, where the pane is narrow, in two."""
+    """All figures of one answer, in one row or, where the pane is narrow, in several; `compact`: as running text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,6 +240,9 @@ class FiguresRow(QWidget):
         self._grid.setContentsMargins(SIDE_PX, 8, SIDE_PX, 8)
         self._grid.setHorizontalSpacing(COLUMN_GAP_PX)
         self._grid.setVerticalSpacing(8)
+        self._running = label("", "caption", wrap=True)
+        self._running.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._running.hide()
         self._how_taken = ElidedLabel("", "caption")
         self._how_taken.hide()
         self._place(len(KINDS))
@@ -213,6 +256,16 @@ class FiguresRow(QWidget):
         self._figures, self._best = figures, best
         for field, cell in self.cells.items():
             cell.show_value(getattr(figures, field), field in best)
+        self._running.setText(" · ".join(cell.in_words for cell in self.cells.values() if cell.in_words))
+
+    @property
+    def running_words(self) -> str:
+        return self._running.text() if self._running.isVisible() else ""
+
+    def set_compact(self, compact: bool) -> None:
+        for cell in self.cells.values():
+            cell.setHidden(compact)
+        self._running.setHidden(not compact)
 
     def say_how_taken(self, words: str) -> None:
         """Speeds are to be compared only with others that were taken the same way."""
@@ -226,7 +279,7 @@ class FiguresRow(QWidget):
         super().resizeEvent(event)
         needed = max(cell.needed_width() for cell in self.cells.values()) + COLUMN_GAP_PX
         room = self.width() - 2 * SIDE_PX + COLUMN_GAP_PX
-        self._place(next((columns for columns in (5, 3) if columns * needed <= room), 2))
+        self._place(next((columns for columns in COLUMNS if columns * needed <= room), 2))
 
     def _place(self, columns: int) -> None:
         if columns == self._columns:
@@ -234,6 +287,7 @@ class FiguresRow(QWidget):
         self._columns = columns
         for index, cell in enumerate(self.cells.values()):
             self._grid.addWidget(cell, index // columns, index % columns)
-        self._grid.addWidget(self._how_taken, len(KINDS), 0, 1, columns)
+        self._grid.addWidget(self._running, len(KINDS), 0, 1, columns)
+        self._grid.addWidget(self._how_taken, len(KINDS) + 1, 0, 1, columns)
         for column in range(len(KINDS)):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)

@@ -37,7 +37,7 @@ class Header(QWidget):
             self.tr("Add model"),
             self.add_asked.emit,
             glyph="plus",
-            tip=self.tr("Another pane, up to four"),
+            tip=self.tr("Another pane, up to five"),
             shortcut="Ctrl+Shift+A",
         )
         self.new = button(

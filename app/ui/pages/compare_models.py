@@ -8,7 +8,14 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtWidgets import QMenu
 
 from app.compare import ComparisonPlan, plan_comparison
-from app.compare.pairing import comparable, ladder, quantizations_of_one, suggested_pair
+from app.compare.pairing import (
+    comparable,
+    is_pair_asked_for,
+    ladder,
+    missing_steps,
+    quantizations_of_one,
+    suggested_pair,
+)
 from app.core.jobs import Job, JobControl
 from app.gguf import read_facts
 from app.guide import GUIDE_QUANTIZATIONS
@@ -134,21 +141,25 @@ def fill_presets(
     take: Callable[[Sequence[LibraryEntry]], object],
     go_to_library: Callable[[], object],
 ) -> None:
-    """For every model with several quantizations: the usual pair, and the ladder through all of them."""
+    """For every model with several quantizations: the usual pair, the ladder from two bits to eight, and which of
+    its steps are still to be made."""
     for group in quantizations_of_one(entries):
-        pair = suggested_pair(group)
-        words = _tr("{model}: {first} against {second}").format(
-            model=pair[0].plain_title, first=pair[0].quantization, second=pair[1].quantization
-        )
-        _add(menu, words, take, pair)
-        if len(group) > len(pair):
-            steps = ladder(group)
-            _add(
-                menu,
-                f"{steps[0].plain_title}: {', '.join(each.quantization or '?' for each in steps)}",
-                take,
-                steps,
-            )
+        if not menu.isEmpty():
+            menu.addSeparator()
+        pair, model = suggested_pair(group), group[0].plain_title
+        first, second = (each.quantization or "?" for each in pair)
+        if is_pair_asked_for(pair):
+            words = _tr("{model}: Q4 vs Q8 ({first}, {second})")
+        else:
+            words = _tr("{model}: {first} vs {second}")
+        _add(menu, words.format(model=model, first=first, second=second), take, pair)
+        steps = ladder(group)
+        if len(steps) > len(pair):
+            named = ", ".join(each.quantization or "?" for each in steps)
+            _add(menu, _tr("{model}: ladder ({steps})").format(model=model, steps=named), take, steps)
+        if missing := missing_steps(group):
+            words = _tr("For the whole ladder, make {steps} in the library…").format(steps=", ".join(missing))
+            menu.addAction(words).triggered.connect(lambda: go_to_library())
     if menu.isEmpty():
         menu.addAction(_tr("No model here has two quantizations yet")).setEnabled(False)
         menu.addAction(_tr("Make one in the library")).triggered.connect(lambda: go_to_library())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QScrollArea,
     QScrollBar,
@@ -18,80 +18,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.convert.quantizations import QUANTIZATIONS
-from app.core.units import format_bytes, format_count
 from app.library import LibraryEntry
 from app.memory import MemoryEstimate
 from app.runtime import ChatMessage
+from app.ui import theme
 from app.ui.pages.compare_answer import scroll_margin
+from app.ui.pages.compare_facts import Facts
 from app.ui.pages.compare_figures import Figures, FiguresRow, figures_of
 from app.ui.pages.compare_picker import Badge, ModelPicker, label_of
 from app.ui.pages.compare_turn import Turn
-from app.ui.parts import icon_button, label
+from app.ui.parts import icon_button
 
 NARROWEST_PANE_PX = 272
 GAP_PX = 12
-WIDEST_FACTS_PX = 320
-LETTERS = "ABCD"
-
-
-class Facts(QWidget):
-    """What is known of a model before it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._summary = label("", "muted", wrap=True)
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(16)
-        self._grid.setVerticalSpacing(8)
-        self._grid.setColumnStretch(0, 1)
-        self._values = {}
-        for row, (key, name, tip) in enumerate(
-            (
-                ("parameters", self.tr("Parameters"), self.tr("How many weights the model has")),
-                ("bits", self.tr("Bits per weight"), self.tr("How much room each weight has, on average")),
-                ("file", self.tr("File"), self.tr("Size of the model's file")),
-                (
-                    "memory",
-                    self.tr("Memory, about"),
-                    self.tr("Weights, context and working space of this model together"),
-                ),
-            )
-        ):
-            caption = label(name, "muted")
-            value = label("–")
-            value.setAlignment(Qt.AlignmentFlag.AlignRight)
-            for each in (caption, value):
-                each.setToolTip(tip)
-            self._grid.addWidget(caption, row, 0)
-            self._grid.addWidget(value, row, 1)
-            self._values[key] = value
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(16)
-        column.addWidget(self._summary)
-        table = QWidget()
-        table.setMaximumWidth(WIDEST_FACTS_PX)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        table.setLayout(self._grid)
-        column.addWidget(table)
-        column.addStretch()
-
-    def show_entry(self, entry: LibraryEntry | None, estimate: MemoryEstimate | None) -> None:
-        facts = entry.facts if entry else None
-        summary = next(
-            (each.summary for each in QUANTIZATIONS if facts and each.name == facts.quantization), ""
-        )
-        self._summary.setText(summary if facts else self.tr("Choose a model for this pane above."))
-        self._summary.setVisible(bool(self._summary.text()))
-        values = {
-            "parameters": format_count(facts.parameters) if facts else "–",
-            "bits": f"{facts.bits_per_weight:.2f}" if facts and facts.bits_per_weight else "–",
-            "file": format_bytes(facts.file_bytes) if facts else "–",
-            "memory": format_bytes(estimate.in_use_bytes) if estimate else "–",
-        }
-        for key, text in values.items():
-            self._values[key].setText(text)
+SHORT_PX = 300
+"""A pane of less height has no room for figures below what scrolls."""
+LETTERS = "ABCDE"
 
 
 class Pane(QFrame):
@@ -218,13 +160,12 @@ class Pane(QFrame):
     @property
     def current_figures(self) -> Figures:
         entry, turn = self.entry, self.turn
-        file_bytes = entry.file_bytes if entry else None
+        file_bytes, bits = (entry.file_bytes if entry else None), self.bits_per_weight or None
         if turn is None or turn.statistics is None:
             live = turn.live_tokens_per_s if turn and turn.under_way else None
-            return Figures(
-                tokens_per_s=live, file_bytes=file_bytes, tokens=(turn.tokens or None) if turn else None
-            )
-        return figures_of(turn.statistics, file_bytes)
+            tokens = (turn.tokens or None) if turn else None
+            return Figures(tokens_per_s=live, file_bytes=file_bytes, bits_per_weight=bits, tokens=tokens)
+        return figures_of(turn.statistics, file_bytes, bits)
 
     def show_figures(self, best: frozenset[str] = frozenset()) -> None:
         self.figures.show_figures(self.current_figures, best)
@@ -259,6 +200,18 @@ class Pane(QFrame):
             for turn in self.turns:
                 turn.answer.refresh_colours()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, figures scroll with the answer and do not take it from that."""
+        super().resizeEvent(event)
+        whole, own = self._conversation.layout(), self.layout()
+        assert whole is not None
+        assert own is not None
+        is_short = self.height() < theme.px(SHORT_PX)
+        place = whole if is_short else own
+        if place.indexOf(self.figures) < 0:
+            place.addWidget(self.figures)
+            self.figures.set_compact(is_short)
+
     # Building
 
     def _lay_out(self) -> None:
@@ -271,10 +224,14 @@ class Pane(QFrame):
         head.addWidget(self.picker, 1)
         head.addWidget(self._remove, 0, Qt.AlignmentFlag.AlignVCenter)
         self._conversation = QWidget()
-        self._column = QVBoxLayout(self._conversation)
+        whole = QVBoxLayout(self._conversation)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        self._column = QVBoxLayout()
         self._column.setContentsMargins(16, 16, 16, 16)
         self._column.setSpacing(16)
         self._column.addStretch()
+        whole.addLayout(self._column)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class LibraryPage(LibraryLayout):
-    """`chat_requested` carries a model's path, `compare_requested` a list of two to four of them; `trial_requested`
+    """`chat_requested` carries a model's path, `compare_requested` a list of two to five of them; `trial_requested`
     the two to compare first, and what to ask them; `discover_requested`: find a model that is not here yet."""
 
     chat_requested = Signal(object)

@@ -11,12 +11,12 @@ from app.ui.notice import Kind, NoticeArea
 from app.ui.pages.library_parts import CompareTray
 from app.ui.pages.library_rows import Row
 
-MOST_COMPARED = 4
+MOST_COMPARED = 5
 """As `app.compare.MAXIMUM_PANES`, which would load the comparison engine at start (a test holds them equal)."""
 
 
 class Compared(QObject):
-    """`changed` carries their paths, `compare_asked` a list of two to four of them."""
+    """`changed` carries their paths, `compare_asked` a list of two to five of them."""
 
     changed = Signal(object)
     compare_asked = Signal(object)
@@ -41,7 +41,7 @@ class Compared(QObject):
         elif len(self._rows) == MOST_COMPARED:
             self._notices.show_message(
                 Kind.INFO,
-                _tr("Four models can be compared at once."),
+                _tr("Five models can be compared at once."),
                 _tr("Take one out to make room for {model}.").format(model=row.label),
             )
         else:

@@ -121,7 +121,7 @@ def ask(
 # Planning
 
 
-@pytest.mark.parametrize("panes", [2, 3, 4])
+@pytest.mark.parametrize("panes", [2, 3, 4, 5])
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 6, 8, 16, 24])
 def test_plan_threads_never_adds_up_to_more_than_the_cores(panes: int, cores: int):
     at_once, threads = plan_threads(panes, cores)
@@ -200,7 +200,7 @@ def test_first_difference(first: str, second: str, expected: int | None):
     assert first_difference(first, second) == expected
 
 
-@pytest.mark.parametrize("count", [0, 1, 5])
+@pytest.mark.parametrize("count", [0, 1, 6])
 def test_comparison_of_too_few_or_too_many_is_refused(count: int, keeper: Keeper):
     with pytest.raises(WrongChoice):
         Comparison([Path("model.gguf")] * count, SHORT, keeper)

@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from app.compare.pairing import comparable, ladder, partner_of, quantizations_of_one, suggested_pair
+from app.compare.pairing import (
+    comparable,
+    ladder,
+    missing_steps,
+    partner_of,
+    quantizations_of_one,
+    suggested_pair,
+)
 from app.gguf import ModelFacts, read_facts
 from app.library import LibraryEntry
 from tests.helpers.tiny_gguf import write_tiny_model
 
 BITS = {"Q2_K": 3.2, "Q3_K_M": 4.0, "Q4_K_M": 4.9, "Q5_K_M": 5.7, "Q6_K": 6.6, "Q8_0": 8.5, "BF16": 16.0}
+OTHERS = {"IQ2_XXS": 2.4, "IQ3_XXS": 3.2, "Q4_0": 4.6, "F32": 32.0}
+"""Of an 8B model, as llama.cpp lists them."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +36,7 @@ def entry(facts: ModelFacts, name: str, quantization: str, parameters: int = 8_0
         path=path,
         name=name,
         quantization=quantization,
-        bits_per_weight=BITS[quantization],
+        bits_per_weight=(BITS | OTHERS)[quantization],
         parameters=parameters,
     )
     return LibraryEntry(path, path.stem, known)
@@ -67,10 +76,20 @@ def test_suggested_pair_is_four_against_eight_bits_or_what_comes_nearest(facts, 
     assert quantizations(list(suggested_pair([entry(facts, "Bard", each) for each in there]))) == pair
 
 
-def test_ladder_spreads_over_what_is_there(facts):
-    group = [entry(facts, "Bard", each) for each in BITS]
-    assert quantizations(ladder(group)) == ["Q2_K", "Q4_K_M", "Q6_K", "BF16"]
-    assert quantizations(ladder(group[:3])) == ["Q2_K", "Q3_K_M", "Q4_K_M"]
+@pytest.mark.parametrize(
+    ("there", "steps", "missing"),
+    [
+        (list(BITS), ["Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K", "Q8_0"], []),
+        (["Q2_K", "Q4_K_M", "BF16"], ["Q2_K", "Q4_K_M"], ["Q3_K_M", "Q6_K", "Q8_0"]),
+        (["Q4_K_M", "Q5_K_M", "Q8_0"], ["Q4_K_M", "Q5_K_M", "Q8_0"], ["Q2_K", "Q3_K_M", "Q6_K"]),
+        (["IQ2_XXS", "IQ3_XXS", "Q4_0", "Q6_K"], ["IQ2_XXS", "IQ3_XXS", "Q4_0", "Q6_K"], ["Q8_0"]),
+        (["BF16", "F32"], [], ["Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K", "Q8_0"]),
+    ],
+)
+def test_ladder_has_of_each_step_what_is_there_and_says_what_is_not(facts, there, steps, missing):
+    group = [entry(facts, "Bard", each) for each in there]
+    assert quantizations(ladder(group)) == steps
+    assert missing_steps(group) == missing
 
 
 def test_partner_of_prefers_another_quantization_of_the_same_model(facts):
