@@ -140,12 +140,13 @@ class Comparison:
         prompt: str,
         control: JobControl,
         panes: Collection[int] | None = None,
-        sampling: Sampling | None = None,
+        sampling: Sampling | Mapping[int, Sampling] | None = None,
         begins: Sequence[int] = (),
     ) -> tuple[PaneAnswer, ...]:
         """One answer for each pane, or for those of the given indexes, in the order of `paths`.
 
-        `sampling`: for this prompt instead of the comparison's own; the models stay loaded. `begins`: tokens that the
+        `sampling`: for this prompt instead of the comparison's own, or one for each pane; the models stay loaded.
+        `begins`: tokens that the
         answers begin with, of the models' vocabulary, as if they had chosen them.
         Emits MemoryPlanned, Unreturned where memory that was given up is not free, then PaneLoading, PaneReading,
         PaneDelta and one PaneFinished for each pane, from several threads.
@@ -362,11 +363,12 @@ class Comparison:
     def _run(
         self,
         indexes: Collection[int],
-        sampling: Sampling,
+        sampling: Sampling | Mapping[int, Sampling],
         in_turns: bool,
         control: JobControl,
         begins: Sequence[int] = (),
     ) -> tuple[PaneAnswer, ...]:
+        samplings = sampling if isinstance(sampling, Mapping) else dict.fromkeys(indexes, sampling)
         # The token of this call, not of the job: a bug in one pane must be able to end the others.
         cancel = CancelToken()
         forget = control.cancel.on_cancel(cancel.cancel)
@@ -381,7 +383,8 @@ class Comparison:
                 # What is loaded goes first: in turns it would have to be loaded again later.
                 order = sorted(indexes, key=lambda index: not self._panes[index].is_loaded)
                 started = {
-                    index: pool.submit(run_pane, index, sampling, begins, cancel, control) for index in order
+                    index: pool.submit(run_pane, index, samplings[index], begins, cancel, control)
+                    for index in order
                 }
                 futures = [started[index] for index in indexes]
                 for future in futures:

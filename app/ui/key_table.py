@@ -99,6 +99,7 @@ def all_deeds() -> list[Deed]:
         Deed("compare-next-difference", compare, _tr("Next place that differs"), ("F3",)),
         Deed("compare-lines", compare, _tr("Answers line by line"), ("Ctrl+Shift+D",)),
         Deed("compare-fair", compare, _tr("One model after the other"), ("Ctrl+Shift+O",)),
+        Deed("compare-same", compare, _tr("The same settings for every pane"), ("Ctrl+Shift+S",)),
         Deed("compare-history", compare, _tr("Earlier comparisons"), ("Ctrl+H",)),
         Deed("compare-seed", compare, _tr("Another seed"), ("Ctrl+D",)),
         Deed("compare-blind", compare, _tr("Blind test"), ("Ctrl+B",)),

@@ -171,6 +171,20 @@ def compare_marked_words(stage: Stage) -> None:
 
 
 @scene
+def compare_own_settings_and_alone(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.same.click()
+    page.panes[1].settings.seed.setValue(7)
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.composer.target.setCurrentIndex(1)
+    page.send("And only thou?")
+    settle_compare(stage)
+
+
+@scene
 def compare_earlier_ones(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()
@@ -296,7 +310,7 @@ def compare_markdown(stage: Stage) -> None:
     settle_compare(stage)
     for pane, last in zip(page.panes, ("seven", "eight"), strict=True):
         pane.turn.finish(PaneAnswer(page.panes[0].entry.path, MARKDOWN + last, pane.turn.statistics))
-    page._show_outcome()
+    page.show_outcome()
     stage.wait(lambda: not page.panes[1].turn.answer.prose.is_reading)
 
 

@@ -388,7 +388,7 @@ def test_new_comparison_clears_and_can_be_undone(page, qtbot):
     page.header.new.click()
     assert all(not pane.turns for pane in page.panes)
     assert page.composer.box.toPlainText() == "Hello"
-    page._bring_back()
+    page.clearing.bring_back()
     assert [turn_of(pane).text for pane in page.panes] == texts
     ask(qtbot, page, "And then?")
     assert page.engine.comparison.worker_pids == pids
@@ -405,7 +405,7 @@ def test_another_model_begins_a_new_comparison_and_ends_the_old_workers(page, fo
     settle(qtbot)
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert all(not pane.turns for pane in page.panes)
-    page._bring_back()
+    page.clearing.bring_back()
     settle(qtbot)
     assert names(page) == ["twin-f16.gguf", "twin-f32.gguf"]
     assert turn_of(page.panes[0]).text == text

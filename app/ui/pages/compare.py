@@ -10,15 +10,15 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from app.compare import MAXIMUM_PANES, PaneAnswer
+from app.compare import MAXIMUM_PANES
 from app.compare.pairing import partner_of
-from app.compare.session import LeftFrom
-from app.core.errors import EnvironmentFault
 from app.library import LibraryEntry
-from app.runtime import ChatMessage, Sampling
+from app.runtime import Sampling
 from app.ui import links
-from app.ui.notice import Action, Kind, NoticeArea
+from app.ui.notice import Kind, NoticeArea
+from app.ui.pages.compare_asking import Asking
 from app.ui.pages.compare_blind import BlindTests
+from app.ui.pages.compare_clearing import Clearing
 from app.ui.pages.compare_composer import Composer
 from app.ui.pages.compare_engine import Engine
 from app.ui.pages.compare_from_chat import FromChat
@@ -26,7 +26,7 @@ from app.ui.pages.compare_header import Header
 from app.ui.pages.compare_models import Planner, Shelf, fill_presets
 from app.ui.pages.compare_outcome import show_outcome
 from app.ui.pages.compare_panes import Pane, PaneDeck
-from app.ui.pages.compare_parts import Empty, Kept
+from app.ui.pages.compare_parts import Empty
 from app.ui.pages.compare_sessions import Sessions
 from app.ui.pages.compare_strip import Strip
 from app.ui.pages.compare_text import TextComparison
@@ -40,7 +40,6 @@ if TYPE_CHECKING:  # with it comes Chat
 
 FEWEST_PANES = 2
 PLAN_EVERY_MS = 2000
-FIGURES_EVERY_MS = 250
 
 
 class ComparePage(QWidget):
@@ -53,8 +52,6 @@ class ComparePage(QWidget):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._wanted: list[Path] | None = None
-        self._sampling = Sampling()
-        self._kept: Kept | None = None
         self.shelf = Shelf(services, self)
         self.planner = Planner(services.keeper, self)
         self.engine = Engine(services.keeper, self)
@@ -65,6 +62,8 @@ class ComparePage(QWidget):
         self.composer = Composer()
         self.empty = Empty()
         self.from_chat = FromChat(self)
+        self.asking = Asking(self)
+        self.clearing = Clearing(self)
         self.tokens = TokenByToken(self)
         self.text = TextComparison(self)
         self.blind = BlindTests(self, services)
@@ -81,8 +80,8 @@ class ComparePage(QWidget):
 
     @property
     def sampling(self) -> Sampling:
-        """What was asked with last."""
-        return self._sampling
+        """What all panes were asked with last, unless they had settings of their own."""
+        return self.asking.sampling
 
     @property
     def running(self) -> bool:
@@ -105,6 +104,29 @@ class ComparePage(QWidget):
         self.compare_models(paths)
         self.composer.temperature.setValue(0.0)
         self.composer.set_prompt(prompt)
+
+    def send(self, prompt: str) -> None:
+        """Puts the prompt to all panes, or to the one that is chosen."""
+        self.asking.send(prompt)
+
+    def new_comparison(self) -> None:
+        """Clears the answers; the models stay loaded."""
+        if not self.running:
+            self.clearing.clear(self.tr("The answers were cleared."))
+            self.from_chat.put(None)
+            self.settle()
+            self.composer.box.setFocus()
+
+    def go_on_with_wanted(self) -> None:
+        """What was asked for while models answered."""
+        if self._wanted is not None:
+            self.take_wanted()
+
+    def show_filled(self) -> None:
+        """The panes, whatever was there before."""
+        self._body.setCurrentWidget(self._filled)
+        self.header.show_controls(True)
+        self.settle()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -137,8 +159,6 @@ class ComparePage(QWidget):
         whole.addWidget(self.blind.view, 1)
         self._plan_timer = QTimer(self)
         self._plan_timer.setInterval(PLAN_EVERY_MS)
-        self._figures_timer = QTimer(self)
-        self._figures_timer.setInterval(FIGURES_EVERY_MS)
 
     def _connect(self) -> None:
         self.shelf.filled.connect(self._show_models)
@@ -146,6 +166,7 @@ class ComparePage(QWidget):
         self.planner.planned.connect(self._show_estimates)
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self.engine.stop)
+        self.composer.same.toggled.connect(self._share_settings)
         self.empty.library_asked.connect(self.library_requested)
         self.empty.guide_asked.connect(self.guide_requested)
         self.strip.tokens_asked.connect(self.tokens.ask)
@@ -155,19 +176,18 @@ class ComparePage(QWidget):
         self.header.new_asked.connect(self.new_comparison)
         self.deck.picked.connect(self._model_picked)
         self.deck.remove_asked.connect(self._remove_pane)
-        self.deck.retry_asked.connect(self._retry)
-        self.deck.version_shown.connect(self._show_other_version)
+        self.deck.retry_asked.connect(self.asking.retry)
+        self.deck.version_shown.connect(self.asking.other_version_shown)
         self.deck.link_asked.connect(lambda address: links.ask_about_written(self.notices, address))
-        self.engine.loading.connect(lambda index, fraction: self._turn(index).show_loading(fraction))
-        self.engine.reading.connect(lambda index, done, total: self._turn(index).show_reading(done, total))
-        self.engine.delta.connect(lambda index, text, tokens: self._turn(index).add_text(text, tokens))
-        self.engine.finished.connect(self._pane_finished)
-        self.engine.refused.connect(self._refused)
-        self.engine.ended.connect(self._ended)
+        self.engine.loading.connect(lambda index, fraction: self.turn(index).show_loading(fraction))
+        self.engine.reading.connect(lambda index, done, total: self.turn(index).show_reading(done, total))
+        self.engine.delta.connect(lambda index, text, tokens: self.turn(index).add_text(text, tokens))
+        self.engine.finished.connect(self.asking.finished)
+        self.engine.refused.connect(self.asking.refused)
+        self.engine.ended.connect(self.asking.ended)
         self.engine.unloaded.connect(self._refresh_plan)
         self.engine.unreturned.connect(self.notices.show_news)
         self._plan_timer.timeout.connect(self._refresh_plan)
-        self._figures_timer.timeout.connect(self.deck.show_live_figures)
 
     # Which models
 
@@ -176,9 +196,9 @@ class ComparePage(QWidget):
         for pane in self.panes:
             pane.picker.set_entries(entries)
         if self._wanted is not None and not self.running:
-            self._take_wanted()
+            self.take_wanted()
         if not self.panes and len(entries) >= FEWEST_PANES:
-            self._set_models(self.shelf.suggestion)
+            self.set_models(self.shelf.suggestion)
         if not self.panes:
             self.empty.show_count(len(entries), self.shelf.can_make_guide)
             self._body.setCurrentWidget(self.empty)
@@ -186,9 +206,9 @@ class ComparePage(QWidget):
             self._body.setCurrentWidget(self._filled)
             self.composer.box.setFocus()
         self.header.show_controls(bool(self.panes))
-        self._settle()
+        self.settle()
 
-    def _take_wanted(self) -> None:
+    def take_wanted(self) -> None:
         """Shows what `compare_models` was asked for, now that it is known what there is."""
         wanted, self._wanted = self._wanted or [], None
         known = {entry.path: entry for entry in self.shelf.entries}
@@ -198,10 +218,10 @@ class ComparePage(QWidget):
         asked = self.from_chat.is_asked
         if asked and len(models) < len(wanted):
             self.from_chat.drop_asked()
-        elif len(models) >= FEWEST_PANES and (models != self._models or asked):
-            self._clear(self.tr("A new comparison with these models."))
+        elif len(models) >= FEWEST_PANES and (models != self.models or asked):
+            self.clearing.clear(self.tr("A new comparison with these models."))
             self.from_chat.put(None)
-            self._set_models(models)
+            self.set_models(models)
         self.from_chat.begin()
         for path in wanted:
             if path not in known:
@@ -211,7 +231,7 @@ class ComparePage(QWidget):
                     self.tr("Choose another model."),
                 )
 
-    def _set_models(self, models: Sequence[LibraryEntry]) -> None:
+    def set_models(self, models: Sequence[LibraryEntry]) -> None:
         while len(self.panes) > len(models):
             self.deck.remove_pane(self.panes[-1])
         while len(self.panes) < len(models):
@@ -225,10 +245,10 @@ class ComparePage(QWidget):
     def _add_pane(self) -> None:
         if len(self.panes) == MAXIMUM_PANES:
             return
-        used = {entry.path for entry in self._models}
+        used = {entry.path for entry in self.models}
         left = [entry for entry in self.shelf.entries if entry.path not in used] or self.shelf.entries
-        added = partner_of(self._models[0], left) or self._models[0]
-        self._clear(self.tr("A new comparison with one more model."))
+        added = partner_of(self.models[0], left) or self.models[0]
+        self.clearing.clear(self.tr("A new comparison with one more model."))
         pane = self.deck.add_pane([*self.shelf.entries, added])
         pane.choose(added)
         self._models_changed()
@@ -242,7 +262,7 @@ class ComparePage(QWidget):
         self.show_outcome()
 
     def _model_picked(self) -> None:
-        self._clear(self.tr("A new comparison with another model."))
+        self.clearing.clear(self.tr("A new comparison with another model."))
         self._models_changed()
 
     def _models_changed(self) -> None:
@@ -250,8 +270,16 @@ class ComparePage(QWidget):
         self.planner.drop()
         self.engine.close()
         self.from_chat.follow()
-        self._settle()
+        self._share_settings(self.composer.same.isChecked())
+        self.settle()
         self._refresh_plan()
+
+    def _share_settings(self, same: bool) -> None:
+        for pane in self.panes:
+            if same:
+                pane.settings.hide()
+            elif pane.settings.isHidden():
+                pane.settings.begin(self.composer.sampling)
 
     def timing_changed(self) -> None:
         """Models are loaded anew with other threads when they are asked next."""
@@ -268,168 +296,9 @@ class ComparePage(QWidget):
         menu.popup(presets.mapToGlobal(presets.rect().bottomLeft()))
 
     def _take_preset(self, models: Sequence[LibraryEntry]) -> None:
-        if not self.running and list(models) != self._models:
-            self._clear(self.tr("A new comparison with these models."))
-            self._set_models(models)
-
-    # Asking
-
-    def send(self, prompt: str) -> None:
-        """Puts the prompt to all panes."""
-        if self.running or not self.panes:
-            return
-        self.tokens.drop()
-        self.notices.clear()
-        self._forget_kept()
-        self._sampling = self.composer.sampling
-        conversations = [pane.messages for pane in self.panes]
-        plan = self.planner.plan
-        for index, pane in enumerate(self.panes):
-            waits = plan is not None and index >= plan.panes_at_once
-            pane.add_turn(prompt).show_waiting(its_turn=waits)
-        self.composer.box.clear()
-        self._ask(conversations, prompt, range(len(self.panes)))
-        self.sessions.asked()
-        self._begin()
-
-    def new_comparison(self) -> None:
-        """Clears the answers; the models stay loaded."""
-        if not self.running:
-            self._clear(self.tr("The answers were cleared."))
-            self.from_chat.put(None)
-            self._settle()
-            self.composer.box.setFocus()
-
-    def _retry(self, pane: Pane) -> None:
-        turn = pane.turn
-        if turn is None or turn.under_way:
-            return
-        turn.begin_again()
-        index = self.panes.index(pane)
-        conversations = [each.messages_before_last for each in self.panes]
-        self._ask(conversations, turn.prompt, [index])
-        self._begin()
-
-    def branch(self, index: int, begins: Sequence[int], left_from: LeftFrom) -> None:
-        """Has the model of that pane give another answer to the last prompt, which begins with these tokens."""
-        turn = self.panes[index].turn
-        if turn is None or self.running:
-            return
-        turn.begin_branch(left_from)
-        conversations = [each.messages_before_last for each in self.panes]
-        self._ask(conversations, turn.prompt, [index], begins)
-        self._begin()
-
-    def _show_other_version(self) -> None:
-        for pane in self.panes:
-            pane.show_figures()
-        self.show_outcome()
-        self.sessions.write_last()
-
-    def _ask(
-        self,
-        conversations: Sequence[Sequence[ChatMessage]],
-        prompt: str,
-        indexes: Sequence[int],
-        begins: Sequence[int] = (),
-    ) -> None:
-        paths, sampling, chat = self._paths, self._sampling, self.from_chat
-        self.engine.ask(paths, conversations, prompt, sampling, indexes, begins, chat.options, chat.when_full)
-
-    def _begin(self) -> None:
-        self.text.drop()
-        self._figures_timer.start()
-        for pane in self.panes:
-            self._turn(self.panes.index(pane)).clear_marks()
-            pane.show_figures()
-        self._settle()
-
-    def _pane_finished(self, index: int, answer: PaneAnswer) -> None:
-        self._turn(index).finish(answer)
-        self.panes[index].show_figures()
-        self._show_progress()
-
-    def _refused(self, indexes: Sequence[int], fault: EnvironmentFault) -> None:
-        if len(indexes) < len(self.panes):
-            for index in indexes:
-                self._turn(index).fail(fault)
-            return
-        # Nothing was asked, so nothing stays but the prompt.
-        self.composer.set_prompt(self._turn(0).prompt)
-        for pane in self.panes:
-            pane.drop_last_turn()
-        self.engine.close()
-        self.notices.show_fault(fault)
-
-    def _ended(self, indexes: Sequence[int]) -> None:
-        for index in indexes:
-            turn = self.panes[index].turn
-            if turn is not None and turn.under_way:
-                turn.finish(PaneAnswer(self._paths[index], turn.text, None))
-        self._settle()
-        if self.running:
-            return
-        self._figures_timer.stop()
-        self.show_outcome()
-        self.setFocus()
-        if self._wanted is not None:
-            self._take_wanted()
-
-    # Clearing, and bringing back what was cleared
-
-    def begin_restoring(self, models: Sequence[LibraryEntry]) -> None:
-        """Makes place for the turns of an earlier session with these models, which may be gone."""
-        self._forget_kept()
-        for pane in self.panes:
-            for turn in pane.take_turns():
-                turn.deleteLater()
-        self.notices.clear()
-        self.from_chat.put(None)
-        self._set_models(models)
-
-    def end_restoring(self, sampling: Sampling) -> None:
-        self.composer.show_sampling(sampling)
-        self._sampling = sampling
-        self._body.setCurrentWidget(self._filled)
-        self.header.show_controls(True)
-        self._settle()
-        self.show_outcome()
-
-    def _clear(self, sentence: str) -> None:
-        self.sessions.leave()
-        self.text.drop()
-        if not any(pane.turns for pane in self.panes):
-            return
-        self._forget_kept()
-        first_prompt = next(pane.turns[0].prompt for pane in self.panes if pane.turns)
-        asked = [(pane.asked, pane) for pane in self.panes]
-        self._kept = Kept(
-            tuple((entry, pane.take_turns()) for entry, pane in asked if entry is not None),
-            self.from_chat.begun,
-        )
-        if not self.composer.box.toPlainText().strip():
-            self.composer.set_prompt(first_prompt)
-        self.notices.show_message(
-            Kind.INFO, sentence, "", Action(self.tr("Bring the answers back"), self._bring_back)
-        )
-
-    def _bring_back(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is None or self.running:
-            return
-        if kept.models != self._models:
-            self._set_models(kept.models)
-        self.from_chat.put(kept.begun)
-        for pane, (_, turns) in zip(self.panes, kept.panes, strict=True):
-            pane.put_turns(turns)
-        self.composer.box.clear()
-        self._settle()
-        self.show_outcome()
-
-    def _forget_kept(self) -> None:
-        if self._kept is not None:
-            self._kept.delete()
-            self._kept = None
+        if not self.running and list(models) != self.models:
+            self.clearing.clear(self.tr("A new comparison with these models."))
+            self.set_models(models)
 
     # Showing how it stands
 
@@ -438,22 +307,22 @@ class ComparePage(QWidget):
         for part in (self.header, self._body):
             part.setVisible(shown)
         self.setFocusProxy(self.composer.box if shown else self.blind.view)
-        self._settle()
+        self.settle()
 
     @property
-    def _models(self) -> list[LibraryEntry]:
+    def models(self) -> list[LibraryEntry]:
         return [pane.entry for pane in self.panes if pane.entry is not None]
 
     @property
-    def _paths(self) -> list[Path]:
-        return [entry.path for entry in self._models]
+    def paths(self) -> list[Path]:
+        return [entry.path for entry in self.models]
 
-    def _turn(self, index: int) -> Turn:
+    def turn(self, index: int) -> Turn:
         turn = self.panes[index].turn
         assert turn is not None, "a pane that is asked has a turn"
         return turn
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         running = self.running
         for pane in self.panes:
             pane.set_busy(running, removable=len(self.panes) > FEWEST_PANES)
@@ -466,13 +335,14 @@ class ComparePage(QWidget):
         self.header.fair.setEnabled(not running)
         self.header.blind.setEnabled(self.blind.can_open())
         self.composer.set_running(running)
+        self.composer.set_panes("".join(pane.badge.letter for pane in self.panes))
         self.composer.set_ready(bool(self.panes))
         if running:
-            self._show_progress()
+            self.show_progress()
         elif not asked:
             self._show_plan()
 
-    def _show_progress(self) -> None:
+    def show_progress(self) -> None:
         turns = [pane.turn for pane in self.panes if pane.turn is not None]
         done = sum(not turn.under_way for turn in turns)
         words = self.tr("Answering…")
@@ -483,7 +353,7 @@ class ComparePage(QWidget):
     def show_measuring(self, done: int, total: int) -> None:
         """While it is found out how the models differ, which one does after the other."""
         words = self.tr("Comparing token by token… {percent} %").format(percent=100 * done // max(total, 1))
-        self._settle()
+        self.settle()
         self.strip.show_busy(words, None)
 
     def show_outcome(self) -> None:
@@ -510,11 +380,11 @@ class ComparePage(QWidget):
     def _refresh_plan(self) -> None:
         """What the panes will take; not once they are loaded, when what is free no longer includes it."""
         if not self.engine.loaded:
-            self.planner.work_out(self._models)
+            self.planner.work_out(self.models)
 
     def _show_estimates(self) -> None:
         plan = self.planner.plan
         if plan is not None and not self.engine.loaded:
             for pane, estimate in zip(self.panes, plan.memory.estimates, strict=True):
                 pane.show_estimate(estimate)
-            self._settle()
+            self.settle()

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from functools import partial
 
 import msgspec
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
+    QComboBox,
     QFrame,
     QHBoxLayout,
-    QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from app.runtime import Sampling
-from app.ui import icons, theme
+from app.ui import icons
 from app.ui.giving_way import GivingWay, usual_px
-from app.ui.pages.compare_parts import WholeLabel
+from app.ui.pages.compare_fields import ROLLED_SEEDS, seed_field, temperature_field, tokens_field
 from app.ui.parts import ElidedLabel, button, icon_button, set_shortcut
 from app.ui.prompt_field import PromptField
 
-FIRST_SEED = 42
-LARGEST_SEED = 999_999_999
-ROLLED_SEEDS = 1_000_000
-"""Rolled seeds are short enough to be remembered or told."""
-
-TEMPERATURE = 0.8
-MOST_TOKENS = 512
 MOST_LINES = 6
-FIELD_EDGES_PX = 30
-"""Padding and border of a field with a number, as the style sheet gives them."""
 LEAST_CAPTION_PX = 24
 
 
@@ -121,26 +108,21 @@ class Composer(QFrame):
         return super().eventFilter(watched, event)
 
     def _make_settings(self) -> None:
-        self.temperature = QDoubleSpinBox()
-        self.temperature.setRange(0.0, 2.0)
-        self.temperature.setSingleStep(0.1)
-        self.temperature.setDecimals(2)
-        self.temperature.setValue(TEMPERATURE)
-        self.temperature.setToolTip(
-            self.tr("How freely words are chosen. At 0 always the likeliest, so that only the models differ.")
+        self.temperature, self.seed, self.max_tokens = temperature_field(), seed_field(), tokens_field()
+        self.same = icon_button("lock-simple", self.tr("Same settings for every pane"), lambda: None)
+        self.same.setToolTip(
+            self.tr(
+                "The same settings for every pane. Off: each pane has a temperature, seed and limit of its own"
+            )
         )
-        self.seed = QSpinBox()
-        self.seed.setRange(0, LARGEST_SEED)
-        self.seed.setValue(FIRST_SEED)
-        self.seed.setToolTip(self.tr("Where chance begins. The same seed gives the same answer again."))
-        self.max_tokens = QSpinBox()
-        self.max_tokens.setRange(0, 1_000_000)
-        self.max_tokens.setSingleStep(64)
-        self.max_tokens.setValue(MOST_TOKENS)
-        self.max_tokens.setSpecialValueText(self.tr("No limit"))
-        self.max_tokens.setToolTip(
-            self.tr("Where answers are cut off; 0: nowhere. A token is a short word or part of one.")
-        )
+        self.same.setCheckable(True)
+        self.same.setChecked(True)
+        self.same.toggled.connect(self._show_lock)
+        set_shortcut(self.same, "Ctrl+Shift+S")
+        self.target = QComboBox()
+        self.target.setAccessibleName(self.tr("Which panes are asked"))
+        self.target.setToolTip(self.tr("Which panes are asked: all, or one alone"))
+        self.target.hide()
         self.dice = icon_button("dice-five", self.tr("Another seed"), self._roll)
         set_shortcut(self.dice, "Ctrl+D")
 
@@ -149,33 +131,38 @@ class Composer(QFrame):
         row = QHBoxLayout(made)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for name, field, longest in (
-            (self.tr("Temperature"), self.temperature, "0.00"),
-            (self.tr("Seed"), self.seed, str(ROLLED_SEEDS - 1)),
-            (self.tr("Max tokens"), self.max_tokens, self.max_tokens.specialValueText()),
-        ):
-            caption = ElidedLabel(name, "caption")
+        for field in (self.temperature, self.seed, self.max_tokens):
+            caption = ElidedLabel(field.accessibleName(), "caption")
             caption.setMinimumWidth(LEAST_CAPTION_PX)
             caption.setToolTip(field.toolTip())
-            field.setAccessibleName(name)
-            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            theme.follow(field, partial(_hold, field, longest))
-            field.setAlignment(Qt.AlignmentFlag.AlignRight)
             row.addWidget(caption)
             row.addWidget(field)
             if field is self.seed:
                 row.addWidget(self.dice)
             row.addSpacing(4)
-        same = WholeLabel(self.tr("Same for every pane"), "caption")
-        same.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
-        )  # said where all else has room
-        same.setMinimumWidth(1)
-        row.addWidget(same, 1)
+        row.addWidget(self.same)
+        row.addStretch(1)
+        row.addWidget(self.target)
         row.addWidget(self.send)
         row.addWidget(self.stop)
         GivingWay(made, (self.send, self.stop), lambda: usual_px(made))
         return made
+
+    @property
+    def alone(self) -> int | None:
+        """The index of the only pane that is to be asked; None: all are."""
+        return self.target.currentIndex() - 1 if self.target.currentIndex() > 0 else None
+
+    def set_panes(self, letters: str) -> None:
+        """Which panes can be asked alone."""
+        wanted = [self.tr("All panes"), *(self.tr("Only {letter}").format(letter=each) for each in letters)]
+        if [self.target.itemText(row) for row in range(self.target.count())] != wanted:
+            self.target.clear()
+            self.target.addItems(wanted)
+        self.target.setVisible(len(letters) > 1)
+
+    def _show_lock(self, same: bool) -> None:
+        self.same.setIcon(icons.icon("lock-simple" if same else "lock-simple-open"))
 
     def _send(self) -> None:
         prompt = self.box.toPlainText().strip()
@@ -193,9 +180,3 @@ class Composer(QFrame):
 
     def _roll(self) -> None:
         self.seed.setValue(secrets.randbelow(ROLLED_SEEDS))
-
-
-def _hold(field: QDoubleSpinBox | QSpinBox, longest: str) -> None:
-    """Makes it as wide as what it usually shows."""
-    words_px = QFontMetrics(theme.font("body")).horizontalAdvance(longest)
-    field.setFixedWidth(words_px + FIELD_EDGES_PX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +84,22 @@ class Engine(QObject):
         conversations: Sequence[Sequence[ChatMessage]],
         prompt: str,
         sampling: Sampling,
-        panes: Sequence[int],
+        samplings: Mapping[int, Sampling],
         begins: Sequence[int] = (),
         options: TemplateOptions = NO_OPTIONS,
         when_full: WhenFull = "stop",
     ) -> None:
-        """Asks the panes of these indexes. `conversations`: what was said before, in every pane; `begins`: tokens that
-        the answers begin with; `options` and `when_full`: as `Comparison.set_conversation` has them."""
+        """Asks the panes that have `samplings`. `sampling`: the settings that all share. `conversations`: what was said
+        before, in every pane; `begins`: tokens that the answers begin with; `options` and `when_full`: as
+        `Comparison.set_conversation` has them."""
+        panes = list(samplings)
         comparison = self._comparison_of(paths, sampling)
         for index in panes:
             comparison.set_conversation(index, conversations[index], options, when_full)
         self._start(
             "Compare",
             panes,
-            lambda control: comparison.ask(prompt, control, panes, sampling, begins),
+            lambda control: comparison.ask(prompt, control, panes, samplings, begins),
             on_value=self._report,
             on_failed=lambda fault: self._refuse(panes, fault),
         )

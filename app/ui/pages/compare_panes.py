@@ -25,6 +25,7 @@ from app.ui import theme
 from app.ui.pages.compare_answer import scroll_margin
 from app.ui.pages.compare_facts import Facts
 from app.ui.pages.compare_figures import Figures, FiguresRow, figures_of
+from app.ui.pages.compare_pane_settings import PaneSettings
 from app.ui.pages.compare_picker import Badge, ModelPicker, label_of
 from app.ui.pages.compare_turn import Turn
 from app.ui.parts import icon_button
@@ -57,6 +58,7 @@ class Pane(QFrame):
         self.picker = ModelPicker(is_built_in)
         self.picker.picked.connect(self._picked)
         self.facts = Facts()
+        self.settings = PaneSettings()
         self.figures = FiguresRow()
         self._estimate: MemoryEstimate | None = None
         self._following = True
@@ -257,6 +259,7 @@ class Pane(QFrame):
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
         column.addLayout(head)
+        column.addWidget(self.settings)
         column.addWidget(over)
         column.addWidget(self._body, 1)
         column.addWidget(self._under)

@@ -25,7 +25,7 @@ from app.runtime import Sampling
 from app.runtime.protocol import TokenDivergence
 from app.ui.notice import Kind
 from app.ui.pages.compare_history import History
-from app.ui.pages.compare_turn import Turn
+from app.ui.pages.compare_turn import Turn, TurnState
 from app.ui.services import Services
 
 if TYPE_CHECKING:
@@ -102,7 +102,10 @@ class Sessions(QObject):
             return
         turns = [pane.turns[number] for pane in self._page.panes]
         panes = tuple(
-            PaneTurn(answers=_answers(turn, self._page.sampling), shown=turn.shown) for turn in turns
+            None
+            if turn.state is TurnState.NOT_ASKED
+            else PaneTurn(answers=_answers(turn, pane.settings.over(self._page.sampling)), shown=turn.shown)
+            for pane, turn in zip(self._page.panes, turns, strict=True)
         )
         kept = SessionTurn(prompt=turns[0].prompt, panes=panes, alone=turns[0].alone)
         self._keep(lambda: self._services.comparisons.write_turn(session, number, kept))
@@ -168,24 +171,28 @@ class Sessions(QObject):
         known = {entry.path: entry for entry in page.shelf.entries}
         entries = [known.get(Path(model.path)) or _gone(model) for model in session.models]
         self.leave()  # until it is whole, nothing of it is written
-        page.begin_restoring(entries)
+        page.clearing.begin_restoring(entries)
         for turn in session.turns:
             self._put_turn(turn)
         self._measured = list(session.divergences)
         self.current, self._broken = number, False
-        page.end_restoring(session.sampling)
+        page.clearing.end_restoring(session.sampling)
         self._tell(session, [entry for entry in entries if entry.path not in known])
 
     def _put_turn(self, turn: SessionTurn) -> None:
+        asked = [pane.badge.letter for pane, given in zip(self._page.panes, turn.panes, strict=True) if given]
         for pane, given in zip(self._page.panes, turn.panes, strict=True):
             shown = pane.add_turn(turn.prompt)
             shown.alone = turn.alone
+            if given is None:
+                shown.show_not_asked(", ".join(asked))
+                continue
             path = pane.entry.path if pane.entry is not None else Path()
-            for answer in given.answers if given is not None else ():
+            for answer in given.answers:
                 shown.finish(answer.pane_answer(path), answer.left_from)
             if not shown.versions:
                 shown.finish(PaneAnswer(path, "", None))
-            elif given is not None:
+            else:
                 shown.show_version(given.shown)
 
     def _tell(self, session: Session, gone: Sequence[LibraryEntry]) -> None:

@@ -99,7 +99,9 @@ class TokenByToken(QObject):
         if self._page.running or left is None:
             return
         begins = [*written[:at], written[at] if token < 0 else token]
-        self._page.branch(other if by_other else reference, begins, LeftFrom(answer=left.shown, token=at))
+        self._page.asking.branch(
+            other if by_other else reference, begins, LeftFrom(answer=left.shown, token=at)
+        )
 
     def _closed(self) -> None:
         self.window = None

@@ -38,6 +38,8 @@ class TurnState(Enum):
     DONE = "done"
     STOPPED = "stopped"
     FAILED = "failed"
+    NOT_ASKED = "not asked"
+    """Another pane was asked alone."""
 
 
 UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.ANSWERING)
@@ -98,7 +100,7 @@ class Turn(QWidget):
     @property
     def messages(self) -> list[ChatMessage]:
         """What the model is told of this turn in the next one."""
-        if self.alone:
+        if self.alone or self.state is TurnState.NOT_ASKED:
             return []
         said = [ChatMessage("user", self.prompt)]
         if self.text and self.state is not TurnState.FAILED:
@@ -152,6 +154,19 @@ class Turn(QWidget):
         """`its_turn`: other panes go first."""
         words = self.tr("Waiting for its turn…") if its_turn else self.tr("Starting…")
         self._enter(TurnState.WAITING, words)
+
+    def show_not_asked(self, letter: str) -> None:
+        """The prompt went to that pane alone."""
+        self._enter(TurnState.NOT_ASKED, self.tr("{letter} was asked alone").format(letter=letter))
+
+    @property
+    def settings_note(self) -> str:
+        return self._settings.text()
+
+    def note_settings(self, words: str) -> None:
+        """With what this was asked, where that is not what all panes have."""
+        self._settings.setText(words)
+        self._settings.setVisible(bool(words))
 
     def show_loading(self, fraction: float) -> None:
         self._enter(TurnState.LOADING, self.tr("Loading the model…"), fraction)
@@ -225,6 +240,8 @@ class Turn(QWidget):
         self._bar.setTextVisible(False)
         self._difference = label("", "caption")
         self._difference.hide()
+        self._settings = label("", "caption", wrap=True)
+        self._settings.hide()
         self._versions = VersionSwitch(lambda step: self.show_version(self.shown + step))
         self._copy = icon_button("copy", self.tr("Copy this answer"), self._copy_answer)
         self._copy.setFixedSize(28, 28)
@@ -234,6 +251,7 @@ class Turn(QWidget):
         words_below.setSpacing(2)
         words_below.addWidget(self._status)
         words_below.addWidget(self._difference)
+        words_below.addWidget(self._settings)
         end.addLayout(words_below, 1)
         end.addWidget(self._versions, 0, Qt.AlignmentFlag.AlignTop)
         end.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
