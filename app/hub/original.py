@@ -22,6 +22,8 @@ _DESCRIBING = (
     "generation_config.json",
     "model.safetensors.index.json",
     "tokenizer.model",
+    "tokenizer.json",
+    "tekken.json",
     "tokenizer_config.json",
     "added_tokens.json",
     "chat_template.jinja",

@@ -14,7 +14,7 @@ from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
 from app.convert.checkpoint.quantization_method import METHODS, quantization_method
 from app.convert.checkpoint.source import Source
-from app.convert.checkpoint.tokenizer import read_tokenizer
+from app.convert.checkpoint.tokenizer_kinds import read_tokenizer
 from app.convert.checkpoint.weights import open_weights
 from app.convert.quantizations import Quantization, quantization_named
 from app.convert.space import require_space
@@ -51,7 +51,8 @@ def convert_checkpoint(
     only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint.
 
     Weights take some ten times `writing.PIECE_BYTES` of memory at most. Tables of tensors and tokens
-    come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`.
+    come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
+    tokenizers `tokenizer_json.MOST_BYTES`.
 
     Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, UnsupportedCheckpoint,
     UnknownArchitecture, WrongChoice, DiskFull and Cancelled.

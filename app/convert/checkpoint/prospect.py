@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.convert.checkpoint.architectures import ARCHITECTURES
 from app.convert.checkpoint.conversion import READABLE
-from app.convert.checkpoint.tokenizer import MODEL
+from app.convert.checkpoint.tokenizer_kinds import FILES
 from app.convert.checkpoint.weights import INDEX, SINGLE
 from app.gguf.cursor import shorten
 
@@ -38,6 +38,6 @@ def reason_against(checkpoint: Described) -> str:
         return f"Nibble does not convert its architecture yet ({name})."
     if SINGLE not in checkpoint.files and INDEX not in checkpoint.files:
         return f"It has neither {SINGLE} nor {INDEX}."
-    if MODEL not in checkpoint.files:
-        return f"Nibble does not convert its kind of tokenizer yet: it has no {MODEL}."
+    if not any(file in checkpoint.files for file in FILES):
+        return f"Nibble does not convert its kind of tokenizer: it has no {', '.join(FILES[:-1])} or {FILES[-1]}."
     return ""

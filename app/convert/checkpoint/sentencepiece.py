@@ -67,7 +67,7 @@ def read_sentencepiece(
         for number, value in _fields(content, cancel):
             if number == 1:
                 if len(pieces) == most_pieces:
-                    raise _too_many(name, most_pieces)
+                    raise too_many_tokens(name, most_pieces)
                 pieces.append(_piece(_as_bytes(value), cancel))
             elif number == 2:  # TrainerSpec; model_type is its field 3
                 kind = _last_number(_as_bytes(value), 3, kind, cancel)
@@ -80,9 +80,9 @@ def read_sentencepiece(
     return SentencePieceModel(tuple(pieces), _MODEL_KINDS.get(kind, str(kind)), add_dummy_prefix)
 
 
-def _too_many(name: str, most_pieces: int) -> UnsupportedCheckpoint:
+def too_many_tokens(name: str, most: int) -> UnsupportedCheckpoint:
     return UnsupportedCheckpoint(
-        f"{name} has more tokens than the {most_pieces} that the model has embeddings for.",
+        f"{name} has more tokens than the {most} that the model has embeddings for.",
         "The tokenizer belongs to another model; download the model's files again.",
     )
 

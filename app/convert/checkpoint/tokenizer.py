@@ -1,47 +1,25 @@
-"""From a checkpoint's tokenizer files to what GGUF holds under `tokenizer.`: SentencePiece BPE so far.
-
-What counts where files disagree is taken from llama.cpp's convert_hf_to_gguf.py; where that keeps
-less than the files say (user-defined pieces, the dummy prefix, special tokens known by their text),
-the files count. A template in a file of its own comes before the one in tokenizer_config.json, as
-in Transformers; where it cannot be taken, none is, because a model answers differently with another.
-"""
+"""What GGUF holds under `tokenizer.`, and what all kinds of tokenizer files have in common."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
 
 from app.convert.checkpoint.config import MAX_TABLE_BYTES, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
-from app.convert.checkpoint.sentencepiece import Piece, PieceType, SentencePieceModel, read_sentencepiece
-from app.core.errors import FileGone, UnsupportedCheckpoint
-from app.core.jobs import CancelToken
-from app.core.units import format_bytes
+from app.convert.checkpoint.sentencepiece import Piece, PieceType
 from app.gguf.cursor import shorten
-from app.gguf.source import LocalFile
 
-MODEL = "tokenizer.model"
-CONFIG = "tokenizer_config.json"
-TEMPLATE = "chat_template.jinja"
-MOST_MODEL_BYTES = 1 << 24
-"""The largest real ones (a vocabulary of 262k) have 5 MB."""
-MOST_TEMPLATE_BYTES = 1_000_000
-"""Real ones have some kB."""
-_PADDING_SCORE = -10_000.0
-_ADDED_SCORE = -1000.0
-_SPACE = "\u2581"
-"""SentencePiece's mark for a space, "▁". llama.cpp looks for added tokens in text without it."""
-_SPECIAL = {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
-"""The kinds of special tokens, and the text SentencePiece gives them by itself."""
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_NOT_TEXT = (PieceType.CONTROL, PieceType.UNKNOWN)
+SETTINGS = "tokenizer_config.json"
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """`chat_templates` by name; the usual one is "default". `special_ids` by "bos", "eos", "unk", "pad"."""
+    """`chat_templates` by name; the usual one is "default". `special_ids` by "bos", "eos", "unk", "pad", …
+
+    `model`: llama.cpp's kind, "llama" (SentencePiece's BPE, by scores) or "gpt2" (BPE of bytes, by `merges`, of text
+    cut before as `pre` says). `add_space_prefix` counts with "llama" only.
+    """
 
     pieces: tuple[Piece, ...] = field(repr=False)
     special_ids: Mapping[str, int]
@@ -49,92 +27,18 @@ class Tokenizer:
     add_eos: bool
     add_space_prefix: bool
     chat_templates: Mapping[str, str]
+    model: str = "llama"
+    pre: str = "default"
+    merges: tuple[str, ...] = field(default=(), repr=False)
 
 
-def read_tokenizer(
-    folder: CheckpointFolder,
-    config: Mapping[str, object],
-    vocabulary_size: int,
-    cancel: CancelToken | None = None,
-) -> Tokenizer:
-    """The tokenizer for a model with `vocabulary_size` embeddings; `config` is config.json.
-
-    Raises FileGone, DamagedCheckpoint, Cancelled, and UnsupportedCheckpoint for a tokenizer of another kind or
-    one with more pieces than the model has embeddings.
-    """
-    model = _read_model(folder, vocabulary_size, cancel or CancelToken())
-    path = folder.find(CONFIG)
-    settings = read_json(path, MAX_TABLE_BYTES) if path else {}
-    pieces = [_as_gguf(piece) for piece in model.pieces]
-    # Rows of the embedding beyond the tokenizer's pieces, often there to make their number even.
-    pieces += [
-        Piece(f"[PAD{number}]", _PADDING_SCORE, PieceType.UNUSED)
-        for number in range(len(pieces), vocabulary_size)
-    ]
-    for number, piece in _added_tokens(folder, settings):
-        if number < len(pieces):  # else the model cannot know it
-            pieces[number] = piece
-    return Tokenizer(
-        pieces=tuple(pieces),
-        special_ids=_special_ids(pieces, settings, config),
-        add_bos=_flag(settings, "add_bos_token", True),
-        add_eos=_flag(settings, "add_eos_token", False),
-        add_space_prefix=_flag(settings, "add_prefix_space", model.add_dummy_prefix),
-        chat_templates=_chat_templates(folder, settings),
-    )
+def tokenizer_settings(folder: CheckpointFolder) -> dict[str, object]:
+    """tokenizer_config.json; empty where there is none. Raises DamagedCheckpoint and what `LocalFile` raises."""
+    path = folder.find(SETTINGS)
+    return read_json(path, MAX_TABLE_BYTES) if path else {}
 
 
-def _read_model(folder: CheckpointFolder, vocabulary_size: int, cancel: CancelToken) -> SentencePieceModel:
-    path = folder.find(MODEL)
-    if path is None:
-        if folder.find("tokenizer.json"):
-            raise UnsupportedCheckpoint(
-                f"{folder.name} has its tokenizer in tokenizer.json, which Nibble does not convert yet.",
-                "Download a GGUF file of this model, or choose a checkpoint with tokenizer.model.",
-            )
-        raise FileGone(f"{folder.path} has no {MODEL}.", "Download the model's tokenizer into that folder.")
-    with LocalFile(path) as file:
-        if file.size > MOST_MODEL_BYTES:
-            raise damaged(MODEL, f"it has {format_bytes(file.size)}")
-        model = read_sentencepiece(MODEL, file.read_at(0, file.size), vocabulary_size, cancel)
-    if model.kind != "BPE":
-        raise UnsupportedCheckpoint(
-            f"{MODEL} is a SentencePiece model of the kind {model.kind}; llama.cpp's Llama tokenizer is BPE.",
-            "Choose a model with a BPE tokenizer.",
-        )
-    return model
-
-
-def _as_gguf(piece: Piece) -> Piece:
-    if piece.type != PieceType.USER_DEFINED:
-        return piece
-    return Piece(piece.text.replace(_SPACE, " "), piece.score, piece.type)
-
-
-def _added_tokens(folder: CheckpointFolder, settings: Mapping[str, object]) -> list[tuple[int, Piece]]:
-    """Tokens that came after training, by number; a later one counts more."""
-    added = []
-    path = folder.find("added_tokens.json")
-    for text, number in (read_json(path, MAX_TABLE_BYTES) if path else {}).items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0 or not text:
-            raise damaged("added_tokens.json", f"it numbers {shorten(text)} {shorten(number)}")
-        added.append((number, Piece(text, _ADDED_SCORE, PieceType.USER_DEFINED)))
-    decoder = settings.get("added_tokens_decoder") or {}
-    if not isinstance(decoder, dict):
-        raise damaged(CONFIG, "its added_tokens_decoder is no table")
-    for key, entry in decoder.items():
-        content: object = entry.get("content") if isinstance(entry, dict) else None
-        if not _NUMBER.fullmatch(key) or not isinstance(content, str) or not content:
-            raise damaged(CONFIG, f"it adds the token {shorten(key)} as {shorten(entry)}")
-        if entry.get("special") or _looks_special(content):
-            piece = Piece(content, _ADDED_SCORE, PieceType.CONTROL)
-        else:
-            piece = Piece(content.replace(_SPACE, " "), _ADDED_SCORE, PieceType.USER_DEFINED)
-        added.append((int(key), piece))
-    return added
-
-
-def _looks_special(text: str) -> bool:
+def looks_special(text: str) -> bool:
     """Some models do not mark tokens as special that are (as in convert_hf_to_gguf.py)."""
     return (
         text in ("<pad>", "<mask>", "<2mass>", "[@BOS@]")
@@ -143,65 +47,18 @@ def _looks_special(text: str) -> bool:
     )
 
 
-def _special_ids(
-    pieces: list[Piece], settings: Mapping[str, object], config: Mapping[str, object]
-) -> dict[str, int]:
-    """By text in tokenizer_config.json, else by number in config.json, else as SentencePiece names them."""
-    numbers: dict[str, int] = {}
-    for number, piece in enumerate(pieces):
-        numbers.setdefault(piece.text, number)
-    found = {}
-    for kind, usual in _SPECIAL.items():
-        token = settings.get(f"{kind}_token")
-        text = token.get("content") if isinstance(token, dict) else token
-        chosen = numbers.get(text) if isinstance(text, str) else None
-        if chosen is None:
-            chosen = _number_in(config, f"{kind}_token_id", len(pieces))
-        if chosen is None and usual in numbers and pieces[numbers[usual]].type in _NOT_TEXT:
-            chosen = numbers[usual]
-        if chosen is not None:
-            found[kind] = chosen
-    return found
+def numbered_pieces(name: str, by_number: Mapping[int, Piece], size: int) -> tuple[Piece, ...]:
+    """`size` pieces, those that the file `name` leaves out as unused ones.
 
-
-def _number_in(config: Mapping[str, object], key: str, below: int) -> int | None:
-    value = config.get(key)
-    if (
-        isinstance(value, list) and value
-    ):  # several ends of an answer; llama.cpp knows the others by their text
-        value = value[0]
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below else None
-
-
-def _flag(settings: Mapping[str, object], key: str, default: bool) -> bool:
-    value = settings.get(key)
-    return value if isinstance(value, bool) else default
-
-
-def _chat_templates(folder: CheckpointFolder, settings: Mapping[str, object]) -> dict[str, str]:
-    path = folder.find(TEMPLATE)
-    if path is not None:
-        with LocalFile(path) as file:
-            if file.size > MOST_TEMPLATE_BYTES:
-                raise damaged(TEMPLATE, f"it has {format_bytes(file.size)}")
-            content = file.read_at(0, file.size)
-        try:
-            return {"default": content.decode()} if content else {}
-        except UnicodeDecodeError as error:
-            raise damaged(TEMPLATE, "it is not text") from error
-    template = settings.get("chat_template")
-    if template is None:
-        return {}
-    if isinstance(template, str):
-        return {"default": template}
-    templates: dict[str, str] = {}
-    for entry in template if _are_tables(template) else [{}]:
-        name, text = entry.get("name"), entry.get("template")
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise damaged(CONFIG, "its chat_template is no template")
-        templates[name] = text
-    return templates
-
-
-def _are_tables(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+    Raises DamagedCheckpoint where two have the same text, on which llama.cpp ends the process.
+    """
+    pieces = tuple(
+        by_number.get(number) or Piece(f"[PAD{number}]", -10_000.0, PieceType.UNUSED)
+        for number in range(size)
+    )
+    seen: set[str] = set()
+    for piece in pieces:
+        if piece.text in seen:
+            raise damaged(name, f"two tokens have the text {shorten(piece.text)}")
+        seen.add(piece.text)
+    return pieces

@@ -22,7 +22,7 @@ from app.core.jobs import JobControl
 PIECE_BYTES = 1 << 24
 """How much of a tensor is in memory at a time, before it is converted."""
 
-_ID_KEYS = {"unk": "unknown", "pad": "padding"}
+_ID_KEYS = {"unk": "unknown", "pad": "padding", "sep": "seperator"}
 """Where GGUF's key has another word than tokenizer_config.json."""
 
 _LARGER = {
@@ -222,16 +222,19 @@ def _add(writer: gguf.GGUFWriter, key: str, value: MetadataValue) -> None:
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    writer.add_tokenizer_model("llama")
-    writer.add_tokenizer_pre("default")
+    writer.add_tokenizer_model(tokenizer.model)
+    writer.add_tokenizer_pre(tokenizer.pre)
     writer.add_token_list([piece.text for piece in tokenizer.pieces])
-    writer.add_token_scores([piece.score for piece in tokenizer.pieces])
     writer.add_token_types([int(piece.type) for piece in tokenizer.pieces])
     for kind, number in tokenizer.special_ids.items():
         writer.add_uint32(f"tokenizer.ggml.{_ID_KEYS.get(kind, kind)}_token_id", number)
     writer.add_add_bos_token(tokenizer.add_bos)
     writer.add_add_eos_token(tokenizer.add_eos)
-    writer.add_add_space_prefix(tokenizer.add_space_prefix)
+    if tokenizer.model == "llama":
+        writer.add_token_scores([piece.score for piece in tokenizer.pieces])
+        writer.add_add_space_prefix(tokenizer.add_space_prefix)
+    else:
+        writer.add_token_merges(tokenizer.merges)
     if tokenizer.chat_templates:
         writer.add_chat_template(
             [{"name": name, "template": text} for name, text in tokenizer.chat_templates.items()]

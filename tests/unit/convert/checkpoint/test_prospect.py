@@ -37,7 +37,7 @@ def test_full_precision_llama_can_be_converted(form: str | None) -> None:
         (replace(LLAMA, architecture="x" * 10_000), "x..."),
         (replace(LLAMA, architecture=None), "nothing tells"),
         (replace(LLAMA, files=("tokenizer.model", "weights.safetensors")), "model.safetensors"),
-        (replace(LLAMA, files=("model.safetensors", "tokenizer.json")), "tokenizer"),
+        (replace(LLAMA, files=("model.safetensors", "vocab.txt")), "tokenizer"),
     ],
 )
 def test_what_cannot_has_a_reason(checkpoint: Described, word: str) -> None:

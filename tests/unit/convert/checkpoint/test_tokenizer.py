@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.sentencepiece import Piece, PieceType
-from app.convert.checkpoint.tokenizer import Tokenizer, read_tokenizer
+from app.convert.checkpoint.tokenizer import Tokenizer
+from app.convert.checkpoint.tokenizer_kinds import read_tokenizer
 from app.core.errors import (
     Cancelled,
     DamagedCheckpoint,
@@ -230,15 +231,9 @@ def test_template_that_is_far_too_large_is_refused_and_no_other_takes_its_place(
 
 
 def test_missing_tokenizer_raises_file_gone_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(FileGone, match=r"has no tokenizer\.model") as caught:
+    with pytest.raises(FileGone, match=r"has neither tokenizer\.model") as caught:
         read(tmp_path)
     assert "Download" in caught.value.hint
-
-
-def test_tokenizer_in_json_only_is_refused_as_not_supported_yet(tmp_path: Path) -> None:
-    write_json(tmp_path / "tokenizer.json", {})
-    with pytest.raises(UnsupportedCheckpoint, match=r"tokenizer\.json, which Nibble does not convert yet"):
-        read(tmp_path)
 
 
 def test_unigram_tokenizer_is_refused_by_name(tmp_path: Path) -> None:
