@@ -477,12 +477,13 @@ LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dt
     ("config", "names", "reason"),
     [
         (LLAMA, ("model.safetensors", "tokenizer.model"), ""),
-        (LLAMA, ("model.safetensors", "tokenizer.json"), "tokenizer"),
+        (LLAMA, ("model.safetensors", "tokenizer.json"), ""),
+        (LLAMA, ("model.safetensors", "vocab.txt"), "tokenizer"),
         (LLAMA, ("pytorch_model.bin", "tokenizer.model"), "pickled"),
         (
-            {**LLAMA, "architectures": ["Qwen3ForCausalLM"]},
+            {**LLAMA, "architectures": ["MambaForCausalLM"]},
             ("model.safetensors", "tokenizer.model"),
-            "Qwen3ForCausalLM",
+            "MambaForCausalLM",
         ),
         (
             {**LLAMA, "quantization_config": {"quant_method": "gptq", "bits": 4}},
