@@ -6,7 +6,6 @@ Whole into the log, and to whoever shows it as "something went wrong in Nibble" 
 from __future__ import annotations
 
 import logging
-import platform
 import sys
 import threading
 import traceback
@@ -46,6 +45,8 @@ class BugReporter(QObject):
 
 def describe(error: BaseException, doing: str) -> str:
     """The report: what a developer needs and nothing of the person's conversations."""
+    import platform
+
     lines = [
         f"Nibble {__version__}, Python {platform.python_version()}, Qt {qVersion()}, {platform.platform()}",
         *([f"While: {doing}"] if doing else []),

@@ -142,14 +142,14 @@ class LibraryPage(LibraryLayout):
         self.filter_bar.show_folders(self._services.preferences.model_folders)
 
     def _connect_side(self) -> None:
-        details = self.details
-        details.chat_asked.connect(self._chat)
-        details.compare_asked.connect(self.compared.toggle)
-        details.make_asked.connect(self._open_make_menu)
-        details.look_asked.connect(lambda row: self.rescan())
+        side = self.side
+        side.chat_asked.connect(self._chat)
+        side.compare_asked.connect(self.compared.toggle)
+        side.make_asked.connect(self._open_make_menu)
+        side.look_asked.connect(lambda row: self.rescan())
         self.acts.changed.connect(self.rescan)
         self.acts.found.connect(lambda path: self.add_paths([path]))
-        self.verdicts.budget_changed.connect(details.overview.memory.show_budget)
+        self.verdicts.budget_changed.connect(side.show_budget)
 
     def _connect_list(self) -> None:
         bar, models = self.filter_bar, self.list
@@ -204,13 +204,13 @@ class LibraryPage(LibraryLayout):
         wanted, self._wanted = self._wanted, None
         if (selected := wanted or (kept.path if kept else None)) is not None:
             self.show_row(selected)
-        self.space.show_rows(self._found)
+        self.side.show_rows(self._found)
         self.verdicts.judge([row.path for row in self._found if row.can_chat])
 
     def _show_rows(self) -> None:
         self._model.set_rows([*self._found, *self._to_make])
         self.filter_bar.show_rows(self._found)
-        shown = self.details.row
+        shown = self.side.row
         if shown is not None:
             row = next((row for row in self._model.rows if row.path == shown.path), None)
             if row is None:
@@ -382,6 +382,6 @@ class LibraryPage(LibraryLayout):
         self.chat_requested.emit(row.path)
 
     def _on_current(self, act: Callable[[Row], object]) -> None:
-        row = self.details.row or self.list.current_row()
+        row = self.side.row or self.list.current_row()
         if row is not None:
             act(row)

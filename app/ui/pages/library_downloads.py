@@ -163,6 +163,8 @@ class _Rows(QScrollArea):
         self.fit()
 
     def fit(self) -> None:
+        if not self._column.count():
+            return
         wanted = self._column.totalHeightForWidth(self.viewport().width())
         if wanted < 0:
             wanted = self._column.totalSizeHint().height()

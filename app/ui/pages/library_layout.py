@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QResizeEvent
@@ -24,6 +25,10 @@ from app.ui.pages.library_side import BesideList, Shown, Side
 from app.ui.pages.library_trial import Trial
 from app.ui.pages.library_verdicts import Verdicts
 from app.ui.services import Services
+
+if TYPE_CHECKING:
+    from app.ui.pages.library_details import Details
+    from app.ui.pages.library_space import Space
 
 
 class LibraryLayout(QWidget):
@@ -47,8 +52,6 @@ class LibraryLayout(QWidget):
         self.list = ModelList(self._filter)
         self.body = Body(self.list)
         self.side = Side(services, self.acts)
-        self.details = self.side.details
-        self.space = self.side.space
         self.trial = Trial(self._data, self.body.first.guide, self)
         self.setFocusProxy(self.body)
         self._lay_out()
@@ -63,6 +66,14 @@ class LibraryLayout(QWidget):
             lambda column, order: self.filter_bar.show_order(column)
         )
         self.filter_bar.show_order(Column.MODEL)
+
+    @property
+    def details(self) -> Details:
+        return self.side.details
+
+    @property
+    def space(self) -> Space:
+        return self.side.space
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """What stands above the list takes less room in a low page."""
@@ -94,7 +105,7 @@ class LibraryLayout(QWidget):
 
     def show_space(self) -> None:
         """How much the models take, and what is here twice."""
-        self.details.forget()
+        self.side.forget_row()
         self.beside.show_side(self.space)
         self.space.add_up()
         self.space.duplicates.begin.setFocus()
@@ -102,13 +113,13 @@ class LibraryLayout(QWidget):
     def close_side(self) -> None:
         if self.beside.shown is Shown.LIST:
             return
-        self.details.forget()
+        self.side.forget_row()
         self.beside.close_side()
         self.body.setFocus()
 
     def _follow_current(self, current: QModelIndex) -> None:
         row = row_at(current)
-        if row is not None and self.details.row is not None and not row.can_try:
+        if row is not None and self.side.row is not None and not row.can_try:
             self.side.show_row(row)
 
     def _arrange(self, shown: Shown) -> None:

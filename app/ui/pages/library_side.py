@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui.pages.library_acts import Acts
-from app.ui.pages.library_details import Details
 from app.ui.pages.library_rows import Row
-from app.ui.pages.library_space import Space
 from app.ui.services import Services
+
+if TYPE_CHECKING:
+    from app.recommend.budget import Budget
+    from app.ui.pages.library_details import Details
+    from app.ui.pages.library_space import Space
 
 SIDE_PX = 360
 ROOM_FOR_BOTH_PX = 1000
@@ -21,50 +27,100 @@ GAP_PX = 16
 
 
 class Side(QStackedWidget):
-    """The details of a model, or where the space goes."""
+    """The details of a model, or where the space goes. Each is made when it is first shown: together they have more parts
+    than the rest of the page. Signals as those of Details; look_asked, too, carries a Row."""
 
     closed = Signal()
     details_asked = Signal(object)
+    chat_asked = Signal(object)
+    compare_asked = Signal(object)
+    make_asked = Signal(object, QPoint)
+    look_asked = Signal(object)
 
     def __init__(self, services: Services, acts: Acts) -> None:
         super().__init__()
+        self._services = services
         self._acts = acts
-        self.details = Details()
-        self.space = Space(services)
-        self._connect()
-        self.addWidget(self.details)
-        self.addWidget(self.space)
+        self._rows: Sequence[Row] = ()
+        self._budget: Budget | None = None
+        self._is_alone = False
+        acts.name_refused.connect(lambda fault: self.details.show_name_fault(fault))
+        acts.checked.connect(self._show_check)
         self.hide()
 
-    def show_row(self, row: Row) -> None:
-        """In the details."""
-        self.details.show_row(row)
-        self._show_check(row.path)
+    @cached_property
+    def details(self) -> Details:
+        from app.ui.pages.library_details import Details
 
-    def set_alone(self, alone: bool) -> None:
-        """Whether it is in the place of the list."""
-        self.details.set_alone(alone)
-        self.space.set_alone(alone)
-
-    def _show_check(self, path: Path) -> None:
-        if self.details.row is not None and self.details.row.path == path:
-            checking = self._acts.checking
-            self.details.overview.check.show_outcome(checking.outcome(path), is_busy=checking.is_busy(path))
-
-    def _connect(self) -> None:
-        acts, details, space = self._acts, self.details, self.space
-        for part in (details, space):
-            part.closed.connect(self.closed)
+        details, acts = Details(), self._acts
+        details.closed.connect(self.closed)
+        details.chat_asked.connect(self.chat_asked)
+        details.compare_asked.connect(self.compare_asked)
+        details.make_asked.connect(self.make_asked)
+        details.look_asked.connect(self.look_asked)
         details.renamed.connect(acts.rename)
         details.reveal_asked.connect(acts.reveal)
         details.verify_asked.connect(acts.verify)
         details.delete_asked.connect(acts.delete)
         details.forget_asked.connect(acts.forget)
         details.find_asked.connect(acts.find)
-        space.delete_asked.connect(acts.delete)
+        details.set_alone(self._is_alone)
+        if self._budget is not None:
+            details.overview.memory.show_budget(self._budget)
+        self.addWidget(details)
+        return details
+
+    @cached_property
+    def space(self) -> Space:
+        from app.ui.pages.library_space import Space
+
+        space = Space(self._services)
+        space.closed.connect(self.closed)
+        space.delete_asked.connect(self._acts.delete)
         space.details_asked.connect(self.details_asked)
-        acts.name_refused.connect(details.show_name_fault)
-        acts.checked.connect(self._show_check)
+        space.set_alone(self._is_alone)
+        space.show_rows(self._rows)
+        self.addWidget(space)
+        return space
+
+    @property
+    def row(self) -> Row | None:
+        """What the details show; None while they show nothing."""
+        return self.details.row if "details" in vars(self) else None
+
+    def show_row(self, row: Row) -> None:
+        """In the details."""
+        self.details.show_row(row)
+        self._show_check(row.path)
+
+    def forget_row(self) -> None:
+        """Shows no model's details any more."""
+        if "details" in vars(self):
+            self.details.forget()
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """What the space is taken by."""
+        self._rows = rows
+        if "space" in vars(self):
+            self.space.show_rows(rows)
+
+    def show_budget(self, budget: Budget) -> None:
+        """What of this computer a model may take, for the details."""
+        self._budget = budget
+        if "details" in vars(self):
+            self.details.overview.memory.show_budget(budget)
+
+    def set_alone(self, alone: bool) -> None:
+        """Whether it is in the place of the list."""
+        self._is_alone = alone
+        for name in ("details", "space"):
+            if name in vars(self):
+                vars(self)[name].set_alone(alone)
+
+    def _show_check(self, path: Path) -> None:
+        if self.row is not None and self.row.path == path:
+            checking = self._acts.checking
+            self.details.overview.check.show_outcome(checking.outcome(path), is_busy=checking.is_busy(path))
 
 
 class Shown(Enum):
