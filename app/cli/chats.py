@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from app.chat import Conversation, ConversationStore, Hit
 from app.chat.export import ExportFormat, export_to_file, format_of, written
@@ -37,7 +34,7 @@ def list_chats(
     if as_json:
         print_json({"conversations": [_document(each) for each in found]})
     elif found:
-        Console(soft_wrap=True).print(_table(found))
+        _print_table(found)
     else:
         print(
             "No archived conversations."
@@ -142,7 +139,12 @@ def _document(conversation: Conversation) -> dict[str, Any]:
     }
 
 
-def _table(conversations: list[Conversation]) -> Table:
+def _print_table(conversations: list[Conversation]) -> None:
+    # Imported here: it takes longer than all the rest, and scripts never see it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Number", justify="right", no_wrap=True)
     table.add_column("Last used", no_wrap=True)
@@ -150,4 +152,4 @@ def _table(conversations: list[Conversation]) -> Table:
     for each in conversations:
         title = Text(printable(each.title, lines=False))  # in a plain str, rich would look for markup
         table.add_row(str(each.id), when(each.updated_at), title)
-    return table
+    Console(soft_wrap=True).print(table)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import msgspec
@@ -99,7 +98,15 @@ def document_of(machine: Machine, runtime: Described | None) -> dict[str, Any]:
 
 
 def _silent_runtime() -> dict[str, Any]:
-    return {"version": version("llama-cpp-python"), "backends": [], "devices": []}
+    return {"version": _installed_version(), "backends": [], "devices": []}
+
+
+def _installed_version() -> str:
+    from importlib.metadata import (
+        version,  # takes 20 ms, and is only needed where the runtime does not answer
+    )
+
+    return version("llama-cpp-python")
 
 
 def text_of(
@@ -188,7 +195,7 @@ def _speed(bytes_per_s: int | None) -> list[str]:
 
 def _runtime_lines(runtime: Described | None) -> list[str]:
     if runtime is None:
-        return [f"llama-cpp-python {version('llama-cpp-python')}, which does not answer"]
+        return [f"llama-cpp-python {_installed_version()}, which does not answer"]
     return [f"llama-cpp-python {runtime.version}", *(_device_line(device) for device in runtime.devices)]
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.units import format_bytes, format_count
@@ -64,7 +60,7 @@ def list_models(as_json: JsonOption = False) -> None:
         )
         return
     if models:
-        Console(soft_wrap=True).print(_table(models, data))
+        _print_table(models, data)
     elif not problems:
         print(f"No models yet. Put .gguf files into {data.models}, or add a folder in the window.")
     for entry in problems:
@@ -115,7 +111,12 @@ def _document(entry: LibraryEntry, data: DataFolder) -> dict[str, Any]:
     }
 
 
-def _table(models: list[LibraryEntry], data: DataFolder) -> Table:
+def _print_table(models: list[LibraryEntry], data: DataFolder) -> None:
+    # Imported here: it takes as long as all the rest, and scripts never see it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Name", no_wrap=True)
     for column in ("Quantization", "Parameters", "Size", "Context"):
@@ -132,7 +133,7 @@ def _table(models: list[LibraryEntry], data: DataFolder) -> Table:
             f"{facts.context_length:,}" if facts.context_length else "–",
             _source(entry, data),
         )
-    return table
+    Console(soft_wrap=True).print(table)
 
 
 def _source(entry: LibraryEntry, data: DataFolder) -> str:

@@ -5,28 +5,66 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from app import __version__
 
+
+class Command(NamedTuple):
+    """Where its function is, and its line in the overview, which is also the first of its own help."""
+
+    function: str
+    help: str
+
+
 COMMANDS = {
-    "doctor": "app.cli.doctor:doctor",
-    "inspect": "app.cli.inspect:inspect",
-    "estimate": "app.cli.estimate:estimate_memory",
-    "recommend": "app.cli.recommend:recommend",
-    "search": "app.cli.search:search_hub",
-    "pull": "app.cli.pull:pull",
-    "list": "app.cli.list:list_models",
-    "remove": "app.cli.remove:remove_model",
-    "convert": "app.cli.convert:convert",
-    "chat": "app.cli.chat:chat",
-    "chats": "app.cli.chats:chats",
-    "compare": "app.cli.compare:compare",
-    "bench": "app.cli.bench:bench",
+    "doctor": Command(
+        "app.cli.doctor:doctor",
+        "Describe this machine: processor, memory, accelerators and the runtime.",
+    ),
+    "inspect": Command("app.cli.inspect:inspect", "Show the header facts of a model."),
+    "estimate": Command(
+        "app.cli.estimate:estimate_memory",
+        "Tell what a model with its context takes in memory, and whether that fits.",
+    ),
+    "recommend": Command(
+        "app.cli.recommend:recommend",
+        "Recommend a quantization of a model, or the models that suit this computer.",
+    ),
+    "search": Command(
+        "app.cli.search:search_hub",
+        "Search the Hugging Face Hub for models, and tell how each would run here.",
+    ),
+    "pull": Command(
+        "app.cli.pull:pull",
+        "Download a model; Ctrl+C pauses it, and the same command goes on.",
+    ),
+    "list": Command(
+        "app.cli.list:list_models",
+        "List the models of the library, also those that other programs have here.",
+    ),
+    "remove": Command(
+        "app.cli.remove:remove_model",
+        "Move a model, all its parts, to the system's bin. Models of other programs are left alone.",
+    ),
+    "convert": Command(
+        "app.cli.convert:convert",
+        "Make quantizations of a model, or a GGUF of a Hugging Face checkpoint.",
+    ),
+    "chat": Command("app.cli.chat:chat", "Chat with a model."),
+    "compare": Command(
+        "app.cli.compare:compare",
+        "Give the same prompts to several models, with the same seed and settings, and tell where they part ways.",
+    ),
+    "bench": Command(
+        "app.cli.bench:bench",
+        "Measure how fast a model evaluates a prompt and generates, with random tokens.",
+    ),
+    "chats": Command("app.cli.chats:chats", "List, search and export the conversations that are kept."),
 }
-"""Where each is; in the order of the help."""
+"""In the order of the overview."""
 
 
 def run_command_line(arguments: list[str]) -> int:
@@ -43,7 +81,9 @@ def run_command_line(arguments: list[str]) -> int:
 
 
 def _program(arguments: list[str]) -> typer.Typer:
-    """With the one command that is asked for: importing all of them takes as long as a small download."""
+    """Only the command that is asked for is imported; of the others the overview has a line. To import all of
+    them takes as long as a small download."""
+    asked = next((each for each in arguments if each in COMMANDS), None)
     program = typer.Typer(
         name="nibble",
         help="Run quantized language models on your own computer, and see what the saved bits cost."
@@ -53,15 +93,26 @@ def _program(arguments: list[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     program.callback()(_options)
-    asked = arguments[:1]
-    for name in asked if COMMANDS.keys() & asked else COMMANDS:
-        module, _, function = COMMANDS[name].partition(":")
-        found = getattr(import_module(module), function)
-        if isinstance(found, typer.Typer):  # with commands of its own
-            program.add_typer(found, name=name)
+    for name, command in COMMANDS.items():
+        if name == asked:
+            _add(program, name, command)
         else:
-            program.command(name)(found)
+            program.command(name, help=command.help)(_elsewhere)
     return program
+
+
+def _add(program: typer.Typer, name: str, command: Command) -> None:
+    module, _, function = command.function.partition(":")
+    found = getattr(import_module(module), function)
+    if isinstance(found, typer.Typer):  # with commands of its own
+        program.add_typer(found, name=name)
+    else:
+        program.command(name)(found)
+
+
+def _elsewhere() -> None:
+    """Stands in the overview for a command that is not the one asked for."""
+    raise AssertionError("the command that was asked for is another one")
 
 
 def _print_version(wanted: bool) -> None:

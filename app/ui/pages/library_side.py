@@ -27,8 +27,8 @@ GAP_PX = 16
 
 
 class Side(QStackedWidget):
-    """The details of a model, or where the space goes. Each is made when it is first shown: together they have more parts
-    than the rest of the page. Signals as those of Details; look_asked, too, carries a Row."""
+    """The details of a model, or where the space goes. Each is made when it is first shown: together they have more
+    parts than the rest of the page. Signals as those of Details."""
 
     closed = Signal()
     details_asked = Signal(object)
