@@ -125,6 +125,7 @@ ROUTES: tuple[Route, ...] = (
     Route("chat", "compare_requested", "compare", "compare_chat"),
     Route("library", "compare_requested", "compare", "compare_models"),
     Route("library", "trial_requested", "compare", "compare_on"),
+    Route("compare", "chat_requested", "chat", "take_over"),
     Route("compare", "library_requested", "library", "rescan"),
     Route("compare", "guide_requested", "library", "try_guide"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu, QPushButton
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton
 
 from app.chat import ConversationStore, MessageState
 from app.chat.attachments import Attachment, AttachmentHead
@@ -253,6 +253,25 @@ def test_too_long_for_a_pane_is_said_there_alone(qtbot, open_nibble, folder, put
     assert other.fault_card is not None
 
 
+def test_a_chat_that_leaves_out_its_oldest_turns_does_so_in_the_panes_and_says_it(
+    qtbot, open_nibble, folder, put
+):
+    put("twin-f16", "other")
+    identity = write_chat(folder, prompt="word " * 60)
+    with ConversationStore(folder.database) as store:
+        store.change_when_full(identity, "drop_oldest")
+    window = open_nibble()
+    open_chat(qtbot, window, identity).comparing._compare_open_one()
+    page = compared(qtbot, window)
+    page.send("And now?")
+    settle(qtbot)
+    twin, other = (pane.turn for pane in page.panes)
+    assert twin.statistics.dropped_messages == 0
+    assert other.statistics.dropped_messages > 0
+    told = [label.text() for label in other.findChildren(QLabel)]
+    assert any(text.startswith("Without the first") for text in told)
+
+
 def test_new_comparison_leaves_the_chat_and_can_be_undone(qtbot, open_nibble, folder, put):
     put("twin-f16", "twin-f32")
     window = open_nibble()
@@ -275,3 +294,34 @@ def test_another_model_goes_on_with_the_same_chat(qtbot, open_nibble, folder, pu
     page.header.add.click()
     settle(qtbot)
     assert [len(pane.earlier) for pane in page.panes] == [5, 5, 5]
+
+
+def test_an_answer_of_a_pane_goes_on_in_a_chat_of_its_own(qtbot, open_nibble, folder, put):
+    put("twin-f16", "twin-f32")
+    identity = write_chat(folder)
+    window = open_nibble()
+    open_chat(qtbot, window, identity).comparing._compare_open_one()
+    page = compared(qtbot, window)
+    page.send("Prompt 3")
+    settle(qtbot)
+    second = page.panes[1].turn
+    second.go_on.click()
+    settle(qtbot)
+    chat = window.show_page("chat")
+    assert chat.conversation.id != identity
+    assert chat.conversation.model_path == folder.models / "twin-f32.gguf"
+    assert (chat.conversation.system_prompt, chat.conversation.sampling) == ("Be brief.", CHOSEN)
+    with ConversationStore(folder.database) as store:
+        messages = store.messages(chat.conversation.id)
+        assert len(store.messages(identity)) == 4
+    *earlier, prompt, answer = messages
+    assert [each.role for each in earlier] == ["user", "assistant"] * 2
+    assert "Hamlet" in earlier[0].text
+    assert (earlier[3].text, earlier[3].reasoning, earlier[3].model_name) == (
+        "Answer 2",
+        "thought 2",
+        "twin-f16",
+    )
+    assert (prompt.text, answer.text) == ("Prompt 3", second.text)
+    assert (answer.model_name, answer.quantization) == ("Twin", "F32")
+    assert answer.statistics.tokens == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QShowEvent
@@ -41,6 +42,9 @@ from app.ui.pages.chat_samplers import DEFAULTS
 from app.ui.pages.chat_titles import Titles
 from app.ui.services import Services
 from app.ui.spelling.marks import SpellMarks
+
+if TYPE_CHECKING:  # with it comes Compare's engine
+    from app.compare.to_chat import Taken
 
 STOPPING_S = 1.0
 
@@ -138,6 +142,15 @@ class ChatPage(ChatLayout):
         if self._is_usable:
             self._open(None, self._model or self._likely_model())
             self._prepare()
+
+    def take_over(self, taken: Taken) -> None:
+        """Goes on with what was said in Compare, in a conversation of its own."""
+        from app.compare.to_chat import keep_taken
+
+        kept: list[int] = []
+        if self._is_usable and self._kept(lambda: kept.append(keep_taken(self._store, taken))):
+            self.open_conversation(kept[0])
+            self.known.look(taken.model_path)
 
     def open_conversation(self, identity: int) -> None:
         """To read, perhaps: its model is loaded when the person begins to write."""

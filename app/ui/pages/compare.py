@@ -44,10 +44,11 @@ PLAN_EVERY_MS = 2000
 
 class ComparePage(QWidget):
     """`library_requested`: there are too few models, and the person wants to go and get some; `guide_requested`:
-    or to have the built-in one made."""
+    or to have the built-in one made. `chat_requested` carries what a pane has said (Taken), to go on in Chat."""
 
     library_requested = Signal()
     guide_requested = Signal()
+    chat_requested = Signal(object)
 
     def __init__(self, services: Services) -> None:
         super().__init__()

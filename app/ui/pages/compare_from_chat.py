@@ -1,4 +1,5 @@
-"""A conversation of Chat goes on in Compare: every pane knows what was said in it, and has its settings."""
+"""A conversation of Chat goes on in Compare: every pane knows what was said in it, and has its settings. The way
+back is `_go_on_in_chat`."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from app.ui.pages.compare_earlier import Begun, EarlierView
 if TYPE_CHECKING:  # with it comes Chat
     from app.compare.from_chat import Opening
     from app.ui.pages.compare import ComparePage
+    from app.ui.pages.compare_panes import Pane
+    from app.ui.pages.compare_turn import Turn
 
 
 class FromChat(QObject):
@@ -26,6 +29,7 @@ class FromChat(QObject):
         self._page = page
         self._asked: Opening | None = None
         self.begun: Begun | None = None
+        page.deck.chat_asked.connect(self._go_on_in_chat)
 
     @property
     def is_asked(self) -> bool:
@@ -90,6 +94,26 @@ class FromChat(QObject):
         """Panes that have come know it, too."""
         if self.begun is not None and any(not pane.earlier for pane in self._page.panes):
             self.put(self.begun)
+
+    def _go_on_in_chat(self, pane: Pane, turn: Turn) -> None:
+        """The way back: what that pane has said up to there becomes a chat of its own."""
+        from app.compare.to_chat import Taken, Writer
+
+        entry, begun = pane.asked, self.begun
+        if entry is None:
+            return
+        taken = Taken(
+            entry.path,
+            Writer(entry.plain_title, entry.quantization),
+            pane.messages_to(turn),
+            self._page.sampling,
+            len(pane.earlier),
+            Writer(begun.opening.model_path.stem) if begun is not None else None,
+            turn.statistics,
+            self.options,
+            self.when_full,
+        )
+        self._page.chat_requested.emit(taken)
 
     def _ask_again(self) -> None:
         begun = self.begun

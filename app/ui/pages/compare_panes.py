@@ -43,6 +43,7 @@ class Pane(QFrame):
     retry_asked = Signal()
     link_asked = Signal(str)
     version_shown = Signal()
+    chat_asked = Signal(object)  # Turn
     scrolled = Signal(int)
 
     def __init__(self, letter: str, is_built_in: Callable[[Path], bool]) -> None:
@@ -95,6 +96,11 @@ class Pane(QFrame):
     def messages_before_last(self) -> list[ChatMessage]:
         """The conversation before the last prompt, for asking that again."""
         return [*self.earlier, *(message for turn in self.turns[:-1] for message in turn.messages)]
+
+    def messages_to(self, last: Turn) -> list[ChatMessage]:
+        """The conversation up to one of its answers."""
+        turns = self.turns[: self.turns.index(last) + 1]
+        return [*self.earlier, *(message for turn in turns for message in turn.messages)]
 
     def choose(self, entry: LibraryEntry) -> None:
         self.picker.choose(entry.path)
@@ -279,16 +285,21 @@ class Pane(QFrame):
         self._refresh()
         self.picked.emit()
 
+    def _chat_asked(self) -> None:
+        self.chat_asked.emit(self.sender())
+
     def _adopt(self, turn: Turn) -> None:
         self.turns.append(turn)
         turn.retry_asked.connect(self.retry_asked)
         turn.link_asked.connect(self.link_asked)
         turn.version_shown.connect(self.version_shown)
+        turn.chat_asked.connect(self._chat_asked)
         self._column.insertWidget(self._column.count() - 1, turn)
 
     def _let_go(self, turn: Turn) -> None:
         turn.retry_asked.disconnect(self.retry_asked)
         turn.link_asked.disconnect(self.link_asked)
+        turn.chat_asked.disconnect(self._chat_asked)
         turn.version_shown.disconnect(self.version_shown)
         turn.hide()
         self._column.removeWidget(turn)
@@ -323,6 +334,7 @@ class PaneDeck(QScrollArea):
     retry_asked = Signal(object)
     link_asked = Signal(str)
     version_shown = Signal()
+    chat_asked = Signal(object, object)  # the pane, and its Turn
 
     def __init__(self, is_built_in: Callable[[Path], bool]) -> None:
         super().__init__()
@@ -347,6 +359,7 @@ class PaneDeck(QScrollArea):
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
         pane.retry_asked.connect(lambda: self.retry_asked.emit(pane))
         pane.link_asked.connect(self.link_asked)
+        pane.chat_asked.connect(lambda turn: self.chat_asked.emit(pane, turn))
         pane.version_shown.connect(self.version_shown)
         pane.scrolled.connect(lambda value: self._scroll_others(pane, value))
         self.panes.append(pane)

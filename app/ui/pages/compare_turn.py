@@ -55,13 +55,14 @@ class Version:
 
 class Turn(QWidget):
     """`retry_asked`: the person wants this prompt answered after all. `grew`: there is more to see. `link_asked`: an
-    address in the answer was clicked."""
+    address in the answer was clicked. `chat_asked`: the conversation is to go on behind this answer, in Chat."""
 
     retry_asked = Signal()
     version_shown = Signal()
     """Another of several answers is shown."""
     grew = Signal()
     link_asked = Signal(str)
+    chat_asked = Signal()
 
     def __init__(self, prompt: str) -> None:
         super().__init__()
@@ -202,7 +203,8 @@ class Turn(QWidget):
             return
         reason = answer.statistics.finish_reason if answer.statistics else "cancelled"
         state = TurnState.STOPPED if reason == "cancelled" else TurnState.DONE
-        self._enter(state, self._ending(reason, bool(answer.text)))
+        words = (self._left_out_words(), self._ending(reason, bool(answer.text)))
+        self._enter(state, "\n".join(filter(None, words)))
 
     def fail(self, fault: EnvironmentFault) -> None:
         """Before anything was loaded, say."""
@@ -245,6 +247,13 @@ class Turn(QWidget):
         self._versions = VersionSwitch(lambda step: self.show_version(self.shown + step))
         self._copy = icon_button("copy", self.tr("Copy this answer"), self._copy_answer)
         self._copy.setFixedSize(28, 28)
+        self.go_on = icon_button(
+            "chat-circle",
+            self.tr("Go on in Chat"),
+            self.chat_asked.emit,
+            tip=self.tr("Go on from this answer in a new chat with this model"),
+        )
+        self.go_on.setFixedSize(28, 28)
         end = QHBoxLayout()
         end.setSpacing(8)
         words_below = QVBoxLayout()
@@ -254,6 +263,7 @@ class Turn(QWidget):
         words_below.addWidget(self._settings)
         end.addLayout(words_below, 1)
         end.addWidget(self._versions, 0, Qt.AlignmentFlag.AlignTop)
+        end.addWidget(self.go_on, 0, Qt.AlignmentFlag.AlignTop)
         end.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -280,7 +290,10 @@ class Turn(QWidget):
         self.grew.emit()
 
     def _settle_end(self) -> None:
-        self._copy.setVisible(not self.under_way and bool(self.text))
+        for each in (self.go_on, self._copy):
+            each.setVisible(not self.under_way and bool(self.text))
+        if self.state is TurnState.FAILED:
+            self.go_on.hide()  # what has arrived of it is not told in the next turn
         self._versions.show_place(self.shown, 0 if self.under_way else len(self.versions))
 
     def _ending(self, reason: str, has_text: bool) -> str:
@@ -296,6 +309,15 @@ class Turn(QWidget):
         if reason == "context":
             return self.tr("Cut off: the context is full")
         return ""
+
+    def _left_out_words(self) -> str:
+        """Where a chat is gone on with that leaves out its oldest turns."""
+        dropped = self.statistics.dropped_messages if self.statistics is not None else 0
+        return (
+            self.tr("Without the first {n} messages: the context is full").format(n=dropped)
+            if dropped
+            else ""
+        )
 
     def _branch_words(self) -> str:
         if self._left_from is None:
