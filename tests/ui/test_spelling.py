@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QTextCursor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QPlainTextEdit
 
+from app.chat import Message, MessageState
 from app.storage import load_settings
 from app.ui.pages.chat import ChatPage
+from app.ui.pages.chat_actions import MessageEditor
 from app.ui.spelling.choice import SpellingChoice
 from app.ui.spelling.marks import RESTING_MS
 from app.ui.spelling.speller import language_of
@@ -196,6 +198,39 @@ def test_a_long_text_is_left_alone(checked, qtbot):
     checked.composer.field.setPlainText("moondo " * 4000)
     rest(qtbot)
     assert checked.spelling.marked() == []
+
+
+# In the other fields that people write prose in
+
+
+def test_the_system_prompt_is_checked(checked, qtbot):
+    checked.drawer.prompt_field.setPlainText("bela moondo kaj ")
+    rest(qtbot)
+    assert underlined(checked.drawer.prompt_field) == ["moondo"]
+
+
+def test_a_message_that_is_edited_is_checked_and_its_field_can_go(checked, qtbot):
+    checked.column.show_messages([Message(1, "user", "bela moondo", MessageState.COMPLETE, 0.0)])
+    (bubble,) = checked.column.prompts()
+    checked.column.edit(bubble)
+    (editor,) = checked.column.findChildren(MessageEditor)
+    QTest.keyClicks(editor.field, " kaj marro kaj")
+    rest(qtbot)
+    assert underlined(editor.field) == ["moondo", "marro"]
+    editor.cancel.click()
+    write(checked, "nibblo kaj ", qtbot)  # judged after that field has gone
+    assert checked.spelling.marked() == ["nibblo"]
+
+
+def test_the_prompt_of_a_comparison_is_checked(checked, qtbot):
+    page = checked.window().show_page("compare")
+    page.composer.set_prompt("bela moondo kaj ")
+    rest(qtbot)
+    assert page.spelling.marked() == ["moondo"]
+
+
+def underlined(field: QPlainTextEdit) -> list[str]:
+    return [each.cursor.selectedText() for each in field.extraSelections()]
 
 
 def choose(field: QComboBox, name: str) -> None:

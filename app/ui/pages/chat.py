@@ -104,6 +104,8 @@ class ChatPage(ChatLayout):
         self.keys = ChatKeys(self)
         self.comparing = ChatComparing(self, lambda: self._store)
         self.spelling = SpellMarks(self.composer.field, services.speller)
+        self.spelling_of_prompt = SpellMarks(self.drawer.prompt_field, services.speller)
+        self.column.editing.connect(lambda editor: SpellMarks(editor.field, services.speller))
         self._connect()
         self._open_latest()
 

@@ -53,6 +53,8 @@ class MessageColumn(QScrollArea):
     switch_asked = Signal(int)
     quote_asked = Signal(str)
     link_asked = Signal(str)
+    editing = Signal(object)
+    """MessageEditor: a message is changed in that one now."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,6 +237,7 @@ class MessageColumn(QScrollArea):
             editor = MessageEditor(message)
             editor.done.connect(lambda text: self.edited.emit(message, text))
             view.edit_in(editor)
+            self.editing.emit(editor)
 
     def keep_to(self, message_id: int | None) -> None:
         """Takes away what stands below that message; None: everything."""

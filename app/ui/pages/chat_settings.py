@@ -61,6 +61,10 @@ class SettingsDrawer(QFrame):
         return self.samplers.sampling
 
     @property
+    def prompt_field(self) -> QPlainTextEdit:
+        return self._prompt
+
+    @property
     def system_prompt(self) -> str:
         """As it is in the field, told or not."""
         return self._prompt.toPlainText().strip()

@@ -34,6 +34,7 @@ from app.ui.pages.compare_timing import Timing
 from app.ui.pages.compare_tokens import TokenByToken
 from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
+from app.ui.spelling.marks import SpellMarks
 
 if TYPE_CHECKING:  # with it comes Chat
     from app.compare.from_chat import Opening
@@ -68,6 +69,7 @@ class ComparePage(QWidget):
         self.tokens = TokenByToken(self)
         self.text = TextComparison(self)
         self.blind = BlindTests(self, services)
+        self.spelling = SpellMarks(self.composer.box, services.speller)
         self._lay_out()
         self._connect()
         self.timing = Timing(self, services.preferences)

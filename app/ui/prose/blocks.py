@@ -271,7 +271,7 @@ def _parts(tokens: list[Token], text: str) -> list[_Part]:
 def _telling_line(token: Token) -> int:
     """The last line that tells what kind of block it is: once that is whole, it belongs to nothing else."""
     first, end = token.map or (0, 1)
-    if token.type == "table_open":
+    if token.type in ("table_open", "table_source"):
         return first + 1
     return end - 1 if token.type == "math_block" else first
 

@@ -13,7 +13,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.parser_inline import RuleFuncInlineType
 from markdown_it.ruler import RuleOptionsType
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_inline import StateInline, image, link
 from markdown_it.token import Token
 
@@ -22,6 +22,10 @@ DEEPEST = 20
 LONGEST_FORMULA = 2_000
 MOST_BRACKETS = 200
 """In one paragraph with links: what looks for their ends takes time that grows with the square of these."""
+
+MOST_CELLS, MOST_COLUMNS = 600, 24
+"""Of a table. What is larger is a `table_source`, whose `content` are its lines: reading its cells, and laying them
+out, takes time that grows with its columns and rows."""
 
 _BLOCK_MARKS = {"$$": "$$", "\\[": "\\]"}
 _INLINE_MARKS = {"$$": ("$$", True), "\\(": ("\\)", False), "\\[": ("\\]", True)}
@@ -121,6 +125,26 @@ def _is_formula(source: str, start: int, end: int) -> bool:
     return _AMOUNT.match(content) is None
 
 
+def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    is_table = table(state, start, end, True)
+    if silent or not is_table:
+        return is_table
+    stop, interrupts = start + 2, state.md.block.ruler.getRules("blockquote")
+    while stop < end and state.sCount[stop] >= state.blkIndent and not state.isEmpty(stop):
+        if state.is_code_block(stop) or any(rule(state, stop, end, True) for rule in interrupts):
+            break
+        stop += 1
+    columns = state.getLines(start + 1, start + 2, state.blkIndent, False).strip().strip("|").count("|") + 1
+    if columns <= MOST_COLUMNS and columns * (stop - start - 1) <= MOST_CELLS:
+        return table(state, start, end, False)
+    token = state.push("table_source", "", 0)
+    token.block = True
+    token.content = state.getLines(start, stop, state.blkIndent, False)
+    token.map = [start, stop]
+    state.line = stop
+    return True
+
+
 def _bounded(rule: RuleFuncInlineType) -> RuleFuncInlineType:
     """`rule` where there are not too many brackets to look at; there they stay text."""
     return lambda state, silent: not _has_many_brackets(state.src) and rule(state, silent)
@@ -138,6 +162,7 @@ def _make() -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("fence", "math_block", _math_block, interrupts)
+    parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     parser.inline.ruler.at("link", _bounded(link))
     parser.inline.ruler.at("image", _bounded(image))
     parser.inline.ruler.before("escape", "math_inline", _math_inline)

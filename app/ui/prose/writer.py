@@ -25,9 +25,6 @@ from app.ui import theme
 from app.ui.prose import hidden, looks, words
 from app.ui.prose.blocks import Block
 
-MOST_CELLS = 600
-"""Of a formatted table; laying out takes time that grows with its columns and rows."""
-MOST_COLUMNS = 24
 BELOW_CODE_PX = 2 * looks.GAP_PX
 """Half of it belongs to the ground of the code."""
 LONG_LINE, LONGEST_LINE = 1_500, 2_000
@@ -186,6 +183,9 @@ class Writer:
                 self._after_item = False
             elif kind == "table_open":
                 self._table(tokens, place)
+            elif kind == "table_source":
+                self._write_plain(token.content)
+                item = None
             elif kind == "inline":
                 self._words(token, place, item)
                 item = None
@@ -203,7 +203,15 @@ class Writer:
                 form = looks.ruler()
                 form.setTopMargin(self._gap())
                 self._paragraph(form, QTextCharFormat())
-            if kind in ("paragraph_close", "heading_close", "fence", "table_open", "math_block", "hr"):
+            if kind in (
+                "paragraph_close",
+                "heading_close",
+                "fence",
+                "table_open",
+                "table_source",
+                "math_block",
+                "hr",
+            ):
                 self._after_item = False
 
     def _words(self, token: Token, place: _Place, item: QTextListFormat | None, *, level: int = 0) -> None:
@@ -322,13 +330,7 @@ class Writer:
                 following = next(tokens)
                 following.meta["style"], following.meta["head"] = style, token.type == "th_open"
                 rows[-1].append(following)
-        columns = len(rows[0])
-        if columns > MOST_COLUMNS or columns * len(rows) > MOST_CELLS:
-            self._write_plain(
-                "\n".join("| " + " | ".join(cell.content for cell in row) + " |" for row in rows)
-            )
-            return
-        cursor = self._cursor
+        cursor, columns = self._cursor, len(rows[0])
         cursor.movePosition(QTextCursor.MoveOperation.End)
         self._make_free()
         cursor.setBlockFormat(looks.flat_paragraph())

@@ -1,4 +1,4 @@
-"""Spell-check of what a person writes, with the dictionaries that the system offers.
+"""Spell-check of what a person writes (prompts, changed messages, system prompts), by the system's dictionaries.
 
 They are reached through Enchant (pyenchant): on Linux the distribution's, with the dictionaries of Hunspell, Nuspell or
 Aspell that are installed; on Windows the one that comes with pyenchant, with English; on a Mac one that was installed

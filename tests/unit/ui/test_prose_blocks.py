@@ -127,6 +127,32 @@ def test_kinds_of_blocks():
     ]
 
 
+def table_of(columns: int, rows: int) -> str:
+    """`rows` without the head."""
+    return "|a" * columns + "|\n" + "|-" * columns + "|\n" + ("|1" * columns + "|\n") * rows
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "kind"),
+    [(24, 24, "table_open"), (24, 25, "table_source"), (25, 1, "table_source"), (500, 1, "table_source")],
+)
+def test_table_that_would_take_long_stays_source(columns: int, rows: int, kind: str):
+    """Up to 24 columns and 600 cells with the head are a table."""
+    text = table_of(columns, rows)
+    before, block, after = everything([f"words\n\n{text}\nmore words\n"])
+    assert block.tokens[0].type == kind
+    assert block.source == text.rstrip("\n")
+    assert (before.source, after.source) == ("words", "more words")
+    if kind == "table_source":
+        assert block.tokens[0].content.rstrip("\n") == text.rstrip("\n")
+
+
+def test_wide_table_ends_where_a_table_would():
+    blocks = everything(list(table_of(30, 2) + "> quote\n"))
+    assert [block.tokens[0].type for block in blocks] == ["table_source", "blockquote_open"]
+    assert list(map(shape, blocks)) == list(map(shape, everything([table_of(30, 2) + "> quote\n"])))
+
+
 def test_only_the_last_block_is_open():
     splitter = Splitter()
     step = splitter.feed("one\n\ntwo\n\nthr")
