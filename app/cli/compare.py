@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.compare_divergence import ModelDivergence, document, measure, sentence
+from app.cli.compare_report import session_of
 from app.cli.loading import (
     ContextOption,
     DevicesOption,
@@ -31,6 +32,7 @@ from app.cli.sampling import MaxTokensOption, SeedOption, SystemOption, Temperat
 from app.cli.terminal import printable
 from app.compare import Comparison, MemoryPlanned, PaneAnswer
 from app.compare.prompt_sets import ComparePrompt, prompt_set_names, read_prompt_set, shipped_prompt_set
+from app.compare.report import write_report
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
@@ -72,6 +74,10 @@ def compare(
             help="Never two models beside each other, so that each is as fast as it is alone.",
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Also write a report there: a page (.html) or JSON (.json)."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give the same prompts to several models, with the same seed and settings, and tell where they part ways."""
@@ -114,7 +120,10 @@ def compare(
         in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
         at_once = 1 if in_turns else comparison.panes_at_once
         threads_per_pane = comparison.threads_per_pane
-    results = [_Result(*each) for each in zip(asked, answers, divergences, strict=True)]
+    found = list(zip(asked, answers, divergences, strict=True))
+    if report is not None:
+        write_report(session_of(entries, sampling, found), report)
+    results = [_Result(*each) for each in found]
     if as_json:
         settings = {"seed": sampling.seed, "panes_at_once": at_once, "threads_per_pane": threads_per_pane}
         documents = [result.document(entries) for result in results]

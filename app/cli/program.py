@@ -63,6 +63,9 @@ COMMANDS = {
         "Measure how fast a model evaluates a prompt and generates, with random tokens.",
     ),
     "chats": Command("app.cli.chats:chats", "List, search and export the conversations that are kept."),
+    "comparisons": Command(
+        "app.cli.comparisons:comparisons", "List and export the comparisons that are kept."
+    ),
 }
 """In the order of the overview."""
 
