@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import groupby
 
 from app.convert.checkpoint.added_tokens import added_piece, added_tokens
 from app.convert.checkpoint.config import damaged
@@ -65,37 +66,36 @@ def byte_fallback_tokenizer(
 
 def _scores(tokenizer: TokenizerJson, added: set[str], cancel: CancelToken) -> list[float]:
     """One for each token, in the vocabulary's order: the sooner it is merged, the higher."""
-    ranks: dict[str, int] = {}
-    latest = ""
-    for left, right in tokenizer.merges:
-        made = left + right
-        if made != latest:
-            if made in ranks:
-                raise _not_sentencepiece()
-            ranks[made] = len(ranks)
-            latest = made
-    _expect_all_ways(tokenizer, ranks, added, cancel)
-    # Old files of Llama 2 leave the first token out of the merges, the one with the score 0: SentencePiece numbers
-    # tokens by their scores, so that one comes just before the token after it.
-    scores: dict[str, float] = {}
-    above = -float(len(ranks))
-    for text in sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.__getitem__, reverse=True):
-        above = -float(ranks[text]) if text in ranks else above + 0.5
-        scores[text] = above
-    return [scores[text] for text in tokenizer.vocabulary]
+    made = [left + right for left, right in tokenizer.merges]
+    order = [text for text, _ in groupby(made)]
+    is_tied = len(set(order)) < len(order)
+    if is_tied:
+        # Transformers sorts the ways of tokens with the same score by their parts. With Llama 2 and Mistral those are
+        # the runs of spaces.
+        order = [text for text, _ in groupby(map(_without_length, made))]
+        if len(set(order)) < len(order):
+            raise _not_sentencepiece()
+    _expect_all_ways(tokenizer, made, added, cancel)
+    ranks = {text: rank for rank, text in enumerate(order)}
+    # What is never merged comes last.
+    return [
+        -float(ranks.get(_without_length(text) if is_tied else text, len(ranks)))
+        for text in tokenizer.vocabulary
+    ]
 
 
-def _expect_all_ways(
-    tokenizer: TokenizerJson, ranks: Mapping[str, int], added: set[str], cancel: CancelToken
-) -> None:
+def _without_length(text: str) -> str:
+    """The same for all runs of spaces."""
+    return text if text.strip(_SPACE) else _SPACE
+
+
+def _expect_all_ways(tokenizer: TokenizerJson, made: list[str], added: set[str], cancel: CancelToken) -> None:
     pairs = set(tokenizer.merges)
-    for count, made in enumerate(ranks):
+    for count, text in enumerate(set(made) - added):
         if count % 4096 == 0:
             cancel.raise_if_cancelled()
-        if made in added:
-            continue
-        for at in range(1, len(made)):
-            left, right = made[:at], made[at:]
+        for at in range(1, len(text)):
+            left, right = text[:at], text[at:]
             if left in tokenizer.vocabulary and right in tokenizer.vocabulary and (left, right) not in pairs:
                 raise _not_sentencepiece()
 

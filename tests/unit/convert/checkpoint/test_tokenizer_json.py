@@ -11,12 +11,13 @@ import pytest
 
 from app.convert.checkpoint import tokenizer_json
 from app.convert.checkpoint.folder import CheckpointFolder
-from app.convert.checkpoint.sentencepiece import Piece, PieceType
+from app.convert.checkpoint.sentencepiece import Piece, PieceType, read_sentencepiece
 from app.convert.checkpoint.tokenizer import Tokenizer
 from app.convert.checkpoint.tokenizer_kinds import read_tokenizer
 from app.core.errors import Cancelled, DamagedCheckpoint, FileGone, UnsupportedCheckpoint
 from app.core.jobs import CancelToken
 from tests.data.convert.tokenizer_families import CL100K, QWEN, begins_with, bytes_step, split_then_bytes
+from tests.helpers.shared_data import SHARED_DATA
 from tests.helpers.tiny_checkpoint import write_json
 
 VOCABULARY = {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġab": 4, "ba": 5}
@@ -346,9 +347,32 @@ def test_tokenizer_config_decides_about_the_space(tmp_path: Path) -> None:
     assert read(tmp_path, byte_fallback(), 265, {"add_prefix_space": True}).add_space_prefix is True
 
 
-def test_first_token_left_out_of_the_merges_keeps_its_place(tmp_path: Path) -> None:
-    document = byte_fallback(model__merges=["▁ ab", "a b"])
-    del document["model"]["vocab"]["▁a"]  # then "▁ab" is made in one way only
-    document["model"]["vocab"]["▁▁"] = 259
-    scores = {piece.text: piece.score for piece in read(tmp_path, document, 265).pieces}
-    assert scores["▁▁"] > scores["▁ab"] > scores["ab"]
+@pytest.mark.parametrize("name", ["tokenizer.model.v1", "mistral_instruct_tokenizer_240323.model.v3"])
+def test_scores_of_a_real_model_come_back_from_its_merges(tmp_path: Path, name: str) -> None:
+    """Mistral's, as Transformers' `generate_merges` writes it to tokenizer.json: all ways of making each token."""
+    path = SHARED_DATA / "mistral_tokenizers" / "src" / "mistral_common" / "data" / name
+    if not path.exists():
+        pytest.skip("no tokenizer of Mistral here")
+    pieces = read_sentencepiece(name, path.read_bytes(), 40_000, CancelToken()).pieces
+    scores = {piece.text: piece.score for piece in pieces if piece.type == PieceType.NORMAL}
+    merges = [
+        (text[:at], text[at:])
+        for text in scores
+        for at in range(1, len(text))
+        if text[:at] in scores and text[at:] in scores
+    ]
+    merges.sort(key=lambda pair: (scores["".join(pair)], len(pair[0]), len(pair[1])), reverse=True)
+    specials = [
+        {"id": number, "content": piece.text, "special": True}
+        for number, piece in enumerate(pieces)
+        if piece.type in (PieceType.UNKNOWN, PieceType.CONTROL)
+    ]
+    vocabulary = {piece.text: number for number, piece in enumerate(pieces)}
+    document = byte_fallback(added_tokens=specials, model__vocab=vocabulary, model__merges=merges)
+    made = read(tmp_path, document, len(pieces))
+    merged = {"".join(pair) for pair in merges}
+    by_text = {piece.text: piece.score for piece in made.pieces}
+    # Those that SentencePiece numbers come one after the other; the runs of spaces, which all have -1e9, last.
+    numbered = sorted((text for text in merged if text.strip("▁")), key=lambda text: -scores[text])
+    assert [by_text[text] for text in numbered] == [-float(rank) for rank in range(len(numbered))]
+    assert {by_text[text] for text in merged if not text.strip("▁")} == {-float(len(numbered))}
