@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from app.convert.checkpoint.added_tokens import added_piece
 from app.convert.checkpoint.chat_templates import chat_templates
 from app.convert.checkpoint.config import MAX_TABLE_BYTES, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.sentencepiece import Piece, PieceType, SentencePieceModel, read_sentencepiece
-from app.convert.checkpoint.tokenizer import SETTINGS, Tokenizer, looks_special, tokenizer_settings
+from app.convert.checkpoint.tokenizer import SETTINGS, Tokenizer, tokenizer_settings
+from app.convert.checkpoint.tokenizer_json import AddedToken, read_added_tokens
 from app.core.errors import UnsupportedCheckpoint
 from app.core.jobs import CancelToken
 from app.core.units import format_bytes
@@ -101,11 +103,10 @@ def _added_tokens(folder: CheckpointFolder, settings: Mapping[str, object]) -> l
         content: object = entry.get("content") if isinstance(entry, dict) else None
         if not _NUMBER.fullmatch(key) or not isinstance(content, str) or not content:
             raise damaged(SETTINGS, f"it adds the token {shorten(key)} as {shorten(entry)}")
-        if entry.get("special") or looks_special(content):
-            piece = Piece(content, _ADDED_SCORE, PieceType.CONTROL)
-        else:
-            piece = Piece(content.replace(_SPACE, " "), _ADDED_SCORE, PieceType.USER_DEFINED)
-        added.append((int(key), piece))
+        token = AddedToken(int(key), content, bool(entry.get("special")))
+        added.append((token.number, added_piece(token)))
+    if not decoder:  # older checkpoints; llama.cpp's converter looks there with Phi-3 only
+        added += [(token.number, added_piece(token)) for token in read_added_tokens(folder)]
     return added
 
 

@@ -68,6 +68,12 @@ def read_tokenizer_json(folder: CheckpointFolder, cancel: CancelToken) -> Tokeni
     )
 
 
+def read_added_tokens(folder: CheckpointFolder) -> tuple[AddedToken, ...]:
+    """Only those of the file, which may hold anything else; none where there is no file. Raises DamagedCheckpoint."""
+    path = folder.find(FILE)
+    return _added(read_json(path, MOST_BYTES).get("added_tokens") or [], {}) if path else ()
+
+
 def _expect_bpe(model: Mapping[str, object]) -> None:
     kind = model.get("type") or ("BPE" if "merges" in model else "no kind")  # old files name none
     if kind != "BPE":

@@ -110,6 +110,14 @@ def test_added_tokens_fill_and_replace_pieces(folder: Path) -> None:
     assert len(pieces) == 12
 
 
+def test_added_tokens_of_tokenizer_json_count_where_tokenizer_config_lists_none(folder: Path) -> None:
+    tokens = [{"id": 7, "content": "<|end|>", "special": True}, {"id": 8, "content": "<b>", "special": False}]
+    write_json(folder / "tokenizer.json", {"added_tokens": tokens})
+    assert [piece.text for piece in read(folder, 9).pieces[7:]] == ["<|end|>", "<b>"]
+    listed = read(folder, 9, added_tokens_decoder={"7": entry("<|stop|>", True)})
+    assert [piece.text for piece in listed.pieces[7:]] == ["<|stop|>", "[PAD8]"]
+
+
 @pytest.mark.parametrize(
     "decoder",
     [
