@@ -56,3 +56,10 @@ def test_what_cannot_be_set_or_not_in_time_stays_source(prose, qtbot):
     assert NESTED in words
     assert loop in words
     assert words.endswith(f"good {PICTURE}")
+
+
+def test_all_of_many_formulas_become_pictures(prose, qtbot):
+    """More than are put in their place in one turn of the event loop."""
+    prose.show_markdown("\n\n".join(f"$a_{{{number}}}$ " * 30 for number in range(5)))
+    qtbot.waitUntil(lambda: not prose.is_reading and settled(prose), timeout=30_000)
+    assert prose.toPlainText().count(PICTURE) == 150

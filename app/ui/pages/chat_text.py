@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # the parser is loaded with the first text: the window opens 
 
 FIRST_SLICE, SLICE = 2_000, 1_000
 """Characters that are laid out at once, whatever that takes."""
+SLICE_LINES = 50
+"""No more of them either: each may be an item of a list, or a heading."""
 SLICE_S = 0.008
 """Then as many more as there is time for. The rest waits until the window has done what else there was."""
 REST = 8.0
@@ -159,7 +161,8 @@ class Prose(QTextBrowser):
         started = time.perf_counter()
         took_s, size = 0.0, FIRST_SLICE if self.document().isEmpty() else SLICE
         while took_s == 0.0 or (self._unread and took_s < SLICE_S):
-            piece, self._unread = self._unread[:size], self._unread[size:]
+            piece = _first_lines(self._unread[:size])
+            self._unread = self._unread[len(piece) :]
             step = self._splitter.feed(piece)
             finished, still_open = step.finished, step.open
             if self._is_whole and not self._unread:
@@ -258,3 +261,12 @@ class Prose(QTextBrowser):
         if (self.property("marked") or "") != mark:
             self.setProperty("marked", mark)
             self.style().polish(self)
+
+
+def _first_lines(text: str) -> str:
+    end = -1
+    for _ in range(SLICE_LINES):
+        end = text.find("\n", end + 1)
+        if end < 0:
+            return text
+    return text[: end + 1]

@@ -6,7 +6,9 @@ What cannot be set, or not in time, stays the source it came as.
 from __future__ import annotations
 
 import json
+import math
 import sys
+import time
 from dataclasses import dataclass
 
 from markdown_it.token import Token
@@ -30,7 +32,10 @@ from app.ui.prose.sealed import SealedDocument
 from app.ui.prose.words import formula_as_text, formula_source
 
 MOST_KEPT, MOST_WAITING = 1_000, 200
-LARGEST_PX = 4_000
+LARGEST_PX, MOST_PX = 4_000, 1_500_000
+"""Of a side, and of the whole picture: painting takes time that grows with it."""
+SLICE_S = 0.004
+"""So long formulas are painted, or put in their place, at once; the others in the next turn of the event loop."""
 PATIENCE_MS = 10_000
 """The first one waits for the process to start; one that does not end ends itself before."""
 IDLE_MS = 60_000
@@ -129,18 +134,27 @@ class Formulas(QObject):
         return process
 
     def _read(self) -> None:
-        process = self._process
-        while process is not None and process.canReadLine():
-            answer = json.loads(bytes(process.readLine().data()))
-            key = self._waiting.pop(answer["number"], None)
-            if key is not None:
-                self._settle(key, _drawn(answer))
+        if self._process is None:
+            return
+        if self._take_answers(self._process, time.perf_counter() + SLICE_S):
+            QTimer.singleShot(0, self, self._read)
         self._patience.stop()
         if self._waiting:
             self._patience.start()
         else:
             self._idle.start()
         self.ready.emit()
+
+    def _take_answers(self, process: QProcess, until: float) -> bool:
+        """Whether there are more."""
+        while process.canReadLine():
+            answer = json.loads(bytes(process.readLine().data()))
+            key = self._waiting.pop(answer["number"], None)
+            if key is not None:
+                self._settle(key, _drawn(answer))
+            if time.perf_counter() > until:
+                break
+        return process.canReadLine()
 
     def _settle(self, key: _Key, picture: Picture | None) -> None:
         self._asked.discard(key)
@@ -157,6 +171,7 @@ class Formulas(QObject):
         process, self._process = self._process, None
         if process is None:
             return
+        self._take_answers(process, math.inf)
         process.deleteLater()
         waiting, self._waiting = list(self._waiting.values()), {}
         for key in waiting[:1]:
@@ -205,9 +220,19 @@ class FormulaWriter:
         self._formulas, self._places = None, []
 
     def _fill(self) -> None:
+        """In one change of the document: a paragraph with many formulas is laid out once, and not for each."""
         places, self._places = self._places, []
-        for place, key, source in places:
-            if self._formulas is None or place.selectedText() != source.replace("\n", "\u2028"):
+        if not places or self._formulas is None:
+            return
+        until = time.perf_counter() + SLICE_S
+        change = QTextCursor(places[0][0])  # a document that is gone is nothing to it
+        change.beginEditBlock()
+        for number, (place, key, source) in enumerate(places):
+            if time.perf_counter() > until:
+                self._places += places[number:]
+                QTimer.singleShot(0, self._formulas, self._fill)
+                break
+            if place.selectedText() != source.replace("\n", "\u2028"):
                 continue  # what was written there is gone, or has been written anew
             picture = self._formulas.picture(key)
             if picture is not None:
@@ -215,6 +240,7 @@ class FormulaWriter:
                 self._insert(place, picture, source)
             elif not self._formulas.is_settled(key):
                 self._places.append((place, key, source))
+        change.endEditBlock()
 
     def _insert(self, cursor: QTextCursor, picture: Picture, source: str) -> None:
         metrics = QFontMetricsF(self._document.defaultFont())
@@ -272,7 +298,9 @@ def _drawn(answer: dict[str, object]) -> Picture | None:
     descent = answer.get("descent")
     if not (isinstance(svg, str) and isinstance(width, float) and isinstance(height, float | int)):
         return None
-    if not (0 < width < LARGEST_PX and 0 < height < LARGEST_PX) or not isinstance(descent, float):
+    if not (0 < width < LARGEST_PX and 0 < height < LARGEST_PX and width * height < MOST_PX):
+        return None
+    if not isinstance(descent, float):
         return None
     renderer = QSvgRenderer(QByteArray(svg.encode()))
     if not renderer.isValid():

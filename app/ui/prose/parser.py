@@ -23,6 +23,8 @@ LONGEST_FORMULA = 2_000
 MOST_BRACKETS = 200
 """In one paragraph with links: what looks for their ends takes time that grows with the square of these."""
 
+MOST_FORMULAS = 200
+"""In one paragraph; where there are more marks than these need, they stay text. Each is a picture to lay out."""
 MOST_CELLS, MOST_COLUMNS = 600, 24
 """Of a table. What is larger is a `table_source`, whose `content` are its lines: reading its cells, and laying them
 out, takes time that grows with its columns and rows."""
@@ -89,6 +91,8 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 def _math_inline(state: StateInline, silent: bool) -> bool:
     source, start = state.src, state.pos
     opening = source[start : start + 2]
+    if (opening[:1] == "$" or opening in _INLINE_MARKS) and _has_many_formulas(source):
+        return False
     if opening in _INLINE_MARKS:
         close, displayed = _INLINE_MARKS[opening]
         end = source.find(close, start + 2, start + LONGEST_FORMULA)
@@ -153,6 +157,12 @@ def _bounded(rule: RuleFuncInlineType) -> RuleFuncInlineType:
 @lru_cache(maxsize=1)  # asked at each letter of one paragraph
 def _has_many_brackets(paragraph: str) -> bool:
     return paragraph.count("[") > MOST_BRACKETS
+
+
+@lru_cache(maxsize=1)
+def _has_many_formulas(paragraph: str) -> bool:
+    opening = paragraph.count("\\(") + paragraph.count("\\[")
+    return opening + paragraph.count("$") / 2 > MOST_FORMULAS
 
 
 def _make() -> MarkdownIt:

@@ -147,6 +147,14 @@ def test_table_that_would_take_long_stays_source(columns: int, rows: int, kind: 
         assert block.tokens[0].content.rstrip("\n") == text.rstrip("\n")
 
 
+def test_paragraph_with_more_than_200_formulas_stays_text():
+    def formulas(count: int) -> int:
+        (block,) = everything(["$x$ " * count])
+        return sum(child.type == "math_inline" for child in block.tokens[1].children or [])
+
+    assert (formulas(200), formulas(201)) == (200, 0)
+
+
 def test_wide_table_ends_where_a_table_would():
     blocks = everything(list(table_of(30, 2) + "> quote\n"))
     assert [block.tokens[0].type for block in blocks] == ["table_source", "blockquote_open"]
