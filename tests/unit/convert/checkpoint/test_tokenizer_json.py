@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.convert.checkpoint import tokenizer_json
 from app.convert.checkpoint.folder import CheckpointFolder
@@ -376,3 +379,37 @@ def test_scores_of_a_real_model_come_back_from_its_merges(tmp_path: Path, name: 
     numbered = sorted((text for text in merged if text.strip("▁")), key=lambda text: -scores[text])
     assert [by_text[text] for text in numbered] == [-float(rank) for rank in range(len(numbered))]
     assert {by_text[text] for text in merged if not text.strip("▁")} == {-float(len(numbered))}
+
+
+# Anything
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "id", "a"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), make=st.sampled_from([byte_level, byte_fallback]), anything=ANYTHING)
+def test_whatever_stands_anywhere_is_a_tokenizer_or_one_of_two_faults(
+    tmp_path: Path, data: st.DataObject, make: Any, anything: Any
+) -> None:
+    files: dict[str, Any] = {
+        "tokenizer": make(),
+        "config": {"bos_token": "ab", "added_tokens_decoder": {"7": {"content": "<x>"}}},
+    }
+    inside: Any = files
+    while True:
+        key = data.draw(st.sampled_from(list(inside) if isinstance(inside, dict) else range(len(inside))))
+        if not isinstance(inside[key], (dict, list)) or not inside[key] or data.draw(st.booleans()):
+            break
+        inside = inside[key]
+    inside[key] = anything
+    with suppress(DamagedCheckpoint, UnsupportedCheckpoint):
+        made = read(tmp_path, files["tokenizer"], 270, files["config"])
+        assert len({piece.text for piece in made.pieces}) == 270
+        assert all(number < 270 for number in made.special_ids.values())
