@@ -1,22 +1,25 @@
 """Which words of two answers belong together, and which of them differ.
 
 Words that stand in both answers once are put in order first (Bram Cohen's "patience diff"), as the longest sequence
-that rises in both; between these, difflib compares what is left, where that is not too much. So long answers take no
-more than their length times its logarithm, and what both have in common is found where a person would see it.
+that rises in both; between these, difflib's longest matches are taken, the longest first, for as long as there is
+`Effort` left: where the same few words come again and again, that would take the square of the length, or more. So what
+both have in common is found where a person would see it, and no text takes longer than some seconds.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate, pairwise
 
-MOST_PAIRS = 200_000
-"""Pairs of equal words between two anchors that difflib may have to look at; beyond that they are told as different.
-About a tenth of a second."""
+MOST_STEPS = 10_000_000
+"""Pairs of equal words that may be looked at for two texts, again at each match; about a second."""
+WINDOW = 500
+"""Words that are compared by themselves where there is too little effort left for all at once."""
 
 # Letters of scripts that are written without spaces are words of their own: kana, ideographs, Thai, Lao, Khmer.
 _WORD = re.compile(
@@ -37,12 +40,32 @@ class Stretch:
     second: tuple[int, int]
 
 
-def align(first: str, second: str) -> list[Stretch]:
+class Effort:
+    """How many steps comparing may still take. `is_spent`: they were too few, so that words are told as different that
+    may stand in both texts."""
+
+    def __init__(self, steps: int = MOST_STEPS) -> None:
+        self._left = steps
+        self.is_spent = False
+
+    def allows(self, steps: int, but: int = 0) -> bool:
+        """Takes them, where more than `but` are left afterwards."""
+        if self._left - steps < but:
+            return False
+        self._left -= steps
+        return True
+
+    @property
+    def left(self) -> int:
+        return self._left
+
+
+def align(first: str, second: str, effort: Effort | None = None) -> list[Stretch]:
     """From the beginning to the end of both."""
     a, b = _Words(first), _Words(second)
     stretches: list[Stretch] = []
     at_a = at_b = 0
-    for same, to_a, to_b in _runs(a.words, b.words):
+    for same, to_a, to_b in _runs(a.words, b.words, effort or Effort()):
         stretches.append(Stretch(same, (a.place(at_a), a.place(to_a)), (b.place(at_b), b.place(to_b))))
         at_a, at_b = to_a, to_b
     return stretches
@@ -72,11 +95,11 @@ class _Words:
         return self._starts[number] if number < len(self._starts) else self._length
 
 
-def _runs(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[bool, int, int]]:
+def _runs(a: Sequence[str], b: Sequence[str], effort: Effort) -> Iterator[tuple[bool, int, int]]:
     """Whether the words up to these places, from where the last run ended, agree. Runs of either kind in turns."""
     same: bool | None = None
     at_a = at_b = 0
-    for next_same, to_a, to_b in _pieces(a, b):
+    for next_same, to_a, to_b in _pieces(a, b, effort):
         if (to_a, to_b) == (at_a, at_b):
             continue
         if same is not None and next_same != same:
@@ -86,10 +109,10 @@ def _runs(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[bool, int, int]]
         yield same, at_a, at_b
 
 
-def _pieces(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[bool, int, int]]:
+def _pieces(a: Sequence[str], b: Sequence[str], effort: Effort) -> Iterator[tuple[bool, int, int]]:
     at_a = at_b = 0
     for anchor_a, anchor_b in [*_anchors(a, b), (len(a), len(b))]:
-        yield from _between(a, at_a, anchor_a, b, at_b, anchor_b)
+        yield from _between(a, at_a, anchor_a, b, at_b, anchor_b, effort)
         if anchor_a < len(a):
             yield True, anchor_a + 1, anchor_b + 1
         at_a, at_b = anchor_a + 1, anchor_b + 1
@@ -129,7 +152,7 @@ def _longest_rise(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _between(
-    a: Sequence[str], from_a: int, to_a: int, b: Sequence[str], from_b: int, to_b: int
+    a: Sequence[str], from_a: int, to_a: int, b: Sequence[str], from_b: int, to_b: int, effort: Effort
 ) -> Iterator[tuple[bool, int, int]]:
     """Of the words between two anchors. What both begin and end with is the same, whatever is between."""
     start = 0
@@ -140,16 +163,69 @@ def _between(
     end = 0
     while end < min(to_a - from_a, to_b - from_b) and a[to_a - 1 - end] == b[to_b - 1 - end]:
         end += 1
-    yield from _compared(a[from_a : to_a - end], b[from_b : to_b - end], from_a, from_b)
+    rest_a, rest_b = a[from_a : to_a - end], b[from_b : to_b - end]
+    for at_a, at_b, size in _blocks(rest_a, rest_b, effort):
+        yield False, from_a + at_a, from_b + at_b
+        yield True, from_a + at_a + size, from_b + at_b + size
+    yield False, to_a - end, to_b - end
     yield True, to_a, to_b
 
 
-def _compared(
-    a: Sequence[str], b: Sequence[str], from_a: int, from_b: int
-) -> Iterator[tuple[bool, int, int]]:
-    counts_a, counts_b = Counter(a), Counter(b)
-    if sum(count * counts_b[word] for word, count in counts_a.items()) <= MOST_PAIRS:
-        for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
-            yield False, from_a + block.a, from_b + block.b
-            yield True, from_a + block.a + block.size, from_b + block.b + block.size
-    yield False, from_a + len(a), from_b + len(b)
+Block = tuple[int, int, int]
+"""Where words agree: the first one's place in either text, and how many."""
+Range = tuple[int, int, int, int]
+"""Words of one text and of the other, from and to."""
+
+
+def _blocks(a: Sequence[str], b: Sequence[str], effort: Effort) -> list[Block]:
+    """In order. The first half of the effort is for looking at all words at once, the other half for what is then left,
+    a window of each text at a time."""
+    if not a or not b:
+        return []
+    # What difflib takes to look at words of `a`: each of them, and all places of `b` with the same word.
+    counts = Counter(b)
+    costs = [0, *accumulate(1 + counts[word] for word in a)]
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    found, left = _matched(matcher, costs, [(0, len(a), 0, len(b))], effort, effort.left // 2)
+    windows = [window for each in left for window in _windows(each)]
+    for from_a, to_a, from_b, to_b in windows:
+        part_a, part_b = a[from_a:to_a], b[from_b:to_b]
+        counts = Counter(part_b)
+        costs = [0, *accumulate(1 + counts[word] for word in part_a)]
+        matcher = SequenceMatcher(None, part_a, part_b, autojunk=False)
+        more, rest = _matched(matcher, costs, [(0, len(part_a), 0, len(part_b))], effort, 0)
+        found += [(from_a + at_a, from_b + at_b, size) for at_a, at_b, size in more]
+        effort.is_spent = effort.is_spent or bool(rest)
+    return sorted(found)
+
+
+def _matched(
+    matcher: SequenceMatcher[str], costs: Sequence[int], ranges: Sequence[Range], effort: Effort, keep: int
+) -> tuple[list[Block], list[Range]]:
+    """The matches in these ranges, and what there was too little effort for, of which `keep` is not touched."""
+    waiting, found, left = deque(ranges), [], []
+    while waiting:
+        from_a, to_a, from_b, to_b = each = waiting.popleft()
+        if from_a == to_a or from_b == to_b:
+            continue
+        if not effort.allows(costs[to_a] - costs[from_a], keep):
+            left.append(each)
+            continue
+        match = matcher.find_longest_match(from_a, to_a, from_b, to_b)
+        if match.size:
+            found.append((match.a, match.b, match.size))
+            waiting.append((from_a, match.a, from_b, match.b))
+            waiting.append((match.a + match.size, to_a, match.b + match.size, to_b))
+    return found, left
+
+
+def _windows(whole: Range) -> Iterator[Range]:
+    """Of as many words each in proportion."""
+    from_a, to_a, from_b, to_b = whole
+    count = max(-(-(to_a - from_a) // WINDOW), 1)
+    cuts = [
+        (from_a + (to_a - from_a) * number // count, from_b + (to_b - from_b) * number // count)
+        for number in range(count + 1)
+    ]
+    for (begin_a, begin_b), (end_a, end_b) in pairwise(cuts):
+        yield begin_a, end_a, begin_b, end_b

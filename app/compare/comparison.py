@@ -43,6 +43,8 @@ from app.storage.atomic import scratch_folder
 
 MAXIMUM_PANES = 5
 """As many as the ladder of quantizations has steps."""
+STOP_SEEN_S = 0.1
+"""A pane that waits for its turn looks so often whether it was stopped."""
 TOKENS_ON_DISK = 8_000
 """Of how many tokens one model's logits are kept until the next one is loaded: 4 GB with a vocabulary of 128 k."""
 
@@ -60,6 +62,8 @@ class _Pane:
     options: TemplateOptions = NO_OPTIONS
     when_full: WhenFull = "stop"
     lock: threading.Lock = field(default_factory=threading.Lock)
+    cancel: CancelToken | None = None
+    """Of the answer that is asked for, while it is."""
 
     @property
     def is_loaded(self) -> bool:
@@ -254,6 +258,12 @@ class Comparison:
                 found.append(perplexity_per_character(scores.log_probabilities, len(text)))
         return found
 
+    def stop(self, index: int) -> None:
+        """Ends the answer of that pane alone, also where it waits for its turn. From any thread."""
+        cancel = self._panes[index].cancel
+        if cancel is not None:
+            cancel.cancel()
+
     def set_conversation(
         self,
         index: int,
@@ -372,6 +382,10 @@ class Comparison:
         # The token of this call, not of the job: a bug in one pane must be able to end the others.
         cancel = CancelToken()
         forget = control.cancel.on_cancel(cancel.cancel)
+        own = {index: CancelToken() for index in indexes}  # so that one pane can be stopped
+        for index in indexes:
+            cancel.on_cancel(own[index].cancel)
+            self._panes[index].cancel = own[index]
 
         def stop_others_after_a_bug(future: Future[PaneAnswer]) -> None:
             if future.exception() is not None:
@@ -383,7 +397,7 @@ class Comparison:
                 # What is loaded goes first: in turns it would have to be loaded again later.
                 order = sorted(indexes, key=lambda index: not self._panes[index].is_loaded)
                 started = {
-                    index: pool.submit(run_pane, index, samplings[index], begins, cancel, control)
+                    index: pool.submit(run_pane, index, samplings[index], begins, own[index], control)
                     for index in order
                 }
                 futures = [started[index] for index in indexes]
@@ -392,6 +406,8 @@ class Comparison:
                 answers = tuple(future.result() for future in futures)
         finally:
             forget()
+            for index in indexes:
+                self._panes[index].cancel = None
         if control.cancel.cancelled and not any(answer.text for answer in answers):
             raise Cancelled
         return answers
@@ -426,6 +442,16 @@ class Comparison:
                 control.cancel.raise_if_cancelled()
                 yield self._loaded(index, pane, control.cancel, control)
 
+    @contextmanager
+    def _slot(self, cancel: CancelToken) -> Iterator[None]:
+        """For one pane to be at work. Raises Cancelled where it is stopped while it waits for that."""
+        while not self._slots.acquire(timeout=STOP_SEEN_S):
+            cancel.raise_if_cancelled()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
     def _run_pane(
         self,
         index: int,
@@ -437,7 +463,7 @@ class Comparison:
         pane = self._panes[index]
         parts: list[str] = []
         try:
-            with pane.lock, self._slots:
+            with pane.lock, self._slot(cancel):
                 answer = self._answer(index, pane, sampling, begins, parts, cancel, control)
         except Cancelled:
             answer = PaneAnswer(pane.path, "".join(parts), None)

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 from app.compare.alignment import Stretch, align
 
@@ -14,6 +14,8 @@ _LINE = re.compile(r"[^\n]*\n+|[^\n]+$")
 LONGEST = 600
 """Characters of a line that is not cut at the end of a sentence."""
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+")
+_GAP = re.compile(rf"\S{{1,{LONGEST}}}\s*|\s+")
+"""Where a long line without sentences is cut: between words, and inside those that are longer still."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,17 @@ class Row:
         return not any(part.differs for part in self.parts)
 
 
-def rows_of(answers: Sequence[str]) -> list[Row]:
-    """`answers`: two or more, of which each is compared with the first."""
+def rows_of(answers: Sequence[str], aligned: Sequence[Sequence[Stretch]] | None = None) -> list[Row]:
+    """`answers`: two or more, of which each is compared with the first; `aligned`: the first one with each other, where
+    that is known."""
     reference = answers[0]
     ends = _ends(reference)
-    columns = [_column(reference, other, align(reference, other), ends) for other in answers[1:]]
+    if aligned is None:
+        aligned = [align(reference, other) for other in answers[1:]]
+    columns = [
+        _column(reference, other, stretches, ends)
+        for other, stretches in zip(answers[1:], aligned, strict=True)
+    ]
     rows = []
     for number, (start, end) in enumerate(pairwise([0, *ends])):
         # A word of the first answer differs where any other one has another.
@@ -57,13 +65,27 @@ def _ends(text: str) -> list[int]:
     for line in _LINE.finditer(text):
         begun = line.start()
         if len(line[0]) > LONGEST:
-            for gap in _SENTENCE.finditer(text, line.start(), line.end()):
-                if gap.end() - begun >= LONGEST / 2:
-                    ends.append(gap.end())
-                    begun = gap.end()
+            for place in _cuts(text, line.start(), line.end()):
+                if place - begun >= LONGEST / 2:
+                    ends.append(place)
+                    begun = place
         if not ends or ends[-1] != line.end():
             ends.append(line.end())
     return ends or [len(text)]
+
+
+def _cuts(text: str, start: int, end: int) -> Iterator[int]:
+    """The ends of sentences; of what is much longer than a line without one, those of words."""
+    begun = start
+    for sentence in chain((gap.end() for gap in _SENTENCE.finditer(text, start, end)), (end,)):
+        if sentence - begun > 2 * LONGEST:
+            taken = begun
+            for gap in _GAP.finditer(text, begun, sentence):
+                if gap.end() - taken >= LONGEST:
+                    taken = gap.end()
+                    yield taken
+        yield sentence
+        begun = sentence
 
 
 def _column(

@@ -97,6 +97,7 @@ def all_deeds() -> list[Deed]:
         Deed("compare-presets", compare, _tr("Models that belong side by side"), ("Ctrl+P",)),
         Deed("compare-link", compare, _tr("Scroll all panes together"), ("Ctrl+L",)),
         Deed("compare-next-difference", compare, _tr("Next place that differs"), ("F3",)),
+        Deed("compare-previous-difference", compare, _tr("Previous place that differs"), ("Shift+F3",)),
         Deed("compare-lines", compare, _tr("Answers line by line"), ("Ctrl+Shift+D",)),
         Deed("compare-fair", compare, _tr("One model after the other"), ("Ctrl+Shift+O",)),
         Deed("compare-same", compare, _tr("The same settings for every pane"), ("Ctrl+Shift+S",)),

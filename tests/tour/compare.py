@@ -185,6 +185,29 @@ def compare_own_settings_and_alone(stage: Stage) -> None:
 
 
 @scene
+def compare_second_place(stage: Stage) -> None:
+    compare_marked_words(stage)
+    page = settle_compare(stage)
+    page.text.jump(1)
+    page.text.jump(1)
+
+
+@scene
+def compare_one_stopped(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(0)
+    page.send(PROMPT)
+    first, second = (pane.turn for pane in page.panes)
+    assert first is not None
+    assert second is not None
+    stage.wait(lambda: first.tokens > 0)
+    first.stop.click()
+    stage.wait(lambda: not first.under_way and second.tokens > 0)
+
+
+@scene
 def compare_earlier_ones(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()

@@ -72,3 +72,34 @@ def test_hostile_answers_are_text(qtbot, view: LinesView) -> None:
     assert "example.org" not in "".join(
         fragment for fragment in view.text.toHtml().split('"') if fragment.startswith("http")
     )
+
+
+def test_long_answers_are_shown_a_part_at_a_time(qtbot, view: LinesView) -> None:
+    first = "\n".join(f"Line {number} has some words of its own." for number in range(3_000))
+    view.show_rows(["A", "B"], rows_of([first, first.replace("own", "mine")]), [0, 1])
+    assert "Line 0 has" in view.text.toPlainText()
+    assert "Line 2999 has" not in view.text.toPlainText()
+    for _ in range(4):
+        view.text.anchorClicked.emit("more:")
+    assert "Line 2999 has" in view.text.toPlainText()
+    whole = "x" * 100_000
+    view.show_rows(["A", "B"], rows_of(["one", whole]), [0, 1], is_coarse=True)
+    assert "96,000 characters more" in view.text.toPlainText()
+    assert "roughly" in view.summary.text()
+
+
+def test_keys_go_from_one_line_that_differs_to_the_next(qtbot, view: LinesView) -> None:
+    lines = [f"Line {number}." for number in range(60)]
+    others = [*lines[:1], "Other.", *lines[2:58], "Another.", *lines[59:]]
+    view.hide_same.setChecked(False)
+    view.show_rows(["A", "B"], rows_of(["\n".join(lines), "\n".join(others)]), [0, 1])
+    bar = view.text.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    view.jump(1)
+    first = bar.value()
+    view.jump(1)
+    assert bar.value() > first
+    view.jump(1)
+    assert bar.value() == first
+    view.jump(-1)
+    assert bar.value() > first

@@ -181,6 +181,7 @@ class ComparePage(QWidget):
         self.deck.remove_asked.connect(self._remove_pane)
         self.deck.retry_asked.connect(self.asking.retry)
         self.deck.version_shown.connect(self.asking.other_version_shown)
+        self.deck.stop_asked.connect(lambda pane: self.engine.stop_pane(self.panes.index(pane)))
         self.deck.link_asked.connect(lambda address: links.ask_about_written(self.notices, address))
         self.engine.loading.connect(lambda index, fraction: self.turn(index).show_loading(fraction))
         self.engine.reading.connect(lambda index, done, total: self.turn(index).show_reading(done, total))

@@ -148,6 +148,11 @@ class Engine(QObject):
             on_failed=self.undiverged.emit,
         )
 
+    def stop_pane(self, index: int) -> None:
+        """Ends the answer of that pane; the others go on."""
+        if self.comparison is not None:
+            self.comparison.stop(index)
+
     def stop(self) -> None:
         for job in list(self._calls.values()):
             job.cancel()

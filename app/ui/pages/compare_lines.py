@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
-from PySide6.QtCore import QEvent, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QUrl
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from app.compare.rows import Part, Row
@@ -16,6 +16,12 @@ from app.ui.parts import label
 FOLD = "fold"
 LEAST_FOLDED = 2
 """Lines that agree are folded where there are so many of them, or where they have so many words."""
+MORE = "more"
+PLACE = "place"
+MOST_SHOWN = 60_000
+"""Characters that are laid out at once, which takes some tenths of a second; more come when they are asked for."""
+LONGEST_PART = 4_000
+"""Characters shown of one cell: an answer that has nothing in common with the other one stands in a single cell."""
 LEAST_WORDS = 12
 
 
@@ -28,6 +34,9 @@ class LinesView(QWidget):
         self._rows: Sequence[Row] = ()
         self._order: Sequence[int] = ()
         self._unfolded: set[int] = set()
+        self._most_shown = MOST_SHOWN
+        self._places = 0
+        self._at = -1
         self.summary = label("", "strong")
         self.hide_same = QCheckBox(self.tr("Hide what agrees"))
         self.hide_same.setChecked(True)
@@ -45,15 +54,27 @@ class LinesView(QWidget):
         column.addLayout(row)
         column.addWidget(self.text, 1)
 
-    def show_rows(self, names: Sequence[str], rows: Sequence[Row], order: Sequence[int]) -> None:
-        """`order`: which part of each row stands in each column, `names` over it."""
+    def show_rows(
+        self, names: Sequence[str], rows: Sequence[Row], order: Sequence[int], *, is_coarse: bool = False
+    ) -> None:
+        """`order`: which part of each row stands in each column, `names` over it. `is_coarse`: to find all that agrees
+        would have taken too long."""
         self._names, self._rows, self._order = names, rows, order
         self._unfolded.clear()
+        self._most_shown = MOST_SHOWN
         parted = sum(not row.same for row in rows)
-        self.summary.setText(
-            self.tr("{n} of {all} lines differ").format(n=f"{parted:,}", all=f"{len(rows):,}")
-        )
+        words = self.tr("{n} of {all} lines differ").format(n=f"{parted:,}", all=f"{len(rows):,}")
+        if is_coarse:
+            words += self.tr("; compared roughly, since the same words come too often")
+        self.summary.setText(words)
         self._fill()
+
+    def jump(self, step: int) -> None:
+        """To the next line that differs, or the one before, and round again."""
+        if self._places:
+            before_first = self._at < 0 and step < 0
+            self._at = self._places - 1 if before_first else (self._at + step) % self._places
+            self.text.scrollToAnchor(f"{PLACE}{self._at}")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -65,8 +86,11 @@ class LinesView(QWidget):
         self._fill()
 
     def _unfold(self, url: QUrl) -> None:
-        if url.scheme() == FOLD:
-            self._unfolded.add(int(url.path()))
+        if url.scheme() in (FOLD, MORE):
+            if url.scheme() == FOLD:
+                self._unfolded.add(int(url.path()))
+            else:
+                self._most_shown += MOST_SHOWN
             at = self.text.verticalScrollBar().value()
             self._fill()
             self.text.verticalScrollBar().setValue(at)
@@ -82,7 +106,8 @@ class LinesView(QWidget):
         )
 
     def _body(self) -> Iterator[str]:
-        number = 0
+        number = shown = self._places = 0
+        self._at = -1
         for same, group in groupby(self._rows, key=lambda row: row.same):
             rows = list(group)
             words = sum(row.words for row in rows)
@@ -90,7 +115,12 @@ class LinesView(QWidget):
             if same and long and self.hide_same.isChecked() and number not in self._unfolded:
                 yield self._folded(number, len(rows), words)
             else:
-                yield from map(self._row, rows)
+                for row in rows:
+                    if shown > self._most_shown:
+                        yield self._link(f"{MORE}:", self.tr("Show more lines"))
+                        return
+                    shown += sum(min(len(part.text), LONGEST_PART) for part in row.parts)
+                    yield self._row(row)
             number += len(rows)
 
     def _folded(self, number: int, lines: int, words: int) -> str:
@@ -99,15 +129,23 @@ class LinesView(QWidget):
             if lines == 1
             else self.tr("… {lines} lines agree, {n} words …").format(lines=f"{lines:,}", n=f"{words:,}")
         )
+        return self._link(f"{FOLD}:{number}", told)
+
+    def _link(self, address: str, words: str) -> str:
         colour = theme.current().colour("muted").name()
         return (
             f'<tr><td colspan="{len(self._names)}" align="center">'
-            f'<a href="{FOLD}:{number}" style="color: {colour}">{escape(told)}</a></td></tr>'
+            f'<a href="{address}" style="color: {colour}">{escape(words)}</a></td></tr>'
         )
 
     def _row(self, row: Row) -> str:
+        anchor = ""
+        if not row.same:
+            anchor = f'<a name="{PLACE}{self._places}"></a>'
+            self._places += 1
         cells = "".join(
-            f'<td style="white-space: pre-wrap">{_marked(row.parts[column])}</td>' for column in self._order
+            f'<td style="white-space: pre-wrap">{"" if number else anchor}{_marked(row.parts[column])}</td>'
+            for number, column in enumerate(self._order)
         )
         colour = theme.current().colour("muted" if row.same else "text").name()
         return f'<tr style="color: {colour}">{cells}</tr>'
@@ -119,15 +157,26 @@ def _marked(part: Part) -> str:
         f"background-color: {tokens.colour('accent_soft').name()};"
         f" color: {tokens.colour('on_accent_soft').name()}; text-decoration: underline"
     )
+    whole = part.text.rstrip("\n")
+    text, left = whole[:LONGEST_PART], len(whole) - LONGEST_PART
     pieces = []
     at = 0
     for start, end in part.differs:
+        if start >= len(text):
+            break
         pieces += [
-            _shown(part.text[at:start]),
-            f'<span style="{style}">{_shown(part.text[start:end])}</span>',
+            _shown(text[at:start]),
+            f'<span style="{style}">{_shown(text[start:end])}</span>',
         ]
         at = end
-    return "".join([*pieces, _shown(part.text[at:].rstrip("\n"))])
+    pieces.append(_shown(text[at:]))
+    if left > 0:
+        pieces.append(_tr(" … {n} characters more").format(n=f"{left:,}"))
+    return "".join(pieces)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Compare", text)
 
 
 def _shown(text: str) -> str:

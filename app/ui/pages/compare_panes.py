@@ -41,6 +41,7 @@ class Pane(QFrame):
     picked = Signal()
     remove_asked = Signal()
     retry_asked = Signal()
+    stop_asked = Signal()
     link_asked = Signal(str)
     version_shown = Signal()
     chat_asked = Signal(object)  # Turn
@@ -291,6 +292,7 @@ class Pane(QFrame):
     def _adopt(self, turn: Turn) -> None:
         self.turns.append(turn)
         turn.retry_asked.connect(self.retry_asked)
+        turn.stop_asked.connect(self.stop_asked)
         turn.link_asked.connect(self.link_asked)
         turn.version_shown.connect(self.version_shown)
         turn.chat_asked.connect(self._chat_asked)
@@ -298,6 +300,7 @@ class Pane(QFrame):
 
     def _let_go(self, turn: Turn) -> None:
         turn.retry_asked.disconnect(self.retry_asked)
+        turn.stop_asked.disconnect(self.stop_asked)
         turn.link_asked.disconnect(self.link_asked)
         turn.chat_asked.disconnect(self._chat_asked)
         turn.version_shown.disconnect(self.version_shown)
@@ -332,6 +335,7 @@ class PaneDeck(QScrollArea):
     picked = Signal(object)
     remove_asked = Signal(object)
     retry_asked = Signal(object)
+    stop_asked = Signal(object)
     link_asked = Signal(str)
     version_shown = Signal()
     chat_asked = Signal(object, object)  # the pane, and its Turn
@@ -358,6 +362,7 @@ class PaneDeck(QScrollArea):
         pane.picked.connect(lambda: self.picked.emit(pane))
         pane.remove_asked.connect(lambda: self.remove_asked.emit(pane))
         pane.retry_asked.connect(lambda: self.retry_asked.emit(pane))
+        pane.stop_asked.connect(lambda: self.stop_asked.emit(pane))
         pane.link_asked.connect(self.link_asked)
         pane.chat_asked.connect(lambda turn: self.chat_asked.emit(pane, turn))
         pane.version_shown.connect(self.version_shown)

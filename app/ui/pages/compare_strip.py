@@ -13,7 +13,7 @@ from app.core.units import format_bytes
 from app.memory import LoadPlan, MemoryEstimate, Way
 from app.memory.plan import MAIN_MEMORY
 from app.ui import theme
-from app.ui.parts import ElidedLabel, Glyph, button, choice, label, set_shortcut
+from app.ui.parts import ElidedLabel, Glyph, button, choice, icon_button, label, set_shortcut
 
 BAR_PX = 12
 LEGEND_FROM_PX = 900
@@ -102,7 +102,7 @@ class Strip(QFrame):
     """`jump_asked`: the person wants to see where the answers part; `tokens_asked`: and how much the models differ at
     each token."""
 
-    jump_asked = Signal()
+    jump_asked = Signal(int)
     tokens_asked = Signal()
 
     def __init__(self) -> None:
@@ -176,6 +176,16 @@ class Strip(QFrame):
         """When all have answered; `parted`: there is a place where the answers begin to differ."""
         self._show_line(words, None, glyph, jump=parted, legend=True)
 
+    def show_count(self, places: int) -> None:
+        """In how many places the answers differ, once that is known."""
+        if places:
+            words = self.tr("1 place differs") if places == 1 else self.tr("{n} places differ")
+            self._jump.setText(words.format(n=f"{places:,}"))
+
+    def show_place(self, number: int, places: int) -> None:
+        """Which of them is shown, counted from 0."""
+        self._jump.setText(self.tr("Place {n} of {all}").format(n=f"{number + 1:,}", all=f"{places:,}"))
+
     def _show_line(
         self, words: str, plan: ComparisonPlan | None, glyph: str, *, jump: bool, legend: bool
     ) -> None:
@@ -187,7 +197,9 @@ class Strip(QFrame):
         self._detail.setVisible(bool(detail))
         for name, icon in self._glyphs.items():
             icon.setVisible(name == glyph)
+        self._jump.setText(self.tr("Show where"))
         self._jump.setVisible(jump)
+        self._back.setVisible(jump)
         self.tokens_button.setVisible(legend)
         self.lines_button.setVisible(legend)
         self._legend_wanted = legend
@@ -277,11 +289,15 @@ class Strip(QFrame):
         self._words = ElidedLabel("", "strong")
         self._jump = button(
             self.tr("Show where"),
-            self.jump_asked.emit,
+            lambda: self.jump_asked.emit(1),
             role="ghost",
             tip=self.tr("Scroll every pane to that place, then to the next one"),
             shortcut="F3",
         )
+        self._back = icon_button(
+            "caret-up", self.tr("Previous place that differs"), lambda: self.jump_asked.emit(-1)
+        )
+        set_shortcut(self._back, "Shift+F3")
         self.tokens_button = button(
             self.tr("Token by token…"),
             self.tokens_asked.emit,
@@ -298,6 +314,7 @@ class Strip(QFrame):
         self._detail = label("", "muted")
         row.addWidget(self._words, 1)
         row.addWidget(self._jump)
+        row.addWidget(self._back)
         row.addWidget(self.lines_button)
         row.addWidget(self.tokens_button)
         row.addWidget(self._detail)
@@ -312,7 +329,7 @@ class Strip(QFrame):
     def _make_legend(self) -> QWidget:
         self._mark_legend = _pair(DifferenceSample(), self.tr("differs"))
         self._mark_legend.setToolTip(
-            self.tr("The first word that differs, and a line beside all that follows it")
+            self.tr("The words that differ, and a line beside all that follows the first of them")
         )
         legend = QWidget()
         row = QHBoxLayout(legend)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.compare.alignment import align, differences
+from app.compare.alignment import Effort, Stretch, align, differences
 from app.compare.rows import Row, rows_of
 from app.core.jobs import JobControl
 from app.ui.latest import Latest
@@ -31,7 +31,7 @@ class TextComparison(QObject):
         self.lines = LinesView()
         self.lines.hide()
         strip = page.strip
-        strip.jump_asked.connect(lambda: self.jump(1))
+        strip.jump_asked.connect(self.jump)
         strip.lines_button.toggled.connect(self._show_lines)
 
     def compare(self) -> None:
@@ -44,8 +44,10 @@ class TextComparison(QObject):
             self.drop()
             return
 
-        def work(control: JobControl) -> tuple[list[Spans], list[Row]]:
-            return _marks(answers), rows_of(answers)
+        def work(control: JobControl) -> tuple[list[Spans], list[Row], bool]:
+            effort = Effort()
+            aligned = [align(answers[0], other, effort) for other in answers[1:]]
+            return _marks(answers, aligned), rows_of(answers, aligned), effort.is_spent
 
         self._latest.ask(
             "Compare the answers",
@@ -64,20 +66,27 @@ class TextComparison(QObject):
         most = max(
             (pane.turn.answer.differences for pane in self._page.panes if pane.turn is not None), default=0
         )
-        if most:
-            self._at = (self._at + step) % most
+        if self._page.strip.lines_button.isChecked():
+            self.lines.jump(step)
+        elif most:
+            before_first = self._at < 0 and step < 0
+            self._at = most - 1 if before_first else (self._at + step) % most
             self._page.deck.show_difference(self._at)
+            self._page.strip.show_place(self._at, most)
 
     def _counted(self) -> list[Pane]:
         panes = [pane for pane in self._page.panes if pane.turn is not None and pane.turn.counts]
         return sorted(panes, key=lambda pane: -pane.bits_per_weight)
 
-    def _show(self, panes: Sequence[Pane], marks: Sequence[Spans], rows: Sequence[Row]) -> None:
+    def _show(
+        self, panes: Sequence[Pane], marks: Sequence[Spans], rows: Sequence[Row], is_coarse: bool
+    ) -> None:
         for pane, spans in zip(panes, marks, strict=True):
             if pane.turn is not None and pane.turn.answer.difference is not None:
                 pane.turn.answer.mark_difference(pane.turn.answer.difference, spans)
         order = sorted(range(len(panes)), key=lambda number: self._page.panes.index(panes[number]))
-        self.lines.show_rows([panes[number].name for number in order], rows, order)
+        self.lines.show_rows([panes[number].name for number in order], rows, order, is_coarse=is_coarse)
+        self._page.strip.show_count(max(map(len, marks)))
 
     def _show_lines(self, shown: bool) -> None:
         self.lines.setVisible(shown)
@@ -86,12 +95,11 @@ class TextComparison(QObject):
             self.lines.text.setFocus()
 
 
-def _marks(answers: Sequence[str]) -> list[Spans]:
+def _marks(answers: Sequence[str], aligned: Sequence[Sequence[Stretch]]) -> list[Spans]:
     """Of each answer the words that differ; of the first one those that differ from any other."""
     first: set[tuple[int, int]] = set()
     others: list[Spans] = []
-    for other in answers[1:]:
-        stretches = align(answers[0], other)
+    for other, stretches in zip(answers[1:], aligned, strict=True):
         first.update(differences(stretches, 0, answers[0]))
         others.append(differences(stretches, 1, other))
     return [sorted(first), *others]

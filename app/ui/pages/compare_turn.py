@@ -58,6 +58,8 @@ class Turn(QWidget):
     address in the answer was clicked. `chat_asked`: the conversation is to go on behind this answer, in Chat."""
 
     retry_asked = Signal()
+    stop_asked = Signal()
+    """This answer is to end; those of other panes go on."""
     version_shown = Signal()
     """Another of several answers is shown."""
     grew = Signal()
@@ -254,6 +256,8 @@ class Turn(QWidget):
             tip=self.tr("Go on from this answer in a new chat with this model"),
         )
         self.go_on.setFixedSize(28, 28)
+        self.stop = icon_button("stop", self.tr("Stop this answer"), self.stop_asked.emit)
+        self.stop.setFixedSize(28, 28)
         end = QHBoxLayout()
         end.setSpacing(8)
         words_below = QVBoxLayout()
@@ -264,6 +268,7 @@ class Turn(QWidget):
         end.addLayout(words_below, 1)
         end.addWidget(self._versions, 0, Qt.AlignmentFlag.AlignTop)
         end.addWidget(self.go_on, 0, Qt.AlignmentFlag.AlignTop)
+        end.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignTop)
         end.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -290,6 +295,7 @@ class Turn(QWidget):
         self.grew.emit()
 
     def _settle_end(self) -> None:
+        self.stop.setVisible(self.under_way)
         for each in (self.go_on, self._copy):
             each.setVisible(not self.under_way and bool(self.text))
         if self.state is TurnState.FAILED:

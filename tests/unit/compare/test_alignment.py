@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.compare.alignment import align, differences
+from app.compare.alignment import Effort, align, differences
 from app.compare.rows import rows_of
 
 
@@ -92,6 +92,32 @@ def test_hostile_answers_are_told_apart_in_the_end(first: str, second: str) -> N
     assert "".join(row.parts[1].text for row in rows) == second
     assert not all(row.same for row in rows)
     assert time.monotonic() - began < 60  # not for ever
+
+
+def test_what_would_take_the_square_of_the_length_is_found_as_far_as_effort_goes() -> None:
+    # No word is there once, so there are no anchors; each match is two words long, the first one the longest.
+    first = " ".join(f"w{number} w{number} a" for number in range(5_000))
+    second = " ".join(f"w{number} w{number} b" for number in range(5_000))
+    effort = Effort()
+    stretches = align(first, second, effort)
+    agreeing = sum(len(first[slice(*each.first)].split()) for each in stretches if each.same)
+    assert 5_000 < agreeing <= 10_000  # of the 10,000 that do
+    spent = Effort(10)
+    (beginning, rest) = align(first, second, spent)  # which both have in common, for nothing
+    assert first[slice(*beginning.first)].split() == ["w0", "w0"]
+    assert not rest.same
+    assert spent.is_spent
+    easy = Effort()
+    align("One two three", "One three", easy)
+    assert not easy.is_spent
+
+
+def test_a_long_line_without_sentences_is_cut_between_words() -> None:
+    for line in ("word " * 4_000, "x" * 20_000):
+        rows = rows_of([line, line + "end"])
+        assert "".join(row.parts[0].text for row in rows) == line
+        assert max(len(row.parts[0].text) for row in rows) < 1_300
+    assert all(row.parts[0].text.endswith(" ") for row in rows_of(["word " * 4_000, "word " * 4_000]))
 
 
 def test_lines_stand_beside_their_counterparts() -> None:

@@ -23,7 +23,15 @@ from app.compare import (
     plan_threads,
 )
 from app.compare import plan as plan_module
-from app.core.errors import Cancelled, FileGone, TooLittleMemory, WorkerDied, WrongChoice
+from app.core.errors import (
+    Cancelled,
+    FileGone,
+    PromptTooLong,
+    TemplateFault,
+    TooLittleMemory,
+    WorkerDied,
+    WrongChoice,
+)
 from app.core.jobs import CancelToken, Emitted, Job, JobControl
 from app.gguf import read_facts
 from app.hardware import Cpu, Machine, Memory
@@ -334,6 +342,56 @@ def test_worker_killed_midway_leaves_the_other_pane_alone(compare):
     first, second = ask(comparison, "And then?", sampling=SHORT).answers()
     assert first.fault is None
     assert second.fault is None
+
+
+def test_one_pane_is_stopped_and_the_others_go_on(compare):
+    comparison = compare(sampling=LONG)
+    asking = ask(comparison)
+    asking.wait_for(lambda value: isinstance(value, PaneDelta) and value.index == 0)
+    comparison.stop(0)
+    stopped, other = asking.answers()
+    assert stopped.statistics.finish_reason == "cancelled"
+    assert 0 < stopped.statistics.tokens < LONG.max_tokens
+    assert other.statistics.finish_reason == "length"
+    assert other.statistics.tokens == LONG.max_tokens
+    again, _ = ask(comparison, "And then?", sampling=SHORT).answers()
+    assert again.text
+
+
+def test_pane_is_stopped_while_it_waits_for_another(models, keeper):
+    with Comparison(models, ENDLESS, keeper, one_after_another=True) as comparison:
+        asking = ask(comparison)
+        asking.wait_for(lambda value: isinstance(value, PaneDelta))
+        (writing,) = {value.index for value in asking.of(PaneDelta)}
+        comparison.stop(1 - writing)
+        asking.wait_for(lambda value: isinstance(value, PaneFinished))
+        (waiting,) = asking.of(PaneFinished)
+        assert waiting.index == 1 - writing
+        assert waiting.answer.text == ""
+        assert waiting.answer.fault is None
+        comparison.stop(writing)
+        assert asking.answers()[writing].text
+
+
+def test_prompt_that_is_too_long_for_one_pane_is_answered_by_the_others(compare, models, tmp_path):
+    small = write_tiny_model(tmp_path / "small.gguf", type="f16", never_ends=True, context=256)
+    short, long = ask(compare(small, models[1]), "word " * 100).answers()
+    assert isinstance(short.fault, PromptTooLong)
+    assert "the context holds 256 tokens" in short.fault.message
+    assert short.fault.hint
+    assert long.fault is None
+    assert long.text
+
+
+def test_broken_template_fails_in_its_pane_alone_and_none_is_no_fault(compare, models, tmp_path):
+    broken = write_tiny_model(tmp_path / "broken.gguf", never_ends=True, chat_template="{% if %}")
+    none = write_tiny_model(tmp_path / "none.gguf", never_ends=True)
+    assert read_facts(none).chat_template is None
+    failed, fallen_back = ask(compare(broken, none)).answers()
+    assert isinstance(failed.fault, TemplateFault)
+    assert failed.fault.hint
+    assert fallen_back.fault is None
+    assert fallen_back.text
 
 
 def test_unanswered_prompt_is_given_with_the_next(compare, models, tmp_path):
