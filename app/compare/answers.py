@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.core.errors import EnvironmentFault
 from app.memory import LoadPlan
-from app.runtime import ChatMessage, GenerationStatistics
+from app.runtime import ChatMessage, GenerationStatistics, Sampling
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Passage:
 
     tokens: tuple[int, ...]
     start: int
+
+
+@dataclass(frozen=True)
+class AskedWith:
+    """What one answer was made with."""
+
+    sampling: Sampling
+    system_prompt: str = ""
 
 
 @dataclass(frozen=True)

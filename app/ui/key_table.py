@@ -91,7 +91,17 @@ def all_deeds() -> list[Deed]:
         Deed("rename-chat", chat, _tr("Rename the conversation, in the list"), ("F2",)),
         Deed("delete-chat", chat, _tr("Delete the conversation, in the list"), ("Del",)),
         Deed("compare-send", compare, _tr("Send to all panes"), ("Return",)),
-        Deed("compare-stop", compare, _tr("Stop all panes"), ("Esc",)),
+        Deed("compare-stop", compare, _tr("Stop all panes; else ask all of them again"), ("Esc",)),
+        *(
+            Deed(
+                f"compare-alone-{number}",
+                compare,
+                _tr("Ask only {n}").format(n=letter),
+                (f"Ctrl+Alt+{number}",),
+            )
+            for number, letter in enumerate("ABCD", 1)
+        ),
+        Deed("compare-system", compare, _tr("System prompt"), ("Ctrl+Shift+P",)),
         Deed("compare-new", compare, _tr("New comparison"), ("Ctrl+Shift+N",)),
         Deed("compare-add", compare, _tr("Add a model"), ("Ctrl+Shift+A",)),
         Deed("compare-presets", compare, _tr("Models that belong side by side"), ("Ctrl+P",)),

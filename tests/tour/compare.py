@@ -467,3 +467,30 @@ def put_bard(stage: Stage, *kinds: str) -> None:
                 PATIENCE_S
             )
         os.link(made, stage.models / made.name)
+
+
+@scene
+def compare_own_settings(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(24)
+    page.composer.same.click()
+    page.panes[1].settings.temperature.setValue(0.2)
+    page.panes[1].settings.seed.setValue(7)
+    page.send(PROMPT)
+    settle_compare(stage)
+
+
+@scene
+def compare_one_alone(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.composer.max_tokens.setValue(24)
+    page.composer.show_system_prompt("You speak as a bard does: briefly, and in verse.")
+    page.send(PROMPT)
+    settle_compare(stage)
+    page.composer.target.setCurrentIndex(1)
+    page.send("And what of the sun?")
+    settle_compare(stage)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
 from app.compare.session_store import SessionStore
 from app.storage import DataFolder
 from app.ui.pages.compare import ComparePage
@@ -63,7 +66,7 @@ def test_one_pane_is_spoken_to_alone(qtbot, page: ComparePage, folder: DataFolde
     first, second = page.panes
     assert turn_of(first).state is TurnState.NOT_ASKED
     assert turn_of(second).text
-    assert "Only one model has answered" in page.strip.sentence
+    assert page.strip.sentence == "B was asked alone."
     assert [message.content for message in first.messages if message.role == "user"] == ["Hello"]
     assert [message.content for message in second.messages if message.role == "user"] == [
         "Hello",
@@ -92,3 +95,60 @@ def test_a_pane_that_was_not_asked_can_have_an_answer_tried_again_in_the_other(
     assert turn_of(page.panes[0]).text
     assert turn_of(page.panes[1]).state is TurnState.NOT_ASKED
     assert not page.running
+
+
+def test_what_an_answer_was_asked_with_stays_with_it_whatever_is_changed_later(
+    qtbot, page: ComparePage, folder: DataFolder
+) -> None:
+    page.composer.same.click()
+    page.panes[1].settings.seed.setValue(7)
+    ask(qtbot, page)
+    page.panes[1].settings.seed.setValue(99)
+    page.composer.temperature.setValue(0.1)
+    page.sessions.write_last()  # as showing another version does
+    with SessionStore(folder.database) as store:
+        number = store.sessions()[0].id
+        panes = store.session(number).turns[0].panes
+    kept = [pane.answer.sampling for pane in panes if pane is not None and pane.answer is not None]
+    assert [(each.seed, each.temperature) for each in kept if each is not None] == [(42, 0.8), (7, 0.8)]
+    page.new_comparison()
+    page.sessions.open(number)
+    assert turn_of(page.panes[0]).settings_note == ""
+    assert turn_of(page.panes[1]).settings_note == "seed 7"
+
+
+def test_keys_choose_the_pane_that_is_asked_and_escape_all_of_them(qtbot, page: ComparePage) -> None:
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    QTest.keyClick(page.composer.box, Qt.Key.Key_2, both)
+    assert page.composer.alone == 1
+    assert "Only B" in page.composer.box.placeholderText()
+    QTest.keyClick(page.composer.box, Qt.Key.Key_3, both)  # there is no third one
+    assert page.composer.alone == 1
+    ask(qtbot, page)
+    assert page.strip.sentence == "B was asked alone."
+    QTest.keyClick(page.composer.box, Qt.Key.Key_Escape)
+    assert page.composer.alone is None
+    assert page.composer.box.placeholderText() == "One prompt for all panes"
+
+
+def test_the_system_prompt_is_told_to_every_model_also_folded_and_kept(
+    qtbot, page: ComparePage, folder: DataFolder
+) -> None:
+    ask(qtbot, page)
+    without = [each.statistics.prompt_tokens for each in map(turn_of, page.panes) if each.statistics]
+    page.new_comparison()
+    page.composer.system_button.click()
+    assert page.composer.system.hasFocus()
+    page.composer.system.setPlainText("Be brief.")
+    page.composer.system_button.click()
+    assert not page.composer.system.isVisible()
+    ask(qtbot, page)
+    told = [each.statistics.prompt_tokens for each in map(turn_of, page.panes) if each.statistics]
+    assert all(more > less for more, less in zip(told, without, strict=True))
+    with SessionStore(folder.database) as store:
+        number = store.sessions()[0].id
+    page.new_comparison()
+    page.composer.show_system_prompt("")
+    page.sessions.open(number)
+    assert page.composer.system_prompt == "Be brief."
+    assert page.composer.system.isVisible()

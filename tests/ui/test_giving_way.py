@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
+from itertools import combinations
 
 import pytest
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QPoint, QRect
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QStyle, QStyleOptionComboBox, QWidget
 
 from app.ui import theme
@@ -53,12 +53,9 @@ def test_compares_rows_are_whole_in_the_smallest_window(smallest, percent):
         for each in buttons:
             assert each.width() >= each.sizeHint().width(), each.accessibleName()
             assert each.accessibleName() or each.text()
-        edges = sorted(
-            (each.mapTo(row, each.rect().topLeft()).x(), each.mapTo(row, each.rect().topRight()).x())
-            for each in buttons
-        )
-        assert edges[-1][1] < row.width()
-        assert all(left[1] < right[0] for left, right in pairwise(edges))
+        places = [QRect(each.mapTo(row, QPoint()), each.size()) for each in buttons]
+        assert all(row.rect().contains(place) for place in places)
+        assert not any(one.intersects(other) for one, other in combinations(places, 2))
     assert page.header.add.text() == ("" if percent == 200 else "Add model")  # the last one to give way
     assert (page.header.new.text() == "") == (percent > 100)
     assert page.header.new.accessibleName() == "New comparison"

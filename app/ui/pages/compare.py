@@ -347,7 +347,7 @@ class ComparePage(QWidget):
             self._show_plan()
 
     def show_progress(self) -> None:
-        turns = [pane.turn for pane in self.panes if pane.turn is not None]
+        turns = [pane.turn for pane in self.panes if pane.turn is not None and pane.turn.was_asked]
         done = sum(not turn.under_way for turn in turns)
         words = self.tr("Answering…")
         if done:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 
 from app.compare import PaneAnswer
+from app.compare.answers import AskedWith
 from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, Sampling
@@ -91,8 +92,16 @@ class Asking(QObject):
     ) -> None:
         paths, chat = self._page.paths, self._page.from_chat
         samplings = {index: self._page.panes[index].settings.over(self.sampling) for index in indexes}
+        conversations = list(conversations)
         for index, own in samplings.items():
-            self._page.turn(index).note_settings(difference_words(own, self.sampling))
+            before = conversations[index]
+            # A chat that goes on here has brought its own.
+            has_system = bool(before) and before[0].role == "system"
+            system = "" if has_system else self._page.composer.system_prompt
+            if system:
+                conversations[index] = [ChatMessage("system", system), *before]
+            words = difference_words(own, self.sampling)
+            self._page.turn(index).ask_with(AskedWith(own, system), words)
         self._page.engine.ask(
             paths, conversations, prompt, self.sampling, samplings, begins, chat.options, chat.when_full
         )

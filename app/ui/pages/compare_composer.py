@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 import msgspec
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -14,14 +16,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.compare import MAXIMUM_PANES
 from app.runtime import Sampling
 from app.ui import icons
 from app.ui.giving_way import GivingWay, usual_px
 from app.ui.pages.compare_fields import ROLLED_SEEDS, seed_field, temperature_field, tokens_field
-from app.ui.parts import ElidedLabel, button, icon_button, set_shortcut
+from app.ui.parts import ElidedLabel, button, icon_button, label, set_shortcut
 from app.ui.prompt_field import PromptField
 
 MOST_LINES = 6
+MOST_SYSTEM_LINES = 3
 LEAST_CAPTION_PX = 24
 
 
@@ -59,10 +63,16 @@ class Composer(QFrame):
         )
         set_shortcut(self.stop, "Esc")
         self._make_settings()
+        self._make_system()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 10, 10)
         column.setSpacing(8)
-        column.addWidget(self.box)
+        column.addWidget(self._system_part)
+        above = QHBoxLayout()
+        above.setSpacing(4)
+        above.addWidget(self.box, 1)
+        above.addWidget(self.system_button, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(above)
         column.addWidget(self._settings_row())
         self.send.setEnabled(False)
         self._show_send()
@@ -123,6 +133,14 @@ class Composer(QFrame):
         self.target.setAccessibleName(self.tr("Which panes are asked"))
         self.target.setToolTip(self.tr("Which panes are asked: all, or one alone"))
         self.target.hide()
+        self.target.currentIndexChanged.connect(self._show_target)
+        # Esc stops answers first.
+        self._all_again = QShortcut("Esc", self.target, lambda: self.target.setCurrentIndex(0))
+        self._all_again.setContext(Qt.ShortcutContext.WindowShortcut)
+        self._one_alone = [
+            QShortcut(f"Ctrl+Alt+{number}", self.target, partial(self._ask_alone, number))
+            for number in range(1, MAXIMUM_PANES + 1)
+        ]
         self.dice = icon_button("dice-five", self.tr("Another seed"), self._roll)
         set_shortcut(self.dice, "Ctrl+D")
 
@@ -161,6 +179,53 @@ class Composer(QFrame):
             self.target.addItems(wanted)
         self.target.setVisible(len(letters) > 1)
 
+    def _ask_alone(self, number: int) -> None:
+        """Or all again, where it was that one already."""
+        if number < self.target.count():
+            self.target.setCurrentIndex(number if self.target.currentIndex() != number else 0)
+
+    def _show_target(self) -> None:
+        letter = self.target.currentText() if self.alone is not None else ""
+        words = self.tr("{target}: a prompt for that pane alone").format(target=letter)
+        self.box.setPlaceholderText(words if letter else self.tr("One prompt for all panes"))
+        self.box.setAccessibleName(words if letter else self.tr("Prompt for all panes"))
+        self._settle()
+
+    @property
+    def system_prompt(self) -> str:
+        """It holds also where its field is folded away."""
+        return self.system.toPlainText().strip()
+
+    def show_system_prompt(self, text: str) -> None:
+        self.system.setPlainText(text)
+        self._system_part.setVisible(bool(text))
+        self.system_button.setChecked(bool(text))
+
+    def _make_system(self) -> None:
+        self.system = PromptField(MOST_SYSTEM_LINES)
+        self.system.setPlaceholderText(self.tr("System prompt: what every model is told first"))
+        self.system.setAccessibleName(self.tr("System prompt for all panes"))
+        under = QFrame()
+        under.setProperty("role", "separator")
+        self._system_part = QWidget()
+        part = QVBoxLayout(self._system_part)
+        part.setContentsMargins(0, 0, 0, 0)
+        part.setSpacing(4)
+        for each in (label(self.tr("System prompt"), "caption"), self.system, under):
+            part.addWidget(each)
+        self._system_part.hide()
+        self.system_button = icon_button("article", self.tr("System prompt"), self._fold_system)
+        self.system_button.setToolTip(
+            self.tr("System prompt: what every model is told first. It holds also while it is folded away")
+        )
+        self.system_button.setCheckable(True)
+        set_shortcut(self.system_button, "Ctrl+Shift+P")
+
+    def _fold_system(self) -> None:
+        shown = self.system_button.isChecked()
+        self._system_part.setVisible(shown)
+        (self.system if shown else self.box).setFocus()
+
     def _show_lock(self, same: bool) -> None:
         self.same.setIcon(icons.icon("lock-simple" if same else "lock-simple-open"))
 
@@ -170,6 +235,7 @@ class Composer(QFrame):
             self.send_asked.emit(prompt)
 
     def _settle(self) -> None:
+        self._all_again.setEnabled(self.alone is not None and not self._running)
         possible = self._ready and bool(self.box.toPlainText().strip())
         if possible != self.send.isEnabled():
             self.send.setEnabled(possible)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QCoreApplication
 
 from app.ui.pages.compare_figures import best_fields
 from app.ui.pages.compare_panes import Pane
@@ -19,6 +22,10 @@ def show_outcome(panes: Sequence[Pane]) -> Verdict | None:
     # Against the one with the most bits, which has lost the least.
     counted.sort(key=lambda each: -each[0].bits_per_weight)
     verdict = judge([Said(pane.badge.letter, turn.text, _is_cut_off(turn)) for pane, turn in counted])
+    asked = [pane for pane, turn in turns if turn.was_asked]
+    if len(asked) == 1 < len(turns):
+        alone = QCoreApplication.translate("Compare", "{letter} was asked alone.")
+        verdict = replace(verdict, sentence=alone.format(letter=asked[0].badge.letter))
     for pane, turn in turns:
         turn.answer.mark_difference(verdict.marks.get(pane.badge.letter))
         turn.note_difference(verdict.notes.get(pane.badge.letter, ""))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from app.compare import PaneAnswer
+from app.compare.answers import AskedWith
 from app.compare.session import (
+    LeftFrom,
     MeasuredDivergence,
     PaneTurn,
     Session,
@@ -25,7 +27,8 @@ from app.runtime import Sampling
 from app.runtime.protocol import TokenDivergence
 from app.ui.notice import Kind
 from app.ui.pages.compare_history import History
-from app.ui.pages.compare_turn import Turn, TurnState
+from app.ui.pages.compare_pane_settings import difference_words
+from app.ui.pages.compare_turn import Turn
 from app.ui.services import Services
 
 if TYPE_CHECKING:
@@ -102,10 +105,7 @@ class Sessions(QObject):
             return
         turns = [pane.turns[number] for pane in self._page.panes]
         panes = tuple(
-            None
-            if turn.state is TurnState.NOT_ASKED
-            else PaneTurn(answers=_answers(turn, pane.settings.over(self._page.sampling)), shown=turn.shown)
-            for pane, turn in zip(self._page.panes, turns, strict=True)
+            PaneTurn(answers=_answers(turn), shown=turn.shown) if turn.was_asked else None for turn in turns
         )
         kept = SessionTurn(prompt=turns[0].prompt, panes=panes, alone=turns[0].alone)
         self._keep(lambda: self._services.comparisons.write_turn(session, number, kept))
@@ -173,13 +173,14 @@ class Sessions(QObject):
         self.leave()  # until it is whole, nothing of it is written
         page.clearing.begin_restoring(entries)
         for turn in session.turns:
-            self._put_turn(turn)
+            self._put_turn(turn, session.sampling)
         self._measured = list(session.divergences)
         self.current, self._broken = number, False
         page.clearing.end_restoring(session.sampling)
+        page.composer.show_system_prompt(_system_prompt(session))
         self._tell(session, [entry for entry in entries if entry.path not in known])
 
-    def _put_turn(self, turn: SessionTurn) -> None:
+    def _put_turn(self, turn: SessionTurn, shared: Sampling) -> None:
         asked = [pane.badge.letter for pane, given in zip(self._page.panes, turn.panes, strict=True) if given]
         for pane, given in zip(self._page.panes, turn.panes, strict=True):
             shown = pane.add_turn(turn.prompt)
@@ -189,6 +190,7 @@ class Sessions(QObject):
                 continue
             path = pane.entry.path if pane.entry is not None else Path()
             for answer in given.answers:
+                shown.ask_with(*_asked_with(answer, turn, shared))
                 shown.finish(answer.pane_answer(path), answer.left_from)
             if not shown.versions:
                 shown.finish(PaneAnswer(path, "", None))
@@ -216,12 +218,34 @@ class Sessions(QObject):
         self.history = None
 
 
-def _answers(turn: Turn, sampling: Sampling) -> tuple[SessionAnswer, ...]:
+def _answers(turn: Turn) -> tuple[SessionAnswer, ...]:
     """All there are, and what has come of the next one."""
-    kept = [kept_answer(each.answer, sampling, left_from=each.left_from) for each in turn.versions]
+    kept = [_kept(each.answer, each.asked_with, each.left_from) for each in turn.versions]
     if turn.under_way and turn.text:
-        kept.append(kept_answer(PaneAnswer(Path(), turn.text, None), sampling))
+        kept.append(_kept(PaneAnswer(Path(), turn.text, None), turn.asked_with, None))
     return tuple(kept)
+
+
+def _kept(answer: PaneAnswer, asked: AskedWith | None, left_from: LeftFrom | None) -> SessionAnswer:
+    if asked is None:  # kept before settings were
+        return kept_answer(answer, left_from=left_from)
+    return kept_answer(answer, asked.sampling, asked.system_prompt, left_from)
+
+
+def _asked_with(answer: SessionAnswer, turn: SessionTurn, shared: Sampling) -> tuple[AskedWith | None, str]:
+    """And in what its settings were others than the shared ones, where not all panes had the same: what is shared may
+    have been changed since the session began."""
+    if answer.sampling is None:
+        return None, ""
+    beside = {each.sampling for pane in turn.panes if pane is not None for each in pane.answers}
+    words = difference_words(answer.sampling, shared) if len(beside) > 1 else ""
+    return AskedWith(answer.sampling, answer.system_prompt), words
+
+
+def _system_prompt(session: Session) -> str:
+    """The last one."""
+    panes = (pane for turn in reversed(session.turns) for pane in turn.panes if pane is not None)
+    return next((pane.answer.system_prompt for pane in panes if pane.answer is not None), "")
 
 
 def _gone(model: SessionModel) -> LibraryEntry:

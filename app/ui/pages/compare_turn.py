@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.compare import PaneAnswer, Passage
+from app.compare.answers import AskedWith
 from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
@@ -47,10 +48,13 @@ UNDER_WAY = (TurnState.WAITING, TurnState.LOADING, TurnState.READING, TurnState.
 
 @dataclass(frozen=True)
 class Version:
-    """One of the answers to a prompt. `left_from`: where it left another one ("what if")."""
+    """One of the answers to a prompt. `left_from`: where it left another one ("what if"); `asked_with`: its settings,
+    and `settings_note` in what they were not those of all panes."""
 
     answer: PaneAnswer
     left_from: LeftFrom | None = None
+    asked_with: AskedWith | None = None
+    settings_note: str = ""
 
 
 class Turn(QWidget):
@@ -76,6 +80,7 @@ class Turn(QWidget):
         self.versions: list[Version] = []
         self.shown = 0
         self._left_from: LeftFrom | None = None
+        self.asked_with: AskedWith | None = None
         self.alone = False
         """Whether this was asked in a conversation of its own, as prompts of a list are."""
         self._message: ChatMessage | None = None
@@ -96,6 +101,11 @@ class Turn(QWidget):
         return self.state in UNDER_WAY
 
     @property
+    def was_asked(self) -> bool:
+        """Not where the prompt went to another pane alone."""
+        return self.state is not TurnState.NOT_ASKED
+
+    @property
     def counts(self) -> bool:
         """Whether there is an answer to compare with others."""
         return self.state in (TurnState.DONE, TurnState.STOPPED) and self.statistics is not None
@@ -103,7 +113,7 @@ class Turn(QWidget):
     @property
     def messages(self) -> list[ChatMessage]:
         """What the model is told of this turn in the next one."""
-        if self.alone or self.state is TurnState.NOT_ASKED:
+        if self.alone or not self.was_asked:
             return []
         said = [ChatMessage("user", self.prompt)]
         if self.text and self.state is not TurnState.FAILED:
@@ -140,6 +150,7 @@ class Turn(QWidget):
         self.shown = number
         version = self.versions[number]
         self._left_from = version.left_from
+        self.ask_with(version.asked_with, version.settings_note)
         self._drop_card()
         self._show_answer(version.answer)
         self.version_shown.emit()
@@ -166,8 +177,9 @@ class Turn(QWidget):
     def settings_note(self) -> str:
         return self._settings.text()
 
-    def note_settings(self, words: str) -> None:
-        """With what this was asked, where that is not what all panes have."""
+    def ask_with(self, asked_with: AskedWith | None, words: str) -> None:
+        """With what the answer is made that comes; `words` where that is not what all panes have."""
+        self.asked_with = asked_with
         self._settings.setText(words)
         self._settings.setVisible(bool(words))
 
@@ -189,7 +201,9 @@ class Turn(QWidget):
 
     def finish(self, answer: PaneAnswer, left_from: LeftFrom | None = None) -> None:
         """`left_from`: where a kept answer had left another one."""
-        self.versions.append(Version(answer, left_from or self._left_from))
+        self.versions.append(
+            Version(answer, left_from or self._left_from, self.asked_with, self.settings_note)
+        )
         self._left_from = self.versions[-1].left_from
         self.shown = len(self.versions) - 1
         self._show_answer(answer)
