@@ -24,13 +24,29 @@ def test_the_window_opens_on_the_library_and_shows_this_computer(open_nibble):
     assert "core" in words
 
 
-def test_starting_loads_nothing_heavy():
+NOT_NEEDED_AT_FIRST = (
+    *("numpy", "gguf", "llama_cpp", "psutil", "qtawesome", "jinja2", "msgspec", "huggingface_hub", "markdown_it"),
+    *("pygments", "ziamath", "keyring", "rich", "typer", "email", "http", "subprocess", "json", "logging.handlers"),
+    *("hashlib", "PySide6.QtNetwork", "PySide6.QtSvg", "app.library", "app.chat", "app.hub", "app.gguf", "app.memory"),
+    *("app.hardware", "app.runtime", "app.recommend", "app.downloads", "app.ui.palette", "app.ui.pages.chat"),
+    *("app.ui.pages.library_details", "app.ui.pages.library_space", "app.ui.pages.discover", "app.ui.shortcuts"),
+)
+
+
+def test_what_the_first_page_does_not_need_is_not_loaded_and_not_begun_before_it_is_painted():
     code = (
-        "import sys; import app.ui.application; from app.ui.window import PAGES; import app.ui.pages.library;"
-        "print(sorted({'numpy', 'gguf', 'llama_cpp', 'psutil', 'qtawesome', 'jinja2'} & set(sys.modules)))"
+        "import os, sys, threading\n"
+        "from app.ui import application\n"
+        "wait_for_paint = application.after_first_paint\n"
+        "def look():\n"
+        f"    print(sorted(set({NOT_NEEDED_AT_FIRST!r}) & set(sys.modules)))\n"
+        "    print([thread.name for thread in threading.enumerate()], flush=True)\n"
+        "    os._exit(0)\n"
+        "application.after_first_paint = lambda window, do: wait_for_paint(window, look)\n"
+        "application.run_application(['nibble'])\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.splitlines() == ["[]", "['MainThread']"]
 
 
 def test_crash_ends_with_its_own_words_and_no_others():
