@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 from app.core.errors import from_os_error
 from app.storage.processes import is_alive, this_process
@@ -83,7 +82,7 @@ def write_atomically(target: Path, content: bytes) -> None:
 def _unfinished(target: Path) -> Path:
     """A new name beside `target` that tells who writes there."""
     writer = this_process().replace(" ", "-")
-    return target.with_name(f".{target.name}.{_HOST}-{writer}.{uuid4().hex[:8]}.part")
+    return target.with_name(f".{target.name}.{_HOST}-{writer}.{os.urandom(4).hex()}.part")
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
@@ -135,6 +135,9 @@ class NoticeArea(QWidget):
         made.destroyed.connect(self._settle)
         self._column.insertWidget(0, made)
         self.show()
+        # Imported here: most starts have nothing to tell.
+        from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, made.accessibleName()))
         return made
 

@@ -15,7 +15,7 @@ from string import Template
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 import resources
 from app.storage.settings import Appearance
@@ -58,7 +58,6 @@ class Theme(QObject):
         self._zoom = zoom_percent / 100
         self._is_dressed = False
         self._body_px = _usual_px()
-        application.setStyle(QStyleFactory.create("Fusion"))
         application.styleHints().colorSchemeChanged.connect(self._apply)
         self.set_appearance(appearance)
 

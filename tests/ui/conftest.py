@@ -23,7 +23,7 @@ from app.hardware.live import LiveMachine
 from app.runtime.protocol import Described
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
-from app.ui.application import open_window, prepare_application
+from app.ui.application import STYLE, open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
@@ -97,6 +97,11 @@ def guide_files(tmp_path_factory: pytest.TempPathFactory, guide_checkpoint: Path
     data = DataFolder(tmp_path_factory.mktemp("made"))
     make_guide(data, GUIDE_QUANTIZATIONS, JobControl(CancelToken(), lambda event: None), guide_checkpoint)
     return data.guide
+
+
+@pytest.fixture(scope="session")
+def qapp_args() -> list[str]:
+    return ["nibble", *STYLE]
 
 
 @pytest.fixture

@@ -25,11 +25,46 @@ def test_the_window_opens_on_the_library_and_shows_this_computer(open_nibble):
 
 
 NOT_NEEDED_AT_FIRST = (
-    *("numpy", "gguf", "llama_cpp", "psutil", "qtawesome", "jinja2", "msgspec", "huggingface_hub", "markdown_it"),
-    *("pygments", "ziamath", "keyring", "rich", "typer", "email", "http", "subprocess", "json", "logging.handlers"),
-    *("hashlib", "PySide6.QtNetwork", "PySide6.QtSvg", "app.library", "app.chat", "app.hub", "app.gguf", "app.memory"),
+    *(
+        "numpy",
+        "gguf",
+        "llama_cpp",
+        "psutil",
+        "qtawesome",
+        "jinja2",
+        "msgspec",
+        "huggingface_hub",
+        "markdown_it",
+    ),
+    *(
+        "pygments",
+        "ziamath",
+        "keyring",
+        "rich",
+        "typer",
+        "email",
+        "http",
+        "subprocess",
+        "json",
+        "logging.handlers",
+    ),
+    *(
+        "hashlib",
+        "PySide6.QtNetwork",
+        "PySide6.QtSvg",
+        "app.library",
+        "app.chat",
+        "app.hub",
+        "app.gguf",
+        "app.memory",
+    ),
     *("app.hardware", "app.runtime", "app.recommend", "app.downloads", "app.ui.palette", "app.ui.pages.chat"),
-    *("app.ui.pages.library_details", "app.ui.pages.library_space", "app.ui.pages.discover", "app.ui.shortcuts"),
+    *(
+        "app.ui.pages.library_details",
+        "app.ui.pages.library_space",
+        "app.ui.pages.discover",
+        "app.ui.shortcuts",
+    ),
 )
 
 
@@ -47,6 +82,21 @@ def test_what_the_first_page_does_not_need_is_not_loaded_and_not_begun_before_it
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines() == ["[]", "['MainThread']"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, nobody is asked to end by a signal")
+def test_nibble_that_is_asked_to_end_while_its_window_opens_ends():
+    code = (
+        "import os, signal, sys\n"
+        "from app.ui import application\n"
+        "show = application.MainWindow.show\n"
+        "def show_and_be_told_to_end(window):\n"
+        "    show(window)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "application.MainWindow.show = show_and_be_told_to_end\n"
+        "sys.exit(application.run_application(['nibble']))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_crash_ends_with_its_own_words_and_no_others():
