@@ -33,6 +33,7 @@ from app.cli.terminal import printable
 from app.compare import Comparison, MemoryPlanned, PaneAnswer
 from app.compare.prompt_sets import ComparePrompt, prompt_set_names, read_prompt_set, shipped_prompt_set
 from app.compare.report import write_report
+from app.compare.session_store import SessionStore
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
@@ -78,6 +79,9 @@ def compare(
         Path | None,
         typer.Option("--report", help="Also write a report there: a page (.html) or JSON (.json)."),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it, to be opened in the window or by `nibble comparisons`.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give the same prompts to several models, with the same seed and settings, and tell where they part ways."""
@@ -121,8 +125,12 @@ def compare(
         at_once = 1 if in_turns else comparison.panes_at_once
         threads_per_pane = comparison.threads_per_pane
     found = list(zip(asked, answers, divergences, strict=True))
+    session = session_of(entries, sampling, found)
+    if keep:
+        with SessionStore(keeper.database) as store:
+            print(f"Kept as comparison {store.keep(session)}.", file=sys.stderr)
     if report is not None:
-        write_report(session_of(entries, sampling, found), report)
+        write_report(session, report)
     results = [_Result(*each) for each in found]
     if as_json:
         settings = {"seed": sampling.seed, "panes_at_once": at_once, "threads_per_pane": threads_per_pane}

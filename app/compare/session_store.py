@@ -79,6 +79,17 @@ class SessionStore:
             self._put(connection, cursor.lastrowid, OPENING, 0, opening)
         return cursor.lastrowid
 
+    def keep(self, session: Session) -> int:
+        """One that is whole already, under a number of its own, which is returned."""
+        number = self.begin(session.models, session.sampling)
+        for place, turn in enumerate(session.turns):
+            self.write_turn(number, place, turn)
+        for divergence in session.divergences:
+            self.write_divergence(number, divergence)
+        for place, test in enumerate(session.blind_tests):
+            self.write_blind_test(number, place, test)
+        return number
+
     def change_opening(self, session: int, models: Sequence[SessionModel], sampling: Sampling) -> None:
         """What is known of the models by now, and the settings that count from now on."""
         with transaction(self._connection) as connection:

@@ -49,7 +49,7 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(kept: int, tmp_path: P
     nibble("comparisons", "export", kept, "--out", tmp_path / "report.pdf").assert_refused("report.pdf")
 
 
-def test_compare_writes_a_report(tiny: Path, home: Path, tmp_path: Path) -> None:
+def test_compare_writes_a_report_and_keeps_what_was_compared(tiny: Path, home: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     outcome = nibble(
         "compare",
@@ -62,6 +62,7 @@ def test_compare_writes_a_report(tiny: Path, home: Path, tmp_path: Path) -> None
         "--one-after-another",
         "--report",
         target,
+        "--keep",
         "--json",
     )
     assert outcome.code == 0
@@ -70,3 +71,7 @@ def test_compare_writes_a_report(tiny: Path, home: Path, tmp_path: Path) -> None
     assert [each["text"] for each in answers] == [pane["text"] for pane in outcome.document["panes"]]
     assert document["divergences"][0]["kl_divergence"]["max"] == 0
     assert outcome.document["panes_at_once"] == 1
+    (told,) = nibble("comparisons", "list", "--json").document["comparisons"]
+    again = nibble("comparisons", "export", told["id"]).document
+    assert again["turns"] == document["turns"]
+    assert again["divergences"] == document["divergences"]

@@ -170,6 +170,44 @@ def test_a_model_that_is_gone_is_named_and_the_answers_stay(
     assert any(pane.turn is not None and pane.turn.counts for pane in page.panes)
 
 
+def test_what_was_measured_of_a_model_that_is_gone_is_still_shown(
+    qtbot, page: ComparePage, folder: DataFolder
+) -> None:
+    ask(qtbot, page, "Hello")
+    page.tokens.ask()
+    qtbot.waitUntil(lambda: page.tokens.window is not None, timeout=PATIENCE_MS)
+    settle(qtbot)
+    page.new_comparison()
+    (folder.models / "twin-f32.gguf").unlink()  # the one with more bits, which the other is held against
+    page.shelf.look()
+    settle(qtbot)
+    history_of(page).show_button.click()
+    settle(qtbot)
+    page.tokens.drop()
+    page.tokens.ask()
+    assert page.tokens.window is not None
+    assert not page.running
+    page.tokens.drop()
+
+
+def test_a_pane_that_is_removed_stays_in_the_comparison_that_was_kept(
+    qtbot, page: ComparePage, folder: DataFolder
+) -> None:
+    page.header.add_asked.emit()
+    settle(qtbot)
+    ask(qtbot, page, "Hello")
+    before = texts(page)
+    page.panes[0].remove_asked.emit()
+    ask(qtbot, page, "And again")
+    sessions = kept(folder)
+    assert sorted(len(session.models) for session in sessions) == [2, 3]
+    for session in sessions:
+        columns = before if len(session.models) == 3 else before[1:]
+        answers = [given.answer for given in session.turns[0].panes if given is not None]
+        assert [[each.text] for each in answers if each] == columns
+        assert len(session.turns) == (1 if len(session.models) == 3 else 2)
+
+
 def test_a_deletion_can_be_taken_back_until_the_list_is_closed(
     qtbot, page: ComparePage, folder: DataFolder
 ) -> None:

@@ -261,6 +261,7 @@ class ComparePage(QWidget):
     def _remove_pane(self, pane: Pane) -> None:
         if len(self.panes) == FEWEST_PANES or self.running:
             return
+        self.sessions.leave()  # the one that is kept has all panes
         self.deck.remove_pane(pane)
         self._models_changed()
         self.show_outcome()

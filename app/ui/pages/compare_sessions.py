@@ -22,7 +22,8 @@ from app.compare.session import (
     session_model,
 )
 from app.core.errors import EnvironmentFault
-from app.library import LibraryEntry
+from app.gguf import ModelSummary
+from app.library import EntryState, LibraryEntry
 from app.runtime import Sampling
 from app.runtime.protocol import TokenDivergence
 from app.ui.notice import Kind
@@ -73,6 +74,7 @@ class Sessions(QObject):
     def leave(self) -> None:
         """What comes next is another session."""
         self.current = None
+        self._measured.clear()  # it tells of panes by their places
 
     def divergence(self, reference: int, other: int) -> Sequence[TokenDivergence] | None:
         """What was measured of the last answers, where it was."""
@@ -249,5 +251,17 @@ def _system_prompt(session: Session) -> str:
 
 
 def _gone(model: SessionModel) -> LibraryEntry:
-    """For a model that is not in the library: it can be named, and asked only to hear that it is gone."""
-    return LibraryEntry(Path(model.path), model.title, file_bytes=model.file_bytes)
+    """For a model that is not in the library: it can be named, and asked only to hear that it is gone. Its bits count
+    all the same: which model the others are held against must not change."""
+    facts = ModelSummary(
+        kind="model",
+        parameters=model.parameters or 0,
+        file_bytes=model.file_bytes or 0,
+        files=1,
+        name=model.name,
+        quantization=model.quantization,
+        bits_per_weight=model.bits_per_weight,
+    )
+    return LibraryEntry(
+        Path(model.path), model.name, facts, state=EntryState.GONE, file_bytes=model.file_bytes
+    )
