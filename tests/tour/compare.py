@@ -194,7 +194,10 @@ def compare_second_place(stage: Stage) -> None:
 
 @scene
 def compare_one_stopped(stage: Stage) -> None:
-    put_bard(stage, "Q4_K_M", "Q8_0")
+    for name, seed in (("First", 1), ("Second", 2)):
+        write_tiny_model(
+            stage.models / f"{name}.gguf", name=name, seed=seed, type="f16", never_ends=True, context=4096
+        )
     stage.open()
     page = settle_compare(stage)
     page.composer.max_tokens.setValue(0)
@@ -202,9 +205,10 @@ def compare_one_stopped(stage: Stage) -> None:
     first, second = (pane.turn for pane in page.panes)
     assert first is not None
     assert second is not None
-    stage.wait(lambda: first.tokens > 0)
+    stage.wait(lambda: first.tokens > 0 and second.tokens > 0)
     first.stop.click()
-    stage.wait(lambda: not first.under_way and second.tokens > 0)
+    stage.wait(lambda: not first.under_way)
+    freeze(stage, page)
 
 
 @scene

@@ -298,6 +298,7 @@ class Strip(QFrame):
             "caret-up", self.tr("Previous place that differs"), lambda: self.jump_asked.emit(-1)
         )
         set_shortcut(self._back, "Shift+F3")
+        self._back.setFixedSize(28, 28)
         self.tokens_button = button(
             self.tr("Token by token…"),
             self.tokens_asked.emit,
