@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from app.ui.pages.compare_panes import Pane
 from app.ui.pages.compare_turn import TurnState
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.ui.conftest import settle
-from tests.ui.test_compare_page import PATIENCE_MS, ask, begin, open_page, page, turn_of, twins
+from tests.ui.test_compare_page import PATIENCE_MS, ask, begin, open_page, page, turn_of, twins, worker_pid
 
 __all__ = ["open_page", "page", "twins"]
 
@@ -45,6 +47,25 @@ def test_one_pane_is_stopped_and_the_other_goes_on(page: ComparePage, qtbot) -> 
     assert second.state is TurnState.STOPPED
     assert not page.running
     assert page.strip.sentence.startswith("The answers")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be held here")
+def test_a_pane_that_is_much_slower_keeps_nobody_waiting(page: ComparePage, qtbot) -> None:
+    page.composer.max_tokens.setValue(3_000)
+    page.send("Hello")
+    slow, quick = (turn_of(pane) for pane in page.panes)
+    qtbot.waitUntil(lambda: slow.tokens > 0, timeout=PATIENCE_MS)
+    held = worker_pid(page, 0)
+    os.kill(held, signal.SIGSTOP)
+    try:
+        qtbot.waitUntil(lambda: not quick.under_way, timeout=PATIENCE_MS)
+        assert quick.state is TurnState.DONE
+        assert slow.under_way
+        assert "1 of 2 done" in page.strip.sentence
+    finally:
+        os.kill(held, signal.SIGCONT)
+    settle(qtbot)
+    assert slow.state is TurnState.DONE
 
 
 def test_same_file_twice_differs_by_nothing(page: ComparePage, qtbot) -> None:
