@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from itertools import combinations
 
 import pytest
@@ -21,11 +22,13 @@ def usual_size_after(qapp):
 
 
 @pytest.fixture
-def smallest(open_nibble, folder, tmp_path, qtbot):
+def smallest(open_nibble, folder, tmp_path, kept_sizes, qtbot):
     """Opens a page in the smallest window with text of some size."""
     for number in (1, 2):
         model = write_tiny_model(tmp_path / f"{number}.gguf", type="f16", name=f"Model {number}", seed=number)
         os.link(model, folder.models / model.name)
+
+    shutil.copy(kept_sizes, folder.cache)  # Discover need not work them out
 
     def open_it(key: str, percent: int) -> QWidget:
         window = open_nibble()

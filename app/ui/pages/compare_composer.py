@@ -21,12 +21,12 @@ from app.runtime import Sampling
 from app.ui import icons
 from app.ui.giving_way import GivingWay, usual_px
 from app.ui.pages.compare_fields import ROLLED_SEEDS, seed_field, temperature_field, tokens_field
-from app.ui.parts import ElidedLabel, button, icon_button, label, set_shortcut
+from app.ui.pages.compare_parts import ShortLabel
+from app.ui.parts import button, icon_button, label, set_shortcut
 from app.ui.prompt_field import PromptField
 
 MOST_LINES = 6
 MOST_SYSTEM_LINES = 3
-LEAST_CAPTION_PX = 24
 
 
 class Composer(QFrame):
@@ -149,9 +149,14 @@ class Composer(QFrame):
         row = QHBoxLayout(made)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for field in (self.temperature, self.seed, self.max_tokens):
-            caption = ElidedLabel(field.accessibleName(), "caption")
-            caption.setMinimumWidth(LEAST_CAPTION_PX)
+        # The seed's dice says what it is.
+        shorter = {
+            self.temperature: self.tr("Temp", "short for temperature"),
+            self.seed: "",
+            self.max_tokens: self.tr("Max", "short for max tokens"),
+        }
+        for field, short in shorter.items():
+            caption = ShortLabel(field.accessibleName(), short, "caption")
             caption.setToolTip(field.toolTip())
             row.addWidget(caption)
             row.addWidget(field)

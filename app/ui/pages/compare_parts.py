@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.library import LibraryEntry
@@ -83,6 +83,23 @@ class WholeLabel(ElidedLabel):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.fontMetrics().horizontalAdvance(self.text()) <= self.contentsRect().width():
             super().paintEvent(event)
+
+
+class ShortLabel(ElidedLabel):
+    """Shows a shorter text, perhaps none, where there is no room for all of it."""
+
+    def __init__(self, text: str, short: str, role: str = "") -> None:
+        super().__init__(text, role)
+        self._short = short
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._short), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        has_room = self.fontMetrics().horizontalAdvance(self.text()) <= self.contentsRect().width()
+        with QPainter(self) as painter:
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            painter.drawText(self.contentsRect(), self.alignment(), self.text() if has_room else self._short)
 
 
 @dataclass(frozen=True)
