@@ -37,7 +37,7 @@ from app.compare.session_store import SessionStore
 from app.core.jobs import JobControl
 from app.core.units import format_bytes, format_duration, format_rate
 from app.library import LibraryEntry
-from app.memory import Keeper, LoadPlan, Way
+from app.memory import Keeper, Way
 from app.storage import data_folder
 
 
@@ -103,13 +103,10 @@ def compare(
         load_mode=load_mode,
         lora=lora,
     )
-    plans: list[LoadPlan] = []
 
     def take(event: object) -> None:
-        if isinstance(event, MemoryPlanned):
-            plans.append(event.plan)
-            if event.plan.way is Way.IN_TURNS:
-                print(event.plan.sentence, file=sys.stderr)
+        if isinstance(event, MemoryPlanned) and event.plan.way is Way.IN_TURNS:
+            print(event.plan.sentence, file=sys.stderr)
 
     paths = [entry.path for entry in entries]
     with Comparison(
@@ -121,8 +118,7 @@ def compare(
             return answers, measure(comparison, answers, control)
 
         answers, divergences = run_job("compare", work, take)
-        in_turns = any(plan.way is Way.IN_TURNS for plan in plans)
-        at_once = 1 if in_turns else comparison.panes_at_once
+        at_once = comparison.panes_at_once
         threads_per_pane = comparison.threads_per_pane
     found = list(zip(asked, answers, divergences, strict=True))
     session = session_of(entries, sampling, found)

@@ -4,7 +4,7 @@ Each pane is a worker of its own, and a pane that fails leaves the others alone.
 each other only as far as their threads do not add up to more than the cores: two full thread
 pools on two cores were seen to slow each other more than tenfold. Where there are more panes than
 cores, the rest wait their turn. Models that do not fit into memory together are loaded one after
-another: each leaves before the next comes.
+another, each with all cores: each leaves before the next comes.
 """
 
 from __future__ import annotations
@@ -111,8 +111,7 @@ class Comparison:
         self._opening = [ChatMessage("system", system_prompt)] if system_prompt else []
         self._panes = [_Pane(path, messages=list(self._opening)) for path in paths]
         self._sampling = sampling
-        self._at_once, self._threads = plan_threads(len(paths), count_cores(), one_after_another)
-        self._slots = threading.Semaphore(self._at_once)
+        self._share_cores(one_after_another)
         self._turn = threading.Lock()
         self._calls = 0
         self._calls_lock = threading.Lock()
@@ -327,6 +326,10 @@ class Comparison:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _share_cores(self, one_after_another: bool) -> None:
+        self._at_once, self._threads = plan_threads(len(self._panes), count_cores(), one_after_another)
+        self._slots = threading.Semaphore(self._at_once)
+
     @contextmanager
     def _asking(self) -> Iterator[None]:
         with self._calls_lock:
@@ -363,6 +366,10 @@ class Comparison:
         if not missing:
             return False
         plan = plan_recommended(self._keeper, self.title, loads, keeping=self)
+        if plan.way is Way.IN_TURNS and self._at_once > 1:
+            # For good: one that has been loaded with all cores must not be at work beside another.
+            self._share_cores(one_after_another=True)
+            return self._make_room(indexes, control)
         for pane, load in zip(missing, plan.loads, strict=True):
             pane.load = load
         control.emit(MemoryPlanned(plan))

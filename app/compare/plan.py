@@ -56,8 +56,12 @@ def plan_comparison(
     choices = [read_choices(keeper.database, facts.path) for facts in models]
     loads = [wanted_load(facts, each, threads) for facts, each in zip(models, choices, strict=True)]
     memory = plan_recommended(keeper, COMPARED, loads)
+    if (
+        memory.way is Way.IN_TURNS and at_once > 1
+    ):  # nothing else is loaded meanwhile that could use the cores
+        return plan_comparison(models, keeper, one_after_another=True)
     speeds = tuple(_speed(load, keeper) for load in memory.loads)
-    return ComparisonPlan(memory, 1 if memory.way is Way.IN_TURNS else at_once, threads, speeds)
+    return ComparisonPlan(memory, at_once, threads, speeds)
 
 
 def plan_threads(panes: int, cores: int, one_after_another: bool = False) -> tuple[int, int]:

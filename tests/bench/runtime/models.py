@@ -32,6 +32,11 @@ def wide_model(folder: Path, quantization: str) -> Path:
     return _quantized(folder, "random-wide", quantization, _write_wide)
 
 
+def billion_model(folder: Path, quantization: str) -> Path:
+    """The shape of Llama 3.2 1B: what a vocabulary of 128 thousand costs beside a body that goes with it."""
+    return _quantized(folder, "random-1b", quantization, _write_billion)
+
+
 def guide_model(folder: Path) -> Path:
     data = DataFolder(folder / "guide").create()
     return Job("make the guide", lambda control: make_guide(data, ["Q8_0"], control)[0]).start().result()
@@ -65,6 +70,21 @@ def _write_wide(path: Path) -> None:
         heads=16,
         kv_heads=4,
         feed_forward=3072,
+        context=2048,
+        vocabulary=128_256,
+        type="f16",
+        never_ends=True,
+    )
+
+
+def _write_billion(path: Path) -> None:
+    write_tiny_model(
+        path,
+        hidden=2048,
+        layers=16,
+        heads=32,
+        kv_heads=8,
+        feed_forward=8192,
         context=2048,
         vocabulary=128_256,
         type="f16",

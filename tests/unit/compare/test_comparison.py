@@ -22,6 +22,7 @@ from app.compare import (
     plan_comparison,
     plan_threads,
 )
+from app.compare import comparison as comparison_module
 from app.compare import plan as plan_module
 from app.core.errors import (
     Cancelled,
@@ -190,6 +191,7 @@ def test_plan_comparison_on_two_cores_lets_four_panes_take_turns(models, keeper,
     pair, four = plan_comparison([facts] * 2, keeper), plan_comparison([facts] * 4, keeper)
     assert pair.memory.way is Way.AT_ONCE
     assert (four.memory.way, four.panes_at_once) == (Way.IN_TURNS, 1)
+    assert four.threads_per_pane == 2  # alone in memory, alone on the cores
 
 
 @pytest.mark.parametrize(
@@ -485,6 +487,24 @@ def test_in_turns_the_one_that_is_loaded_answers_first_and_is_not_loaded_again(c
     asking.answers()
     assert {value.index for value in asking.of(PaneLoading)} == {0}
     assert [value.index for value in asking.of(PaneFinished)] == [1, 0]
+
+
+def test_in_turns_each_has_all_cores_and_is_never_beside_another_afterwards(
+    compare, models, computer, monkeypatch
+):
+    monkeypatch.setattr(comparison_module, "count_cores", lambda: 2)
+    comparison = compare(*models, models[0])
+    assert (comparison.panes_at_once, comparison.threads_per_pane) == (2, 1)
+    computer.available = room_for_one(models)
+    asking = ask(comparison)
+    assert all(answer.text for answer in asking.answers())
+    (planned,) = asking.of(MemoryPlanned)
+    assert [load.settings.threads for load in planned.plan.loads] == [2, 2, 2]
+    assert (comparison.panes_at_once, comparison.threads_per_pane) == (1, 2)
+    computer.available = 15_000_000_000
+    ask(comparison, "And then?").answers()
+    assert all(comparison.worker_pids)
+    assert (comparison.panes_at_once, comparison.threads_per_pane) == (1, 2)
 
 
 def test_in_turns_a_damaged_file_fails_alone(compare, models, computer, tmp_path):
