@@ -1,10 +1,10 @@
 """Divergence against llama-perplexity, and what it costs. By hand: `python -m tests.bench.bench_divergence`.
 
-    python -m tests.bench.bench_divergence [--tools FOLDER] [--threads N] [--runs N] [--models FOLDER]
+    python -m tests.bench.bench_divergence [--tools FOLDER] [--threads N] [--runs N] [--models FOLDER] [--small]
 
 Figures: the guide's quantizations on text of its corpus, beside those of llama-perplexity's `--kl-divergence`, which
-has to be built like the tools of `bench_runtime`. Cost: an answer of 500 tokens by a model with a vocabulary of 128
-thousand and its Q4_K_M, beside what both take to evaluate these tokens: with logits for each, without which there is
+has to be built like the tools of `bench_runtime`. Cost: an answer of 500 tokens by a model of the shape of Llama 3.2
+1B (`--small`: 100 M weights), with a vocabulary of 128 thousand, and its Q4_K_M, beside what both take to evaluate these tokens: with logits for each, without which there is
 no divergence, and as a prompt, of which only the last has any.
 """
 
@@ -32,7 +32,7 @@ from app.runtime import LoadedModel, LoadSettings
 from app.runtime.protocol import TokenDivergence
 from app.storage import DataFolder
 from tests.bench.bench_runtime import REFERENCE
-from tests.bench.runtime.models import wide_model
+from tests.bench.runtime.models import billion_model, wide_model
 from tests.bench.runtime.table import HEADER, Row, in_turns
 from tests.bench.runtime.tools import environment, resident_bytes
 
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False) or 1)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--small", action="store_true", help="a body that weighs less than its vocabulary")
     options = parser.parse_args()
     print(HEADER)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +62,9 @@ def main() -> None:
         models = options.models or scratch
         for row in figure_rows(options.tools / "llama-perplexity", options.threads, scratch):
             print(row, flush=True)
-        for row in cost_rows(models, options.threads, options.runs, scratch):
+        make = wide_model if options.small else billion_model
+        paths = [make(models, quantization) for quantization in ("Q8_0", "Q4_K_M")]
+        for row in cost_rows(paths, options.threads, options.runs, scratch):
             print(row, flush=True)
 
 
@@ -125,10 +128,9 @@ def _diverge(
     return found
 
 
-def cost_rows(folder: Path, threads: int, runs: int, scratch: Path) -> Iterator[Row]:
+def cost_rows(paths: Sequence[Path], threads: int, runs: int, scratch: Path) -> Iterator[Row]:
     settings = LoadSettings(context_length=1024, threads=threads)
     tokens = [1 + index * 7919 % 100_000 for index in range(PROMPT + ANSWER)]
-    paths = [wide_model(folder, quantization) for quantization in ("Q8_0", "Q4_K_M")]
     with LoadedModel.load(paths[0], settings) as first, LoadedModel.load(paths[1], settings) as second:
         models = (first, second)
 
