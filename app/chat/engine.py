@@ -350,7 +350,7 @@ class ChatEngine:
         loaded = self._loaded = _Loaded(path, stamp, choices, load, model, caches)
         self._rest.keep_s = choices.keep_s
         self._is_outdated = False
-        self._keeper.remember(load, model.description)
+        self._keeper.remember(load, model)
         if self._closed:  # meanwhile, and `close` may have seen nothing to end
             model.close()
             raise Cancelled

@@ -120,7 +120,7 @@ def load_as_recommended(wanted: Load, database: Path, control: JobControl) -> tu
         control.cancel,
         lambda fraction: control.progress(f"Loading {name}", fraction, 1.0),
     )
-    keeper.remember(load, loaded.description)
+    keeper.remember(load, loaded)
     return load, loaded
 
 

@@ -530,7 +530,7 @@ class Comparison:
         pane.load, pane.model = load_recommended(
             self._keeper, pane.load, cancel, lambda fraction: control.emit(PaneLoading(index, fraction))
         )
-        self._keeper.remember(pane.load, pane.model.description)
+        self._keeper.remember(pane.load, pane.model)
         return pane.model
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import psutil
 
 from app.gguf import ModelFacts
-from app.memory import Keeper, Load, LoadPlan, Way
+from app.memory import Keeper, Load, LoadPlan, Way, expected_load_s
 from app.recommend.choices import read_choices, wanted_load
 from app.recommend.fit import speed_with
 from app.recommend.loading import budget_for, plan_recommended
@@ -28,6 +28,8 @@ class ComparisonPlan:
     threads_per_pane: int
     speeds: tuple[Speed, ...] = ()
     """Of each pane alone with all cores, as far as anybody can tell beforehand."""
+    loads_s: tuple[float | None, ...] = ()
+    """What each model took to be loaded the last times, in seconds; None where it never was."""
 
     @property
     def in_turns(self) -> bool:
@@ -40,6 +42,12 @@ class ComparisonPlan:
             return None
         alone = self.speeds[pane]
         return replace(alone, low=alone.low / self.panes_at_once, high=alone.high / self.panes_at_once)
+
+    @property
+    def loading_s(self) -> float | None:
+        """Until all models are loaded, one after another, about; None where one was never loaded here."""
+        known = [seconds for seconds in self.loads_s if seconds is not None]
+        return sum(known) if known and len(known) == len(self.memory.loads) else None
 
     def answers_s(self, tokens: int) -> float | None:
         """Until all panes have written so many tokens, about."""
@@ -61,7 +69,8 @@ def plan_comparison(
     ):  # nothing else is loaded meanwhile that could use the cores
         return plan_comparison(models, keeper, one_after_another=True)
     speeds = tuple(_speed(load, keeper) for load in memory.loads)
-    return ComparisonPlan(memory, at_once, threads, speeds)
+    loads_s = tuple(expected_load_s(keeper.database, facts.path) for facts in models)
+    return ComparisonPlan(memory, at_once, threads, speeds, loads_s)
 
 
 def plan_threads(panes: int, cores: int, one_after_another: bool = False) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from app.memory.estimate import (
 from app.memory.giving_back import Unreturned
 from app.memory.held import Held, held_by
 from app.memory.keeper import Keeper
-from app.memory.loads import PastLoads, past_loads, remember_load, worker_bytes
+from app.memory.loads import PastLoads, expected_load_s, past_loads, remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, Way, plan_loads
 from app.memory.rest import Rest
 from app.memory.spread import Spread, spread_of
@@ -38,6 +38,7 @@ __all__ = [
     "default_context_length",
     "estimate",
     "exact_estimate",
+    "expected_load_s",
     "held_by",
     "past_loads",
     "plan_loads",

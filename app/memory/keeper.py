@@ -15,7 +15,7 @@ from app.memory.giving_back import Unreturned, wait_until_returned
 from app.memory.held import Held
 from app.memory.loads import remember_load, worker_bytes
 from app.memory.plan import Load, LoadPlan, at_work, plan_loads
-from app.runtime import ModelDescription, Worker, start_worker
+from app.runtime import LoadedModel, Worker, start_worker
 
 
 class Owner(Protocol):
@@ -150,9 +150,11 @@ class Keeper:
             raise TooLittleMemory(unreturned[0].sentence, "Close other programs, then try again.")
         return unreturned
 
-    def remember(self, load: Load, description: ModelDescription) -> None:
+    def remember(self, load: Load, model: LoadedModel) -> None:
         """What a load really took, so that the next plan is better."""
-        remember_load(self.database, load.facts, load.settings, description, load.accelerators)
+        remember_load(
+            self.database, load.facts, load.settings, model.description, load.accelerators, model.load_s
+        )
 
     def _all(self) -> list[Owner]:
         with self._lock:

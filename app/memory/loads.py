@@ -44,11 +44,12 @@ def remember_load(
     settings: LoadSettings,
     description: ModelDescription,
     accelerators: Sequence[Accelerator] = (),
+    load_s: float | None = None,
 ) -> None:
     """Writes down what was predicted for a load and what it really took, on all devices. A database that cannot be
     written costs the lesson and not the load.
 
-    `accelerators`: those `settings` were chosen for.
+    `accelerators`: those `settings` were chosen for. `load_s`: seconds from the start of its process.
     """
     told = estimate(facts, settings, accelerators)
     buffers = description.buffers
@@ -70,12 +71,13 @@ def remember_load(
         buffers.working_bytes,
         beside - weights - cache,
         os.fsencode(facts.path.absolute()),
+        load_s,
     )
     with suppress(EnvironmentFault), closing(open_database(database)) as connection, transaction(connection):
         connection.execute(
             "INSERT INTO loads (loaded_at, model, quantization, context_length, predicted_bytes,"
             " predicted_kv_bytes, predicted_compute_bytes, real_bytes, real_kv_bytes, real_compute_bytes,"
-            f" real_worker_bytes, path) VALUES ({', '.join('?' * len(row))})",
+            f" real_worker_bytes, path, load_s) VALUES ({', '.join('?' * len(row))})",
             row,
         )
 
@@ -117,6 +119,21 @@ def last_loads(database: Path) -> dict[str, float]:
     except EnvironmentFault:
         return {}
     return {os.fsdecode(row["path"]): row["loaded_at"] for row in rows}
+
+
+def expected_load_s(database: Path, path: Path) -> float | None:
+    """How many seconds a file will take to load, as it did the last times; None where it never was or nobody knows."""
+    if not database.exists():
+        return None
+    try:
+        with closing(open_database(database)) as opened, reading(opened) as connection:
+            rows = connection.execute(
+                "SELECT load_s FROM loads WHERE path = ? AND load_s > 0 ORDER BY id DESC LIMIT ?",
+                (os.fsencode(path.absolute()), _FEWEST),
+            ).fetchall()
+    except EnvironmentFault:
+        return None
+    return median(row["load_s"] for row in rows) if rows else None
 
 
 def worker_bytes(database: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,12 +108,13 @@ class TokenScores:
 
 
 class LoadedModel:
-    """Made by `load`; `close` ends the worker and gives its memory back."""
+    """Made by `load`, in `load_s` seconds; `close` ends the worker and gives its memory back."""
 
-    def __init__(self, path: Path, worker: Worker, description: ModelDescription) -> None:
+    def __init__(self, path: Path, worker: Worker, description: ModelDescription, load_s: float) -> None:
         self.path = path
         self.description = description
         self._worker = worker
+        self.load_s = load_s
 
     @classmethod
     def load(
@@ -129,9 +131,11 @@ class LoadedModel:
         """
         failed: set[Path | None] = set()
         while True:
+            begun = time.monotonic()
             worker = start()
             try:
-                return cls(path, worker, _load(worker, path, settings, cancel, on_progress))
+                description = _load(worker, path, settings, cancel, on_progress)
+                return cls(path, worker, description, time.monotonic() - begun)
             except WorkerOutOfMemory as death:
                 # Where a card has none left when the first token is computed, ggml ends the process.
                 worker.close()

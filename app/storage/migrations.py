@@ -469,6 +469,11 @@ def sessions_of_compare(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX pieces_of_comparison ON comparison_pieces (comparison_id, turn)")
 
 
+def seconds_of_loads(connection: sqlite3.Connection) -> None:
+    # NULL: loaded before they were measured.
+    connection.execute("ALTER TABLE loads ADD COLUMN load_s REAL")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -491,6 +496,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     attachments_of_drafts,
     index_for_search,
     sessions_of_compare,
+    seconds_of_loads,
 )
 
 

@@ -14,8 +14,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from app.compare import Comparison, PaneAnswer
 from app.compare.plan import count_cores
@@ -23,6 +24,7 @@ from app.core.jobs import Job
 from app.gguf import read_facts
 from app.hardware import Machine, Memory, ThisMachine
 from app.memory import Keeper, estimate
+from app.memory.overhead import WORKER_BYTES
 from app.recommend.choices import LoadChoices
 from app.runtime import ChatMessage, LoadedModel, LoadSettings, Sampling
 from app.storage import DataFolder
@@ -60,7 +62,7 @@ def turns_row(paths: Sequence[Path], database: Path, sampling: Sampling, runs: i
     machine = ThisMachine().read()
 
     def read() -> Machine:
-        return Machine(machine.cpu, Memory(machine.memory.total_bytes, room + 100_000_000))
+        return Machine(machine.cpu, Memory(machine.memory.total_bytes, room + WORKER_BYTES))
 
     def compared() -> float:
         start = time.perf_counter()
@@ -108,7 +110,7 @@ def beside_rows(paths: Sequence[Path], database: Path, sampling: Sampling, runs:
 
 
 def _with_context(choices: LoadChoices) -> LoadChoices:
-    return replace(choices, context_length=CONTEXT)
+    return msgspec.structs.replace(choices, context_length=CONTEXT)
 
 
 def _ask(comparison: Comparison) -> Sequence[PaneAnswer]:

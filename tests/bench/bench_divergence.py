@@ -4,8 +4,9 @@
 
 Figures: the guide's quantizations on text of its corpus, beside those of llama-perplexity's `--kl-divergence`, which
 has to be built like the tools of `bench_runtime`. Cost: an answer of 500 tokens by a model of the shape of Llama 3.2
-1B (`--small`: 100 M weights), with a vocabulary of 128 thousand, and its Q4_K_M, beside what both take to evaluate these tokens: with logits for each, without which there is
-no divergence, and as a prompt, of which only the last has any.
+1B (`--small`: 100 M weights), with a vocabulary of 128 thousand, and its Q4_K_M, beside what both take to evaluate
+these tokens: with logits for each, without which there is no divergence, and as a prompt, of which only the last has
+any.
 """
 
 from __future__ import annotations

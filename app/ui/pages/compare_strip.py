@@ -9,13 +9,15 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QResizeEv
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.compare import ComparisonPlan
-from app.core.units import format_bytes
+from app.core.units import format_bytes, format_duration
 from app.memory import LoadPlan, MemoryEstimate, Way
 from app.memory.plan import MAIN_MEMORY
 from app.ui import theme
 from app.ui.parts import ElidedLabel, Glyph, button, choice, icon_button, label, set_shortcut
 
 BAR_PX = 12
+ANSWER_TOKENS = 500
+"""Of each answer for which a plan tells the time."""
 LEGEND_FROM_PX = 900
 """Of the strip's width: below, there is no room for it beside the sentence."""
 
@@ -137,11 +139,15 @@ class Strip(QFrame):
             words.setText(words.property("name").format(size=format_bytes(count_bytes)))
         mode = self.describe_mode(plan) if memory.lack is None else ""
         speeds = self.describe_speeds(plan) if mode else ""
-        mode = ", ".join(filter(None, (mode, speeds)))
+        loading = ""
+        if mode and plan.loading_s is not None:
+            loading = self.tr("about {time} to load").format(time=format_duration(plan.loading_s))
+        mode = ", ".join(filter(None, (mode, loading, speeds)))
         self._mode.setText(mode)
         self._mode_glyph.setVisible(bool(mode))
         fair = self.tr("Every pane gets the same share of the processor, so that speeds can be compared.")
-        self._mode.setToolTip(f"{mode}\n{fair}" if mode else "")
+        times = self.describe_times(plan)
+        self._mode.setToolTip("\n".join((mode, times, fair)) if mode else "")
         self._bar.setToolTip(_exact(memory))
         amounts = f"{self._needs.text()}, {self._free.text()}"
         self.setAccessibleName(". ".join(filter(None, (amounts, mode, self._note.text()))))
@@ -215,6 +221,21 @@ class Strip(QFrame):
             return ""
         low, high = min(speed.low for speed in known), max(speed.high for speed in known)
         return self.tr("about {low} to {high} tokens/s each").format(low=f"{low:,.0f}", high=f"{high:,.0f}")
+
+    def describe_times(self, plan: ComparisonPlan) -> str:
+        """What loading and answering will take in all, about, and which of it nobody can tell."""
+        loading, answers = plan.loading_s, plan.answers_s(ANSWER_TOKENS)
+        words = (
+            self.tr("How long loading takes is known once all have been loaded here.")
+            if loading is None
+            else self.tr("About {time} to load them.").format(time=format_duration(loading)),
+            self.tr("How long answers take is not known.")
+            if answers is None
+            else self.tr("About {time} until all have written {n} tokens.").format(
+                time=format_duration(answers), n=ANSWER_TOKENS
+            ),
+        )
+        return "\n".join(words)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

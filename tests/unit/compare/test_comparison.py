@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -636,3 +637,20 @@ def test_workers_that_answer_do_not_give_way(compare, keeper):
     asking.answers()
     comparison.close()
     assert keeper.held(()) == ()
+
+
+def test_the_plan_tells_how_long_loading_took_the_last_times(compare, models, database, keeper):
+    facts = [read_facts(path) for path in models]
+    assert plan_comparison(facts, keeper).loading_s is None
+    comparison = compare()
+    ask(comparison, panes=[0]).answers()
+    assert plan_comparison(facts, keeper).loading_s is None  # of the other one nothing is known
+    ask(comparison, panes=[1]).answers()
+    comparison.close()
+    with sqlite3.connect(database) as connection:
+        loaded = connection.execute("SELECT load_s FROM loads ORDER BY id").fetchall()
+        connection.execute("UPDATE loads SET load_s = id * 2")
+    assert all(0 < seconds < PATIENCE_S for (seconds,) in loaded)
+    plan = plan_comparison(facts, keeper)
+    assert plan.loads_s == (2, 4)
+    assert plan.loading_s == 6
