@@ -81,6 +81,17 @@ def compare_fits_in_turns(stage: Stage) -> None:
 
 
 @scene
+def compare_plan_with_times(stage: Stage) -> None:
+    put_bard(stage, "Q4_K_M", "Q8_0")
+    stage.open()
+    page = settle_compare(stage)
+    page.send(PROMPT)
+    stage.wait(lambda: not page.running)
+    page.new_comparison()
+    plan_anew(stage)
+
+
+@scene
 def compare_answering_one_after_another(stage: Stage) -> None:
     put_bard(stage, "Q4_K_M", "Q8_0")
     stage.open()
