@@ -87,6 +87,24 @@ class Config:
         entries = Config({str(place): each for place, each in enumerate(value)}, self._name)
         return tuple(entries.number(str(place)) for place in range(len(value)))
 
+    def counts(self, key: str) -> tuple[int, ...]:
+        """Integers from 1 on; none where there is no such key."""
+        value = self._value(key, [])
+        if not isinstance(value, list):
+            raise self._impossible(key, value)
+        entries = Config({str(place): each for place, each in enumerate(value)}, self._name)
+        return tuple(entries.count(str(place), 1 << 31) for place in range(len(value)))
+
+    def any_number(self, key: str) -> float:
+        """A finite number of either sign."""
+        value = self._value(key, None)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:
+            raise self._impossible(key, value)
+        return float(value)
+
+    def names(self) -> list[str]:
+        return list(self._values)
+
     def with_value(self, key: str, value: object) -> Config:
         """The same with another value there."""
         return Config({**self._values, key: value}, self._name)

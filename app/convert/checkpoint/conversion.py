@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # imports NumPy
 
 FILE_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
 """What a checkpoint can be converted to, and bytes of one weight in it."""
+KEPT_TYPES = ("Q4_0", "Q4_1", "Q8_0")
+"""What integers of a quantized checkpoint may fit into as they are."""
 READABLE = ("F64", "F32", "F16", "BF16")
 
 
@@ -46,9 +48,11 @@ def convert_checkpoint(
 ) -> Path:
     """Converts the checkpoint in `folder` to the file `target`, which it returns, replacing an earlier one.
 
-    `file_type`: BF16, F16 or F32. `told`: texts for the GGUF's metadata by key (`general.name`,
-    say), which count more than what the checkpoint says of itself. The file appears under its name
-    only when it is whole; the checkpoint is only read. Progress is in bytes of the checkpoint.
+    `file_type`: BF16, F16 or F32; for a checkpoint that is quantized already also the type of block that
+    holds its integers as they are (`kept_quantization`), with all other weights as they are stored.
+    `told`: texts for the GGUF's metadata by key (`general.name`, say), which count more than what the
+    checkpoint says of itself. The file appears under its name only when it is whole; the checkpoint is
+    only read. Progress is in bytes of the checkpoint.
 
     Weights take some ten times `writing.PIECE_BYTES` of memory at most. Tables of tensors and tokens
     come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
@@ -65,10 +69,16 @@ def convert_checkpoint(
     plan = _plan(checkpoint, config)
     with open_weights(checkpoint) as weights:
         # NumPy and gguf take a third of a second to import: only when there is something to write.
-        from app.convert.checkpoint.quantized import readable_tensors
+        from app.convert.checkpoint.quantized import kept_type, readable_tensors
         from app.convert.checkpoint.writing import write_gguf
 
-        tensors = readable_tensors(weights, config)
+        keeps = kind.name not in FILE_TYPES
+        tensors = readable_tensors(weights, config, keeps=keeps)
+        if keeps and kept_type(tensors) != kind.name:
+            raise WrongChoice(
+                f"The integers of {checkpoint.name} do not fit into {kind.name} as they are.",
+                f"Choose {', '.join(FILE_TYPES)}, and quantize the result.",
+            )
         _expect_planned(plan, tensors)
         tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
         _make_room(target.parent, _size_bytes(plan, tensors, kind), kind)
@@ -88,9 +98,24 @@ def checkpoint_precision(folder: Path) -> str:
     return most if most in FILE_TYPES else "F32"
 
 
+def kept_quantization(folder: Path) -> str | None:
+    """The type of a GGUF that holds a quantized checkpoint without rounding it a second time; None for one in full
+    precision, or where there is none. Reads all of it. Raises as `convert_checkpoint`."""
+    checkpoint = CheckpointFolder(folder)
+    config = Config(
+        read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
+    )
+    if quantization_method(config) not in METHODS:
+        return None
+    from app.convert.checkpoint.quantized import kept_type, readable_tensors
+
+    with open_weights(checkpoint) as weights:
+        return kept_type(readable_tensors(weights, config))
+
+
 def _file_type(name: str) -> Quantization:
     kind = quantization_named(name)
-    if kind.name not in FILE_TYPES:
+    if kind.name not in FILE_TYPES and kind.name not in KEPT_TYPES:
         raise WrongChoice(
             f"A checkpoint is converted to full precision first, not to {kind.name}.",
             f"Choose {', '.join(FILE_TYPES)}, and quantize the result.",
@@ -163,7 +188,7 @@ def _size_bytes(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor], kind: 
     size_bytes = 0
     for planned in plan.tensors:
         dtype = tensors[planned.source_names[0]].dtype
-        weights, block_bytes = BLOCKS.get(dtype, (1, FILE_TYPES[kind.name]))
+        weights, block_bytes = BLOCKS.get(dtype, (1, FILE_TYPES.get(kind.name, 2)))
         size_bytes += planned.elements * (4 if len(planned.made_shape) == 1 else block_bytes) // weights
     return size_bytes
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.convert.checkpoint.conversion import FILE_TYPES, checkpoint_precision, convert_checkpoint
+from app.convert.checkpoint.conversion import (
+    FILE_TYPES,
+    KEPT_TYPES,
+    checkpoint_precision,
+    convert_checkpoint,
+    kept_quantization,
+)
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.quantizations import Quantization, quantization_named
 from app.convert.quantize import quantize
@@ -32,9 +38,14 @@ def make_from_checkpoint(
                 f"{kind.name} needs an importance matrix, which this model does not have yet.",
                 "Choose Q2_K or larger, or IQ3_S or larger.",
             )
-    plain = {kind.name: _target(source, kind.name, folder) for kind in kinds if kind.name in FILE_TYPES}
+    kept = kept_quantization(source) if any(kind.name in KEPT_TYPES for kind in kinds) else None
+    plain = {
+        kind.name: _target(source, kind.name, folder) for kind in kinds if kind.name in (*FILE_TYPES, kept)
+    }
     for name, target in plain.items():
         convert_checkpoint(source, target, control, name)
+    if len(plain) == len(kinds):
+        return [plain[kind.name] for kind in kinds]
     with _most_precise(source, kinds, plain, folder, control) as unquantized:
         return [
             plain[kind.name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.convert.checkpoint.config import Config
 
-METHODS = ("mxfp4",)
+METHODS = ("awq", "bitsandbytes", "compressed-tensors", "fp8", "gptq", "mxfp4")
 """As `quant_method` names them."""
 
 

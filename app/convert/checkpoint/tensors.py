@@ -46,9 +46,10 @@ class PlainTensor:
         )
 
     def rows(self, start: int, count: int) -> Numbers:
-        row_bytes = self.size_bytes // max(matrix_shape(self.shape)[0], 1)
+        rows, columns = matrix_shape(self.shape)
+        row_bytes = self.size_bytes // max(rows, 1)
         content = self._weights.read(self._stored, start * row_bytes, count * row_bytes)
-        return np.frombuffer(content, STORED[self.dtype]).reshape(count, -1)
+        return np.frombuffer(content, STORED[self.dtype]).reshape(count, columns)
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:

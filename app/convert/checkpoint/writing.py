@@ -72,7 +72,10 @@ def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
 def _wanted(name: str, planned: PlannedTensor, dtype: str, kind: Quantization) -> str:
     if dtype in BLOCKS:
         return dtype  # as it was made: anything else would round it a second time
-    return "F32" if _needs_f32(name, planned) else kind.name
+    if _needs_f32(name, planned):
+        return "F32"
+    # Beside integers that are kept, what was not quantized stays as it is stored.
+    return kind.name if kind.name in STORED else dtype if dtype in ("F16", "BF16") else "F16"
 
 
 def _needs_f32(name: str, planned: PlannedTensor) -> bool:

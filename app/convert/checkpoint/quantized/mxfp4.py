@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.convert.checkpoint.config import damaged
+from app.convert.checkpoint.config import Config, damaged
 from app.convert.checkpoint.numbers import Numbers
 from app.convert.checkpoint.tensors import CheckpointTensor
 from app.gguf.cursor import shorten
@@ -13,8 +13,11 @@ from kernels.formats.mxfp4 import BLOCK, HALF, to_ggml
 _PAIRS, _SCALES = "_blocks", "_scales"
 
 
-def mxfp4_tensors(stored: Mapping[str, CheckpointTensor]) -> dict[str, CheckpointTensor]:
-    """Raises DamagedCheckpoint where the two do not belong together."""
+def mxfp4_tensors(
+    stored: Mapping[str, CheckpointTensor], config: Config, *, keeps: bool
+) -> dict[str, CheckpointTensor]:
+    """Raises DamagedCheckpoint where the two do not belong together. They are kept whatever `keeps` says: of this
+    format nobody has anything better."""
     tensors: dict[str, CheckpointTensor] = {}
     for name, tensor in stored.items():
         if name.endswith(_PAIRS):

@@ -379,8 +379,8 @@ def test_not_a_number_in_the_config_is_refused_by_key(folder: Path) -> None:
 
 
 def test_quantized_checkpoint_is_refused_by_its_method(folder: Path) -> None:
-    change_config(folder, quantization_config={"quant_method": "awq", "bits": 4})
-    refused(folder, UnsupportedCheckpoint, "already quantized ('awq')")
+    change_config(folder, quantization_config={"quant_method": "hqq", "bits": 4})
+    refused(folder, UnsupportedCheckpoint, "already quantized ('hqq')")
 
 
 @pytest.mark.parametrize("file_type", ["Q4_K_M", "Q8_0"])
