@@ -88,6 +88,7 @@ def compare_plan_with_times(stage: Stage) -> None:
     page.send(PROMPT)
     stage.wait(lambda: not page.running)
     page.new_comparison()
+    page.header.fair.toggle()  # with other threads the models are loaded anew
     plan_anew(stage)
 
 
