@@ -99,7 +99,7 @@ def all_deeds() -> list[Deed]:
                 _tr("Ask only {n}").format(n=letter),
                 (f"Ctrl+Alt+{number}",),
             )
-            for number, letter in enumerate("ABCD", 1)
+            for number, letter in enumerate("ABCDE", 1)
         ),
         Deed("compare-system", compare, _tr("System prompt"), ("Ctrl+Shift+P",)),
         Deed("compare-new", compare, _tr("New comparison"), ("Ctrl+Shift+N",)),
