@@ -20,7 +20,9 @@ def test_panes_with_settings_of_their_own_are_asked_with_them(
 ) -> None:
     page.composer.temperature.setValue(1.0)
     assert all(pane.settings.isHidden() for pane in page.panes)
+    assert "same seed and settings" in page.header.explanation.text()
     page.composer.same.click()
+    assert "its own settings" in page.header.explanation.text()
     first, second = (pane.settings for pane in page.panes)
     # They begin with what all had.
     assert (first.temperature.value(), second.max_tokens.value()) == (1.0, 12)
@@ -40,6 +42,7 @@ def test_panes_with_settings_of_their_own_are_asked_with_them(
     assert "at most 4 tokens" in shorter.settings_note
     assert "seed 7" in longer.settings_note
     page.composer.same.click()
+    assert "same seed and settings" in page.header.explanation.text()
     ask(qtbot, page, "And again")
     assert [turn_of(pane).statistics.tokens for pane in page.panes] == [12, 12]  # type: ignore[union-attr]
     assert turn_of(page.panes[0]).settings_note == ""

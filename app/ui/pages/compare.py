@@ -170,6 +170,7 @@ class ComparePage(QWidget):
         self.composer.send_asked.connect(self.send)
         self.composer.stop_asked.connect(self.engine.stop)
         self.composer.same.toggled.connect(self._share_settings)
+        self.composer.same.toggled.connect(self.header.show_shared)
         self.empty.library_asked.connect(self.library_requested)
         self.empty.guide_asked.connect(self.guide_requested)
         self.strip.tokens_asked.connect(self.tokens.ask)

@@ -20,8 +20,9 @@ class Header(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        explanation = WholeLabel(self.tr("One prompt, the same seed and settings for every model"), "muted")
-        explanation.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
+        self.explanation = WholeLabel("", "muted")
+        self.explanation.setContentsMargins(0, 0, 0, 4)  # onto the title's baseline
+        self.show_shared(True)
         self.link = icon_button("link-simple", self.tr("Scroll all panes together"), lambda: None)
         self.link.setCheckable(True)
         set_shortcut(self.link, "Ctrl+L")
@@ -71,11 +72,19 @@ class Header(QWidget):
         row.setSpacing(8)
         row.addWidget(label(self.tr("Compare"), "title"))
         row.addSpacing(4)
-        row.addWidget(explanation, 1, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.explanation, 1, Qt.AlignmentFlag.AlignBottom)
         for control in self._controls:
             row.addWidget(control)
         GivingWay(self, (self.new, self.presets, self.add))
         self.show_controls(False)
+
+    def show_shared(self, same: bool) -> None:
+        """Whether all panes have the same settings, or each its own."""
+        self.explanation.setText(
+            self.tr("One prompt, the same seed and settings for every model")
+            if same
+            else self.tr("One prompt, every model with its own settings")
+        )
 
     def show_controls(self, shown: bool) -> None:
         """Only with panes is there anything to do."""
