@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.chat.export.exported import when
-from app.chat.export.html_text import POLICY, plain, rendered
+from app.chat.export.html_text import page_begin, plain, rendered
 from app.compare.divergence import divergence_figures
 from app.compare.report_charts import coloured_tokens, strip_chart, vote_bars
 from app.compare.rows import Part, Row, rows_of
@@ -23,11 +23,11 @@ MOST_ALIGNED = 200_000
 """Characters of answers that are put side by side line by line; longer ones are whole above."""
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1d1d1f; --soft: #5f6368; --line: #dadce0; --back: #fff; --fill: #f4f5f7;
-  --mark: #fde2b8; --mark-text: #1d1d1f; --warm: 214, 120, 0; --bar: #8a9199; --flip: #c5221f; --accent: #2f6fde; }
+:root { --mark: #fde2b8; --mark-text: #1d1d1f; --warm: 214, 120, 0; --bar: #8a9199;
+  --flip: #c5221f; --accent: #2f6fde; }
 @media (prefers-color-scheme: dark) {
-  :root { --text: #e8eaed; --soft: #a5abb3; --line: #3c4043; --back: #18191b; --fill: #242629;
-    --mark: #5b4318; --mark-text: #fff; --warm: 230, 150, 50; --bar: #767c84; --flip: #f28b82; --accent: #8ab4f8; }
+  :root { --mark: #5b4318; --mark-text: #fff; --warm: 230, 150, 50; --bar: #767c84;
+    --flip: #f28b82; --accent: #8ab4f8; }
 }
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.25rem; background: var(--back); color: var(--text);
   font: 15px/1.55 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -58,7 +58,6 @@ svg { display: block; width: 100%; }
 .tokens u { text-decoration-color: var(--flip); text-decoration-thickness: 2px; }
 details > summary { cursor: pointer; color: var(--soft); margin: .75rem 0; }
 @media print {
-  :root { color-scheme: light; --text: #000; --soft: #444; --line: #bbb; --back: #fff; --fill: #f4f4f4; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   h2, h3 { break-after: avoid; }
   .pane, tr { break-inside: avoid-page; }
@@ -68,19 +67,9 @@ details > summary { cursor: pointer; color: var(--soft); margin: .75rem 0; }
 
 def report(session: Session) -> Iterator[str]:
     """In pieces, to be written one after the other."""
-    title = plain(session.title or "Comparison")
-    yield f"""<!DOCTYPE html>
-<html>
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1 dir="auto">{title}</h1>
+    title = session.title or "Comparison"
+    yield page_begin(title, _STYLE)
+    yield f"""<h1 dir="auto">{plain(title)}</h1>
 <header>Comparison by Nibble, {plain(when(session.created_at))}{_settings(session)}</header>
 """
     if session.problem:

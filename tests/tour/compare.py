@@ -183,20 +183,6 @@ def compare_marked_words(stage: Stage) -> None:
 
 
 @scene
-def compare_own_settings_and_alone(stage: Stage) -> None:
-    put_bard(stage, "Q4_K_M", "Q8_0")
-    stage.open()
-    page = settle_compare(stage)
-    page.composer.same.click()
-    page.panes[1].settings.seed.setValue(7)
-    page.send(PROMPT)
-    settle_compare(stage)
-    page.composer.target.setCurrentIndex(1)
-    page.send("And only thou?")
-    settle_compare(stage)
-
-
-@scene
 def compare_second_place(stage: Stage) -> None:
     compare_marked_words(stage)
     page = settle_compare(stage)

@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from app.chat.export.exported import Exported, author, remarks, when
-from app.chat.export.html_text import POLICY, plain, rendered
+from app.chat.export.html_text import page_begin, plain, rendered
 from app.chat.records import Message
 from app.chat.tool_calls import name_of, readable_arguments
 from app.runtime import ToolCall
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1d1d1f; --soft: #5f6368; --line: #dadce0; --back: #fff; --fill: #f4f5f7; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e8eaed; --soft: #a5abb3; --line: #3c4043; --back: #18191b; --fill: #242629; }
-}
 body { margin: 0 auto; max-width: 46rem; padding: 2rem 1.25rem; background: var(--back); color: var(--text);
   font: 16px/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 .25rem; }
@@ -34,7 +30,6 @@ table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; }
 blockquote, details { border-left: 3px solid var(--line); margin: 1rem 0; padding-left: 1rem; color: var(--soft); }
 @media print {
-  :root { color-scheme: light; --text: #000; --soft: #444; --line: #bbb; --back: #fff; --fill: #f4f4f4; }
   body { max-width: none; padding: 0; font-size: 11pt; }
   section + section { break-before: page; border: 0; margin: 0; padding: 0; }
   h1, h2 { break-after: avoid; }
@@ -43,19 +38,7 @@ blockquote, details { border-left: 3px solid var(--line); margin: 1rem 0; paddin
 
 
 def write(conversations: Iterable[Exported]) -> Iterator[str]:
-    title = "Conversations"
-    yield f"""<!DOCTYPE html>
-<html>
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="referrer" content="no-referrer">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-"""
+    yield page_begin("Conversations", _STYLE)
     for each in conversations:
         yield from _conversation(each)
     yield "</body>\n</html>\n"
