@@ -19,8 +19,7 @@ def after_first_paint(window: QWidget, do: Callable[[], object]) -> None:
 class _FirstPaint(QObject):
     def __init__(self, window: QWidget, do: Callable[[], object]) -> None:
         super().__init__(window)
-        self._window = window
-        self._do = do
+        self._do: Callable[[], object] | None = do
         self._latest = QTimer(self)
         self._latest.setSingleShot(True)
         self._latest.timeout.connect(self._end)
@@ -34,6 +33,10 @@ class _FirstPaint(QObject):
         return False
 
     def _end(self) -> None:
-        self._window.removeEventFilter(self)
+        self.parent().removeEventFilter(self)
         self.deleteLater()
-        self._do()
+        # Nothing may refer from here to the window any more: if this were the last to hold it, the window would be
+        # destroyed in the middle of this one's own end, and destroy it once more.
+        do, self._do = self._do, None
+        assert do is not None
+        do()

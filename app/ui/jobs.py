@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import shiboken6
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Emitted, Ended, Job, JobControl, JobState, Progress
@@ -56,10 +56,9 @@ def run(
     `name` says what is being done ("Quantize bard"), for logs and bug reports.
     """
     handlers = Handlers(on_progress, on_value, on_done, on_failed, on_cancelled, on_end)
-    relay = _Relay(owner, handlers)
-    job = Job(name, work, relay.listen)
-    relay.job = job
-    _relays.add(relay)
+    line = _Line(_the_post())
+    job = Job(name, work, line.send)
+    _receivers[line] = _Receiver(owner, handlers, job)
     if _held is not None:
         _held.append(job)
         return job
@@ -82,7 +81,7 @@ def begin_held() -> None:
 
 def running() -> tuple[Job[Any], ...]:
     """The jobs that have not told their end yet."""
-    return tuple(relay.job for relay in _relays if relay.job is not None)
+    return tuple(receiver.job for receiver in _receivers.values())
 
 
 def cancel_all(timeout_s: float) -> bool:
@@ -97,26 +96,41 @@ def cancel_all(timeout_s: float) -> bool:
     return not any(job.state is JobState.RUNNING for job in jobs)
 
 
-class _Relay(QObject):
-    """Carries one job's events from its thread to the GUI thread.
+class _Post(QObject):
+    """Carries all jobs' events from their threads to the GUI thread.
 
-    Not a child of the owner: the job's thread may be emitting while the owner is destroyed. It is kept in
-    `_relays` until the job's end has been delivered.
+    One for all and for good: a job's thread may still be inside `emit` when the event has arrived and been dealt with,
+    and a sender that is destroyed meanwhile takes the program down.
     """
 
-    _arrived = Signal(object)
+    arrived = Signal(object, object)
+    """A line and what came over it."""
 
-    def __init__(self, owner: QObject, handlers: Handlers) -> None:
-        super().__init__()
-        self.job: Job[Any] | None = None
-        self._owner = owner
-        self._handlers = handlers
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    @Slot(object, object)
+    def _deliver(self, line: _Line, event: object) -> None:
+        receiver = _receivers[line]
+        try:
+            receiver.receive(line.latest_of(event))
+        finally:
+            if isinstance(event, Ended):
+                receiver.let_go()
+                del _receivers[line]
+
+
+class _Line:
+    """The job's end: of what `run` has made, all that the job's thread touches. No Qt object, since that thread may be
+    the last to hold it."""
+
+    def __init__(self, post: _Post) -> None:
+        self._post = post
         self._lock = threading.Lock()
         self._latest: Progress | None = None
-        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
-        owner.destroyed.connect(self._cancel)
 
-    def listen(self, event: object) -> None:
+    def send(self, event: object) -> None:
         """Called on the job's thread."""
         if isinstance(event, Progress):
             # At most one progress is on its way: thousands of reports per second must not fill the queue.
@@ -125,37 +139,46 @@ class _Relay(QObject):
             if waiting:
                 return
         try:
-            self._arrived.emit(event)
+            self._post.arrived.emit(self, event)
         except RuntimeError:
-            if shiboken6.isValid(self):
+            if shiboken6.isValid(self._post):
                 raise
             # The program ends, and Qt was faster: there is nobody to tell.
 
+    def latest_of(self, event: object) -> object:
+        """`event`, or the progress that has come after it."""
+        if not isinstance(event, Progress):
+            return event
+        with self._lock:
+            latest, self._latest = self._latest, None
+        return latest or event
+
+
+class _Receiver(QObject):
+    """The owner's end, of the GUI thread alone. Not a child of the owner: it stays until the job's end has come."""
+
+    def __init__(self, owner: QObject, handlers: Handlers, job: Job[Any]) -> None:
+        super().__init__()
+        self.job = job
+        self._owner = owner
+        self._handlers = handlers
+        owner.destroyed.connect(self._cancel)
+
     @Slot()
     def _cancel(self) -> None:
-        if self.job is not None:
-            self.job.cancel()
+        self.job.cancel()
 
-    @Slot(object)
-    def _deliver(self, event: object) -> None:
-        if isinstance(event, Progress):
-            with self._lock:
-                event, self._latest = self._latest or event, None
-        try:
-            if shiboken6.isValid(self._owner):
-                self._dispatch(event)
-        finally:
-            if isinstance(event, Ended):
-                self._let_go()
+    def receive(self, event: object) -> None:
+        if shiboken6.isValid(self._owner):
+            self._dispatch(event)
 
-    def _let_go(self) -> None:
-        # Nothing may refer from here to the owner any more: if the relay were the last to hold it, the owner
-        # would be destroyed in the middle of the relay's own end and call `_cancel` on it, which crashes.
+    def let_go(self) -> None:
+        # Nothing may refer from here to the owner any more: if this were the last to hold it, the owner would be
+        # destroyed in the middle of this one's own end and call `_cancel` on it, which crashes.
         if shiboken6.isValid(self._owner):
             self._owner.destroyed.disconnect(self._cancel)
-        self._handlers, self.job = _NO_HANDLERS, None
+        self._handlers = _NO_HANDLERS
         del self._owner
-        _relays.discard(self)
 
     def _dispatch(self, event: object) -> None:
         handlers = self._handlers
@@ -177,10 +200,22 @@ class _Relay(QObject):
         elif isinstance(ended.error, EnvironmentFault):
             _call(self._handlers.failed, ended.error)
         elif ended.error is not None:
-            bugs.reporter().report(ended.error, self.job.name if self.job else "")
+            bugs.reporter().report(ended.error, self.job.name)
 
 
-_relays: set[_Relay] = set()
+def _the_post() -> _Post:
+    """Made by the first job of the program, and a part of it."""
+    global _post
+    if _post is None or not shiboken6.isValid(_post):
+        program = QCoreApplication.instance()
+        assert program is not None
+        _post = _Post(program)
+    return _post
+
+
+_post: _Post | None = None
+_receivers: dict[_Line, _Receiver] = {}
+"""Of each job whose end has not been delivered."""
 _held: list[Job[Any]] | None = None
 """None while jobs begin at once."""
 _NO_HANDLERS = Handlers()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+import weakref
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QWidget
 
 from app.ui import jobs
@@ -39,6 +42,23 @@ def test_work_begins_behind_a_window_that_is_never_painted(qtbot):
     begun = []
     after_first_paint(window, lambda: begun.append(True))
     qtbot.waitUntil(lambda: bool(begun), timeout=10_000)
+
+
+def test_window_that_nobody_holds_may_go_once_work_has_begun(qtbot, qapp):
+    for _ in range(100):  # where it is destroyed twice, that does not always show
+        window, begun = Painted(), []
+        after_first_paint(window, partial(note, begun, window))
+        window.show()
+        qtbot.waitUntil(lambda begun=begun: bool(begun))
+        gone = weakref.ref(window)
+        del window
+        qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        qapp.processEvents()
+        assert gone() is None
+
+
+def note(begun, window):
+    begun.append(window.times)
 
 
 def test_held_job_runs_when_held_ones_begin_and_others_at_once(qtbot):
