@@ -27,6 +27,7 @@ from app.ui.application import STYLE, open_window, prepare_application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
+from app.ui.prose.formulas import Formulas
 from app.ui.window import MainWindow
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.hub_server import HubServer
@@ -78,6 +79,15 @@ def nothing_left_running(qapp: QApplication, spare_modules: Callable[[], None]) 
     gc.enable()
     gc.collect()
     spare_modules()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def formulas_end_with_their_file(qapp: QApplication) -> Iterator[None]:
+    """The program keeps their process for a minute; tests of other rooms count processes."""
+    yield
+    formulas = qapp.findChild(Formulas)
+    if formulas is not None:
+        formulas.close()
 
 
 @pytest.fixture
