@@ -33,7 +33,8 @@ class _FirstPaint(QObject):
         return False
 
     def _end(self) -> None:
-        self.parent().removeEventFilter(self)
+        if (window := self.parent()) is not None:
+            window.removeEventFilter(self)
         self.deleteLater()
         # Nothing may refer from here to the window any more: if this were the last to hold it, the window would be
         # destroyed in the middle of this one's own end, and destroy it once more.
