@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -76,6 +77,7 @@ class OriginalCheckpoint:
     is_adapter: bool
     files: tuple[HubFile, ...]
     parameters: int | None
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def size(self) -> int:
@@ -104,6 +106,7 @@ def read_original(
         "adapter_config.json" in names and "config.json" not in names,
         weights,
         repository.parameters,
+        config,
     )
 
 

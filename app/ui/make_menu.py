@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QPoint
@@ -14,29 +14,56 @@ from app.ui.parts import plain_tip
 
 if TYPE_CHECKING:
     from app.convert import Quantization
+    from app.convert.checkpoint.prospect import Prospect
 
 USUAL = ("Q4_K_M", "Q8_0")
 """The types that get a line of their own: the most common one, and the one that loses almost nothing."""
 
-OF_CHECKPOINTS = ("MXFP4_MOE",)
-"""Left out for checkpoints: makes only experts smaller, and no architecture that is converted has any."""
+OF_EXPERTS = "MXFP4_MOE"
+"""Makes only experts smaller: left out where there are none."""
 
 
 def fill_type_menu(
-    menu: QMenu, parameters: int | None, without: Collection[str | None], start: Callable[[str], object]
+    menu: QMenu,
+    sizes: Mapping[str, int],
+    without: Collection[str | None],
+    start: Callable[[str], object],
+    kept: str | None = None,
 ) -> None:
-    """Adds a line for each type but those of `without`. `parameters` tell how large the files will be."""
+    """Adds a line for each type but those of `without`. `sizes`: bytes of the files, of those that can be told; `kept`:
+    the type that holds what is quantized already as it is, which stands first."""
     from app.convert import QUANTIZATIONS
 
     kinds = {kind.name: kind for kind in QUANTIZATIONS if kind.name not in without}
-    for name in USUAL:
+    for name in dict.fromkeys((kept, *USUAL)):
         if name in kinds:
-            menu.addAction(_action(menu, parameters, kinds.pop(name), start))
+            menu.addAction(_action(menu, sizes, kinds.pop(name), start, is_kept=name == kept))
     others = menu.addMenu(_tr("Other types"))
     for kind in kinds.values():
-        others.addAction(_action(others, parameters, kind, start))
+        others.addAction(_action(others, sizes, kind, start))
     for each in (menu, others):
         each.setToolTipsVisible(True)
+
+
+def fill_checkpoint_menu(menu: QMenu, prospect: Prospect, start: Callable[[str], object]) -> None:
+    """Adds a line for each type that can be made of a checkpoint."""
+    without = () if prospect.has_experts else (OF_EXPERTS,)
+    fill_type_menu(menu, prospect.sizes, without, start, prospect.kept)
+
+
+def rounding_of(prospect: Prospect) -> str:
+    """What a type of GGUF does to a checkpoint that is quantized already; empty where none is."""
+    if prospect.method is None:
+        return ""
+    if prospect.method == "mxfp4":
+        return _tr("Its MXFP4 experts stay as they are in {type}; other types may round them again.").format(
+            type=prospect.kept
+        )
+    if prospect.kept is None:
+        return _tr("No type of GGUF holds its numbers as they are: each one rounds them a second time.")
+    return _tr("{type} holds the same integers; every other quantization rounds them a second time.").format(
+        type=prospect.kept
+    )
 
 
 def pop_up_under(menu: QMenu, corner: QPoint) -> None:
@@ -45,11 +72,18 @@ def pop_up_under(menu: QMenu, corner: QPoint) -> None:
 
 
 def _action(
-    menu: QMenu, parameters: int | None, kind: Quantization, start: Callable[[str], object]
+    menu: QMenu,
+    sizes: Mapping[str, int],
+    kind: Quantization,
+    start: Callable[[str], object],
+    *,
+    is_kept: bool = False,
 ) -> QAction:
     words = _tr("Make {type}").format(type=kind.name)
-    if parameters:
-        size = _tr("about {size}").format(size=format_bytes(round(parameters * kind.bits_per_weight / 8)))
+    if is_kept:
+        words = _tr("{words}, rounded no second time").format(words=words)
+    if kind.name in sizes:
+        size = _tr("about {size}").format(size=format_bytes(sizes[kind.name]))
         words = f"{words}\t{size}"
     action = QAction(words, menu)
     tip = _tr("{summary} ({bits:.1f} bits per weight)").format(

@@ -29,6 +29,7 @@ from app.ui.pages.hub_variant_rows import Column as VariantColumn
 from app.ui.pages.hub_variant_rows import VariantRow
 from tests.helpers.hub_models import catalogue_file, large_model, split_model
 from tests.helpers.hub_server import Fault, Hole, HubServer, Repository
+from tests.helpers.tiny_checkpoint import TinyLlama
 from tests.ui.conftest import machine, settle
 
 TOKEN = "hf_QUzr1secret"
@@ -470,7 +471,7 @@ def test_what_is_not_whole_cannot_be_got(qtbot, page, server):
 # The original
 
 
-LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16"}
+LLAMA = TinyLlama().config()
 
 
 @pytest.mark.parametrize(
@@ -486,7 +487,7 @@ LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dt
             "MambaForCausalLM",
         ),
         (
-            {**LLAMA, "quantization_config": {"quant_method": "gptq", "bits": 4}},
+            {**LLAMA, "quantization_config": {"quant_method": "exl2", "bits": 4}},
             ("model.safetensors", "tokenizer.model"),
             "already quantized",
         ),

@@ -18,6 +18,7 @@ from app.ui.pages.library_download import DownloadRow
 from app.ui.window import MainWindow
 from tests.helpers.hub_server import Fault, HubServer, Repository
 from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
+from tests.unit.convert.checkpoint.test_quantized import CASES, gguf_name, weights_of, write
 
 PATIENCE_MS = 60_000
 ID = "ada/Nova"
@@ -165,6 +166,7 @@ def test_what_the_window_has_forgotten_is_made_from_the_row_of_the_download(
     page = again.show_page("library")
     # Unlike a model, which has been seen then.
     buttons(row_of(again))["Make…"].click()
+    qtbot.waitUntil(lambda: bool(menus_of(page)), timeout=PATIENCE_MS)
     (menu,) = menus_of(page)
     choose(menu, "Q4_K_M")
     path = await_made(qtbot, again, "Nova-Q4_K_M.gguf")
@@ -219,3 +221,29 @@ def test_only_what_can_be_made_of_a_checkpoint_is_offered(qtbot, strip):
     assert told[:2] == ["Make Q4_K_M", "Make Q8_0"]
     assert "Make MXFP4_MOE" not in told
     menu.close()
+
+
+def test_a_repository_with_nothing_but_gptq_becomes_a_model_with_the_same_integers(
+    qtbot, open_page, server, tmp_path, folder
+):
+    config, quantize, _ = CASES["gptq"]
+    meant = write(tmp_path / "gptq", {"group_size": 64, **config}, quantize)
+    server.add(
+        Repository("ada/Nova-GPTQ", {each.name: each.read_bytes() for each in (tmp_path / "gptq").iterdir()})
+    )
+    page = open_page("desktop-8gb-card")
+    page.look_on_hub("ada/Nova-GPTQ")
+    strip = page.hub.repository.files.original
+    qtbot.waitUntil(lambda: strip.isVisible() and not jobs.running(), timeout=PATIENCE_MS)
+    assert "GPTQ, 4 bits" in strip.text
+    assert "Q4_0 holds the same integers" in strip.text
+    strip.make.click()
+    (menu,) = menus_of(strip)
+    assert menu.actions()[0].text().startswith("Make Q4_0, rounded no second time")
+    choose(menu, "Q4_0")
+    path = await_made(qtbot, window_of(strip), "Nova-GPTQ-Q4_0.gguf")
+    (row,) = (row for row in library_of(window_of(strip)).rows if row.path == path)
+    assert row.quantization == "Q4_0"
+    made, name = weights_of(path), "model.layers.1.mlp.up_proj.weight"
+    assert made[gguf_name(name)][0] == "Q4_0"
+    assert (made[gguf_name(name)][1] == meant[name]).all()

@@ -20,13 +20,14 @@ from PySide6.QtWidgets import (
 from app.core.errors import EnvironmentFault, GatedRepository
 from app.core.units import format_bytes, format_count
 from app.ui import icons
-from app.ui.make_menu import OF_CHECKPOINTS, fill_type_menu, pop_up_under
+from app.ui.make_menu import fill_checkpoint_menu, pop_up_under, rounding_of
 from app.ui.pages import discover_words, hub_words
 from app.ui.pages.discover_getting import Getting
 from app.ui.pages.hub_variant_rows import VariantRow, basis
 from app.ui.parts import ElidedLabel, Glyph, button, label, plain_tip
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
+    from app.convert.checkpoint.prospect import Prospect
     from app.hub import HubRepository, OriginalCheckpoint, Variant
 
 
@@ -303,32 +304,32 @@ class OriginalStrip(Strip):
     def __init__(self) -> None:
         super().__init__("card", "package", "muted")
         self._original: OriginalCheckpoint | None = None
-        self._reason_against = ""
+        self._prospect: Prospect | None = None
         self._getting: Getting | None = None
         self._is_here = False
         self.make = self.add_button(_tr("Make it here"), "arrows-in-simple", self._press)
 
-    def show_original(self, original: OriginalCheckpoint | None, reason_against: str) -> None:
-        self._original, self._reason_against = original, reason_against
+    def show_original(self, original: OriginalCheckpoint | None, prospect: Prospect) -> None:
+        self._original, self._prospect = original, prospect
         if original is None:
             self.hide()
             return
-        self._tell(original)
+        self._tell(original, prospect)
 
     def show_getting(self, getting: Getting | None, *, is_here: bool) -> None:
         """What has become of it, None where it was not asked for or has come."""
         if (getting, is_here) != (self._getting, self._is_here):
             self._getting, self._is_here = getting, is_here
-            if self._original is not None:
-                self._tell(self._original)
+            if self._original is not None and self._prospect is not None:
+                self._tell(self._original, self._prospect)
 
-    def _tell(self, original: OriginalCheckpoint) -> None:
+    def _tell(self, original: OriginalCheckpoint, prospect: Prospect) -> None:
         architecture = hub_words.plain(original.architecture or "")
         facts = [hub_words.original_form(original), architecture, format_bytes(original.size)]
         if len(original.files) > 1:
             facts.append(_tr("{n} files").format(n=len(original.files)))
         told = _tr("Original checkpoint: {facts}").format(facts=", ".join(filter(None, facts)))
-        getting, against = self._getting, self._reason_against
+        getting, against = self._getting, prospect.reason_against
         if getting is not None:
             self.say(told, getting.told)
             self.make.setText(getting.words)
@@ -339,7 +340,7 @@ class OriginalStrip(Strip):
             hint = _tr("Quantizations can be made from it on this computer, once it is downloaded.")
             if self._is_here:
                 hint = _tr("It is on this computer. The library shows what is made of it.")
-            self.say(told, against or hint)
+            self.say(told, against or " ".join(filter(None, (hint, rounding_of(prospect)))))
             self.make.setText(_tr("Make it here…"))
             self.make.setAccessibleName("")
             self.make.setIcon(icons.icon("arrows-in-simple"))
@@ -352,10 +353,10 @@ class OriginalStrip(Strip):
         if self._getting is not None:
             if not self._getting.is_asked:
                 self.downloads_asked.emit()
-        elif self._original is not None:
+        elif self._prospect is not None:
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            fill_type_menu(menu, self._original.parameters, OF_CHECKPOINTS, self.make_asked.emit)
+            fill_checkpoint_menu(menu, self._prospect, self.make_asked.emit)
             pop_up_under(menu, self.make.mapToGlobal(self.make.rect().bottomRight()))
 
 

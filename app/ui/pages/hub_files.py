@@ -55,7 +55,7 @@ class Files(QWidget):
         repository = opened.repository
         self.details.set_repository(repository)
         self.refusal.show_refusal(opened.refusal)
-        self.original.show_original(opened.original, opened.reason_against)
+        self.original.show_original(opened.original, opened.prospect)
         self.rows.set_rows([])
         self.rows.set_rows(rows_of(repository, is_refused=opened.refusal is not None))
         has_files = self.rows.rowCount() > 0

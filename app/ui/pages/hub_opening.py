@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from app.core.jobs import CancelToken, JobControl
 from app.ui.pages.hub_card import readable
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
+    from app.convert.checkpoint.prospect import Prospect
     from app.gguf import ModelFacts
     from app.hub import Hub, HubReference, HubRepository, OriginalCheckpoint, Variant
 
@@ -21,14 +22,13 @@ if TYPE_CHECKING:  # the engine comes with the job that first needs it
 @dataclass(frozen=True)
 class Opened:
     """A repository. `label`: of the variant to look at first, empty where none is meant; `refusal`: why its files
-    cannot be had, though it can be looked at; `reason_against`: why its original cannot be converted, empty where it
-    can."""
+    cannot be had, though it can be looked at; `prospect`: what could be made of its original."""
 
     hub: Hub
     repository: HubRepository
     label: str
     original: OriginalCheckpoint | None
-    reason_against: str
+    prospect: Prospect
     refusal: EnvironmentFault | None
 
 
@@ -42,11 +42,12 @@ def opening(reference: HubReference) -> Callable[[JobControl], Opened]:
         repository = open_repository(hub, reference.repository, control.cancel)
         refusal = _refusal(hub, repository, control.cancel)
         original = _original(hub, repository, control.cancel)
-        against = _reason_against(repository, original) if original else ""
-        if refusal is not None:
-            against = against or QCoreApplication.translate("HubPage", "Only who has access gets it.")
+        prospect = _prospect(repository, original)
+        if refusal is not None and original is not None and not (original.is_pickled or original.is_adapter):
+            words = QCoreApplication.translate("HubPage", "Only who has access gets it.")
+            prospect = replace(prospect, reason_against=words)
         label = _label(repository, reference.choice)
-        return Opened(hub, repository, label, original, against, refusal)
+        return Opened(hub, repository, label, original, prospect, refusal)
 
     return work
 
@@ -108,10 +109,12 @@ def _original(hub: Hub, repository: HubRepository, cancel: CancelToken) -> Origi
         return None  # its config.json is not to be had, and without it nothing can be said of it
 
 
-def _reason_against(repository: HubRepository, original: OriginalCheckpoint) -> str:
-    from app.convert.checkpoint.prospect import Described, reason_against
+def _prospect(repository: HubRepository, original: OriginalCheckpoint | None) -> Prospect:
+    from app.convert.checkpoint.prospect import Described, Prospect, prospect_of
 
+    if original is None:
+        return Prospect()
     names = [file.path for file in repository.files]
-    return reason_against(
-        Described(original.architecture, original.form, original.is_pickled, original.is_adapter, names)
+    return prospect_of(
+        Described(original.config, original.form, original.is_pickled, original.is_adapter, names)
     )

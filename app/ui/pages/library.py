@@ -15,7 +15,7 @@ from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.ui import jobs, links
 from app.ui.download_wishes import QueueEntry
-from app.ui.make_menu import OF_CHECKPOINTS, fill_type_menu, pop_up_under
+from app.ui.make_menu import fill_checkpoint_menu, pop_up_under
 from app.ui.notice import Action, Kind
 from app.ui.pages.library_guide import Look, look, rows_to_make
 from app.ui.pages.library_layout import LibraryLayout
@@ -25,9 +25,11 @@ from app.ui.pages.library_menu import RowActs, fill_row_menu
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_watch import FolderWatch
 from app.ui.pages.library_words import FAILED
+from app.ui.parts import without_mnemonics
 from app.ui.services import Services
 
 if TYPE_CHECKING:
+    from app.convert.checkpoint.prospect import Prospect
     from app.recommend.fit import Fit
 
 
@@ -330,9 +332,21 @@ class LibraryPage(LibraryLayout):
 
     def _open_checkpoint_menu(self, entry: QueueEntry, at: QPoint) -> None:
         checkpoint = Checkpoint(entry.download.title, entry.path)
-        menu = self._menu()
-        fill_type_menu(menu, None, OF_CHECKPOINTS, lambda name: self.making.start(checkpoint, name))
-        pop_up_under(menu, at)
+
+        def work(control: JobControl) -> Prospect:
+            from app.convert.checkpoint.prospect import prospect_of_folder
+
+            return prospect_of_folder(checkpoint.path)
+
+        def offer(prospect: Prospect) -> None:
+            menu = self._menu()
+            if prospect.reason_against:
+                menu.addAction(without_mnemonics(prospect.reason_against)).setEnabled(False)
+            else:
+                fill_checkpoint_menu(menu, prospect, lambda name: self.making.start(checkpoint, name))
+            pop_up_under(menu, at)
+
+        jobs.run(self, "Look at a checkpoint", work, on_done=offer, on_failed=self.notices.show_fault)
 
     def _open_make_menu_at_row(self, row: Row) -> None:
         self._open_make_menu(row, self.list.make_menu_place(row))

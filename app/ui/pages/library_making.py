@@ -33,7 +33,10 @@ def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -
     if not row.can_quantize:
         _add_explanation(menu, row)
         return
-    fill_type_menu(menu, row.parameters, (row.quantization,), lambda name: start(row, name))
+    from app.convert import QUANTIZATIONS
+
+    sizes = {kind.name: round(row.parameters * kind.bits_per_weight / 8) for kind in QUANTIZATIONS}
+    fill_type_menu(menu, sizes, (row.quantization,), lambda name: start(row, name))
 
 
 class ProgressLines(QWidget):
