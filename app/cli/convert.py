@@ -11,7 +11,15 @@ import typer
 from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
-from app.convert import Quantization, is_checkpoint, make_from_checkpoint, quantization_named, quantize
+from app.convert import (
+    Quantization,
+    TensorTypes,
+    is_checkpoint,
+    make_from_checkpoint,
+    quantization_named,
+    quantize,
+    read_tensor_types,
+)
 from app.core.errors import UnknownModel
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
@@ -33,6 +41,23 @@ def convert(
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder for the results; else the library's.")
     ] = None,
+    tensor_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tensor-type",
+            metavar="PATTERN=TYPE",
+            help="A type for tensors whose names have the pattern in them, e.g. attn_v=q8_0; may be repeated.",
+        ),
+    ] = None,
+    output_type: Annotated[
+        str | None, typer.Option("--output-type", help="A type for the output, e.g. q8_0.")
+    ] = None,
+    embedding_type: Annotated[
+        str | None, typer.Option("--embedding-type", help="A type for the tokens' embedding.")
+    ] = None,
+    pure: Annotated[
+        bool, typer.Option("--pure", help="One type for all tensors, without the quantization's mixture.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make quantizations of a model, or a GGUF of a Hugging Face checkpoint."""
@@ -40,7 +65,8 @@ def convert(
     if not names:
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
-    outputs = [read_facts(path) for path in _from_any(source, kinds, out)]
+    chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
+    outputs = [read_facts(path) for path in _from_any(source, kinds, out, chosen)]
     if as_json:
         print_json(
             {
@@ -62,44 +88,48 @@ def convert(
         print(f"{path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")
 
 
-def _from_any(source: str, kinds: list[Quantization], out: Path | None) -> list[Path]:
+def _from_any(source: str, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
     """A bare word is the guide's name or one in the library before it is a folder's here; `./word` is the folder."""
     folder = Path(os.path.expanduser(source))
     is_folder = is_checkpoint(folder)
     if is_folder and means_path(source):
-        return _from_checkpoint(folder, kinds, out)
+        return _from_checkpoint(folder, kinds, out, chosen)
     if guide_meant_by(source):
-        return _from_guide(kinds, out)
+        return _from_guide(kinds, out, chosen)
     try:
         model = model_named(source)
     except UnknownModel:
         if is_folder:
-            return _from_checkpoint(folder, kinds, out)
+            return _from_checkpoint(folder, kinds, out, chosen)
         raise
-    return _from_gguf(model.path, kinds, out)
+    return _from_gguf(model.path, kinds, out, chosen)
 
 
-def _from_checkpoint(checkpoint: Path, kinds: list[Quantization], out: Path | None) -> list[Path]:
+def _from_checkpoint(
+    checkpoint: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes
+) -> list[Path]:
     def work(control: JobControl) -> list[Path]:
-        return make_from_checkpoint(checkpoint, [kind.name for kind in kinds], _folder(out), control)
+        return make_from_checkpoint(
+            checkpoint, [kind.name for kind in kinds], _folder(out), control, chosen=chosen
+        )
 
     return run_job("convert a checkpoint", work)
 
 
-def _from_guide(kinds: list[Quantization], out: Path | None) -> list[Path]:
+def _from_guide(kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
     """Any name of the built-in model stands for its checkpoint, so that nothing is rounded twice."""
-    if out is None:
+    if out is None and chosen == TensorTypes():
         return made_guide([kind.name for kind in kinds])
     (source,) = made_guide([SOURCE_QUANTIZATION])
-    return _from_gguf(source, kinds, out)
+    return _from_gguf(source, kinds, out, chosen)
 
 
-def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None) -> list[Path]:
+def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
     paths = []
     for kind in kinds:
 
         def work(control: JobControl, name: str = kind.name) -> Path:
-            return quantize(source, name, _folder(out), control)
+            return quantize(source, name, _folder(out), control, chosen=chosen)
 
         paths.append(run_job(f"convert to {kind.name}", work))
     return paths

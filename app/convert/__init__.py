@@ -1,21 +1,26 @@
 """Making models: checkpoints to GGUF, and GGUF to smaller GGUF by llama.cpp's quantizer in a worker process.
 
-May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`. Main entries: `convert_checkpoint`,
+May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`. Main entries: `convert_checkpoint`,
 `quantize`, and `make_from_checkpoint` for both in one.
 """
 
 from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
-from app.convert.quantize import can_quantize, output_path, quantize
+from app.convert.quantize import can_quantize, expected_bytes, output_path, quantize
+from app.convert.tensor_choices import read_tensor_types
+from app.memory.mixture import TensorTypes
 
 __all__ = [
     "QUANTIZATIONS",
     "Quantization",
+    "TensorTypes",
     "can_quantize",
     "convert_checkpoint",
+    "expected_bytes",
     "is_checkpoint",
     "make_from_checkpoint",
     "output_path",
     "quantization_named",
     "quantize",
+    "read_tensor_types",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.space import require_space
+from app.convert.tensor_choices import require_possible
 from app.core.errors import (
     DamagedGguf,
     DiskFull,
@@ -19,7 +20,15 @@ from app.core.errors import (
 )
 from app.core.jobs import JobControl
 from app.gguf import ModelFacts, ModelSummary, TensorInfo, read_facts
-from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
+from app.gguf.types import TENSOR_TYPES
+from app.memory.mixture import (
+    NONE_CHOSEN,
+    ModelTraits,
+    NoPrediction,
+    TensorTypes,
+    predict_file_bytes,
+    read_traits,
+)
 from app.runtime import start_worker
 from app.runtime.protocol import Quantize, QuantizeProgress
 from app.storage.atomic import finished_file
@@ -27,8 +36,9 @@ from app.storage.atomic import finished_file
 SOURCE_TYPES = ("F32", "F16", "BF16")
 EXPERTS_ONLY = "MXFP4_MOE"
 """llama.cpp keeps everything but experts in Q8_0 for this type."""
-_ADDED_KEYS_BYTES = 128
-"""llama.cpp writes the version of the mixture into the header."""
+_TYPE_NUMBERS = {type.name: number for number, type in TENSOR_TYPES.items()}
+_ADDED_KEYS = {"general.quantization_version": 44, "general.file_type": 33}
+"""llama.cpp writes these into the header, of so many bytes, where the source lacks them."""
 
 
 def can_quantize(facts: ModelFacts | ModelSummary) -> bool:
@@ -44,13 +54,21 @@ def output_path(source: Path, quantization: str, folder: Path) -> Path:
     return folder / f"{stem}-{quantization}.gguf"
 
 
-def quantize(source: Path, quantization: str, folder: Path, control: JobControl, threads: int = 0) -> Path:
+def quantize(
+    source: Path,
+    quantization: str,
+    folder: Path,
+    control: JobControl,
+    threads: int = 0,
+    chosen: TensorTypes = NONE_CHOSEN,
+) -> Path:
     """Makes the quantization in `folder` and returns its path, replacing an earlier one of that name.
 
     The file appears under its final name only when it is whole; `source` is only read. Progress
-    is in bytes of the source. `threads` 0: all logical processors. Raises WrongChoice (also for
-    MXFP4_MOE of a model without experts, which would come out as Q8_0), DiskFull,
-    QuantizeFailed, WorkerDied, Cancelled, and what reading the source raises.
+    is in bytes of the source. `threads` 0: all logical processors. `chosen`: types of single
+    tensors, over the mixture's. Raises WrongChoice (also for MXFP4_MOE of a model without experts,
+    which would come out as Q8_0, and for what `require_possible` finds), DiskFull, QuantizeFailed,
+    WorkerDied, Cancelled, and what reading the source raises.
     """
     kind = quantization_named(quantization)
     facts = read_facts(source)
@@ -66,6 +84,7 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
             f"{kind.name} makes only experts smaller, and {source.name} is no mixture of experts.",
             "Choose Q4_0 or Q4_K_M for 4 bits.",
         )
+    require_possible(facts.tensors, _traits(facts), kind, chosen)
     target = output_path(facts.path, kind.name, folder)
     # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
     if target.exists() and any(target.samefile(file) for file in facts.files):
@@ -74,23 +93,38 @@ def quantize(source: Path, quantization: str, folder: Path, control: JobControl,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
-    require_space(folder, expected_bytes(facts, kind), kind.name)
+    require_space(folder, expected_bytes(facts, kind, chosen), kind.name)
     with finished_file(target) as partial:
         try:
             partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
         except OSError as error:
             raise from_os_error(error, target, writing=True) from error
-        _run(facts, kind, partial, control, threads)
+        _run(facts, kind, partial, control, threads, chosen)
         _require_whole(partial, target)
     return target
 
 
-def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobControl, threads: int) -> None:
+def _run(
+    facts: ModelFacts,
+    kind: Quantization,
+    partial: Path,
+    control: JobControl,
+    threads: int,
+    chosen: TensorTypes,
+) -> None:
     stage = f"Making {kind.name}"
     sizes = {tensor.name: tensor.size_bytes for tensor in facts.tensors}
     done = 0
+    named = ((tensor.name, chosen.of_name(tensor.name)) for tensor in facts.tensors)
     request = Quantize(
-        source=os.fsencode(facts.path), target=os.fsencode(partial), file_type=kind.file_type, threads=threads
+        source=os.fsencode(facts.path),
+        target=os.fsencode(partial),
+        file_type=kind.file_type,
+        threads=threads,
+        tensor_types=tuple((name, _TYPE_NUMBERS[type]) for name, type in named if type),
+        output_type=_TYPE_NUMBERS[chosen.output] if chosen.output else None,
+        embedding_type=_TYPE_NUMBERS[chosen.embedding] if chosen.embedding else None,
+        pure=chosen.pure,
     )
     control.progress(stage, 0, facts.tensor_bytes, "bytes")
     with start_worker() as worker:
@@ -104,14 +138,26 @@ def _run(facts: ModelFacts, kind: Quantization, partial: Path, control: JobContr
     control.cancel.raise_if_cancelled()  # a worker may be done before it hears of it; the file has no name yet
 
 
-def expected_bytes(facts: ModelFacts, kind: Quantization) -> int:
+def expected_bytes(facts: ModelFacts, kind: Quantization, chosen: TensorTypes = NONE_CHOSEN) -> int:
     """Of the file that will be made; of a model that llama.cpp's mixtures are not told for, the source's own."""
-    header_bytes = min((tensor.offset for tensor in facts.tensors), default=0) + _ADDED_KEYS_BYTES
+    starts: dict[int, int] = {}
+    for tensor in facts.tensors:
+        starts[tensor.part] = min(starts.get(tensor.part, tensor.offset), tensor.offset)
+    header_bytes = sum(starts.values()) + sum(
+        size for key, size in _ADDED_KEYS.items() if key not in facts.metadata
+    )
     try:
         traits = read_traits(facts.metadata)
-        return predict_file_bytes(facts.tensors, traits, kind.name, header_bytes=header_bytes)
+        return predict_file_bytes(facts.tensors, traits, kind.name, header_bytes=header_bytes, chosen=chosen)
     except NoPrediction:
         return facts.file_bytes
+
+
+def _traits(facts: ModelFacts) -> ModelTraits | None:
+    try:
+        return read_traits(facts.metadata)
+    except NoPrediction:
+        return None
 
 
 def _is_of_experts(tensor: TensorInfo) -> bool:

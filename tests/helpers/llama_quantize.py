@@ -35,6 +35,16 @@ for each in wanted:
     if each["importance"]:
         matrix = importance_matrix(each["importance"])
         parameters.imatrix = matrix
+    parameters.pure = each["pure"]
+    if each["output"] is not None:
+        parameters.output_tensor_type = each["output"]
+    if each["embedding"] is not None:
+        parameters.token_embedding_type = each["embedding"]
+    if each["patterns"]:
+        overrides = (llama_cpp.llama_model_tensor_override * (len(each["patterns"]) + 1))()
+        for override, (pattern, type_number) in zip(overrides, each["patterns"]):
+            override.pattern, override.type = pattern.encode(), type_number
+        parameters.tt_overrides = overrides
     code = llama_cpp.llama_model_quantize(source, each["target"].encode() or b"never-written", parameters)
     text = "".join(log)
     types = {}
@@ -48,7 +58,8 @@ for each in wanted:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A `llama_ftype`, and with an importance matrix the length of its entry for each tensor.
+    """A `llama_ftype`, with an importance matrix the length of its entry for each tensor, and types of `ggml_type`
+    for single tensors.
 
     Without a `target` it is a `dry_run`, which decides on every type, reads no weights (the source may be a
     ghost) and looks at no entry of the matrix, only whether there is any: `ANY_MATRIX` will do.
@@ -57,6 +68,10 @@ class Wanted:
     file_type: int
     importance: Mapping[str, int] = field(default_factory=dict)
     target: str = ""
+    patterns: Sequence[tuple[str, int]] = ()
+    output: int | None = None
+    embedding: int | None = None
+    pure: bool = False
 
 
 ANY_MATRIX = {"any": 1}

@@ -19,17 +19,24 @@ from app.convert.quantizations import Quantization, quantization_named
 from app.convert.quantize import quantize
 from app.core.errors import WrongChoice, from_os_error
 from app.core.jobs import JobControl
+from app.memory.mixture import NONE_CHOSEN, TensorTypes
 from app.storage.atomic import scratch_folder
 
 
 def make_from_checkpoint(
-    source: Path, types: Sequence[str], folder: Path, control: JobControl, threads: int = 0
+    source: Path,
+    types: Sequence[str],
+    folder: Path,
+    control: JobControl,
+    threads: int = 0,
+    chosen: TensorTypes = NONE_CHOSEN,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
-    Quantizations are made from the most precise of the plain types asked for. Where none is, the
-    checkpoint is converted in its own precision first, which takes its size in `folder` until all
-    is done. Raises what `convert_checkpoint` and `quantize` raise.
+    `chosen` counts for the quantizations among them, as for `quantize`. These are made from the most
+    precise of the plain types asked for. Where none is, the checkpoint is converted in its own
+    precision first, which takes its size in `folder` until all is done. Raises what
+    `convert_checkpoint` and `quantize` raise.
     """
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
@@ -50,7 +57,7 @@ def make_from_checkpoint(
         return [
             plain[kind.name]
             if kind.name in plain
-            else quantize(unquantized, kind.name, folder, control, threads)
+            else quantize(unquantized, kind.name, folder, control, threads, chosen)
             for kind in kinds
         ]
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.gguf.types import TENSOR_TYPES, TensorType
+from app.memory.mixture.chosen import NONE_CHOSEN, TensorTypes
 from app.memory.mixture.recipes import RECIPES, Recipe, Seat, choices_for
-from app.memory.mixture.roles import FEED_FORWARD, Role, is_left_alone, kept_type, role_of
+from app.memory.mixture.roles import (
+    FEED_FORWARD,
+    TOKEN_EMBEDDING,
+    Role,
+    is_left_alone,
+    kept_type,
+    role_of,
+)
 from app.memory.mixture.tensors import NoPrediction, ShapedTensor, require_shape
 from app.memory.mixture.traits import ModelTraits
 
@@ -34,8 +43,21 @@ _MATRICES_IN_LAYERS = frozenset({"bailingmoe3"})
 """Architectures in which not only experts have three dimensions."""
 
 
+@dataclass(frozen=True)
+class TypeChoice:
+    """`wanted`: what the mixture has for a tensor; `type` is another one where no block of that divides its rows."""
+
+    type: str
+    wanted: str
+
+
 def tensor_types(
-    tensors: Sequence[ShapedTensor], model: ModelTraits, quantization: str, *, importance_matrix: bool = False
+    tensors: Sequence[ShapedTensor],
+    model: ModelTraits,
+    quantization: str,
+    *,
+    importance_matrix: bool = False,
+    chosen: TensorTypes = NONE_CHOSEN,
 ) -> tuple[str, ...]:
     """The type names, in the order of `tensors`, that `llama_model_quantize` chooses for its file.
 
@@ -44,6 +66,19 @@ def tensor_types(
     Raises NoPrediction where llama.cpp has no such mixture or refuses the tensors, and for tensors that
     cannot be.
     """
+    choices = type_choices(tensors, model, quantization, importance_matrix=importance_matrix, chosen=chosen)
+    return tuple(choice.type for choice in choices)
+
+
+def type_choices(
+    tensors: Sequence[ShapedTensor],
+    model: ModelTraits,
+    quantization: str,
+    *,
+    importance_matrix: bool = False,
+    chosen: TensorTypes = NONE_CHOSEN,
+) -> tuple[TypeChoice, ...]:
+    """As `tensor_types`, also with what was wanted."""
     recipe = RECIPES.get(quantization)
     if recipe is None:
         raise NoPrediction(f"llama.cpp does not make the quantization {quantization[:40]!r}")
@@ -51,11 +86,11 @@ def tensor_types(
         raise NoPrediction("there are no tensors")
     for tensor in tensors:
         require_shape(tensor)
-    mixture = _Mixture(recipe, quantization, model, importance_matrix, tensors)
+    mixture = _Mixture(recipe, quantization, model, importance_matrix, chosen, tensors)
     # Tensors are counted in llama.cpp's order, by layer and then by name, not in the file's.
     ordered = sorted(enumerate(tensors), key=lambda each: (_block(each[1].name), each[1].name))
-    types = {place: mixture.type_of(tensor) for place, tensor in ordered}
-    return tuple(types[place] for place in range(len(tensors)))
+    choices = {place: mixture.choice_for(tensor) for place, tensor in ordered}
+    return tuple(choices[place] for place in range(len(tensors)))
 
 
 def _block(name: str) -> int:
@@ -72,23 +107,39 @@ class _Mixture:
         quantization: str,
         model: ModelTraits,
         importance_matrix: bool,
+        chosen: TensorTypes,
         tensors: Sequence[ShapedTensor],
     ) -> None:
         self._recipe = recipe
         self._quantization = quantization
         self._model = model
         self._importance_matrix = importance_matrix
+        self._chosen = chosen
         roles = Counter(role_of(tensor.name) for tensor in tensors)
         self._value_tensors = roles[Role.VALUES]
         self._tied = not roles[Role.OUTPUT]
         self._seen: Counter[Role] = Counter()
 
-    def type_of(self, tensor: ShapedTensor) -> str:
+    def choice_for(self, tensor: ShapedTensor) -> TypeChoice:
         if is_left_alone(tensor, self._model.architecture):
-            return kept_type(tensor)
-        if self._recipe.base in _FULL_PRECISION:
-            return self._recipe.base
-        return _fitting(self._wanted(tensor), tensor)
+            kept = kept_type(tensor)
+            return TypeChoice(kept, kept)
+        named = self._chosen.of_name(tensor.name)
+        if (given := self._given(tensor, named)) is not None:
+            return TypeChoice(given, given)
+        base = self._recipe.base
+        if base in _FULL_PRECISION:
+            return TypeChoice(base, base)
+        # What a person names is not counted in its role.
+        wanted = named or (base if self._chosen.pure else self._wanted(tensor))
+        return TypeChoice(_fitting(wanted, tensor), wanted)
+
+    def _given(self, tensor: ShapedTensor, named: str | None) -> str | None:
+        """What a person chose for the output or the embedding, which counts more than patterns do."""
+        role = role_of(tensor.name)
+        if role is Role.EMBEDDING:
+            return None if named and tensor.name != TOKEN_EMBEDDING else self._chosen.embedding
+        return self._chosen.output if role is Role.OUTPUT else None
 
     def _wanted(self, tensor: ShapedTensor) -> str:
         role, architecture = role_of(tensor.name), self._model.architecture
@@ -106,6 +157,8 @@ class _Mixture:
         return wanted if self._recipe.lowest else self._with_few_values(wanted, role)
 
     def _of_output(self, tensor: ShapedTensor) -> str:
+        if self._chosen.output:
+            return self._chosen.output
         fits = tensor.shape[0] % TYPES_BY_NAME[self._recipe.base].block_elements == 0
         return self._recipe.output if fits and self._model.architecture != "falcon" else "Q8_0"
 

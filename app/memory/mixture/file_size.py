@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from app.memory.mixture.choice import TYPES_BY_NAME, tensor_types
+from app.memory.mixture.chosen import NONE_CHOSEN, TensorTypes
 from app.memory.mixture.tensors import ShapedTensor
 from app.memory.mixture.traits import ModelTraits
 
@@ -29,6 +30,7 @@ def predict_file_bytes(
     quantization: str,
     *,
     importance_matrix: bool = False,
+    chosen: TensorTypes = NONE_CHOSEN,
     header_bytes: int | None = None,
 ) -> int:
     """Bytes of the file that `llama_model_quantize` writes, tensors padded as it does.
@@ -36,7 +38,7 @@ def predict_file_bytes(
     `header_bytes`: where tensor data begin in a file of the same model, which another quantization changes
     by less than 100; estimated without. Raises what `tensor_types` raises.
     """
-    types = tensor_types(tensors, model, quantization, importance_matrix=importance_matrix)
+    types = tensor_types(tensors, model, quantization, importance_matrix=importance_matrix, chosen=chosen)
     if header_bytes is None:
         header_bytes = _estimated_header(tensors, model.architecture)
     return aligned(header_bytes) + sum(

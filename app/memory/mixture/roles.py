@@ -30,9 +30,11 @@ class Role(Enum):
 
 FEED_FORWARD = frozenset({Role.FFN_UP, Role.FFN_GATE, Role.FFN_DOWN})
 
+TOKEN_EMBEDDING = "token_embd.weight"
+
 _BY_NAME = {
     "output.weight": Role.OUTPUT,
-    "token_embd.weight": Role.EMBEDDING,
+    TOKEN_EMBEDDING: Role.EMBEDDING,
     "per_layer_token_embd.weight": Role.EMBEDDING,
 }
 
@@ -137,6 +139,10 @@ def role_of(name: str) -> Role:
     if name in _BY_NAME:
         return _BY_NAME[name]
     return next((role for part, role in _BY_PART if part in name), Role.OTHER)
+
+
+def is_output_or_embedding(name: str) -> bool:
+    return role_of(name) in (Role.OUTPUT, Role.EMBEDDING)
 
 
 def is_left_alone(tensor: ShapedTensor, architecture: str) -> bool:

@@ -123,12 +123,20 @@ class RestoreCache(Message, frozen=True):
 
 
 class Quantize(Message, frozen=True):
-    """Makes `target` from `source`, paths as in `Load`; `file_type` is a `llama_ftype`."""
+    """Makes `target` from `source`, paths as in `Load`; `file_type` is a `llama_ftype`.
+
+    Types are numbers of `ggml_type`. `tensor_types`: of tensors by their whole names. `output_type` is also that of an
+    embedding which serves as output, unless there is an `embedding_type`. `pure`: all others get the base type.
+    """
 
     source: bytes
     target: bytes
     file_type: int
     threads: int
+    tensor_types: tuple[tuple[str, int], ...] = ()
+    output_type: int | None = None
+    embedding_type: int | None = None
+    pure: bool = False
 
 
 class Describe(Message, frozen=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Callable
+from typing import Any
 
 import llama_cpp
 
@@ -13,6 +15,7 @@ from app.runtime.worker.loading import unknown_architecture
 from app.runtime.worker.log import listening, recent_lines
 from app.runtime.worker.stop_flag import StopFlag
 
+_SPECIAL = "^$\\.*+?()[]{}|"
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
 
 
@@ -26,12 +29,32 @@ def quantize(request: Quantize, report: Callable[[Reply], None], stop: StopFlag)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = request.file_type
     parameters.nthread = request.threads
+    parameters.pure = request.pure
+    if request.output_type is not None:
+        parameters.output_tensor_type = request.output_type
+    if request.embedding_type is not None:
+        parameters.token_embedding_type = request.embedding_type
+    if request.tensor_types:
+        parameters.tt_overrides = _overrides(request.tensor_types)
     # llama.cpp offers no way to interrupt a quantization.
     with listening(on_log), stop.ends_process():
         code = llama_cpp.llama_model_quantize(request.source, request.target, parameters)
     if code != 0:
         raise _fault(recent_lines())
     return Quantized()
+
+
+def _overrides(types: tuple[tuple[str, int], ...]) -> ctypes.Array[Any]:
+    """Each name as the expression that fits it alone; the list ends where one is missing."""
+    overrides: ctypes.Array[Any] = (llama_cpp.llama_model_tensor_override * (len(types) + 1))()
+    for override, (name, type_number) in zip(overrides, types, strict=False):
+        override.pattern = f"^{_literal(name)}$".encode()
+        override.type = type_number
+    return overrides
+
+
+def _literal(name: str) -> str:
+    return "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in name)
 
 
 def _fault(log: tuple[str, ...]) -> EnvironmentFault:
