@@ -61,11 +61,20 @@ class AskedWith:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """How an answer's times were taken: with at most so many others at work beside it, and with so many threads."""
+
+    beside: int
+    threads: int
+
+
+@dataclass(frozen=True)
 class PaneAnswer:
     """What one pane gave: an answer with its figures, or what went wrong.
 
     After a failure `text` is what had arrived; `statistics` is None. `passage`: the answer in tokens, None where it has
-    none. `message`: the answer as the next turn tells it, with what was thought apart; None where that is not known.
+    none. `message`: the answer as the next turn tells it, with what was thought apart; None where that is not known, as
+    `timing` where nothing was timed.
     """
 
     path: Path
@@ -74,6 +83,7 @@ class PaneAnswer:
     fault: EnvironmentFault | None = None
     passage: Passage | None = None
     message: ChatMessage | None = None
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True)

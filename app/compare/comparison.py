@@ -26,6 +26,7 @@ from app.compare.answers import (
     PanePrompt,
     PaneReading,
     Passage,
+    Timing,
 )
 from app.compare.divergence import perplexity_per_character
 from app.compare.plan import COMPARED, count_cores, plan_threads
@@ -64,6 +65,8 @@ class _Pane:
     lock: threading.Lock = field(default_factory=threading.Lock)
     cancel: CancelToken | None = None
     """Of the answer that is asked for, while it is."""
+    beside: int = 0
+    """How many others have been at work at the same time, at most, since this one began."""
 
     @property
     def is_loaded(self) -> bool:
@@ -115,6 +118,7 @@ class Comparison:
         self._turn = threading.Lock()
         self._calls = 0
         self._calls_lock = threading.Lock()
+        self._at_work: list[_Pane] = []
         self._choose = choose
         self._rest = Rest(clock)
         self._keeper = keeper
@@ -450,13 +454,20 @@ class Comparison:
                 yield self._loaded(index, pane, control.cancel, control)
 
     @contextmanager
-    def _slot(self, cancel: CancelToken) -> Iterator[None]:
+    def _slot(self, pane: _Pane, cancel: CancelToken) -> Iterator[None]:
         """For one pane to be at work. Raises Cancelled where it is stopped while it waits for that."""
         while not self._slots.acquire(timeout=STOP_SEEN_S):
             cancel.raise_if_cancelled()
+        with self._calls_lock:
+            self._at_work.append(pane)
+            pane.beside = 0
+            for each in self._at_work:
+                each.beside = max(each.beside, len(self._at_work) - 1)
         try:
             yield
         finally:
+            with self._calls_lock:
+                self._at_work.remove(pane)
             self._slots.release()
 
     def _run_pane(
@@ -470,7 +481,7 @@ class Comparison:
         pane = self._panes[index]
         parts: list[str] = []
         try:
-            with pane.lock, self._slot(cancel):
+            with pane.lock, self._slot(pane, cancel):
                 answer = self._answer(index, pane, sampling, begins, parts, cancel, control)
         except Cancelled:
             answer = PaneAnswer(pane.path, "".join(parts), None)
@@ -516,7 +527,10 @@ class Comparison:
                     pane.messages.append(event.message)
                 start = event.statistics.prompt_tokens
                 passage = Passage(event.conversation, start) if len(event.conversation) > start else None
-                return PaneAnswer(pane.path, text, event.statistics, passage=passage, message=event.message)
+                timing = Timing(pane.beside, self._threads)
+                return PaneAnswer(
+                    pane.path, text, event.statistics, passage=passage, message=event.message, timing=timing
+                )
         raise AssertionError("generate() ends with a Generation")
 
     def _loaded(self, index: int, pane: _Pane, cancel: CancelToken, control: JobControl) -> LoadedModel:

@@ -103,6 +103,7 @@ def _answer(answer: SessionAnswer) -> dict[str, Any]:
             "prompt_tokens_per_s": _number(statistics.prompt_tokens_per_s),
             "tokens_per_s": _number(statistics.tokens_per_s),
             "memory_bytes": statistics.memory_bytes,
+            "timed": msgspec.to_builtins(answer.timing) if answer.timing is not None else None,
         }
     return document
 

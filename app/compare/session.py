@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.compare.answers import PaneAnswer, Passage
+from app.compare.answers import PaneAnswer, Passage, Timing
 from app.compare.votes import Vote
 from app.core.errors import EnvironmentFault
 from app.core.text import encodable
@@ -59,6 +59,7 @@ class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sampling | None = None
     system_prompt: str = ""
     left_from: LeftFrom | None = None
+    timing: Timing | None = None
 
     @property
     def passage(self) -> Passage | None:
@@ -74,7 +75,7 @@ class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def pane_answer(self, path: Path) -> PaneAnswer:
         """As a comparison had given it."""
         fault = EnvironmentFault(self.problem, self.hint) if self.problem else None
-        return PaneAnswer(path, self.text, self.statistics, fault, self.passage)
+        return PaneAnswer(path, self.text, self.statistics, fault, self.passage, timing=self.timing)
 
 
 class PaneTurn(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,4 +188,5 @@ def kept_answer(
         sampling=sampling,
         system_prompt=system_prompt,
         left_from=left_from,
+        timing=given.timing,
     )

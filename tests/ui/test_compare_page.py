@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QMenu, QPushButton
 
+from app.compare.answers import Timing
 from app.core.errors import FileGone, NotGguf, WorkerDied
 from app.hardware import Memory
 from app.hardware import live as live_module
@@ -569,6 +571,18 @@ def test_best_figures_are_those_that_are_better_by_more_than_chance():
     slow = Figures(tokens_per_s=39.5, first_token_s=0.400, memory_bytes=500_000_000, file_bytes=900, tokens=8)
     assert best_fields([fast, slow, None]) == [{"first_token_s", "file_bytes"}, {"memory_bytes"}, frozenset()]
     assert best_fields([fast, None]) == [frozenset(), frozenset()]
+
+
+def test_no_pane_is_the_fastest_where_times_were_taken_in_different_ways():
+    fast, slow = (
+        Figures(tokens_per_s=speed, first_token_s=1 / speed, file_bytes=9) for speed in (40.0, 20.0)
+    )
+    alone, beside = Timing(0, 2), Timing(1, 2)
+    for one, other in ((alone, beside), (alone, None), (alone, Timing(0, 1))):
+        panes = [replace(fast, timing=one, file_bytes=8), replace(slow, timing=other)]
+        assert best_fields(panes) == [{"file_bytes"}, frozenset()]
+    panes = [replace(each, timing=alone) for each in (fast, slow)]
+    assert best_fields(panes) == [{"tokens_per_s", "first_token_s"}, frozenset()]
 
 
 def test_speed_of_the_prompt_is_told_where_enough_of_it_had_to_be_read(page, qtbot):

@@ -70,11 +70,19 @@ def test_one_pane_is_spoken_to_alone(qtbot, page: ComparePage, folder: DataFolde
     assert turn_of(first).state is TurnState.NOT_ASKED
     assert turn_of(second).text
     assert page.strip.sentence == "B was asked alone."
+    timed = turn_of(second).timing
+    assert timed is not None
+    assert timed.beside == 0
+    assert "Timed alone, " in second.figures.how_taken
+    assert first.figures.how_taken == ""
     assert [message.content for message in first.messages if message.role == "user"] == ["Hello"]
     assert [message.content for message in second.messages if message.role == "user"] == [
         "Hello",
         "Only thou",
     ]
+    with SessionStore(folder.database) as store:
+        panes = store.session(store.sessions()[0].id).turns[1].panes
+    assert [pane.answer.timing if pane and pane.answer else None for pane in panes] == [None, timed]
     page.composer.target.setCurrentIndex(0)
     ask(qtbot, page, "Both again")
     assert all(turn_of(pane).text for pane in page.panes)

@@ -374,7 +374,7 @@ class ComparePage(QWidget):
             self.strip.show_words(verdict.sentence)
         self.text.compare()
         for pane in self.panes:
-            pane.figures.say_how_taken(self.timing.words())
+            pane.figures.say_how_taken()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, verdict.sentence))
 
     def _show_plan(self) -> None:

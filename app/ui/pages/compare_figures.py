@@ -14,6 +14,7 @@ from app.core.units import format_bytes, format_duration
 from app.ui.parts import ElidedLabel, Glyph, label
 
 if TYPE_CHECKING:
+    from app.compare.answers import Timing
     from app.runtime import GenerationStatistics
 
 NOISE = 0.05
@@ -37,13 +38,15 @@ class Figures:
     file_bytes: int | None = None
     bits_per_weight: float | None = None
     tokens: int | None = None
+    timing: Timing | None = None
 
 
 def figures_of(
-    statistics: GenerationStatistics | None, file_bytes: int | None, bits_per_weight: float | None = None
+    statistics: GenerationStatistics,
+    file_bytes: int | None,
+    bits_per_weight: float | None = None,
+    timing: Timing | None = None,
 ) -> Figures:
-    if statistics is None:
-        return Figures(file_bytes=file_bytes, bits_per_weight=bits_per_weight)
     read_enough = statistics.evaluated_tokens >= FEWEST_READ
     return Figures(
         # The speed is that after the first token; one token alone has none.
@@ -54,6 +57,7 @@ def figures_of(
         file_bytes=file_bytes,
         bits_per_weight=bits_per_weight,
         tokens=statistics.tokens,
+        timing=timing,
     )
 
 
@@ -63,7 +67,8 @@ def _tr(text: str) -> str:
 
 @dataclass(frozen=True)
 class FigureKind:
-    """One of the figures. `better`: which end of the scale is the good one, if there is one."""
+    """One of the figures. `better`: which end of the scale is the good one, if there is one. `timed`: to be compared
+    only with what was timed the same way."""
 
     field: str
     caption: Callable[[], str]
@@ -72,6 +77,7 @@ class FigureKind:
     better: Literal["more", "less", ""] = ""
     best: Callable[[], str] = lambda: ""
     noise: float = 0.0
+    timed: bool = False
 
 
 def _whole(value: float) -> str:
@@ -103,6 +109,7 @@ KINDS: tuple[FigureKind, ...] = (
         "more",
         lambda: _tr("Fastest"),
         NOISE,
+        timed=True,
     ),
     FigureKind(
         "first_token_s",
@@ -112,6 +119,7 @@ KINDS: tuple[FigureKind, ...] = (
         "less",
         lambda: _tr("Soonest"),
         2 * NOISE,
+        timed=True,
     ),
     FigureKind(
         "prompt_tokens_per_s",
@@ -124,6 +132,7 @@ KINDS: tuple[FigureKind, ...] = (
         "more",
         lambda: _tr("Fastest reader"),
         2 * NOISE,
+        timed=True,
     ),
     FigureKind(
         "memory_bytes",
@@ -155,7 +164,10 @@ KINDS: tuple[FigureKind, ...] = (
 def best_fields(panes: Sequence[Figures | None]) -> list[frozenset[str]]:
     """For each pane the figures in which it alone is the best. None: a pane that does not take part."""
     found: list[set[str]] = [set() for _ in panes]
+    timed_alike = len({figures.timing for figures in panes if figures is not None}) < 2
     for kind in KINDS:
+        if kind.timed and not timed_alike:
+            continue
         values = [
             (value, index)
             for index, figures in enumerate(panes)
@@ -168,6 +180,19 @@ def best_fields(panes: Sequence[Figures | None]) -> list[frozenset[str]]:
         if abs(first - second) > kind.noise * max(first, second) and kind.show(first) != kind.show(second):
             found[winner].add(kind.field)
     return [frozenset(fields) for fields in found]
+
+
+def _timing_words(timing: Timing | None) -> str:
+    """Nothing where that is not known."""
+    if timing is None:
+        return ""
+    one = timing.threads == 1
+    threads = _tr("1 thread") if one else _tr("{n} threads").format(n=timing.threads)
+    if timing.beside == 0:
+        return _tr("Timed alone, {threads}").format(threads=threads)
+    if timing.beside == 1:
+        return _tr("Timed beside 1 other, {threads} each").format(threads=threads)
+    return _tr("Timed beside {n} others, {threads} each").format(n=timing.beside, threads=threads)
 
 
 class FigureCell(QWidget):
@@ -262,13 +287,18 @@ class FiguresRow(QWidget):
     def running_words(self) -> str:
         return self._running.text() if self._running.isVisible() else ""
 
+    @property
+    def how_taken(self) -> str:
+        return self._how_taken.text()
+
     def set_compact(self, compact: bool) -> None:
         for cell in self.cells.values():
             cell.setHidden(compact)
         self._running.setHidden(not compact)
 
-    def say_how_taken(self, words: str) -> None:
+    def say_how_taken(self) -> None:
         """Speeds are to be compared only with others that were taken the same way."""
+        words = _timing_words(self._figures.timing)
         self._how_taken.setText(words)
         self._how_taken.setVisible(bool(words))
 

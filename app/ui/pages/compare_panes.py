@@ -174,7 +174,7 @@ class Pane(QFrame):
             live = turn.live_tokens_per_s if turn and turn.under_way else None
             tokens = (turn.tokens or None) if turn else None
             return Figures(tokens_per_s=live, file_bytes=file_bytes, bits_per_weight=bits, tokens=tokens)
-        return figures_of(turn.statistics, file_bytes, bits)
+        return figures_of(turn.statistics, file_bytes, bits, turn.timing)
 
     def show_figures(self, best: frozenset[str] = frozenset()) -> None:
         self.figures.show_figures(self.current_figures, best)

@@ -1,4 +1,4 @@
-"""Whether compared models run beside each other, and that their figures say so."""
+"""Whether compared models run beside each other."""
 
 from __future__ import annotations
 
@@ -20,17 +20,6 @@ class Timing(QObject):
         page.header.fair.setChecked(preferences.settings.compare_one_after_another)
         self._apply(page.header.fair.isChecked())
         page.header.fair.toggled.connect(self._changed)
-
-    def words(self) -> str:
-        """How the last figures were taken."""
-        comparison = self._page.engine.comparison
-        if comparison is None or len(comparison.paths) < 2:
-            return ""
-        at_once, threads = comparison.panes_at_once, comparison.threads_per_pane
-        each = self.tr("1 thread") if threads == 1 else self.tr("{n} threads").format(n=threads)
-        if at_once == 1:
-            return self.tr("Timed alone, {threads}").format(threads=each)
-        return self.tr("Timed beside {n} other, {threads} each").format(n=at_once - 1, threads=each)
 
     def _changed(self, one_after_another: bool) -> None:
         self._preferences.set_compare_one_after_another(one_after_another)

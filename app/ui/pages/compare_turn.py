@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.compare import PaneAnswer, Passage
-from app.compare.answers import AskedWith
+from app.compare.answers import AskedWith, Timing
 from app.compare.session import LeftFrom
 from app.core.errors import EnvironmentFault
 from app.runtime import ChatMessage, GenerationStatistics
@@ -76,6 +76,7 @@ class Turn(QWidget):
         self.state = TurnState.WAITING
         self.statistics: GenerationStatistics | None = None
         self.passage: Passage | None = None
+        self.timing: Timing | None = None
         self.fault: EnvironmentFault | None = None
         self.versions: list[Version] = []
         self.shown = 0
@@ -159,8 +160,7 @@ class Turn(QWidget):
         self.answer.set_text("")
         self.clear_marks()
         self.statistics, self.passage, self.tokens, self._first_delta_at = None, None, 0, None
-        self._message = None
-        self.fault = None
+        self._message, self.timing, self.fault = None, None, None
         self._drop_card()
         self.show_waiting()
 
@@ -210,6 +210,7 @@ class Turn(QWidget):
 
     def _show_answer(self, answer: PaneAnswer) -> None:
         self.statistics, self.passage, self.fault = answer.statistics, answer.passage, None
+        self.timing = answer.timing
         self.answer.set_text(answer.text)
         self.answer.setVisible(bool(answer.text))
         if answer.statistics is not None:

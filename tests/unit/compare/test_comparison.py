@@ -25,6 +25,7 @@ from app.compare import (
 )
 from app.compare import comparison as comparison_module
 from app.compare import plan as plan_module
+from app.compare.answers import Timing
 from app.core.errors import (
     Cancelled,
     FileGone,
@@ -155,6 +156,22 @@ def test_one_after_another_each_pane_has_all_cores(models, keeper, monkeypatch):
     assert second is not None
     assert first.high == pytest.approx(second.high / 2)
     assert at_once.answers_s(100) == pytest.approx(alone.answers_s(100))
+
+
+def test_answer_tells_how_many_were_at_work_beside_it(models, keeper, monkeypatch):
+    monkeypatch.setattr(plan_module, "count_cores", lambda: 2)
+    began = [threading.Event(), threading.Event()]
+
+    def listen(event: object) -> None:
+        if isinstance(event, Emitted) and isinstance(event.value, PaneDelta):
+            began[event.value.index].set()
+            began[1 - event.value.index].wait(PATIENCE_S)  # neither ends before the other has begun
+
+    with Comparison(models, LONG, keeper) as made:
+        together = made.ask("Hello", JobControl(CancelToken(), listen))
+        alone = made.ask("Hello", JobControl(CancelToken(), lambda event: None), panes=[1])
+    assert [answer.timing for answer in together] == [Timing(beside=1, threads=1)] * 2
+    assert [answer.timing for answer in alone] == [Timing(beside=0, threads=1)]
 
 
 def test_panes_that_are_asked_one_after_another_are_never_at_work_together(models, keeper):
