@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,15 @@ from app.cli.terminal import printable
 from app.convert import (
     Quantization,
     TensorTypes,
+    convert_adapter,
+    is_adapter,
     is_checkpoint,
     make_from_checkpoint,
     quantization_named,
     quantize,
     read_tensor_types,
 )
-from app.core.errors import UnknownModel
+from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
 from app.core.units import format_bytes
 from app.gguf import read_facts
@@ -34,7 +37,8 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="An F32, F16 or BF16 GGUF (a path, or a name in the library), or a checkpoint's folder."
+            help="An F32, F16 or BF16 GGUF (a path, or a name in the library), or the folder of a checkpoint or a "
+            "LoRA adapter."
         ),
     ],
     to: Annotated[str, typer.Option("--to", help="One or more types, e.g. BF16,Q4_K_M,Q8_0.")],
@@ -58,15 +62,28 @@ def convert(
     pure: Annotated[
         bool, typer.Option("--pure", help="One type for all tensors, without the quantization's mixture.")
     ] = False,
+    lora: Annotated[
+        Path | None,
+        typer.Option(
+            "--lora", help="The folder of an adapter to merge into a checkpoint before it is rounded."
+        ),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base", help="For an adapter: the folder or config.json of the model it was trained for."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make quantizations of a model, or a GGUF of a Hugging Face checkpoint."""
+    """Make quantizations of a model, or a GGUF of a Hugging Face checkpoint or a LoRA adapter."""
     names = [name.strip() for name in to.split(",") if name.strip()]
     if not names:
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
-    outputs = [read_facts(path) for path in _from_any(source, kinds, out, chosen)]
+    beside = _Beside(lora, base)
+    outputs = [read_facts(path) for path in _from_any(source, kinds, out, chosen, beside)]
     if as_json:
         print_json(
             {
@@ -88,32 +105,74 @@ def convert(
         print(f"{path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")
 
 
-def _from_any(source: str, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
+@dataclass(frozen=True)
+class _Beside:
+    """Folders named beside the source: of an adapter to merge, or of an adapter's own model."""
+
+    lora: Path | None
+    base: Path | None
+
+
+def _from_any(
+    source: str, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
+) -> list[Path]:
     """A bare word is the guide's name or one in the library before it is a folder's here; `./word` is the folder."""
     folder = Path(os.path.expanduser(source))
     is_folder = is_checkpoint(folder)
     if is_folder and means_path(source):
-        return _from_checkpoint(folder, kinds, out, chosen)
+        return _from_folder(folder, kinds, out, chosen, beside)
+    if beside.lora is not None or beside.base is not None:
+        if is_folder:
+            return _from_folder(folder, kinds, out, chosen, beside)
+        raise WrongChoice(
+            "--lora and --base go with the folder of a checkpoint or an adapter.",
+            "A GGUF takes its adapters while it runs: nibble chat MODEL --lora ADAPTER.gguf.",
+        )
     if guide_meant_by(source):
         return _from_guide(kinds, out, chosen)
     try:
         model = model_named(source)
     except UnknownModel:
         if is_folder:
-            return _from_checkpoint(folder, kinds, out, chosen)
+            return _from_folder(folder, kinds, out, chosen, beside)
         raise
     return _from_gguf(model.path, kinds, out, chosen)
 
 
-def _from_checkpoint(
-    checkpoint: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes
+def _from_folder(
+    folder: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
 ) -> list[Path]:
-    def work(control: JobControl) -> list[Path]:
-        return make_from_checkpoint(
-            checkpoint, [kind.name for kind in kinds], _folder(out), control, chosen=chosen
+    if is_adapter(folder):
+        return _from_adapter(folder, kinds, out, beside)
+    if beside.base is not None:
+        raise WrongChoice(
+            f"{folder.name} is no adapter, and so has no base.",
+            "Leave --base out, or name the adapter first.",
         )
 
+    def work(control: JobControl) -> list[Path]:
+        names = [kind.name for kind in kinds]
+        return make_from_checkpoint(folder, names, _folder(out), control, chosen=chosen, lora=beside.lora)
+
     return run_job("convert a checkpoint", work)
+
+
+def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> list[Path]:
+    if beside.lora is not None:
+        raise WrongChoice(
+            f"{folder.name} is an adapter itself.", "Name the checkpoint first, and the adapter with --lora."
+        )
+
+    def work(control: JobControl) -> list[Path]:
+        name = os.path.basename(os.path.abspath(folder))
+        return [
+            convert_adapter(
+                folder, beside.base, _folder(out) / f"{name}-{kind.name}.gguf", control, kind.name
+            )
+            for kind in kinds
+        ]
+
+    return run_job("convert an adapter", work)
 
 
 def _from_guide(kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:

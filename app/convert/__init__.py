@@ -1,9 +1,10 @@
 """Making models: checkpoints to GGUF, and GGUF to smaller GGUF by llama.cpp's quantizer in a worker process.
 
 May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`. Main entries: `convert_checkpoint`,
-`quantize`, and `make_from_checkpoint` for both in one.
+`convert_adapter`, `quantize`, and `make_from_checkpoint` for several of them in one.
 """
 
+from app.convert.adapter import convert_adapter, is_adapter
 from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.quantize import can_quantize, expected_bytes, output_path, quantize
@@ -15,8 +16,10 @@ __all__ = [
     "Quantization",
     "TensorTypes",
     "can_quantize",
+    "convert_adapter",
     "convert_checkpoint",
     "expected_bytes",
+    "is_adapter",
     "is_checkpoint",
     "make_from_checkpoint",
     "output_path",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from app.gguf.cursor import shorten
 from app.storage.atomic import finished_file
 
 if TYPE_CHECKING:  # imports NumPy
+    from app.convert.adapter.pairs import Adapter
     from app.convert.checkpoint.tensors import CheckpointTensor
 
 FILE_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
@@ -45,14 +47,16 @@ def convert_checkpoint(
     control: JobControl,
     file_type: str = "BF16",
     told: Mapping[str, str] | None = None,
+    lora: Path | None = None,
 ) -> Path:
     """Converts the checkpoint in `folder` to the file `target`, which it returns, replacing an earlier one.
 
     `file_type`: BF16, F16 or F32; for a checkpoint that is quantized already also the type of block that
     holds its integers as they are (`kept_quantization`), with all other weights as they are stored.
     `told`: texts for the GGUF's metadata by key (`general.name`, say), which count more than what the
-    checkpoint says of itself. The file appears under its name only when it is whole; the checkpoint is
-    only read. Progress is in bytes of the checkpoint.
+    checkpoint says of itself. `lora`: the folder of a LoRA adapter that is merged into the weights, in F32. The
+    file appears under its name only when it is whole; the checkpoint is only read. Progress is in bytes of the
+    checkpoint.
 
     Weights take some ten times `writing.PIECE_BYTES` of memory at most. Tables of tensors and tokens
     come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
@@ -66,19 +70,24 @@ def convert_checkpoint(
     checkpoint.files()
     values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
     config = Config(values)
-    plan = _plan(checkpoint, config)
-    with open_weights(checkpoint) as weights:
+    plan = plan_model(checkpoint, config)
+    _expect_readable_method(checkpoint, config)
+    with open_weights(checkpoint) as weights, _opened(lora) as adapter:
         # NumPy and gguf take a third of a second to import: only when there is something to write.
         from app.convert.checkpoint.quantized import kept_type, readable_tensors
         from app.convert.checkpoint.writing import write_gguf
 
         keeps = kind.name not in FILE_TYPES
         tensors = readable_tensors(weights, config, keeps=keeps)
-        if keeps and kept_type(tensors) != kind.name:
+        if keeps and (adapter is not None or kept_type(tensors) != kind.name):
             raise WrongChoice(
                 f"The integers of {checkpoint.name} do not fit into {kind.name} as they are.",
                 f"Choose {', '.join(FILE_TYPES)}, and quantize the result.",
             )
+        if adapter is not None:
+            from app.convert.adapter.merging import merged_tensors
+
+            tensors = merged_tensors(tensors, adapter, plan)
         _expect_planned(plan, tensors)
         tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
         _make_room(target.parent, _size_bytes(plan, tensors, kind), kind)
@@ -123,7 +132,9 @@ def _file_type(name: str) -> Quantization:
     return kind
 
 
-def _plan(folder: CheckpointFolder, config: Config) -> ModelPlan:
+def plan_model(folder: CheckpointFolder, config: Config) -> ModelPlan:
+    """What `config` says of the model in `folder`. Raises DamagedCheckpoint, UnknownArchitecture and
+    UnsupportedCheckpoint."""
     names = config.texts("architectures")
     if not names:
         raise damaged("config.json", "it does not say which architecture the model has")
@@ -133,13 +144,24 @@ def _plan(folder: CheckpointFolder, config: Config) -> ModelPlan:
             f"{folder.name} has the architecture {shorten(names[0])}, which Nibble does not convert yet.",
             f"Nibble converts {', '.join(ARCHITECTURES)}. Download a GGUF file of this model instead.",
         )
+    return make_plan(config)
+
+
+def _expect_readable_method(folder: CheckpointFolder, config: Config) -> None:
     method = quantization_method(config)
     if method is not None and method not in METHODS:
         raise UnsupportedCheckpoint(
             f"{folder.name} is already quantized ({shorten(method)}), and Nibble does not read that.",
             "Choose the original checkpoint, or download a GGUF file of this model.",
         )
-    return make_plan(config)
+
+
+def _opened(lora: Path | None) -> AbstractContextManager[Adapter | None]:
+    if lora is None:
+        return nullcontext()
+    from app.convert.adapter.pairs import open_adapter
+
+    return open_adapter(CheckpointFolder(lora))
 
 
 def _expect_planned(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor]) -> None:

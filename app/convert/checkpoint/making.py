@@ -30,12 +30,15 @@ def make_from_checkpoint(
     control: JobControl,
     threads: int = 0,
     chosen: TensorTypes = NONE_CHOSEN,
+    *,
+    lora: Path | None = None,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
-    `chosen` counts for the quantizations among them, as for `quantize`. These are made from the most
-    precise of the plain types asked for. Where none is, the checkpoint is converted in its own
-    precision first, which takes its size in `folder` until all is done. Raises what
+    `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
+    are named after both. `chosen` counts for the quantizations among them, as for `quantize`. These are
+    made from the most precise of the plain types asked for. Where none is, the checkpoint is converted
+    in its own precision first, which takes its size in `folder` until all is done. Raises what
     `convert_checkpoint` and `quantize` raise.
     """
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
@@ -45,15 +48,18 @@ def make_from_checkpoint(
                 f"{kind.name} needs an importance matrix, which this model does not have yet.",
                 "Choose Q2_K or larger, or IQ3_S or larger.",
             )
-    kept = kept_quantization(source) if any(kind.name in KEPT_TYPES for kind in kinds) else None
+    keeps = lora is None and any(kind.name in KEPT_TYPES for kind in kinds)
+    kept = kept_quantization(source) if keeps else None
     plain = {
-        kind.name: _target(source, kind.name, folder) for kind in kinds if kind.name in (*FILE_TYPES, kept)
+        kind.name: _target(source, kind.name, folder, lora)
+        for kind in kinds
+        if kind.name in (*FILE_TYPES, kept)
     }
     for name, target in plain.items():
-        convert_checkpoint(source, target, control, name)
+        convert_checkpoint(source, target, control, name, lora=lora)
     if len(plain) == len(kinds):
         return [plain[kind.name] for kind in kinds]
-    with _most_precise(source, kinds, plain, folder, control) as unquantized:
+    with _most_precise(source, kinds, plain, folder, control, lora) as unquantized:
         return [
             plain[kind.name]
             if kind.name in plain
@@ -64,7 +70,12 @@ def make_from_checkpoint(
 
 @contextmanager
 def _most_precise(
-    source: Path, kinds: list[Quantization], plain: dict[str, Path], folder: Path, control: JobControl
+    source: Path,
+    kinds: list[Quantization],
+    plain: dict[str, Path],
+    folder: Path,
+    control: JobControl,
+    lora: Path | None,
 ) -> Iterator[Path]:
     """What to quantize from; made for that alone where nobody asked for it, and gone afterwards."""
     precision = checkpoint_precision(source)
@@ -72,14 +83,15 @@ def _most_precise(
     if made is not None:
         yield made
         return
-    target = _target(source, precision, folder)
+    target = _target(source, precision, folder, lora)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
     with scratch_folder(target) as scratch:
-        yield convert_checkpoint(source, scratch / target.name, control, precision)
+        yield convert_checkpoint(source, scratch / target.name, control, precision, lora=lora)
 
 
-def _target(source: Path, name: str, folder: Path) -> Path:
-    return folder / f"{CheckpointFolder(source).name}-{name}.gguf"
+def _target(source: Path, name: str, folder: Path, lora: Path | None) -> Path:
+    parts = [CheckpointFolder(each).name for each in (source, lora) if each is not None]
+    return folder / f"{'-'.join([*parts, name])}.gguf"

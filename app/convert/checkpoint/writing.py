@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from app.convert.checkpoint.describing import describe
 from app.convert.checkpoint.numbers import BLOCKS, STORED, Numbers, converted, interleaved, row_bytes
-from app.convert.checkpoint.plan import MetadataValue, ModelPlan, PlannedTensor
+from app.convert.checkpoint.plan import ComputedTensor, MetadataValue, ModelPlan, PlannedTensor
 from app.convert.checkpoint.source import Source
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
 from app.convert.checkpoint.tokenizer import Tokenizer
@@ -57,13 +57,22 @@ class Transfer:
         return sum(source.size_bytes for source in self.sources)
 
 
-def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
+def gguf_names(plan: ModelPlan) -> gguf.TensorNameMap:
     architectures = {name: architecture for architecture, name in gguf.MODEL_ARCH_NAMES.items()}
-    names = gguf.get_tensor_name_map(architectures[source.plan.architecture], source.plan.layers)
+    return gguf.get_tensor_name_map(architectures[plan.architecture], plan.layers)
+
+
+def gguf_name(names: gguf.TensorNameMap, planned: PlannedTensor) -> str:
+    name: str | None = names.get_name(planned.name, try_suffixes=(".weight", ".bias"))
+    assert name is not None, f"gguf has no name for {planned.name}"
+    return name
+
+
+def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
+    names = gguf_names(source.plan)
     found = []
     for planned in source.plan.tensors:
-        name = names.get_name(planned.name, try_suffixes=(".weight", ".bias"))
-        assert name is not None, f"gguf has no name for {planned.name}"
+        name = gguf_name(names, planned)
         sources = tuple(source.tensors[each] for each in planned.source_names)
         found.append(Transfer(name, planned, sources, _wanted(name, planned, sources[0].dtype, kind)))
     return found
@@ -105,7 +114,7 @@ def write_gguf(
     _add_header(writer, source, kind, transfers, told)
     try:
         try:
-            _write(writer, source.plan, transfers, f"Converting to {kind.name}", control)
+            write_tensors(writer, source.plan.computed, transfers, f"Converting to {kind.name}", control)
         finally:
             writer.close()
     except OSError as error:  # of the target: reading raises faults of its own
@@ -131,6 +140,11 @@ def _add_header(
     for computed in plan.computed:
         values = np.asarray(computed.values, "<f4")
         writer.add_tensor_info(computed.name, values.shape, values.dtype, values.nbytes)
+    declare(writer, transfers)
+
+
+def declare(writer: gguf.GGUFWriter, transfers: Sequence[Transfer]) -> None:
+    """Adds the tensors to the header, in the order in which `write_tensors` writes them."""
     for transfer in transfers:
         raw_type = gguf.GGMLQuantizationType[transfer.wanted]
         blocks = transfer.wanted in BLOCKS
@@ -141,9 +155,14 @@ def _add_header(
         writer.add_tensor_info(transfer.name, shape, dtype, transfer.size_bytes, raw_type)
 
 
-def _write(
-    writer: gguf.GGUFWriter, plan: ModelPlan, transfers: list[Transfer], stage: str, control: JobControl
+def write_tensors(
+    writer: gguf.GGUFWriter,
+    computed: Sequence[ComputedTensor],
+    transfers: Sequence[Transfer],
+    stage: str,
+    control: JobControl,
 ) -> None:
+    """Writes the header and all numbers. Progress is in bytes of what is read."""
     total = sum(transfer.read_bytes for transfer in transfers)
     done = 0
     control.progress(stage, done, total, "bytes")
@@ -153,8 +172,8 @@ def _write(
     # The writer takes a tensor only as a whole; the largest may have gigabytes.
     (file,) = writer.fout
     writer.write_padding(file, file.tell())
-    for computed in plan.computed:
-        values = np.asarray(computed.values, "<f4")
+    for each in computed:
+        values = np.asarray(each.values, "<f4")
         file.write(values.data)
         writer.write_padding(file, values.nbytes)
     for transfer in transfers:

@@ -1,0 +1,65 @@
+"""Weights with an adapter in them: W + scale B A, in F32, some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from app.convert.adapter.fitting import expect_fitting
+from app.convert.adapter.pairs import Adapter, LoraPair
+from app.convert.checkpoint.numbers import Numbers, converted
+from app.convert.checkpoint.plan import ModelPlan
+from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.core.errors import WrongChoice
+from app.gguf.cursor import shorten
+
+
+def merged_tensors(
+    tensors: Mapping[str, CheckpointTensor], adapter: Adapter, plan: ModelPlan
+) -> dict[str, CheckpointTensor]:
+    """`tensors` of the checkpoint, those that the adapter has trained whole taken from there and those beside which it
+    has matrices merged. Raises as `expect_fitting`."""
+    expect_fitting(adapter, plan)
+    merged = dict(tensors)
+    for name, tensor in adapter.whole.items():
+        if name not in merged or merged[name].shape != tensor.shape:
+            raise WrongChoice(
+                f"The adapter {adapter.folder.name} has a {shorten(name)} of its own, which is another one than the "
+                "checkpoint's in its shape.",
+                "Where it was trained with more tokens, choose the checkpoint that has them.",
+            )
+        merged[name] = tensor
+    for name, pair in adapter.pairs.items():
+        if name in merged:  # what is missing, the plan tells
+            merged[name] = _Merged(merged[name], pair)
+    return merged
+
+
+class _Merged:
+    """The two matrices are in memory, as F32, from the first row to the last."""
+
+    dtype = "F32"
+
+    def __init__(self, weight: CheckpointTensor, pair: LoraPair) -> None:
+        self._weight, self._pair = weight, pair
+        self._halves: tuple[Numbers, Numbers] | None = None
+        self.name, self.shape = weight.name, weight.shape
+        self.size_bytes = weight.size_bytes
+
+    def rows(self, start: int, count: int) -> Numbers:
+        if self._halves is None:
+            self._halves = _matrix(self._pair.a), _matrix(self._pair.b)
+        a, b = self._halves
+        some = slice(start, start + count)
+        change: Numbers = a[:, some].T @ b.T if self._pair.is_of_embedding else b[some] @ a
+        change *= np.float32(self._pair.scale)
+        change += converted(self._weight.rows(start, count), self._weight.dtype, "F32")
+        if start + count >= matrix_shape(self.shape)[0]:
+            self._halves = None
+        return change
+
+
+def _matrix(tensor: CheckpointTensor) -> Numbers:
+    rows, _ = matrix_shape(tensor.shape)
+    return converted(tensor.rows(0, rows), tensor.dtype, "F32")
