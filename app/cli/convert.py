@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+import resources
+from app.cli.convert_report import keep_and_measure, print_outputs
 from app.cli.models import guide_meant_by, made_guide, model_named
-from app.cli.running import JsonOption, engine_command, print_json, run_job
-from app.cli.terminal import printable
+from app.cli.running import JsonOption, engine_command, run_job
 from app.convert import (
     Quantization,
     TensorTypes,
@@ -25,8 +26,6 @@ from app.convert import (
 )
 from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
-from app.core.units import format_bytes
-from app.gguf import read_facts
 from app.guide import SOURCE_QUANTIZATION
 from app.library import means_path
 from app.storage import data_folder
@@ -74,6 +73,9 @@ def convert(
             "--base", help="For an adapter: the folder or config.json of the model it was trained for."
         ),
     ] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Tell what it cost each tensor; reads both once more.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make quantizations of a model, or a GGUF of a Hugging Face checkpoint or a LoRA adapter."""
@@ -82,27 +84,13 @@ def convert(
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
-    beside = _Beside(lora, base)
-    outputs = [read_facts(path) for path in _from_any(source, kinds, out, chosen, beside)]
-    if as_json:
-        print_json(
-            {
-                "outputs": [
-                    {
-                        "path": str(facts.path),
-                        "quantization": facts.quantization,
-                        "file_bytes": facts.file_bytes,
-                        "bits_per_weight": facts.bits_per_weight,
-                    }
-                    for facts in outputs
-                ]
-            }
+    made = _from_any(source, kinds, out, chosen, _Beside(lora, base))
+    if errors and made.source is None:
+        raise WrongChoice(
+            "With an adapter there is nothing to hold the weights against.", "Leave --errors out."
         )
-        return
-    for facts in outputs:
-        bits = f"{facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""
-        path = printable(str(facts.path), lines=False)
-        print(f"{path}  {facts.quantization}  {format_bytes(facts.file_bytes)}  {bits}")
+    outputs = [keep_and_measure(path, made.source, wants_errors=errors) for path in made.paths]
+    print_outputs(outputs, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -113,9 +101,17 @@ class _Beside:
     base: Path | None
 
 
+@dataclass(frozen=True)
+class _Made:
+    """`source`: a GGUF, or the folder of a checkpoint; None where an adapter had its part in it."""
+
+    source: Path | None
+    paths: list[Path]
+
+
 def _from_any(
     source: str, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
-) -> list[Path]:
+) -> _Made:
     """A bare word is the guide's name or one in the library before it is a folder's here; `./word` is the folder."""
     folder = Path(os.path.expanduser(source))
     is_folder = is_checkpoint(folder)
@@ -141,7 +137,7 @@ def _from_any(
 
 def _from_folder(
     folder: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
-) -> list[Path]:
+) -> _Made:
     if is_adapter(folder):
         return _from_adapter(folder, kinds, out, beside)
     if beside.base is not None:
@@ -154,10 +150,10 @@ def _from_folder(
         names = [kind.name for kind in kinds]
         return make_from_checkpoint(folder, names, _folder(out), control, chosen=chosen, lora=beside.lora)
 
-    return run_job("convert a checkpoint", work)
+    return _Made(None if beside.lora else folder, run_job("convert a checkpoint", work))
 
 
-def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> list[Path]:
+def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> _Made:
     if beside.lora is not None:
         raise WrongChoice(
             f"{folder.name} is an adapter itself.", "Name the checkpoint first, and the adapter with --lora."
@@ -172,18 +168,18 @@ def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, bes
             for kind in kinds
         ]
 
-    return run_job("convert an adapter", work)
+    return _Made(None, run_job("convert an adapter", work))
 
 
-def _from_guide(kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
+def _from_guide(kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> _Made:
     """Any name of the built-in model stands for its checkpoint, so that nothing is rounded twice."""
     if out is None and chosen == TensorTypes():
-        return made_guide([kind.name for kind in kinds])
+        return _Made(resources.guide_checkpoint(), made_guide([kind.name for kind in kinds]))
     (source,) = made_guide([SOURCE_QUANTIZATION])
     return _from_gguf(source, kinds, out, chosen)
 
 
-def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> list[Path]:
+def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> _Made:
     paths = []
     for kind in kinds:
 
@@ -191,7 +187,7 @@ def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, chosen
             return quantize(source, name, _folder(out), control, chosen=chosen)
 
         paths.append(run_job(f"convert to {kind.name}", work))
-    return paths
+    return _Made(source, paths)
 
 
 def _folder(out: Path | None) -> Path:

@@ -474,6 +474,18 @@ def seconds_of_loads(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE loads ADD COLUMN load_s REAL")
 
 
+def makings_of_models(connection: sqlite3.Connection) -> None:
+    # By what is in the file (`app.gguf.content_key`). JSON: of what it was made, how, and the error of each tensor.
+    connection.execute(
+        """
+        CREATE TABLE makings (
+            model TEXT NOT NULL PRIMARY KEY,
+            making TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     conversations_and_messages,
     loads_of_models,
@@ -497,6 +509,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     index_for_search,
     sessions_of_compare,
     seconds_of_loads,
+    makings_of_models,
 )
 
 

@@ -15,10 +15,12 @@ import psutil
 import pytest
 
 from app.convert import convert_checkpoint, make_from_checkpoint
+from app.convert.made import making_of
 from app.core.errors import Cancelled, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts
 from app.runtime import LoadedModel, LoadSettings
+from app.storage import data_folder
 from tests.helpers import numpy_llama, reference
 from tests.helpers.answers import ask, greedy, talk
 from tests.helpers.command_line import nibble, start_nibble
@@ -198,6 +200,26 @@ def test_convert_into_the_library_makes_a_model_to_chat_with(checkpoint: Path, h
     assert "Tiny-BF16.gguf" in outcome.out
     assert read_facts(home / "models" / "Tiny-BF16.gguf").quantization == "BF16"
     assert nibble("chat", "Tiny-BF16", "-p", "hello", "--max-tokens", 3, "--json").document["tokens"] == 3
+
+
+def test_convert_tells_what_each_tensor_lost_and_keeps_it(
+    checkpoint: Path, tmp_path: Path, home: Path
+) -> None:
+    out = tmp_path / "out"
+    outcome = nibble("convert", checkpoint, "--to", "F16,Q4_0", "--errors", "--out", out, "--json")
+    assert outcome.code == 0, outcome.err
+    half, quantized = outcome.document["outputs"]
+    assert 0 < half["relative_error"] < 2**-11
+    assert 0.05 < quantized["relative_error"] < 0.15
+    worst = quantized["tensors"][0]
+    assert worst["type"] == "Q4_0"
+    assert worst["relative_error"] == max(each["relative_error"] for each in quantized["tensors"])
+    making = making_of(data_folder().database, Path(quantized["path"]))
+    assert making is not None
+    assert making.errors is not None
+    assert making.errors.relative == quantized["relative_error"]
+    told = nibble("convert", checkpoint, "--to", "Q4_0", "--errors", "--out", out).out
+    assert f"error of all weights (RMS, relative): {100 * quantized['relative_error']:.3g} %" in told
 
 
 def test_folder_here_is_taken_for_a_checkpoint_by_its_bare_name(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from app.core.errors import (
     WrongChoice,
     from_os_error,
 )
-from app.core.jobs import JobControl
+from app.core.jobs import CancelToken, JobControl
 from app.gguf.cursor import shorten
 from app.storage.atomic import finished_file
 
@@ -120,6 +120,23 @@ def kept_quantization(folder: Path) -> str | None:
 
     with open_weights(checkpoint) as weights:
         return kept_type(readable_tensors(weights, config))
+
+
+@contextmanager
+def open_source(folder: Path, cancel: CancelToken) -> Iterator[Source]:
+    """The checkpoint in `folder` to read weights from, in full precision. Raises as `convert_checkpoint`."""
+    checkpoint = CheckpointFolder(folder)
+    values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
+    config = Config(values)
+    plan = plan_model(checkpoint, config)
+    _expect_readable_method(checkpoint, config)
+    with open_weights(checkpoint) as weights:
+        from app.convert.checkpoint.quantized import readable_tensors
+
+        tensors = readable_tensors(weights, config)
+        _expect_planned(plan, tensors)
+        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, cancel)
+        yield Source(checkpoint, plan, tokenizer, tensors)
 
 
 def _file_type(name: str) -> Quantization:

@@ -23,6 +23,7 @@ from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
 _BLOCK = 32
 """Weights of a block of Q4_0, Q4_1 and Q8_0."""
 _MOST_GROUP = 1 << 20
+_FORMS = {"gptq": "GPTQ", "awq": "AWQ", "fp8": "FP8", "mxfp4": "MXFP4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Prospect:
     """`reason_against`: a sentence, empty where `convert_checkpoint` can be tried; then nothing else is told.
 
     `method`: how the weights are quantized already, one of METHODS, None in full precision. `kept`: the type of a GGUF
-    that holds those integers as they are, by all that the description tells; the weights themselves may differ.
+    that holds those integers as they are, by all that the description tells; the weights themselves may differ. `bits`
+    of them, where that is told.
     `sizes`: bytes of each type's file, of those that can be foretold.
     """
 
@@ -51,7 +53,16 @@ class Prospect:
     has_experts: bool = False
     method: str | None = None
     kept: str | None = None
+    bits: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def form(self) -> str:
+        """How it is quantized, as people call it: "GPTQ, 4 bits"; empty in full precision."""
+        if self.method is None:
+            return ""
+        name = _FORMS.get(self.method, self.method)
+        return f"{name}, {self.bits} bits" if self.bits else name
 
 
 def prospect_of(checkpoint: Described) -> Prospect:
@@ -67,6 +78,7 @@ def prospect_of(checkpoint: Described) -> Prospect:
             has_experts=any(tensor.stacked or len(tensor.shape) > 2 for tensor in plan.tensors),
             method=quantization_method(config),
             kept=_kept(config),
+            bits=_bits(config),
             sizes=_sizes(plan),
         )
     except DamagedCheckpoint as fault:
@@ -113,6 +125,19 @@ def _reason_against(checkpoint: Described) -> str:
     if not any(file in checkpoint.files for file in FILES):
         return f"Nibble does not convert its kind of tokenizer: it has no {', '.join(FILES[:-1])} or {FILES[-1]}."
     return ""
+
+
+def _bits(config: Config) -> int | None:
+    told = config.table("quantization_config")
+    match quantization_method(config):
+        case "gptq":
+            return told.count("bits", 8)
+        case "awq":
+            return told.count("bits", 64, default=4)
+        case "bitsandbytes":
+            return 4 if told.flag("load_in_4bit", default=False) else 8
+        case _:
+            return None
 
 
 def _kept(config: Config) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gguf
@@ -15,7 +15,7 @@ from app.convert.checkpoint.plan import ComputedTensor, MetadataValue, ModelPlan
 from app.convert.checkpoint.source import Source
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
 from app.convert.checkpoint.tokenizer import Tokenizer
-from app.convert.quantizations import Quantization
+from app.convert.quantizations import Quantization, quantization_named
 from app.core.errors import WrongChoice, from_os_error
 from app.core.jobs import JobControl
 
@@ -76,6 +76,19 @@ def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
         sources = tuple(source.tensors[each] for each in planned.source_names)
         found.append(Transfer(name, planned, sources, _wanted(name, planned, sources[0].dtype, kind)))
     return found
+
+
+def meant_transfers(source: Source) -> list[Transfer]:
+    """Each tensor of the GGUF as F32 numbers, which hold what all formats of checkpoints mean."""
+    return [
+        replace(transfer, wanted=transfer.sources[0].dtype if transfer.sources[0].dtype in BLOCKS else "F32")
+        for transfer in _transfers(source, quantization_named("F32"))
+    ]
+
+
+def meant_pieces(transfer: Transfer) -> Iterator[Numbers]:
+    """One of `meant_transfers`, some rows at a time; those of blocks as bytes."""
+    return (piece for _, piece in _pieces(transfer))
 
 
 def _wanted(name: str, planned: PlannedTensor, dtype: str, kind: Quantization) -> str:

@@ -1,0 +1,138 @@
+"""What is remembered of a model that was made here: of what, how, and what it cost each tensor.
+
+In the database, by what is in the file (`app.gguf.content_key`): so it is found wherever the file goes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from app.convert.checkpoint import is_checkpoint
+from app.convert.checkpoint.conversion import FILE_TYPES, checkpoint_precision
+from app.convert.checkpoint.prospect import prospect_of_folder
+from app.convert.tensor_errors import QuantizationErrors
+from app.core.errors import EnvironmentFault, from_os_error
+from app.gguf import ModelFacts, read_facts
+from app.gguf.content_key import content_key
+from app.storage.database import open_database, reading, transaction
+
+Rounding = Literal["exact", "kept", "once", "twice"]
+"""`exact`: every weight is what it was. `kept`: integers of a quantized checkpoint, in blocks of a GGUF as they were.
+`once`: from the precision the author published. `twice`: what had been quantized before was quantized again."""
+
+
+class Making(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: the path of a GGUF or of a checkpoint's folder; `source_form`: its type, or how it is quantized.
+
+    `calibrated_with`: what the importance matrix was computed from, in a person's words, empty without one. `made_at`
+    in seconds since 1970; `errors`: None as long as nobody has compared the weights.
+    """
+
+    source: str
+    source_name: str
+    source_form: str
+    quantization: str
+    rounding: Rounding
+    calibrated_with: str = ""
+    made_at: float = 0.0
+    took_s: float | None = None
+    errors: QuantizationErrors | None = None
+
+    @property
+    def is_of_checkpoint(self) -> bool:
+        return is_checkpoint(Path(self.source))
+
+
+def remember_making(
+    database: Path, made: Path, source: Path, *, calibrated_with: str = "", took_s: float | None = None
+) -> Making:
+    """Keeps of what `made` was made, replacing what was known of the same file.
+
+    Raises what reading either raises, and DataFolderFault.
+    """
+    facts = read_facts(made)
+    form, rounding = _of_checkpoint(source, facts) if is_checkpoint(source) else _of_gguf(source, facts)
+    making = Making(
+        source=os.path.abspath(source),
+        source_name=Path(os.path.abspath(source)).name,
+        source_form=form,
+        quantization=facts.quantization or "",
+        rounding=rounding,
+        calibrated_with=calibrated_with,
+        made_at=time.time(),
+        took_s=took_s,
+    )
+    _write(database, made, making)
+    return making
+
+
+def remember_errors(database: Path, made: Path, errors: QuantizationErrors) -> None:
+    """Beside what is known of how it was made. Raises as `remember_making`."""
+    making = making_of(database, made)
+    if making is not None:
+        _write(database, made, msgspec.structs.replace(making, errors=errors))
+
+
+def making_of(database: Path, made: Path) -> Making | None:
+    """None for what was not made here. Raises DataFolderFault, and the fault behind a file that cannot be read."""
+    if not database.exists():
+        return None
+    key = _key(made)
+    with closing(open_database(database)) as connection, reading(connection):
+        row = connection.execute("SELECT making FROM makings WHERE model = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    try:
+        return msgspec.json.decode(row[0], type=Making)
+    except msgspec.MsgspecError:  # of a later Nibble, or damaged: the model is there all the same
+        return None
+
+
+def _write(database: Path, made: Path, making: Making) -> None:
+    key, document = _key(made), msgspec.json.encode(making).decode()
+    with closing(open_database(database)) as connection, transaction(connection):
+        connection.execute(
+            "INSERT INTO makings (model, making) VALUES (?, ?)"
+            " ON CONFLICT (model) DO UPDATE SET making = excluded.making",
+            (key, document),
+        )
+
+
+def _key(made: Path) -> str:
+    try:
+        return content_key(made)
+    except OSError as error:
+        raise from_os_error(error, made) from error
+
+
+def _of_gguf(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
+    form = read_facts(source).quantization or ""
+    is_exact = made.quantization in (form, "F32")
+    return form, "exact" if is_exact else "once"
+
+
+def _of_checkpoint(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
+    prospect = prospect_of_folder(source)
+    if prospect.method is None:
+        try:
+            form = checkpoint_precision(source)
+        except EnvironmentFault:  # it went meanwhile
+            return "", "once"
+        return form, "exact" if made.quantization in (form, "F32") else "once"
+    if made.quantization == "F32":
+        return prospect.form, "exact"
+    if made.quantization == prospect.kept and _is_as_stored(made):
+        return prospect.form, "kept"
+    return prospect.form, "twice"
+
+
+def _is_as_stored(made: ModelFacts) -> bool:
+    """Whether what the checkpoint has not quantized is not quantized here, either, as llama.cpp would."""
+    embeddings = next((each.type for each in made.tensors if each.name == "token_embd.weight"), "")
+    return embeddings in FILE_TYPES
