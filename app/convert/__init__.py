@@ -5,6 +5,7 @@ May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`. M
 """
 
 from app.convert.adapter import convert_adapter, is_adapter
+from app.convert.calibrate import calibrate, calibrate_loaded, read_calibration_text
 from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.quantize import can_quantize, expected_bytes, output_path, quantize
@@ -15,6 +16,8 @@ __all__ = [
     "QUANTIZATIONS",
     "Quantization",
     "TensorTypes",
+    "calibrate",
+    "calibrate_loaded",
     "can_quantize",
     "convert_adapter",
     "convert_checkpoint",
@@ -26,4 +29,5 @@ __all__ = [
     "quantization_named",
     "quantize",
     "read_tensor_types",
+    "read_calibration_text",
 ]

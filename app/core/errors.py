@@ -105,6 +105,10 @@ class QuantizeFailed(EnvironmentFault):
     """llama.cpp could not make the quantization."""
 
 
+class NoImportanceMatrix(EnvironmentFault):
+    """A file holds no importance matrix, a damaged one, or that of another model."""
+
+
 class WorkerDied(EnvironmentFault):
     """The runtime's process ended without an answer; `log` holds its last lines."""
 
@@ -233,6 +237,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         GrammarFault,
         DiskFull,
         QuantizeFailed,
+        NoImportanceMatrix,
         WorkerDied,
         WorkerCrashed,
         UnknownInstruction,

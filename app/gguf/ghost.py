@@ -8,17 +8,16 @@ system that knows holes; on others (exFAT) the whole size.
 
 from __future__ import annotations
 
-import struct
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from app.core.errors import from_os_error
-from app.gguf.header import MetadataValue, Scalar, SkippedArray
+from app.gguf.encoding import encode_header
+from app.gguf.header import MetadataValue
 from app.gguf.reader import read_header
 from app.gguf.source import FileHead
-from app.gguf.types import TENSOR_TYPES
 from app.storage.atomic import finished_file
 
 if TYPE_CHECKING:  # every command reads headers, few need the outlines of all architectures
@@ -26,12 +25,6 @@ if TYPE_CHECKING:  # every command reads headers, few need the outlines of all a
 
 TypedTensor: TypeAlias = "tuple[TensorShape, str]"
 """A tensor and how its numbers are stored, e.g. "Q4_K"."""
-
-_ALIGNMENT = 32
-_VERSION = 3
-_TYPE_NUMBERS = {type.name: number for number, type in TENSOR_TYPES.items()}
-_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY, _UINT64 = 4, 5, 6, 7, 8, 9, 10
-_FORMS = {_UINT32: "<I", _INT32: "<i", _FLOAT32: "<f", _BOOL: "<?", _UINT64: "<Q"}
 
 
 def write_ghost(target: Path, head: bytes, file_bytes: int) -> None:
@@ -53,68 +46,9 @@ def write_ghost_of(
     Raises what `_write` raises, and ValueError for a value that no key can hold, a type that llama.cpp does
     not know, or rows that cannot be stored in it.
     """
-    infos, offset = [], 0
-    for tensor, type_name in tensors:
-        infos.append(_tensor_info(tensor, type_name, offset))
-        size_bytes = TENSOR_TYPES[_TYPE_NUMBERS[type_name]].size_bytes(tensor.elements)
-        offset += _aligned(size_bytes)
-    keys = [_string(key) + _value(key, value) for key, value in metadata.items()]
-    head = struct.pack("<4sIQQ", b"GGUF", _VERSION, len(infos), len(keys)) + b"".join(keys + infos)
-    head = head.ljust(_aligned(len(head)), b"\0")
-    _write(target, head, len(head) + offset)
-
-
-def _tensor_info(tensor: TensorShape, type_name: str, offset: int) -> bytes:
-    number = _TYPE_NUMBERS.get(type_name)
-    if number is None:
-        raise ValueError(f"llama.cpp knows no type {type_name!r}")
-    if tensor.shape[0] % TENSOR_TYPES[number].block_elements:
-        raise ValueError(f"rows of {tensor.shape[0]} cannot be stored as {type_name} ({tensor.name})")
-    dimensions = len(tensor.shape)
-    return _string(tensor.name) + struct.pack(f"<I{dimensions}QIQ", dimensions, *tensor.shape, number, offset)
-
-
-def _value(key: str, value: MetadataValue) -> bytes:
-    if isinstance(value, SkippedArray):
-        raise ValueError(f"{key} is an array that was not read")
-    if not isinstance(value, tuple):
-        kind = _kind((value,))
-        return struct.pack("<I", kind) + _scalar(kind, value)
-    kind = _kind(value)
-    head = struct.pack("<IIQ", _ARRAY, kind, len(value))
-    return head + b"".join(_scalar(kind, each) for each in value)
-
-
-def _kind(values: tuple[Scalar, ...]) -> int:
-    """The type that llama.cpp expects such values in: it takes whole numbers as uint32 where it can."""
-    if all(isinstance(value, bool) for value in values):
-        return _BOOL
-    if all(isinstance(value, str) for value in values):
-        return _STRING
-    if any(isinstance(value, float) for value in values):
-        return _FLOAT32
-    numbers = [int(value) for value in values if not isinstance(value, str)]
-    if min(numbers) < 0:
-        return _INT32
-    return _UINT32 if max(numbers) < 1 << 32 else _UINT64
-
-
-def _scalar(kind: int, value: Scalar) -> bytes:
-    if kind == _STRING:
-        return _string(str(value))
-    try:
-        return struct.pack(_FORMS[kind], value)
-    except (struct.error, OverflowError) as error:
-        raise ValueError(f"no key of a GGUF file can hold {str(value)[:40]!r} here") from error
-
-
-def _string(text: str) -> bytes:
-    content = text.encode("utf-8", errors="replace")
-    return struct.pack("<Q", len(content)) + content
-
-
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+    stored = ((tensor.name, tensor.shape, type_name) for tensor, type_name in tensors)
+    head, data_bytes = encode_header(metadata, stored)
+    _write(target, head, len(head) + data_bytes)
 
 
 def _write(target: Path, head: bytes, file_bytes: int) -> None:

@@ -30,6 +30,9 @@ from app.runtime.protocol import (
     BenchTimes,
     CacheRestored,
     CacheSaved,
+    Calibrate,
+    Calibrated,
+    CalibrateProgress,
     ChatMessage,
     Count,
     Counted,
@@ -326,6 +329,34 @@ class LoadedModel:
                 on_progress(reply.done, reply.total)
             elif isinstance(reply, Benched):
                 return reply.times
+        raise AssertionError("a worker's replies end with a final one")
+
+    def calibrate(
+        self,
+        text: str,
+        dataset: str,
+        path: Path,
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> int:
+        """Takes the importance matrix over `text` and writes it to `path`, where the text is called `dataset`; returns
+        over how many chunks of 512 tokens.
+
+        `on_progress` gets how many of them are evaluated, of how many. Raises WrongChoice for a text of less than two
+        chunks, PromptTooLong for one that no message holds, LoadFailed, TooLittleMemory, DiskFull or another fault of
+        the file, WorkerDied, or Cancelled.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise PromptTooLong(
+                f"This text has {len(text):,} characters; Nibble takes {LONGEST_TEXT:,} at once.",
+                "Choose a shorter text: a few hundred thousand are enough.",
+            )
+        request = Calibrate(text=encodable(text), dataset=encodable(dataset), path=os.fsencode(path))
+        for reply in self._worker.call(request, cancel):
+            if isinstance(reply, CalibrateProgress):
+                on_progress(reply.done, reply.total)
+            elif isinstance(reply, Calibrated):
+                return reply.chunks
         raise AssertionError("a worker's replies end with a final one")
 
     def save_cache(

@@ -19,6 +19,8 @@ from app.runtime.protocol.replies import (
     BenchTimes,
     CacheRestored,
     CacheSaved,
+    Calibrated,
+    CalibrateProgress,
     Counted,
     Crashed,
     Described,
@@ -42,6 +44,7 @@ from app.runtime.protocol.replies import (
 )
 from app.runtime.protocol.requests import (
     Bench,
+    Calibrate,
     Cancel,
     Count,
     Describe,
@@ -82,6 +85,9 @@ __all__ = [
     "BufferSize",
     "CacheRestored",
     "CacheSaved",
+    "Calibrate",
+    "CalibrateProgress",
+    "Calibrated",
     "Cancel",
     "ChatMessage",
     "Count",

@@ -11,6 +11,7 @@ from app.runtime.protocol.memory import DryRunResult, ModelDescription
 from app.runtime.protocol.message import Message
 from app.runtime.protocol.requests import (
     Bench,
+    Calibrate,
     Count,
     Describe,
     Diverge,
@@ -137,6 +138,19 @@ class Benched(Message, frozen=True):
     times: BenchTimes
 
 
+class CalibrateProgress(Message, frozen=True):
+    """`done` of `total` chunks of the text are evaluated."""
+
+    done: int
+    total: int
+
+
+class Calibrated(Message, frozen=True):
+    """The matrix was taken over so many `chunks` and is written."""
+
+    chunks: int
+
+
 class CacheSaved(Message, frozen=True):
     """`tokens` 0: nothing of the conversation is in the cache, or it takes too much."""
 
@@ -214,6 +228,8 @@ Reply = (
     | Counted
     | BenchProgress
     | Benched
+    | CalibrateProgress
+    | Calibrated
     | CacheSaved
     | CacheRestored
     | QuantizeProgress
@@ -232,6 +248,7 @@ ANSWERS: dict[type, tuple[type, ...]] = {
     Diverge: (ScoreProgress, Divergences, Diverged),
     Count: (Counted,),
     Bench: (BenchProgress, Benched),
+    Calibrate: (CalibrateProgress, Calibrated),
     SaveCache: (CacheSaved,),
     RestoreCache: (CacheRestored,),
     Quantize: (QuantizeProgress, Quantized),
@@ -248,6 +265,7 @@ FINAL_REPLIES = (
     Diverged,
     Counted,
     Benched,
+    Calibrated,
     CacheSaved,
     CacheRestored,
     Quantized,

@@ -102,6 +102,15 @@ class Bench(Message, frozen=True):
     repetitions: int
 
 
+class Calibrate(Message, frozen=True):
+    """Takes the importance matrix of the loaded model over `text` and writes it to the file `path`, where the text is
+    called `dataset`."""
+
+    text: str
+    dataset: str
+    path: bytes
+
+
 class SaveCache(Message, frozen=True):
     """Keeps what the KV cache has of a conversation in the file `path`, unless that takes more than `most_bytes`.
 
@@ -127,6 +136,7 @@ class Quantize(Message, frozen=True):
 
     Types are numbers of `ggml_type`. `tensor_types`: of tensors by their whole names. `output_type` is also that of an
     embedding which serves as output, unless there is an `embedding_type`. `pure`: all others get the base type.
+    `importance`: the file of an importance matrix, empty for none.
     """
 
     source: bytes
@@ -137,6 +147,7 @@ class Quantize(Message, frozen=True):
     output_type: int | None = None
     embedding_type: int | None = None
     pure: bool = False
+    importance: bytes = b""
 
 
 class Describe(Message, frozen=True):
@@ -156,6 +167,7 @@ Request = (
     | Diverge
     | Count
     | Bench
+    | Calibrate
     | SaveCache
     | RestoreCache
     | Quantize

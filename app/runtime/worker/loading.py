@@ -39,7 +39,7 @@ class LlamaModel:
     """
 
     def __init__(self, model: object, context: object, repacked_bytes: int) -> None:
-        self._model = model
+        self.handle = model
         self._repacked_bytes = repacked_bytes
         self._threads = Threads(context)
         self.context = context
@@ -58,7 +58,7 @@ class LlamaModel:
 
     def free(self) -> None:
         llama_cpp.llama_free(self.context)
-        llama_cpp.llama_model_free(self._model)
+        llama_cpp.llama_model_free(self.handle)
         self._threads.close()
 
 

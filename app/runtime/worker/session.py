@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.runtime.protocol import (
     Bench,
+    Calibrate,
     Count,
     Describe,
     Diverge,
@@ -122,6 +123,11 @@ class Session:
 
                 assert self._model is not None, "Bench before Load"
                 return bench(self._model, request, report, stop)
+            case Calibrate() as request:
+                from app.runtime.worker.calibrating import calibrate
+
+                assert self._model is not None, "Calibrate before Load"
+                return calibrate(self._model, request, report, stop)
             case SaveCache() as request:
                 from app.runtime.worker.kept_cache import save_cache
 

@@ -31,6 +31,8 @@ class Vocabulary:
         self.bos_text = self._special_text(bos)
         eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.eos_text = self._special_text(eos)
+        self.start_token = bos if bos >= 0 and bool(llama_cpp.llama_vocab_get_add_bos(vocab)) else None
+        """Where the model wants one before every text."""
         self._ends_with_eos = eos if bool(llama_cpp.llama_vocab_get_add_eos(vocab)) else None
 
     @cached_property
