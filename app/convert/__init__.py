@@ -28,6 +28,6 @@ __all__ = [
     "output_path",
     "quantization_named",
     "quantize",
-    "read_tensor_types",
     "read_calibration_text",
+    "read_tensor_types",
 ]
