@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -56,6 +57,7 @@ class LocalFile:
             os.close(self._descriptor)
             raise _not_a_file(path, is_folder=stat.S_ISDIR(status.st_mode))
         self._size = status.st_size
+        self._reading = Lock()
 
     @property
     def name(self) -> str:
@@ -66,15 +68,23 @@ class LocalFile:
         return self._size
 
     def read_at(self, offset: int, size: int) -> bytes:
+        """As `ByteSource`; any thread may ask."""
         pieces = []
         try:
-            os.lseek(self._descriptor, offset, os.SEEK_SET)
-            while size > 0 and (piece := os.read(self._descriptor, size)):
+            while size > 0 and (piece := self._read(offset, size)):
                 pieces.append(piece)
+                offset += len(piece)
                 size -= len(piece)
         except OSError as error:
             raise from_os_error(error, self._path) from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, size, offset)
+        with self._reading:  # Windows has one place in a file for all
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.read(self._descriptor, size)
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -10,7 +10,7 @@ from app.convert.adapter.fitting import expect_fitting
 from app.convert.adapter.pairs import Adapter, LoraPair
 from app.convert.checkpoint.numbers import Numbers, converted
 from app.convert.checkpoint.plan import ModelPlan
-from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.convert.checkpoint.tensors import CheckpointTensor, UntilLastRow, matrix_shape
 from app.core.errors import WrongChoice
 from app.gguf.cursor import shorten
 
@@ -43,20 +43,17 @@ class _Merged:
 
     def __init__(self, weight: CheckpointTensor, pair: LoraPair) -> None:
         self._weight, self._pair = weight, pair
-        self._halves: tuple[Numbers, Numbers] | None = None
         self.name, self.shape = weight.name, weight.shape
+        rows, _ = matrix_shape(self.shape)
+        self._halves = UntilLastRow(lambda: (_matrix(pair.a), _matrix(pair.b)), rows)
         self.size_bytes = weight.size_bytes
 
     def rows(self, start: int, count: int) -> Numbers:
-        if self._halves is None:
-            self._halves = _matrix(self._pair.a), _matrix(self._pair.b)
-        a, b = self._halves
+        a, b = self._halves.for_rows(count)
         some = slice(start, start + count)
         change: Numbers = a[:, some].T @ b.T if self._pair.is_of_embedding else b[some] @ a
         change *= np.float32(self._pair.scale)
         change += converted(self._weight.rows(start, count), self._weight.dtype, "F32")
-        if start + count >= matrix_shape(self.shape)[0]:
-            self._halves = None
         return change
 
 

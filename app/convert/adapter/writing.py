@@ -17,7 +17,8 @@ from app.convert.checkpoint.describing import describe
 from app.convert.checkpoint.numbers import Numbers, converted
 from app.convert.checkpoint.plan import ModelPlan, PlannedTensor
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
-from app.convert.checkpoint.writing import Transfer, declare, gguf_name, gguf_names, write_tensors
+from app.convert.checkpoint.transfer import Transfer
+from app.convert.checkpoint.writing import declare, gguf_name, gguf_names, write_tensors
 from app.convert.quantizations import Quantization
 from app.core.errors import UnsupportedCheckpoint, from_os_error
 from app.core.jobs import JobControl

@@ -58,8 +58,8 @@ def convert_checkpoint(
     file appears under its name only when it is whole; the checkpoint is only read. Progress is in bytes of the
     checkpoint.
 
-    Weights take some ten times `writing.PIECE_BYTES` of memory at most. Tables of tensors and tokens
-    come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
+    Weights take some twenty times `transfer.PIECE_BYTES` of memory for each processor. Tables of tensors and
+    tokens come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
     tokenizers `tokenizer_json.MOST_BYTES`.
 
     Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, UnsupportedCheckpoint,

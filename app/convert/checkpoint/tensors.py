@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
-from typing import Protocol
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from app.convert.checkpoint.numbers import STORED, Numbers
 from app.convert.checkpoint.safetensors import StoredTensor
 from app.convert.checkpoint.weights import Weights
+
+
+T = TypeVar("T")
 
 
 class CheckpointTensor(Protocol):
@@ -27,7 +32,7 @@ class CheckpointTensor(Protocol):
     def rows(self, start: int, count: int) -> Numbers:
         """(count, columns) numbers, with all dimensions but the last as rows; of a vector, (count, 1).
 
-        Raises DamagedCheckpoint where the file was cut.
+        Any thread may ask. Raises DamagedCheckpoint where the file was cut.
         """
         ...
 
@@ -50,6 +55,25 @@ class PlainTensor:
         row_bytes = self.size_bytes // max(rows, 1)
         content = self._weights.read(self._stored, start * row_bytes, count * row_bytes)
         return np.frombuffer(content, STORED[self.dtype]).reshape(count, columns)
+
+
+class UntilLastRow(Generic[T]):
+    """What all rows of a tensor are made of: in memory from when the first ones are asked for until all were once."""
+
+    def __init__(self, read: Callable[[], T], rows: int) -> None:
+        self._read = read
+        self._rows = self._left = rows
+        self._kept: T | None = None
+        self._reading = Lock()
+
+    def for_rows(self, count: int) -> T:
+        with self._reading:
+            kept = self._read() if self._kept is None else self._kept
+            self._left -= count
+            self._kept = kept if self._left > 0 else None
+            if self._left <= 0:
+                self._left = self._rows
+            return kept
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import gguf
 import numpy as np
 
 from app.convert.checkpoint.describing import describe
-from app.convert.checkpoint.numbers import BLOCKS, STORED, Numbers, converted, interleaved, row_bytes
+from app.convert.checkpoint.numbers import BLOCKS, STORED, Numbers, row_bytes
 from app.convert.checkpoint.plan import ComputedTensor, MetadataValue, ModelPlan, PlannedTensor
 from app.convert.checkpoint.source import Source
-from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.convert.checkpoint.threads import in_order
 from app.convert.checkpoint.tokenizer import Tokenizer
+from app.convert.checkpoint.transfer import Piece, Transfer
 from app.convert.quantizations import Quantization, quantization_named
-from app.core.errors import WrongChoice, from_os_error
+from app.core.errors import from_os_error
 from app.core.jobs import JobControl
-
-PIECE_BYTES = 1 << 24
-"""How much of a tensor is in memory at a time, before it is converted."""
 
 _ID_KEYS = {"unk": "unknown", "pad": "padding", "sep": "seperator"}
 """Where GGUF's key has another word than tokenizer_config.json."""
 
-_LARGER = {
-    "F16": "Convert to BF16 or F32, which hold larger ones.",
-    "BF16": "Convert to F32, which holds slightly larger ones.",
-    "F32": "No GGUF that Nibble makes holds larger ones; choose another checkpoint.",
-}
-"""What to do about numbers too large for a type."""
-
-
 _ALWAYS_F32 = (".ffn_gate_inp.weight", ".ffn_gate_inp_shexp.weight")
 """Beside vectors and norms, what llama.cpp's converter never makes smaller: what routes to experts."""
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """One tensor from the checkpoint to the GGUF, where it is called `name` and has the type `wanted`."""
-
-    name: str
-    planned: PlannedTensor
-    sources: tuple[CheckpointTensor, ...]
-    wanted: str
-
-    @property
-    def size_bytes(self) -> int:
-        """In the GGUF."""
-        rows, columns = matrix_shape(self.planned.made_shape)
-        return rows * row_bytes(columns, self.wanted)
-
-    @property
-    def read_bytes(self) -> int:
-        return sum(source.size_bytes for source in self.sources)
 
 
 def gguf_names(plan: ModelPlan) -> gguf.TensorNameMap:
@@ -88,7 +60,7 @@ def meant_transfers(source: Source) -> list[Transfer]:
 
 def meant_pieces(transfer: Transfer) -> Iterator[Numbers]:
     """One of `meant_transfers`, some rows at a time; those of blocks as bytes."""
-    return (piece for _, piece in _pieces(transfer))
+    return (piece.made_of(piece.read()) for piece in transfer.pieces())
 
 
 def _wanted(name: str, planned: PlannedTensor, dtype: str, kind: Quantization) -> str:
@@ -189,57 +161,25 @@ def write_tensors(
         values = np.asarray(each.values, "<f4")
         file.write(values.data)
         writer.write_padding(file, values.nbytes)
-    for transfer in transfers:
-        for read_bytes, piece in _pieces(transfer):
-            control.cancel.raise_if_cancelled()
-            file.write(piece.data)
-            done += read_bytes
-            control.progress(stage, done, total, "bytes")
-        writer.write_padding(file, transfer.size_bytes)
+    with closing(in_order(_converted, _all_pieces(transfers))) as made:
+        for transfer in transfers:
+            left = transfer.size_bytes
+            while left:
+                control.cancel.raise_if_cancelled()
+                piece, numbers = next(made)
+                file.write(numbers.data)
+                left -= numbers.nbytes
+                done += piece.read_bytes
+                control.progress(stage, done, total, "bytes")
+            writer.write_padding(file, transfer.size_bytes)
 
 
-def _pieces(transfer: Transfer) -> Iterator[tuple[int, Numbers]]:
-    """The tensor as some rows at a time, and how many bytes were read for them."""
-    for source in transfer.sources:
-        for read_bytes, rows in _rows(source, transfer.planned):
-            yield read_bytes, _as_wanted(rows, source.dtype, transfer)
+def _all_pieces(transfers: Sequence[Transfer]) -> Iterator[Piece]:
+    return chain.from_iterable(transfer.pieces() for transfer in transfers)
 
 
-def _rows(source: CheckpointTensor, planned: PlannedTensor) -> Iterator[tuple[int, Numbers]]:
-    """Whole attention heads where they matter, and only the rows that are wanted."""
-    rows, _ = matrix_shape(source.shape)
-    bytes_of_row = source.size_bytes // rows
-    if planned.rows is not None:
-        height = source.shape[-2]
-        wanted = range(*planned.rows.indices(height))
-        step = max(PIECE_BYTES // bytes_of_row // wanted.step, 1)
-        for matrix in range(0, rows, height):
-            for first in range(0, len(wanted), step):
-                some = wanted[first : first + step]
-                count = some[-1] - some[0] + 1
-                # Of what lies between, the other tensor made of it counts its own.
-                yield len(some) * bytes_of_row, source.rows(matrix + some[0], count)[:: wanted.step]
-        return
-    together = planned.rope_rows or 1
-    step = max(PIECE_BYTES // (bytes_of_row * together), 1) * together
-    for row in range(0, rows, step):
-        count = min(step, rows - row)
-        yield count * bytes_of_row, source.rows(row, count)
-
-
-def _as_wanted(rows: Numbers, stored: str, transfer: Transfer) -> Numbers:
-    planned = transfer.planned
-    some = rows if planned.columns is None else rows[:, planned.columns]
-    ordered = interleaved(some, planned.rope_rows) if planned.rope_rows else some
-    try:
-        if planned.plus:
-            ordered, stored = converted(ordered, stored, "F32") + np.float32(planned.plus), "F32"
-        return np.ascontiguousarray(converted(ordered, stored, transfer.wanted))
-    except OverflowError as error:
-        raise WrongChoice(
-            f"{planned.name} holds numbers too large for {transfer.wanted}.",
-            _LARGER[transfer.wanted],
-        ) from error
+def _converted(piece: Piece) -> tuple[Piece, Numbers]:
+    return piece, piece.made_of(piece.read())
 
 
 def _add(writer: gguf.GGUFWriter, key: str, value: MetadataValue) -> None:

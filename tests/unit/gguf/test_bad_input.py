@@ -319,7 +319,7 @@ def test_read_facts_when_the_disk_fails_raises_unreadable(bad: Path, monkeypatch
     def fail(*_: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "read", fail)
+    monkeypatch.setattr(os, "pread" if hasattr(os, "pread") else "read", fail)
     with pytest.raises(UnreadableFile) as caught:
         read_facts(bad)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from app.convert.checkpoint.config import damaged
 from app.convert.checkpoint.numbers import Numbers
-from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.convert.checkpoint.tensors import CheckpointTensor, UntilLastRow, matrix_shape
 from app.gguf.cursor import shorten
 from kernels.formats.ggml_blocks import exact_type, to_q4_0, to_q4_1, to_q8_0
 from kernels.formats.grouped import GroupedIntegers
@@ -33,19 +33,15 @@ class GroupedTensor:
         self.name = name
         self.size_bytes = sum(part.size_bytes for part in parts)
         self._unpack = unpack
-        self._whole: GroupedIntegers | None = None
         whole = self._read()
         self.shape: tuple[int, ...] = whole.codes.shape
         self.exact = exact_type(whole)
         """The type of block that holds it without a second rounding; None where none does."""
+        self._whole = UntilLastRow(self._read, self.shape[0])
         self.dtype = self.exact if keeps and self.exact is not None else "F32"
 
     def rows(self, start: int, count: int) -> Numbers:
-        if self._whole is None:
-            self._whole = self._read()
-        some = _rows(self._whole, slice(start, start + count))
-        if start + count >= self.shape[0]:
-            self._whole = None
+        some = _rows(self._whole.for_rows(count), slice(start, start + count))
         return _PACK[self.dtype](some) if self.dtype in _PACK else some.dequantized()
 
     def _read(self) -> GroupedIntegers:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from app.convert import convert_checkpoint
-from app.convert.checkpoint import writing
+from app.convert.checkpoint import transfer
 from app.convert.checkpoint.weights import Weights
 from app.core.errors import (
     Cancelled,
@@ -121,11 +121,11 @@ def folder(tmp_path: Path) -> Path:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("piece_bytes", [writing.PIECE_BYTES, 5000])
+@pytest.mark.parametrize("piece_bytes", [transfer.PIECE_BYTES, 5000])
 def test_tensors_are_those_of_the_checkpoint_in_the_type_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, llama: TinyLlama, file_type: str, piece_bytes: int
 ) -> None:
-    monkeypatch.setattr(writing, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(transfer, "PIECE_BYTES", piece_bytes)
     made = tensors(convert(write_tiny_checkpoint(tmp_path / "Tiny", llama), file_type))
     weights = llama.weights()
     assert set(made) == {gguf_name(name) for name in weights}
@@ -311,7 +311,7 @@ def test_progress_runs_through_the_bytes_of_the_checkpoint(folder: Path) -> None
 
 
 def test_conversion_reads_the_checkpoint_in_pieces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PIECE_BYTES", 10_000)
+    monkeypatch.setattr(transfer, "PIECE_BYTES", 10_000)
     largest = 0
     read = Weights.read
 

@@ -47,6 +47,27 @@ def test_f16_is_rounded_to_nearest_even(stored: str) -> None:
     assert converted(numbers, stored, "F16").tolist() == [1.0, 1 + 2**-9, 0.0, 65504.0]
 
 
+def test_every_bf16_is_rounded_to_f16_as_numpy_does() -> None:
+    fits = np.abs(converted(EVERY_16_BITS, "BF16", "F32")) < 65520
+    numbers = np.concatenate([EVERY_16_BITS[fits], EVERY_16_BITS[EVERY_16_BITS & 0x7F80 == 0x7F80]])
+    expected = converted(numbers, "BF16", "F32").astype("<f2")
+    # All at once and in rows of neighbours, most of them normal numbers of F16 in some and none in others.
+    assert converted(numbers, "BF16", "F16").tobytes() == expected.tobytes()
+    rows = numbers[: numbers.size // 64 * 64].reshape(-1, 64)
+    made = np.concatenate([converted(row, "BF16", "F16") for row in rows])
+    assert made.tobytes() == expected[: made.size].tobytes()
+
+
+@pytest.mark.parametrize("spread", [1e-8, 1e-5, 1e-4, 0.02, 1.0, 1e4])
+def test_f32_of_any_size_is_rounded_to_f16_as_numpy_does(spread: float) -> None:
+    numbers = (np.random.default_rng(0).standard_normal((512, 128)) * spread).astype("<f4")
+    numbers[0, :4] = 0.0, -0.0, np.inf, np.nan
+    half_way = (np.arange(1, 129, dtype="<u4") * 0x1000 + 0x3C00_0000).view("<f4")
+    numbers[1] = half_way  # every second one lies in the middle between two F16
+    assert converted(numbers, "F32", "F16").tobytes() == numbers.astype("<f2").tobytes()
+    assert converted(numbers.T, "F32", "F16").tobytes() == numbers.T.astype("<f2").tobytes()
+
+
 @pytest.mark.parametrize(
     ("number", "stored", "wanted"),
     [
