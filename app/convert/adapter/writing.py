@@ -16,7 +16,7 @@ from app.convert.adapter.pairs import Adapter, LoraPair
 from app.convert.checkpoint.describing import describe
 from app.convert.checkpoint.numbers import Numbers, converted
 from app.convert.checkpoint.plan import ModelPlan, PlannedTensor
-from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.convert.checkpoint.tensors import CheckpointTensor, UntilLastRow
 from app.convert.checkpoint.transfer import Transfer
 from app.convert.checkpoint.writing import declare, gguf_name, gguf_names, write_tensors
 from app.convert.quantizations import Quantization
@@ -125,15 +125,10 @@ class _Transposed:
     """All of it is read for any of its rows, but only once from the first to the last."""
 
     def __init__(self, tensor: CheckpointTensor) -> None:
-        self._tensor = tensor
-        self._whole: Numbers | None = None
+        rows, columns = tensor.shape
+        self._whole = UntilLastRow(lambda: tensor.rows(0, rows).T, columns)
         self.name, self.dtype, self.size_bytes = tensor.name, tensor.dtype, tensor.size_bytes
-        self.shape = (tensor.shape[1], tensor.shape[0])
+        self.shape = (columns, rows)
 
     def rows(self, start: int, count: int) -> Numbers:
-        if self._whole is None:
-            self._whole = self._tensor.rows(0, matrix_shape(self._tensor.shape)[0]).T
-        some = self._whole[start : start + count]
-        if start + count >= self.shape[0]:
-            self._whole = None
-        return some
+        return self._whole.for_rows(count)[start : start + count]

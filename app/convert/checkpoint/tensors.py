@@ -13,7 +13,6 @@ from app.convert.checkpoint.numbers import STORED, Numbers
 from app.convert.checkpoint.safetensors import StoredTensor
 from app.convert.checkpoint.weights import Weights
 
-
 T = TypeVar("T")
 
 
