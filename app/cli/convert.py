@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,9 @@ import resources
 from app.cli.convert_report import keep_and_measure, print_outputs
 from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
+from app.cli.terminal import printable
 from app.convert import (
+    SOURCE_TYPES,
     Quantization,
     TensorTypes,
     convert_adapter,
@@ -23,6 +26,7 @@ from app.convert import (
     quantization_named,
     quantize,
     read_tensor_types,
+    trained_for,
 )
 from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
@@ -146,8 +150,16 @@ def _from_folder(
             "Leave --base out, or name the adapter first.",
         )
 
+    names = [kind.name for kind in kinds]
+    wanted = trained_for(folder)
+    if wanted is not None and not {wanted, *SOURCE_TYPES}.issuperset(names):
+        print(
+            f"{printable(folder.name, lines=False)} was trained to be quantized to {wanted}, which costs it less than "
+            "other types of that size.",
+            file=sys.stderr,
+        )
+
     def work(control: JobControl) -> list[Path]:
-        names = [kind.name for kind in kinds]
         return make_from_checkpoint(folder, names, _folder(out), control, chosen=chosen, lora=beside.lora)
 
     return _Made(None if beside.lora else folder, run_job("convert a checkpoint", work))

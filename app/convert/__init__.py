@@ -1,19 +1,21 @@
 """Making models: checkpoints to GGUF, and GGUF to smaller GGUF by llama.cpp's quantizer in a worker process.
 
-May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`. Main entries: `convert_checkpoint`,
-`convert_adapter`, `quantize`, and `make_from_checkpoint` for several of them in one.
+May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`, `app.hub`. Main entries:
+`convert_checkpoint`, `convert_adapter`, `quantize`, and `make_from_checkpoint` for several of them in one.
 """
 
 from app.convert.adapter import convert_adapter, is_adapter
 from app.convert.calibrate import calibrate, calibrate_loaded, read_calibration_text
 from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_checkpoint
+from app.convert.checkpoint.qat import trained_for
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
-from app.convert.quantize import can_quantize, expected_bytes, output_path, quantize
+from app.convert.quantize import SOURCE_TYPES, can_quantize, expected_bytes, output_path, quantize
 from app.convert.tensor_choices import read_tensor_types
 from app.memory.mixture import TensorTypes
 
 __all__ = [
     "QUANTIZATIONS",
+    "SOURCE_TYPES",
     "Quantization",
     "TensorTypes",
     "calibrate",
@@ -30,4 +32,5 @@ __all__ = [
     "quantize",
     "read_calibration_text",
     "read_tensor_types",
+    "trained_for",
 ]

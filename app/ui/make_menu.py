@@ -29,15 +29,21 @@ def fill_type_menu(
     without: Collection[str | None],
     start: Callable[[str], object],
     kept: str | None = None,
+    trained_for: str | None = None,
 ) -> None:
     """Adds a line for each type but those of `without`. `sizes`: bytes of the files, of those that can be told; `kept`:
-    the type that holds what is quantized already as it is, which stands first."""
+    the type that holds what is quantized already as it is, `trained_for`: the one that it was trained for; they stand
+    first."""
     from app.convert import QUANTIZATIONS
 
     kinds = {kind.name: kind for kind in QUANTIZATIONS if kind.name not in without}
-    for name in dict.fromkeys((kept, *USUAL)):
+    marks = {
+        kept: _tr("{words}, rounded no second time"),
+        trained_for: _tr("{words}, for which it was trained"),
+    }
+    for name in dict.fromkeys((kept, trained_for, *USUAL)):
         if name in kinds:
-            menu.addAction(_action(menu, sizes, kinds.pop(name), start, is_kept=name == kept))
+            menu.addAction(_action(menu, sizes, kinds.pop(name), start, marks.get(name, "{words}")))
     others = menu.addMenu(_tr("Other types"))
     for kind in kinds.values():
         others.addAction(_action(others, sizes, kind, start))
@@ -48,11 +54,15 @@ def fill_type_menu(
 def fill_checkpoint_menu(menu: QMenu, prospect: Prospect, start: Callable[[str], object]) -> None:
     """Adds a line for each type that can be made of a checkpoint."""
     without = () if prospect.has_experts else (OF_EXPERTS,)
-    fill_type_menu(menu, prospect.sizes, without, start, prospect.kept)
+    fill_type_menu(menu, prospect.sizes, without, start, prospect.kept, prospect.trained_for)
 
 
 def rounding_of(prospect: Prospect) -> str:
-    """What a type of GGUF does to a checkpoint that is quantized already; empty where none is."""
+    """What a type of GGUF does to a checkpoint that is quantized already or was trained to be; empty else."""
+    if prospect.method is None and prospect.trained_for is not None:
+        return _tr(
+            "It was trained to be quantized to {type}; any other type of its size costs it more."
+        ).format(type=prospect.trained_for)
     if prospect.method is None:
         return ""
     if prospect.method == "mxfp4":
@@ -76,12 +86,9 @@ def _action(
     sizes: Mapping[str, int],
     kind: Quantization,
     start: Callable[[str], object],
-    *,
-    is_kept: bool = False,
+    mark: str = "{words}",
 ) -> QAction:
-    words = _tr("Make {type}").format(type=kind.name)
-    if is_kept:
-        words = _tr("{words}, rounded no second time").format(words=words)
+    words = mark.format(words=_tr("Make {type}").format(type=kind.name))
     if kind.name in sizes:
         size = _tr("about {size}").format(size=format_bytes(sizes[kind.name]))
         words = f"{words}\t{size}"

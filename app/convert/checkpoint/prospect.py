@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.convert.checkpoint.architectures import ARCHITECTURES
@@ -11,11 +12,12 @@ from app.convert.checkpoint.config import Config, read_json
 from app.convert.checkpoint.conversion import READABLE
 from app.convert.checkpoint.folder import PICKLES, CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
+from app.convert.checkpoint.qat import named_qat_type, trained_for
 from app.convert.checkpoint.quantization_method import METHODS, quantization_method
 from app.convert.checkpoint.tokenizer_kinds import FILES
 from app.convert.checkpoint.weights import INDEX, SINGLE
 from app.convert.quantizations import QUANTIZATIONS
-from app.core.errors import DamagedCheckpoint
+from app.core.errors import DamagedCheckpoint, EnvironmentFault
 from app.gguf.cursor import shorten
 from app.gguf.header import MetadataValue
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
@@ -29,13 +31,14 @@ _FORMS = {"gptq": "GPTQ", "awq": "AWQ", "fp8": "FP8", "mxfp4": "MXFP4"}
 @dataclass(frozen=True, slots=True)
 class Described:
     """`config`: what config.json holds; `form`: the type of the weights, or how they are quantized, None where
-    nothing tells it. `files`: names of all in the folder."""
+    nothing tells it. `files`: names of all in the folder. `name`: the folder's or the repository's."""
 
     config: Mapping[str, object]
     form: str | None
     is_pickled: bool
     is_adapter: bool
     files: Collection[str]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Prospect:
     `method`: how the weights are quantized already, one of METHODS, None in full precision. `kept`: the type of a GGUF
     that holds those integers as they are, by all that the description tells; the weights themselves may differ. `bits`
     of them, where that is told.
-    `sizes`: bytes of each type's file, of those that can be foretold.
+    `trained_for`: the type that it was trained to be quantized to (`qat`). `sizes`: bytes of each type's file, of
+    those that can be foretold.
     """
 
     reason_against: str = ""
@@ -54,6 +58,7 @@ class Prospect:
     method: str | None = None
     kept: str | None = None
     bits: int | None = None
+    trained_for: str | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -79,6 +84,7 @@ def prospect_of(checkpoint: Described) -> Prospect:
             method=quantization_method(config),
             kept=_kept(config),
             bits=_bits(config),
+            trained_for=named_qat_type(checkpoint.name),
             sizes=_sizes(plan),
         )
     except DamagedCheckpoint as fault:
@@ -86,20 +92,26 @@ def prospect_of(checkpoint: Described) -> Prospect:
 
 
 def prospect_of_folder(folder: Path) -> Prospect:
-    """Raises FileGone, NotAllowed, UnreadableFile and DamagedCheckpoint."""
+    """Looks at some of the weights, too. Raises FileGone, NotAllowed, UnreadableFile and DamagedCheckpoint."""
     checkpoint = CheckpointFolder(folder)
     names = checkpoint.files()
     path = checkpoint.find("config.json")
     weights = {SINGLE, INDEX} & set(names)
-    return prospect_of(
+    prospect = prospect_of(
         Described(
             config=read_json(path) if path else {},
             form=None,
             is_pickled=not weights and any(name.endswith(PICKLES) for name in names),
             is_adapter="adapter_config.json" in names and path is None,
             files=names,
+            name=checkpoint.name,
         )
     )
+    if prospect.reason_against or prospect.trained_for is not None:
+        return prospect
+    with suppress(EnvironmentFault):  # what is wrong with the weights, their conversion tells
+        return replace(prospect, trained_for=trained_for(folder))
+    return prospect
 
 
 def _reason_against(checkpoint: Described) -> str:

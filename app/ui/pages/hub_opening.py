@@ -116,5 +116,7 @@ def _prospect(repository: HubRepository, original: OriginalCheckpoint | None) ->
         return Prospect()
     names = [file.path for file in repository.files]
     return prospect_of(
-        Described(original.config, original.form, original.is_pickled, original.is_adapter, names)
+        Described(
+            original.config, original.form, original.is_pickled, original.is_adapter, names, repository.id
+        )
     )
