@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.convert import convert_adapter, convert_checkpoint, make_from_checkpoint
-from app.convert.checkpoint import writing
+from app.convert.checkpoint import transfer
 from app.core.errors import (
     Cancelled,
     DamagedCheckpoint,
@@ -124,11 +124,11 @@ def test_adapters_numbers_are_kept_in_the_type_asked_for(tmp_path: Path, base: P
 # Merged
 
 
-@pytest.mark.parametrize("piece_bytes", [writing.PIECE_BYTES, 5000])
+@pytest.mark.parametrize("piece_bytes", [transfer.PIECE_BYTES, 5000])
 def test_merged_weights_are_w_plus_scaled_b_a_and_the_rest_is_as_it_was(
     tmp_path: Path, base: Path, plain: dict[str, Weights], monkeypatch: pytest.MonkeyPatch, piece_bytes: int
 ) -> None:
-    monkeypatch.setattr(writing, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(transfer, "PIECE_BYTES", piece_bytes)
     shapes = {**SHAPES, EMBEDDING: (448, 256), "lm_head": (448, 256)}
     folder = write_peft_adapter(tmp_path / "Adapter", shapes)
     path = convert_checkpoint(base, tmp_path / "merged.gguf", control(), "F32", lora=folder)
