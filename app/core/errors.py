@@ -65,6 +65,10 @@ class DamagedCheckpoint(EnvironmentFault):
     """Files of a checkpoint folder are truncated, or contradict themselves or each other."""
 
 
+class NonFiniteWeights(EnvironmentFault):
+    """Weights of a checkpoint are NaN or infinite, and nobody said that they may be."""
+
+
 class UnsupportedCheckpoint(EnvironmentFault):
     """A checkpoint in a form that Nibble does not convert: pickled, quantized, another kind of tokenizer."""
 
@@ -227,6 +231,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         UnsupportedGgufVersion,
         DamagedGguf,
         DamagedCheckpoint,
+        NonFiniteWeights,
         UnsupportedCheckpoint,
         UnknownArchitecture,
         LoadFailed,

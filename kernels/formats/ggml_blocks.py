@@ -31,14 +31,15 @@ Blocks = NDArray[np.uint8]
 def exact_type(integers: GroupedIntegers) -> str | None:
     """The type of block that holds them without a second rounding ("Q4_1": but for one product); None where none does.
 
-    Wanted are 4 bits (8 bits symmetric), groups of whole blocks in order, and scales that are F16 numbers.
+    Wanted are 4 bits (8 bits symmetric), groups of whole blocks in order, and scales that are F16 numbers, or none at
+    all there as here.
     """
     columns = integers.codes.shape[1]
     if integers.group_of_column is not None or columns % BLOCK or integers.group_size % BLOCK:
         return None
     with np.errstate(over="ignore"):
         half = integers.scales.astype(np.float16)
-    if not np.all(np.isfinite(half)) or not np.array_equal(half, integers.scales):
+    if not np.array_equal(half, integers.scales, equal_nan=True):
         return None
     if integers.bits == 8:
         return "Q8_0" if integers.is_symmetric else None

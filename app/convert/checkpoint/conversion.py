@@ -32,6 +32,7 @@ from app.storage.atomic import finished_file
 
 if TYPE_CHECKING:  # imports NumPy
     from app.convert.adapter.pairs import Adapter
+    from app.convert.checkpoint.non_finite import NonFiniteWatch
     from app.convert.checkpoint.tensors import CheckpointTensor
 
 FILE_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
@@ -48,13 +49,16 @@ def convert_checkpoint(
     file_type: str = "BF16",
     told: Mapping[str, str] | None = None,
     lora: Path | None = None,
+    *,
+    allow_non_finite: bool = False,
 ) -> Path:
     """Converts the checkpoint in `folder` to the file `target`, which it returns, replacing an earlier one.
 
     `file_type`: BF16, F16 or F32; for a checkpoint that is quantized already also the type of block that
     holds its integers as they are (`kept_quantization`), with all other weights as they are stored.
     `told`: texts for the GGUF's metadata by key (`general.name`, say), which count more than what the
-    checkpoint says of itself. `lora`: the folder of a LoRA adapter that is merged into the weights, in F32. The
+    checkpoint says of itself. `lora`: the folder of a LoRA adapter that is merged into the weights, in F32.
+    `allow_non_finite`: weights may be NaN or infinite; a NonFiniteFound is emitted that names and counts them. The
     file appears under its name only when it is whole; the checkpoint is only read. Progress is in bytes of the
     checkpoint.
 
@@ -62,7 +66,7 @@ def convert_checkpoint(
     tokens come on top: up to 35 times their size in the files, each of which may have `config.MAX_TABLE_BYTES`, and
     tokenizers `tokenizer_json.MOST_BYTES`.
 
-    Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, UnsupportedCheckpoint,
+    Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, NonFiniteWeights, UnsupportedCheckpoint,
     UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
     """
     kind = _file_type(file_type)
@@ -91,9 +95,12 @@ def convert_checkpoint(
         _expect_planned(plan, tensors)
         tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
         _make_room(target.parent, _size_bytes(plan, tensors, kind), kind)
+        watch = _watch(plan, tensors, control.cancel, allows=allow_non_finite)
         with finished_file(target) as partial:
-            source = Source(checkpoint, plan, tokenizer, tensors)
+            source = Source(checkpoint, plan, tokenizer, watch.watched())
             write_gguf(partial, target, source, kind, control, told or {})
+        if found := watch.found():
+            control.emit(found)
     return target
 
 
@@ -205,6 +212,15 @@ def _expect_planned(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor]) ->
                 f"The checkpoint has a tensor {shorten(name)}, which this architecture does not have.",
                 "Without it the model would answer differently. Download a GGUF file of this model instead.",
             )
+
+
+def _watch(
+    plan: ModelPlan, tensors: Mapping[str, CheckpointTensor], cancel: CancelToken, *, allows: bool
+) -> NonFiniteWatch:
+    from app.convert.checkpoint.non_finite import NonFiniteWatch
+
+    read = (name for planned in plan.tensors for name in planned.source_names)
+    return NonFiniteWatch({name: tensors[name] for name in read}, cancel, allows=allows)
 
 
 def _expect_readable(stored: CheckpointTensor) -> None:

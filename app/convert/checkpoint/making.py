@@ -32,11 +32,13 @@ def make_from_checkpoint(
     chosen: TensorTypes = NONE_CHOSEN,
     *,
     lora: Path | None = None,
+    allow_non_finite: bool = False,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
     `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
-    are named after both. `chosen` counts for the quantizations among them, as for `quantize`. These are
+    are named after both. `allow_non_finite` as for `convert_checkpoint`.
+    `chosen` counts for the quantizations among them, as for `quantize`. These are
     made from the most precise of the plain types asked for. Where none is, the checkpoint is converted
     in its own precision first, which takes its size in `folder` until all is done. Raises what
     `convert_checkpoint` and `quantize` raise.
@@ -56,10 +58,10 @@ def make_from_checkpoint(
         if kind.name in (*FILE_TYPES, kept)
     }
     for name, target in plain.items():
-        convert_checkpoint(source, target, control, name, lora=lora)
+        convert_checkpoint(source, target, control, name, lora=lora, allow_non_finite=allow_non_finite)
     if len(plain) == len(kinds):
         return [plain[kind.name] for kind in kinds]
-    with _most_precise(source, kinds, plain, folder, control, lora) as unquantized:
+    with _most_precise(source, kinds, plain, folder, control, lora, allow_non_finite) as unquantized:
         return [
             plain[kind.name]
             if kind.name in plain
@@ -76,6 +78,7 @@ def _most_precise(
     folder: Path,
     control: JobControl,
     lora: Path | None,
+    allow_non_finite: bool,
 ) -> Iterator[Path]:
     """What to quantize from; made for that alone where nobody asked for it, and gone afterwards."""
     precision = checkpoint_precision(source)
@@ -89,7 +92,14 @@ def _most_precise(
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
     with scratch_folder(target) as scratch:
-        yield convert_checkpoint(source, scratch / target.name, control, precision, lora=lora)
+        yield convert_checkpoint(
+            source,
+            scratch / target.name,
+            control,
+            precision,
+            lora=lora,
+            allow_non_finite=allow_non_finite,
+        )
 
 
 def _target(source: Path, name: str, folder: Path, lora: Path | None) -> Path:

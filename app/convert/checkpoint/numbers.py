@@ -115,7 +115,7 @@ def _as_bf16(exact: Numbers) -> Numbers:
     rounded += np.uint32(0x7FFF)
     rounded += bits
     rounded >>= np.uint32(16)
-    if exact.size and _reaches(bits, 0x7F7F8000):  # where rounding would carry over the largest BF16
+    if reaches(bits, 0x7F7F8000):  # where rounding would carry over the largest BF16
         if np.any((rounded & 0x7FFF == 0x7F80) & np.isfinite(exact)):
             raise OverflowError
         # Rounding would carry a NaN's bits over into something else.
@@ -123,12 +123,12 @@ def _as_bf16(exact: Numbers) -> Numbers:
     return rounded.astype("<u2")
 
 
-def _reaches(bits: Numbers, magnitude: int) -> bool:
+def reaches(bits: Numbers, magnitude: int) -> bool:
     """Whether any number of either sign has bits of at least `magnitude`: the largest ones seen as signed integers have
     no sign, and seen as unsigned ones they have."""
     signed = bits.view(f"<i{bits.dtype.itemsize}")
     sign = 1 << bits.dtype.itemsize * 8 - 1
-    return int(signed.max()) >= magnitude or int(bits.max()) >= magnitude | sign
+    return bool(bits.size) and (int(signed.max()) >= magnitude or int(bits.max()) >= magnitude | sign)
 
 
 def interleaved(rows: Numbers, head_rows: int) -> Numbers:
