@@ -1,4 +1,4 @@
-"""NaN and infinity among weights: found by their exponents while they are read, and only counted where there are any."""
+"""NaN and infinity among weights: found by their exponents as they are read, and only counted where there are any."""
 
 from __future__ import annotations
 
