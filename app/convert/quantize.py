@@ -61,16 +61,20 @@ def quantize(
     control: JobControl,
     threads: int = 0,
     chosen: TensorTypes = NONE_CHOSEN,
+    importance: Path | None = None,
 ) -> Path:
     """Makes the quantization in `folder` and returns its path, replacing an earlier one of that name.
 
     The file appears under its final name only when it is whole; `source` is only read. Progress
     is in bytes of the source. `threads` 0: all logical processors. `chosen`: types of single
-    tensors, over the mixture's. Raises WrongChoice (also for MXFP4_MOE of a model without experts,
-    which would come out as Q8_0, and for what `require_possible` finds), DiskFull, QuantizeFailed,
-    WorkerDied, Cancelled, and what reading the source raises.
+    tensors, over the mixture's. `importance`: the file of the model's importance matrix. Raises
+    WrongChoice (also for MXFP4_MOE of a model without experts, which would come out as Q8_0, for a type
+    that needs an importance matrix without one, and for what `require_possible` finds),
+    NoImportanceMatrix for one of another model, DiskFull, QuantizeFailed, WorkerDied, Cancelled, and
+    what reading the source raises.
     """
     kind = quantization_named(quantization)
+    require_importance(kind, importance)
     facts = read_facts(source)
     if facts.kind != "model":
         raise WrongChoice(f"{source.name} holds no model.", "Choose the F16, BF16 or F32 file of a model.")
@@ -84,7 +88,11 @@ def quantize(
             f"{kind.name} makes only experts smaller, and {source.name} is no mixture of experts.",
             "Choose Q4_0 or Q4_K_M for 4 bits.",
         )
-    require_possible(facts.tensors, _traits(facts), kind, chosen)
+    require_possible(facts.tensors, _traits(facts), kind, chosen, importance_matrix=importance is not None)
+    if importance is not None:
+        from app.convert.importance import require_fitting  # NumPy takes longer to import than most checks
+
+        require_fitting(importance, facts, kind, chosen)
     target = output_path(facts.path, kind.name, folder)
     # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
     if target.exists() and any(target.samefile(file) for file in facts.files):
@@ -93,13 +101,13 @@ def quantize(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise from_os_error(error, folder, writing=True) from error
-    require_space(folder, expected_bytes(facts, kind, chosen), kind.name)
+    require_space(folder, expected_bytes(facts, kind, chosen, importance), kind.name)
     with finished_file(target) as partial:
         try:
             partial.touch()  # where this is denied, llama.cpp would only say that something went wrong
         except OSError as error:
             raise from_os_error(error, target, writing=True) from error
-        _run(facts, kind, partial, control, threads, chosen)
+        _run(facts, kind, partial, control, threads, chosen, importance)
         _require_whole(partial, target)
     return target
 
@@ -111,6 +119,7 @@ def _run(
     control: JobControl,
     threads: int,
     chosen: TensorTypes,
+    importance: Path | None,
 ) -> None:
     stage = f"Making {kind.name}"
     sizes = {tensor.name: tensor.size_bytes for tensor in facts.tensors}
@@ -125,6 +134,7 @@ def _run(
         output_type=_TYPE_NUMBERS[chosen.output] if chosen.output else None,
         embedding_type=_TYPE_NUMBERS[chosen.embedding] if chosen.embedding else None,
         pure=chosen.pure,
+        importance=os.fsencode(importance) if importance else b"",
     )
     control.progress(stage, 0, facts.tensor_bytes, "bytes")
     with start_worker() as worker:
@@ -138,7 +148,22 @@ def _run(
     control.cancel.raise_if_cancelled()  # a worker may be done before it hears of it; the file has no name yet
 
 
-def expected_bytes(facts: ModelFacts, kind: Quantization, chosen: TensorTypes = NONE_CHOSEN) -> int:
+def require_importance(kind: Quantization, importance: object | None) -> None:
+    """Raises WrongChoice for a type that needs an importance matrix, where there is none."""
+    if kind.needs_importance_matrix and importance is None:
+        raise WrongChoice(
+            f"{kind.name} needs an importance matrix.",
+            "Give one with --importance, calibrate the model with --calibrate, or choose Q2_K or larger, or IQ3_S or "
+            "larger.",
+        )
+
+
+def expected_bytes(
+    facts: ModelFacts,
+    kind: Quantization,
+    chosen: TensorTypes = NONE_CHOSEN,
+    importance: Path | None = None,
+) -> int:
     """Of the file that will be made; of a model that llama.cpp's mixtures are not told for, the source's own."""
     starts: dict[int, int] = {}
     for tensor in facts.tensors:
@@ -148,7 +173,14 @@ def expected_bytes(facts: ModelFacts, kind: Quantization, chosen: TensorTypes = 
     )
     try:
         traits = read_traits(facts.metadata)
-        return predict_file_bytes(facts.tensors, traits, kind.name, header_bytes=header_bytes, chosen=chosen)
+        return predict_file_bytes(
+            facts.tensors,
+            traits,
+            kind.name,
+            importance_matrix=importance is not None,
+            header_bytes=header_bytes,
+            chosen=chosen,
+        )
     except NoPrediction:
         return facts.file_bytes
 

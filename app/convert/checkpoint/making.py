@@ -16,8 +16,8 @@ from app.convert.checkpoint.conversion import (
 )
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.quantizations import Quantization, quantization_named
-from app.convert.quantize import quantize
-from app.core.errors import WrongChoice, from_os_error
+from app.convert.quantize import quantize, require_importance
+from app.core.errors import from_os_error
 from app.core.jobs import JobControl
 from app.memory.mixture import NONE_CHOSEN, TensorTypes
 from app.storage.atomic import scratch_folder
@@ -33,23 +33,19 @@ def make_from_checkpoint(
     *,
     lora: Path | None = None,
     allow_non_finite: bool = False,
+    importance: Path | None = None,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
     `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
-    are named after both. `allow_non_finite` as for `convert_checkpoint`.
-    `chosen` counts for the quantizations among them, as for `quantize`. These are
-    made from the most precise of the plain types asked for. Where none is, the checkpoint is converted
-    in its own precision first, which takes its size in `folder` until all is done. Raises what
-    `convert_checkpoint` and `quantize` raise.
+    are named after both. `allow_non_finite` as for `convert_checkpoint`. `chosen` and `importance`, the file of an importance matrix, count for the
+    quantizations among them, as for `quantize`. These are made from the most precise of the plain types
+    asked for. Where none is, the checkpoint is converted in its own precision first, which takes its
+    size in `folder` until all is done. Raises what `convert_checkpoint` and `quantize` raise.
     """
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
-        if kind.needs_importance_matrix:  # before the long way there
-            raise WrongChoice(
-                f"{kind.name} needs an importance matrix, which this model does not have yet.",
-                "Choose Q2_K or larger, or IQ3_S or larger.",
-            )
+        require_importance(kind, importance)  # before the long way there
     keeps = lora is None and any(kind.name in KEPT_TYPES for kind in kinds)
     kept = kept_quantization(source) if keeps else None
     plain = {
@@ -65,7 +61,7 @@ def make_from_checkpoint(
         return [
             plain[kind.name]
             if kind.name in plain
-            else quantize(unquantized, kind.name, folder, control, threads, chosen)
+            else quantize(unquantized, kind.name, folder, control, threads, chosen, importance)
             for kind in kinds
         ]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import llama_cpp
@@ -36,6 +38,10 @@ def quantize(request: Quantize, report: Callable[[Reply], None], stop: StopFlag)
         parameters.token_embedding_type = request.embedding_type
     if request.tensor_types:
         parameters.tt_overrides = _overrides(request.tensor_types)
+    if request.importance:
+        from app.runtime.worker.given_importance import give_importance
+
+        give_importance(parameters, Path(os.fsdecode(request.importance)))
     # llama.cpp offers no way to interrupt a quantization.
     with listening(on_log), stop.ends_process():
         code = llama_cpp.llama_model_quantize(request.source, request.target, parameters)
@@ -64,8 +70,8 @@ def _fault(log: tuple[str, ...]) -> EnvironmentFault:
     # Not the bare words: the log also holds the names of files.
     if re.search(r"requires an importance matrix|Missing importance matrix", text):
         return QuantizeFailed(
-            "This type needs an importance matrix, which this model does not have yet.",
-            "Choose Q2_K or larger, or IQ3_S or larger.",
+            "This type needs an importance matrix that tells of all weights of the model.",
+            "Calibrate the model, or choose Q2_K or larger, or IQ3_S or larger.",
         )
     reasons = re.findall(r"failed to quantize: (.+)", text)
     reason = f" ({reasons[-1].strip()})" if reasons else ""
