@@ -38,10 +38,11 @@ def make_from_checkpoint(
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
     `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
-    are named after both. `allow_non_finite` as for `convert_checkpoint`. `chosen` and `importance`, the file of an importance matrix, count for the
-    quantizations among them, as for `quantize`. These are made from the most precise of the plain types
-    asked for. Where none is, the checkpoint is converted in its own precision first, which takes its
-    size in `folder` until all is done. Raises what `convert_checkpoint` and `quantize` raise.
+    are named after both. `allow_non_finite` as for `convert_checkpoint`. `chosen` and `importance`, the
+    file of an importance matrix, count for the quantizations among them, as for `quantize`. These are
+    made from the most precise of the plain types asked for. Where none is, the checkpoint is converted
+    in its own precision first, which takes its size in `folder` until all is done. Raises what
+    `convert_checkpoint` and `quantize` raise.
     """
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
