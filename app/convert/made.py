@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,16 +16,19 @@ import msgspec
 
 from app.convert.checkpoint import is_checkpoint
 from app.convert.checkpoint.conversion import FILE_TYPES, checkpoint_precision
+from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.prospect import prospect_of_folder
+from app.convert.checkpoint.qat import named_qat_type
 from app.convert.tensor_errors import QuantizationErrors
 from app.core.errors import EnvironmentFault, from_os_error
 from app.gguf import ModelFacts, read_facts
 from app.gguf.content_key import content_key
 from app.storage.database import open_database, reading, transaction
 
-Rounding = Literal["exact", "kept", "once", "twice"]
+Rounding = Literal["exact", "kept", "trained", "once", "twice"]
 """`exact`: every weight is what it was. `kept`: integers of a quantized checkpoint, in blocks of a GGUF as they were.
-`once`: from the precision the author published. `twice`: what had been quantized before was quantized again."""
+`trained`: once, to the type that it was trained for. `once`: from the precision the author published. `twice`: what had
+been quantized before was quantized again."""
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +98,35 @@ def making_of(database: Path, made: Path) -> Making | None:
         return None
 
 
+@dataclass(frozen=True)
+class Original:
+    """What a model can be compared with: the file at `path`, or where there is none yet, `precision` of the checkpoint;
+    neither where the source is gone. `source_bytes`: how large that is, None where it is gone."""
+
+    path: Path | None
+    precision: str
+    source_bytes: int | None
+
+
+def original_of(making: Making, made: Path) -> Original:
+    """Looks for the file that was quantized, or that of the checkpoint's own precision beside `made`."""
+    source = Path(making.source)
+    try:
+        if not is_checkpoint(source):
+            facts = read_facts(source)
+            return Original(source, "", facts.file_bytes)
+        precision = "F16" if prospect_of_folder(source).method else checkpoint_precision(source)
+        size = sum(file.stat().st_size for file in source.glob("*.safetensors"))
+    except (EnvironmentFault, OSError):
+        return Original(None, "", None)
+    for name in dict.fromkeys((precision, *FILE_TYPES)):
+        for folder in dict.fromkeys((made.parent, source)):
+            plain = folder / f"{CheckpointFolder(source).name}-{name}.gguf"
+            if plain != made and plain.is_file():
+                return Original(plain, "", size)
+    return Original(None, precision, size)
+
+
 def _write(database: Path, made: Path, making: Making) -> None:
     key, document = _key(made), msgspec.json.encode(making).decode()
     with closing(open_database(database)) as connection, transaction(connection):
@@ -113,8 +146,9 @@ def _key(made: Path) -> str:
 
 def _of_gguf(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
     form = read_facts(source).quantization or ""
-    is_exact = made.quantization in (form, "F32")
-    return form, "exact" if is_exact else "once"
+    if made.quantization in (form, "F32"):
+        return form, "exact"
+    return form, "trained" if made.quantization == named_qat_type(source.stem) else "once"
 
 
 def _of_checkpoint(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
@@ -124,7 +158,9 @@ def _of_checkpoint(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
             form = checkpoint_precision(source)
         except EnvironmentFault:  # it went meanwhile
             return "", "once"
-        return form, "exact" if made.quantization in (form, "F32") else "once"
+        if made.quantization in (form, "F32"):
+            return form, "exact"
+        return form, "trained" if made.quantization == prospect.trained_for else "once"
     if made.quantization == "F32":
         return prospect.form, "exact"
     if made.quantization == prospect.kept and _is_as_stored(made):

@@ -1,4 +1,4 @@
-"""Inline messages: a sentence, what to do next, and maybe the button that does it. Never modal."""
+"""Inline messages: a sentence, what to do next, and maybe buttons that do it. Never modal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Action:
 class NoticeBar(QFrame):
     """One message."""
 
-    def __init__(self, kind: Kind, sentence: str, hint: str = "", action: Action | None = None) -> None:
+    def __init__(self, kind: Kind, sentence: str, hint: str = "", *actions: Action) -> None:
         super().__init__()
         self.kind, self.sentence, self.hint = kind, sentence, hint
         self.setProperty("role", f"notice-{kind.value}")
@@ -56,7 +56,7 @@ class NoticeBar(QFrame):
         row.setSpacing(12)
         row.addWidget(Glyph(*_GLYPHS[kind]), 0, Qt.AlignmentFlag.AlignVCenter)
         row.addLayout(self._words(), 1)
-        if action is not None:
+        for action in actions:
             row.addWidget(self._action_button(action), 0, Qt.AlignmentFlag.AlignVCenter)
         close = icon_button("x", self.tr("Dismiss this message"), self.dismiss)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -105,9 +105,9 @@ class NoticeArea(QWidget):
     def show_fault(self, fault: EnvironmentFault) -> None:
         self.show_message(Kind.DANGER, fault.message, fault.hint)
 
-    def show_good(self, sentence: str, hint: str = "", action: Action | None = None) -> None:
+    def show_good(self, sentence: str, hint: str = "", *actions: Action) -> None:
         """Good news; goes by itself after a while."""
-        bar = self.show_message(Kind.GOOD, sentence, hint, action)
+        bar = self.show_message(Kind.GOOD, sentence, hint, *actions)
         QTimer.singleShot(GOOD_NEWS_MS, bar, bar.dismiss)
 
     def show_bug(self, report: str) -> None:
@@ -123,15 +123,13 @@ class NoticeArea(QWidget):
         """What a person should know and need do nothing about."""
         self.show_message(Kind.INFO, sentence)
 
-    def show_message(
-        self, kind: Kind, sentence: str, hint: str = "", action: Action | None = None
-    ) -> NoticeBar:
+    def show_message(self, kind: Kind, sentence: str, hint: str = "", *actions: Action) -> NoticeBar:
         for bar in self.bars():
             if (bar.sentence, bar.hint) == (sentence, hint):
                 bar.dismiss()
         for bar in self.bars()[MOST_AT_ONCE - 1 :]:
             bar.dismiss()
-        made = NoticeBar(kind, sentence, hint, action)
+        made = NoticeBar(kind, sentence, hint, *actions)
         made.destroyed.connect(self._settle)
         self._column.insertWidget(0, made)
         self.show()

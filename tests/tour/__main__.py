@@ -24,6 +24,7 @@ for page in (
     "library",
     "downloads",
     "library_details",
+    "library_result",
     "window",
     "settings_runtime",
     "chat",

@@ -149,6 +149,9 @@ class LibraryPage(LibraryLayout):
         side.compare_asked.connect(self.compared.toggle)
         side.make_asked.connect(self._open_make_menu)
         side.look_asked.connect(lambda row: self.rescan())
+        side.result_asked.connect(self.show_result)
+        side.pair_asked.connect(self.compare_requested)
+        side.original_asked.connect(self.making.start)
         self.acts.changed.connect(self.rescan)
         self.acts.found.connect(lambda path: self.add_paths([path]))
         self.verdicts.budget_changed.connect(side.show_budget)
@@ -207,6 +210,7 @@ class LibraryPage(LibraryLayout):
         if (selected := wanted or (kept.path if kept else None)) is not None:
             self.show_row(selected)
         self.side.show_rows(self._found)
+        self.side.look_again()
         self.verdicts.judge([row.path for row in self._found if row.can_chat])
 
     def _show_rows(self) -> None:
@@ -358,8 +362,20 @@ class LibraryPage(LibraryLayout):
 
     def _show_made(self, source: Row | Checkpoint, quantization: str, path: Path) -> None:
         self._wanted = path
-        tell_made(self.notices, source, quantization, path, lambda: self.chat_requested.emit(path))
+        tell_made(
+            self.notices,
+            source,
+            quantization,
+            path,
+            chat=lambda: self.chat_requested.emit(path),
+            result=lambda: self._show_result_of(path),
+        )
         self.rescan()
+
+    def _show_result_of(self, path: Path) -> None:
+        row = next((row for row in self._found if row.path == path), None)
+        if row is not None:  # else it is gone again
+            self.show_result(row)
 
     def _show_not_made(self, source: Row | Checkpoint, quantization: str, fault: EnvironmentFault) -> None:
         tell_not_made(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -26,6 +27,7 @@ from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, button, icon_button, label, plain_tip, with_keys
 
 if TYPE_CHECKING:  # the engine comes with the job that reads the header
+    from app.convert.made import Making
     from app.gguf import ModelFacts
 
 CHOICE_PADDING_PX = 36
@@ -35,6 +37,7 @@ CHOICE_PADDING_PX = 36
 class _Header:
     facts: ModelFacts
     told: list[Fact]
+    making: Making | None
 
 
 class Details(QFrame):
@@ -51,9 +54,11 @@ class Details(QFrame):
     forget_asked = Signal(object)
     find_asked = Signal(object)
     look_asked = Signal(object)
+    result_asked = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, database: Path) -> None:
         super().__init__()
+        self._database = database
         self.setProperty("role", "card")
         self.setAccessibleName(self.tr("Details"))
         self._row: Row | None = None
@@ -97,6 +102,7 @@ class Details(QFrame):
             self._end_renaming()
             self.overview.to_top()
             self.overview.memory.clear()
+            self.overview.show_making(None)
             self.header.show_facts(())
         if row.fault is not None:
             self._choose_part(0)
@@ -145,19 +151,21 @@ class Details(QFrame):
         """The header as a whole: the list keeps only a part of it."""
         if self._job is not None:
             self._job.cancel()
-        path = row.path
+        path, database = row.path, self._database
 
         def work(control: JobControl) -> _Header:
+            from app.convert.made import making_of
             from app.gguf import read_facts
             from app.recommend import need  # noqa: F401  # what memory is told with, loaded before it is needed
 
             facts = read_facts(path)
             control.cancel.raise_if_cancelled()
-            return _Header(facts, facts_of(facts))
+            return _Header(facts, facts_of(facts), making_of(database, path))
 
         def done(header: _Header) -> None:
             if self._row is not None and self._row.path == path:
                 self.header.show_facts(header.told)
+                self.overview.show_making(header.making)
                 if header.facts.kind == "model":
                     self.overview.memory.show_model(header.facts)
 
@@ -281,6 +289,7 @@ class Details(QFrame):
             (overview.forget_asked, self.forget_asked),
             (overview.find_asked, self.find_asked),
             (overview.look_asked, self.look_asked),
+            (overview.result_asked, self.result_asked),
         ):
             asked.connect(lambda told=told: told.emit(self._row))
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut

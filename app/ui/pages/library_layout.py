@@ -110,6 +110,14 @@ class LibraryLayout(QWidget):
         self.space.add_up()
         self.space.duplicates.begin.setFocus()
 
+    def show_result(self, row: Row) -> None:
+        """How a model was made here, and what that cost it."""
+        self.show_row(row.path)
+        self.side.forget_row()
+        self.side.result.show_row(row)
+        self.beside.show_side(self.side.result, whole=True)
+        self.side.result.setFocus()
+
     def close_side(self) -> None:
         if self.beside.shown is Shown.LIST:
             return

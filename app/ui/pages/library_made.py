@@ -18,11 +18,14 @@ def tell_made(
     source: Row | Checkpoint,
     quantization: str,
     path: Path,
+    *,
     chat: Callable[[], object],
+    result: Callable[[], object],
 ) -> None:
     notices.show_good(
         _tr("{type} of {model} is ready.").format(type=quantization, model=source.title),
         _where(source, path),
+        Action(_tr("What it cost"), result),
         Action(_tr("Chat"), chat),
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
+import resources
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl, Progress
 from app.core.units import format_bytes, format_duration
@@ -134,17 +137,30 @@ class Making(CardQueue):
 
 def make(source: Row | Checkpoint, quantization: str, folder: DataFolder, control: JobControl) -> Path:
     """For a job: `source` in that quantization, in the data folder; what is made of a checkpoint goes beside it."""
+    began = time.monotonic()
+    made, of = _made(source, quantization, folder, control)
+    from app.convert.made import remember_making
+
+    with suppress(EnvironmentFault):  # an addition: the model is there without it
+        remember_making(folder.database, made, of, took_s=time.monotonic() - began)
+    return made
+
+
+def _made(
+    source: Row | Checkpoint, quantization: str, folder: DataFolder, control: JobControl
+) -> tuple[Path, Path]:
+    """With what it was made of."""
     if isinstance(source, Checkpoint):
         from app.convert import make_from_checkpoint
 
-        return make_from_checkpoint(source.path, [quantization], source.path, control)[0]
+        return make_from_checkpoint(source.path, [quantization], source.path, control)[0], source.path
     if source.built_in:
         from app.guide import make_guide
 
-        return make_guide(folder, [quantization], control)[0]
+        return make_guide(folder, [quantization], control)[0], resources.guide_checkpoint()
     from app.convert import quantize
 
-    return quantize(source.path, quantization, folder.models, control)
+    return quantize(source.path, quantization, folder.models, control), source.path
 
 
 def describe_progress(progress: Progress) -> str:

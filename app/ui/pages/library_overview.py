@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QTextOption
 from PySide6.QtWidgets import (
@@ -18,11 +20,15 @@ from PySide6.QtWidgets import (
 
 from app.core.units import format_bytes, format_count
 from app.ui import fit_words, guide
+from app.ui.pages import library_result_words
 from app.ui.pages.library_checks import Outcome
 from app.ui.pages.library_memory import MemoryView
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_words import describe_age, describe_moment, one_line, state_look
 from app.ui.parts import ElidedLabel, Glyph, button, empty, icon_button, label, plain_tip
+
+if TYPE_CHECKING:  # the engine comes with the job that reads the header
+    from app.convert.made import Making
 
 
 class Overview(QScrollArea):
@@ -32,6 +38,7 @@ class Overview(QScrollArea):
     forget_asked = Signal()
     find_asked = Signal()
     look_asked = Signal()
+    result_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,6 +87,12 @@ class Overview(QScrollArea):
         self._not_deleted.setVisible(bool(reason))
         self._check_part.setVisible(row.fault is None)
 
+    def show_making(self, making: Making | None) -> None:
+        """How it was made here; None for what was not."""
+        self._made.setVisible(making is not None)
+        if making is not None:
+            self._how_made.setText(library_result_words.in_one_line(making))
+
     def to_top(self) -> None:
         self.verticalScrollBar().setValue(0)
 
@@ -103,6 +116,7 @@ class Overview(QScrollArea):
         column.setSpacing(16)
         column.addWidget(self.state)
         column.addWidget(self.memory)
+        column.addWidget(self._make_making())
         column.addWidget(self._facts)
         lies = QVBoxLayout()
         lies.setSpacing(6)
@@ -118,6 +132,26 @@ class Overview(QScrollArea):
         column.addLayout(below)
         column.addStretch()
         self.setWidget(inside)
+
+    def _make_making(self) -> QWidget:
+        self._made = QWidget()
+        made = _column(self._made)
+        made.addWidget(label(_tr("Made here"), "strong"))
+        self._how_made = label("", wrap=True)
+        self._how_made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        made.addWidget(self._how_made)
+        self.result_button = button(
+            _tr("What it cost"),
+            self.result_asked.emit,
+            glyph="chart-bar",
+            tip=_tr("Shows how far each tensor is from what it was made of"),
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.result_button)
+        row.addStretch()
+        made.addLayout(row)
+        self._made.hide()
+        return self._made
 
 
 class _State(QFrame):

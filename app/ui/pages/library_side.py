@@ -19,6 +19,7 @@ from app.ui.services import Services
 if TYPE_CHECKING:
     from app.recommend.budget import Budget
     from app.ui.pages.library_details import Details
+    from app.ui.pages.library_result import ResultView
     from app.ui.pages.library_space import Space
 
 SIDE_PX = 360
@@ -27,8 +28,9 @@ GAP_PX = 16
 
 
 class Side(QStackedWidget):
-    """The details of a model, or where the space goes. Each is made when it is first shown: together they have more
-    parts than the rest of the page. Signals as those of Details."""
+    """The details of a model, how it was made, or where the space goes. Each is made when it is first shown: together
+    they have more parts than the rest of the page. Signals as those of Details; `pair_asked` carries the paths of two
+    to compare, `original_asked` a Checkpoint and the type to make of it."""
 
     closed = Signal()
     details_asked = Signal(object)
@@ -36,6 +38,9 @@ class Side(QStackedWidget):
     compare_asked = Signal(object)
     make_asked = Signal(object, QPoint)
     look_asked = Signal(object)
+    result_asked = Signal(object)
+    pair_asked = Signal(object)
+    original_asked = Signal(object, str)
 
     def __init__(self, services: Services, acts: Acts) -> None:
         super().__init__()
@@ -52,12 +57,13 @@ class Side(QStackedWidget):
     def details(self) -> Details:
         from app.ui.pages.library_details import Details
 
-        details, acts = Details(), self._acts
+        details, acts = Details(self._services.folder.database), self._acts
         details.closed.connect(self.closed)
         details.chat_asked.connect(self.chat_asked)
         details.compare_asked.connect(self.compare_asked)
         details.make_asked.connect(self.make_asked)
         details.look_asked.connect(self.look_asked)
+        details.result_asked.connect(self.result_asked)
         details.renamed.connect(acts.rename)
         details.reveal_asked.connect(acts.reveal)
         details.verify_asked.connect(acts.verify)
@@ -83,6 +89,18 @@ class Side(QStackedWidget):
         self.addWidget(space)
         return space
 
+    @cached_property
+    def result(self) -> ResultView:
+        from app.ui.pages.library_result import ResultView
+
+        result = ResultView(self._services.folder.database)
+        result.closed.connect(self.closed)
+        result.chat_asked.connect(self.chat_asked)
+        result.compare_asked.connect(self.pair_asked)
+        result.original_asked.connect(self.original_asked)
+        self.addWidget(result)
+        return result
+
     @property
     def row(self) -> Row | None:
         """What the details show; None while they show nothing."""
@@ -97,6 +115,13 @@ class Side(QStackedWidget):
         """Shows no model's details any more."""
         if "details" in vars(self):
             self.details.forget()
+        if "result" in vars(self):
+            self.result.forget()
+
+    def look_again(self) -> None:
+        """The library has been looked at once more."""
+        if "result" in vars(self):
+            self.result.look_again()
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """What the space is taken by."""
@@ -138,6 +163,7 @@ class BesideList(QWidget):
     def __init__(self, above: QWidget, body: QWidget, side: Side) -> None:
         super().__init__()
         self._side = side
+        self._is_whole = False
         self._left = QWidget()
         column = QVBoxLayout(self._left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -154,9 +180,12 @@ class BesideList(QWidget):
     def shown(self) -> Shown:
         if self._side.isHidden():
             return Shown.LIST
-        return Shown.BOTH if self.width() >= ROOM_FOR_BOTH_PX else Shown.SIDE
+        has_room = self.width() >= ROOM_FOR_BOTH_PX and not self._is_whole
+        return Shown.BOTH if has_room else Shown.SIDE
 
-    def show_side(self, part: QWidget) -> None:
+    def show_side(self, part: QWidget, *, whole: bool = False) -> None:
+        """`whole`: in the place of the list, however much room there is."""
+        self._is_whole = whole
         self._side.setCurrentWidget(part)
         self._side.show()
         self._share_room()
