@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
@@ -76,31 +77,15 @@ def quantize(
     kind = quantization_named(quantization)
     require_importance(kind, importance)
     facts = read_facts(source)
-    if facts.kind != "model":
-        raise WrongChoice(f"{source.name} holds no model.", "Choose the F16, BF16 or F32 file of a model.")
-    if not can_quantize(facts):
-        raise WrongChoice(
-            f"{source.name} is already quantized ({facts.quantization}): making {kind.name} from it would lose twice.",
-            "Start from the F16, BF16 or F32 file of this model.",
-        )
-    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in facts.tensors):
-        raise WrongChoice(
-            f"{kind.name} makes only experts smaller, and {source.name} is no mixture of experts.",
-            "Choose Q4_0 or Q4_K_M for 4 bits.",
-        )
+    require_quantizable(facts, kind)
     require_possible(facts.tensors, _traits(facts), kind, chosen, importance_matrix=importance is not None)
     if importance is not None:
         from app.convert.importance import require_fitting  # NumPy takes longer to import than most checks
 
         require_fitting(importance, facts, kind, chosen)
     target = output_path(facts.path, kind.name, folder)
-    # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
-    if target.exists() and any(target.samefile(file) for file in facts.files):
-        raise WrongChoice(f"{target.name} is the source itself.", "Choose another type or another folder.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise from_os_error(error, folder, writing=True) from error
+    require_other_file(target, facts.files)
+    make_folder(folder)
     require_space(folder, expected_bytes(facts, kind, chosen, importance), kind.name)
     with finished_file(target) as partial:
         try:
@@ -110,6 +95,39 @@ def quantize(
         _run(facts, kind, partial, control, threads, chosen, importance)
         _require_whole(partial, target)
     return target
+
+
+def require_quantizable(facts: ModelFacts, kind: Quantization) -> None:
+    """Raises WrongChoice where `kind` cannot be made of this file, or would be something else."""
+    if facts.kind != "model":
+        raise WrongChoice(
+            f"{facts.path.name} holds no model.", "Choose the F16, BF16 or F32 file of a model."
+        )
+    if not can_quantize(facts):
+        raise WrongChoice(
+            f"{facts.path.name} is already quantized ({facts.quantization}): making {kind.name} from it would "
+            "lose twice.",
+            "Start from the F16, BF16 or F32 file of this model.",
+        )
+    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in facts.tensors):
+        raise WrongChoice(
+            f"{kind.name} makes only experts smaller, and {facts.path.name} is no mixture of experts.",
+            "Choose Q4_0 or Q4_K_M for 4 bits.",
+        )
+
+
+def require_other_file(target: Path, sources: Sequence[Path]) -> None:
+    """Raises WrongChoice where `target` is one of `sources`."""
+    # Not by name: in some file systems bard-f16.gguf and bard-F16.gguf are one file.
+    if target.exists() and any(target.samefile(file) for file in sources):
+        raise WrongChoice(f"{target.name} is the source itself.", "Choose another type or another folder.")
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, writing=True) from error
 
 
 def _run(

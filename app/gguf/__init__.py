@@ -7,7 +7,7 @@ llama.cpp can plan with, and `app.gguf.outline` for the tensors of a model that 
 
 from app.gguf.facts import ModelFacts, read_facts
 from app.gguf.ghost import TypedTensor, write_ghost, write_ghost_of
-from app.gguf.header import Header, SkippedArray, TensorInfo
+from app.gguf.header import Header, MetadataValue, SkippedArray, TensorInfo
 from app.gguf.reader import read_header
 from app.gguf.recommended_sampling import RecommendedSampling
 from app.gguf.summary import ModelSummary
@@ -15,6 +15,7 @@ from app.gguf.thinking import ThinkingControls
 
 __all__ = [
     "Header",
+    "MetadataValue",
     "ModelFacts",
     "ModelSummary",
     "RecommendedSampling",

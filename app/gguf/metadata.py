@@ -42,12 +42,15 @@ def read_metadata(cursor: Cursor, count: int, keep_array: KeepArray) -> dict[str
         if not key or key in metadata:
             flaw = f"its header has the key {shorten(key)} twice" if key else "its header has an empty key"
             raise cursor.damaged(flaw)
-        (kind,) = cursor.take(cursor.formats.u32)
-        if kind == _ARRAY:
-            metadata[key] = _read_array(cursor, key, keep_array)
-        else:
-            metadata[key] = _read_scalar(cursor, key, kind)
+        metadata[key] = read_value(cursor, key, keep_array)
     return metadata
+
+
+def read_value(cursor: Cursor, key: str, keep_array: KeepArray) -> MetadataValue:
+    (kind,) = cursor.take(cursor.formats.u32)
+    if kind == _ARRAY:
+        return _read_array(cursor, key, keep_array)
+    return _read_scalar(cursor, key, kind)
 
 
 def _read_scalar(cursor: Cursor, key: str, kind: int) -> Scalar:

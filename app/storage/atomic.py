@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,6 +38,37 @@ def finished_file(target: Path, *, flush: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a folder that went away must not hide why
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def finished_files(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `finished_file` for several in one folder, which get their names only when all are whole and on disk.
+
+    The first gets its name last: who looks for it finds the others. Where a name cannot be given, those that have
+    theirs already and were not there before are removed.
+    """
+    _remove_leftovers(targets[0].parent)
+    partials = [_unfinished(target) for target in targets]
+    named: list[Path] = []
+    try:
+        yield partials
+        try:
+            for partial in partials:
+                _flush(partial)
+            for partial, target in reversed(list(zip(partials, targets, strict=True))):
+                is_new = not target.exists()
+                os.replace(partial, target)
+                if is_new:
+                    named.append(target)
+            _flush_folder(targets[0].parent)
+        except OSError as error:
+            for target in named:
+                _remove(target)
+            raise from_os_error(error, targets[0], writing=True) from error
+    finally:
+        for partial in partials:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def put_in_place(partial: Path, target: Path, *, flush: bool = True) -> None:

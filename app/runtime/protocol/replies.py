@@ -19,6 +19,7 @@ from app.runtime.protocol.requests import (
     Generate,
     Load,
     Quantize,
+    QuantizeRows,
     RestoreCache,
     SaveCache,
     Score,
@@ -175,6 +176,10 @@ class Quantized(Message, frozen=True):
     pass
 
 
+class RowsQuantized(Message, frozen=True):
+    pass
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device of ggml's registry; `kind` is 'cpu', 'gpu', 'igpu' or 'accel'."""
 
@@ -234,6 +239,7 @@ Reply = (
     | CacheRestored
     | QuantizeProgress
     | Quantized
+    | RowsQuantized
     | Described
     | Failed
     | Crashed
@@ -252,6 +258,7 @@ ANSWERS: dict[type, tuple[type, ...]] = {
     SaveCache: (CacheSaved,),
     RestoreCache: (CacheRestored,),
     Quantize: (QuantizeProgress, Quantized),
+    QuantizeRows: (RowsQuantized,),
     Describe: (Described,),
 }
 """What may come for each request, besides what may for any: Failed, Crashed, Stopped."""
@@ -269,6 +276,7 @@ FINAL_REPLIES = (
     CacheSaved,
     CacheRestored,
     Quantized,
+    RowsQuantized,
     Described,
     Failed,
     Crashed,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from app.runtime.protocol.conversation import AnswerSoFar, ChatMessage, TemplateOptions, WhenFull
 from app.runtime.protocol.load_settings import LoadSettings
 from app.runtime.protocol.message import Message
@@ -150,6 +152,29 @@ class Quantize(Message, frozen=True):
     importance: bytes = b""
 
 
+class RowsTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """Where rows go: to byte `offset` of the file `path`, which is there, in the `ggml_type` of number `type`."""
+
+    path: bytes
+    offset: int
+    type: int
+
+
+class QuantizeRows(Message, frozen=True):
+    """Writes rows of a tensor to `targets`, in each as `llama_model_quantize` would.
+
+    `numbers`: whole rows of `columns` numbers, of `source_type` (a `ggml_type`), which is F32, F16 or BF16 unless no
+    target has another. `threads` 0: all logical processors.
+    """
+
+    tensor: str
+    numbers: bytes
+    columns: int
+    source_type: int
+    targets: tuple[RowsTarget, ...]
+    threads: int
+
+
 class Describe(Message, frozen=True):
     """What runtime is this?"""
 
@@ -171,6 +196,7 @@ Request = (
     | SaveCache
     | RestoreCache
     | Quantize
+    | QuantizeRows
     | Describe
     | Cancel
 )

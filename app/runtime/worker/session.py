@@ -16,6 +16,7 @@ from app.runtime.protocol import (
     Generate,
     Load,
     Quantize,
+    QuantizeRows,
     Reply,
     RestoreCache,
     SaveCache,
@@ -142,6 +143,10 @@ class Session:
                 from app.runtime.worker.quantizing import quantize
 
                 return quantize(request, report, stop)
+            case QuantizeRows() as request:
+                from app.runtime.worker.row_quantizing import quantize_rows
+
+                return quantize_rows(request, stop)
             case Describe():
                 from app.runtime.worker.describing import describe
 
