@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,18 @@ from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
 from app.cli.terminal import printable
 from app.convert import (
+    NONE_CHOSEN,
     SOURCE_TYPES,
+    WHOLE,
     Quantization,
+    Splitting,
     TensorTypes,
     convert_adapter,
     is_adapter,
     is_checkpoint,
     make_from_checkpoint,
     quantization_named,
-    quantize,
+    quantize_several,
     read_tensor_types,
     trained_for,
 )
@@ -65,6 +69,13 @@ def convert(
     pure: Annotated[
         bool, typer.Option("--pure", help="One type for all tensors, without the quantization's mixture.")
     ] = False,
+    keep_split: Annotated[
+        bool, typer.Option("--keep-split", help="As many files as the source has, with the same tensors.")
+    ] = False,
+    split_size: Annotated[
+        str | None,
+        typer.Option("--split-size", help="Files with tensors of at most so many bytes, e.g. 500M or 2G."),
+    ] = None,
     lora: Annotated[
         Path | None,
         typer.Option(
@@ -88,13 +99,31 @@ def convert(
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
-    made = _from_any(source, kinds, out, chosen, _Beside(lora, base))
+    choices = _Choices(chosen, _splitting(keep_split, split_size))
+    made = _from_any(source, kinds, out, choices, _Beside(lora, base))
     if errors and made.source is None:
         raise WrongChoice(
             "With an adapter there is nothing to hold the weights against.", "Leave --errors out."
         )
     outputs = [keep_and_measure(path, made.source, wants_errors=errors) for path in made.paths]
     print_outputs(outputs, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Choices:
+    types: TensorTypes = NONE_CHOSEN
+    splitting: Splitting = WHOLE
+
+
+def _splitting(keep: bool, size: str | None) -> Splitting:
+    if size is None:
+        return Splitting(keep=keep)
+    if keep:
+        raise typer.BadParameter("either keep the parts or choose their size", param_hint="--keep-split")
+    match = re.fullmatch(r"([0-9]{1,6})([MG])B?", size.strip(), re.IGNORECASE)
+    if match is None or not int(match[1]):
+        raise typer.BadParameter("write 500M or 2G", param_hint="--split-size")
+    return Splitting(most_bytes=int(match[1]) * (10**6 if match[2].upper() == "M" else 10**9))
 
 
 @dataclass(frozen=True)
@@ -114,33 +143,33 @@ class _Made:
 
 
 def _from_any(
-    source: str, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
+    source: str, kinds: list[Quantization], out: Path | None, choices: _Choices, beside: _Beside
 ) -> _Made:
     """A bare word is the guide's name or one in the library before it is a folder's here; `./word` is the folder."""
     folder = Path(os.path.expanduser(source))
     is_folder = is_checkpoint(folder)
     if is_folder and means_path(source):
-        return _from_folder(folder, kinds, out, chosen, beside)
+        return _from_folder(folder, kinds, out, choices, beside)
     if beside.lora is not None or beside.base is not None:
         if is_folder:
-            return _from_folder(folder, kinds, out, chosen, beside)
+            return _from_folder(folder, kinds, out, choices, beside)
         raise WrongChoice(
             "--lora and --base go with the folder of a checkpoint or an adapter.",
             "A GGUF takes its adapters while it runs: nibble chat MODEL --lora ADAPTER.gguf.",
         )
     if guide_meant_by(source):
-        return _from_guide(kinds, out, chosen)
+        return _from_guide(kinds, out, choices)
     try:
         model = model_named(source)
     except UnknownModel:
         if is_folder:
-            return _from_folder(folder, kinds, out, chosen, beside)
+            return _from_folder(folder, kinds, out, choices, beside)
         raise
-    return _from_gguf(model.path, kinds, out, chosen)
+    return _from_gguf(model.path, kinds, out, choices)
 
 
 def _from_folder(
-    folder: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes, beside: _Beside
+    folder: Path, kinds: list[Quantization], out: Path | None, choices: _Choices, beside: _Beside
 ) -> _Made:
     if is_adapter(folder):
         return _from_adapter(folder, kinds, out, beside)
@@ -160,7 +189,15 @@ def _from_folder(
         )
 
     def work(control: JobControl) -> list[Path]:
-        return make_from_checkpoint(folder, names, _folder(out), control, chosen=chosen, lora=beside.lora)
+        return make_from_checkpoint(
+            folder,
+            names,
+            _folder(out),
+            control,
+            chosen=choices.types,
+            lora=beside.lora,
+            splitting=choices.splitting,
+        )
 
     return _Made(None if beside.lora else folder, run_job("convert a checkpoint", work))
 
@@ -183,23 +220,26 @@ def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, bes
     return _Made(None, run_job("convert an adapter", work))
 
 
-def _from_guide(kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> _Made:
+def _from_guide(kinds: list[Quantization], out: Path | None, choices: _Choices) -> _Made:
     """Any name of the built-in model stands for its checkpoint, so that nothing is rounded twice."""
-    if out is None and chosen == TensorTypes():
+    if out is None and choices == _Choices():
         return _Made(resources.guide_checkpoint(), made_guide([kind.name for kind in kinds]))
     (source,) = made_guide([SOURCE_QUANTIZATION])
-    return _from_gguf(source, kinds, out, chosen)
+    return _from_gguf(source, kinds, out, choices)
 
 
-def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, chosen: TensorTypes) -> _Made:
-    paths = []
-    for kind in kinds:
+def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, choices: _Choices) -> _Made:
+    def work(control: JobControl) -> list[Path]:
+        return quantize_several(
+            source,
+            [kind.name for kind in kinds],
+            _folder(out),
+            control,
+            chosen=choices.types,
+            splitting=choices.splitting,
+        )
 
-        def work(control: JobControl, name: str = kind.name) -> Path:
-            return quantize(source, name, _folder(out), control, chosen=chosen)
-
-        paths.append(run_job(f"convert to {kind.name}", work))
-    return _Made(source, paths)
+    return _Made(source, run_job(f"convert to {', '.join(kind.name for kind in kinds)}", work))
 
 
 def _folder(out: Path | None) -> Path:

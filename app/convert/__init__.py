@@ -1,7 +1,8 @@
 """Making models: checkpoints to GGUF, and GGUF to smaller GGUF by llama.cpp's quantizer in a worker process.
 
 May import `app.core`, `app.storage`, `app.gguf`, `app.runtime`, `app.memory`, `app.hub`. Main entries:
-`convert_checkpoint`, `convert_adapter`, `quantize`, and `make_from_checkpoint` for several of them in one.
+`convert_checkpoint`, `convert_adapter`, `quantize`, `quantize_several`, and `make_from_checkpoint` for any of them in
+one.
 """
 
 from app.convert.adapter import convert_adapter, is_adapter
@@ -10,13 +11,18 @@ from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_
 from app.convert.checkpoint.qat import trained_for
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.quantize import SOURCE_TYPES, can_quantize, expected_bytes, output_path, quantize
+from app.convert.several import quantize_several
+from app.convert.splitting import WHOLE, Splitting
 from app.convert.tensor_choices import read_tensor_types
-from app.memory.mixture import TensorTypes
+from app.memory.mixture import NONE_CHOSEN, TensorTypes
 
 __all__ = [
+    "NONE_CHOSEN",
     "QUANTIZATIONS",
     "SOURCE_TYPES",
+    "WHOLE",
     "Quantization",
+    "Splitting",
     "TensorTypes",
     "calibrate",
     "calibrate_loaded",
@@ -30,6 +36,7 @@ __all__ = [
     "output_path",
     "quantization_named",
     "quantize",
+    "quantize_several",
     "read_calibration_text",
     "read_tensor_types",
     "trained_for",

@@ -109,9 +109,14 @@ def require_quantizable(facts: ModelFacts, kind: Quantization) -> None:
             "lose twice.",
             "Start from the F16, BF16 or F32 file of this model.",
         )
-    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in facts.tensors):
+    require_experts(kind, facts.tensors, facts.path.name)
+
+
+def require_experts(kind: Quantization, tensors: Sequence[TensorInfo], model: str) -> None:
+    """Raises WrongChoice for MXFP4_MOE of a model without experts."""
+    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in tensors):
         raise WrongChoice(
-            f"{kind.name} makes only experts smaller, and {facts.path.name} is no mixture of experts.",
+            f"{kind.name} makes only experts smaller, and {model} is no mixture of experts.",
             "Choose Q4_0 or Q4_K_M for 4 bits.",
         )
 

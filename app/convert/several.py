@@ -11,6 +11,7 @@ from app.convert.quantize import (
     make_folder,
     output_path,
     quantize,
+    require_importance,
     require_other_file,
     require_quantizable,
 )
@@ -22,7 +23,7 @@ from app.core.errors import WrongChoice
 from app.core.jobs import JobControl
 from app.gguf import MetadataValue, ModelFacts, TensorInfo, read_facts
 from app.gguf.derived import ALIGNMENT
-from app.memory.geometry import read_geometry
+from app.gguf.outline import KNOWN_ARCHITECTURES
 from app.memory.mixture import (
     NONE_CHOSEN,
     ModelTraits,
@@ -41,6 +42,8 @@ def quantize_several(
     control: JobControl,
     threads: int = 0,
     chosen: TensorTypes = NONE_CHOSEN,
+    importance: Path | None = None,
+    *,
     splitting: Splitting = WHOLE,
 ) -> list[Path]:
     """Makes each of `types` in `folder`, and returns their paths (of the first part, where there are several).
@@ -51,15 +54,17 @@ def quantize_several(
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     facts = read_facts(source)
     for kind in kinds:
+        require_importance(kind, importance)
         require_quantizable(facts, kind)
-    wanted = foretold_types(facts.tensors, facts.metadata, kinds, chosen) if _is_plain_file(facts) else None
+    foretold = importance is None and _is_plain_file(facts)
+    wanted = foretold_types(facts.tensors, facts.metadata, kinds, chosen) if foretold else None
     if wanted is None or (len(kinds) == 1 and splitting == WHOLE):
         if splitting != WHOLE:
             raise WrongChoice(
                 f"Nibble does not know {facts.path.name} well enough to write it in parts.",
                 "Make a single file of it.",
             )
-        return [quantize(source, kind.name, folder, control, threads, chosen) for kind in kinds]
+        return [quantize(source, kind.name, folder, control, threads, chosen, importance) for kind in kinds]
     with open_unquantized(facts) as unquantized:
         targets = {kind.name: output_path(facts.path, kind.name, folder) for kind in kinds}
         return write_ladder(unquantized, wanted, targets, folder, control, threads, splitting, facts.files)
@@ -125,5 +130,5 @@ def _is_plain_file(facts: ModelFacts) -> bool:
     return (
         facts.byte_order == "little"
         and facts.metadata.get("general.alignment", ALIGNMENT) == ALIGNMENT
-        and read_geometry(facts.metadata, facts.vocabulary_size) is not None
+        and facts.architecture in KNOWN_ARCHITECTURES
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,25 @@ def convert_checkpoint(
     UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
     """
     kind = _file_type(file_type)
+    keeps = None if kind.name in FILE_TYPES else kind.name
+    with open_source(folder, control.cancel, keeps, lora) as source:
+        from app.convert.checkpoint.writing import write_gguf
+
+        _make_room(target.parent, _size_bytes(source.plan, source.tensors, kind), kind)
+        watch = watch_over(source, control.cancel, allows=allow_non_finite)
+        with finished_file(target) as partial:
+            write_gguf(partial, target, replace(source, tensors=watch.watched()), kind, control, told or {})
+        if found := watch.found():
+            control.emit(found)
+    return target
+
+
+@contextmanager
+def open_source(
+    folder: Path, cancel: CancelToken, keeps: str | None = None, lora: Path | None = None
+) -> Iterator[Source]:
+    """The checkpoint in `folder` to read weights from, in full precision unless it `keeps` its own integers in blocks
+    of that type. Raises as `convert_checkpoint`."""
     checkpoint = CheckpointFolder(folder)
     checkpoint.files()
     values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
@@ -79,13 +99,11 @@ def convert_checkpoint(
     with open_weights(checkpoint) as weights, _opened(lora) as adapter:
         # NumPy and gguf take a third of a second to import: only when there is something to write.
         from app.convert.checkpoint.quantized import kept_type, readable_tensors
-        from app.convert.checkpoint.writing import write_gguf
 
-        keeps = kind.name not in FILE_TYPES
-        tensors = readable_tensors(weights, config, keeps=keeps)
-        if keeps and (adapter is not None or kept_type(tensors) != kind.name):
+        tensors = readable_tensors(weights, config, keeps=keeps is not None)
+        if keeps is not None and (adapter is not None or kept_type(tensors) != keeps):
             raise WrongChoice(
-                f"The integers of {checkpoint.name} do not fit into {kind.name} as they are.",
+                f"The integers of {checkpoint.name} do not fit into {keeps} as they are.",
                 f"Choose {', '.join(FILE_TYPES)}, and quantize the result.",
             )
         if adapter is not None:
@@ -93,15 +111,8 @@ def convert_checkpoint(
 
             tensors = merged_tensors(tensors, adapter, plan)
         _expect_planned(plan, tensors)
-        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, control.cancel)
-        _make_room(target.parent, _size_bytes(plan, tensors, kind), kind)
-        watch = _watch(plan, tensors, control.cancel, allows=allow_non_finite)
-        with finished_file(target) as partial:
-            source = Source(checkpoint, plan, tokenizer, watch.watched())
-            write_gguf(partial, target, source, kind, control, told or {})
-        if found := watch.found():
-            control.emit(found)
-    return target
+        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, cancel)
+        yield Source(checkpoint, plan, tokenizer, tensors)
 
 
 def checkpoint_precision(folder: Path) -> str:
@@ -127,23 +138,6 @@ def kept_quantization(folder: Path) -> str | None:
 
     with open_weights(checkpoint) as weights:
         return kept_type(readable_tensors(weights, config))
-
-
-@contextmanager
-def open_source(folder: Path, cancel: CancelToken) -> Iterator[Source]:
-    """The checkpoint in `folder` to read weights from, in full precision. Raises as `convert_checkpoint`."""
-    checkpoint = CheckpointFolder(folder)
-    values = read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
-    config = Config(values)
-    plan = plan_model(checkpoint, config)
-    _expect_readable_method(checkpoint, config)
-    with open_weights(checkpoint) as weights:
-        from app.convert.checkpoint.quantized import readable_tensors
-
-        tensors = readable_tensors(weights, config)
-        _expect_planned(plan, tensors)
-        tokenizer = read_tokenizer(checkpoint, values, plan.vocabulary_size, cancel)
-        yield Source(checkpoint, plan, tokenizer, tensors)
 
 
 def _file_type(name: str) -> Quantization:
@@ -214,13 +208,12 @@ def _expect_planned(plan: ModelPlan, tensors: Mapping[str, CheckpointTensor]) ->
             )
 
 
-def _watch(
-    plan: ModelPlan, tensors: Mapping[str, CheckpointTensor], cancel: CancelToken, *, allows: bool
-) -> NonFiniteWatch:
+def watch_over(source: Source, cancel: CancelToken, *, allows: bool) -> NonFiniteWatch:
+    """Of all tensors that are read of `source`."""
     from app.convert.checkpoint.non_finite import NonFiniteWatch
 
-    read = (name for planned in plan.tensors for name in planned.source_names)
-    return NonFiniteWatch({name: tensors[name] for name in read}, cancel, allows=allows)
+    read = (name for planned in source.plan.tensors for name in planned.source_names)
+    return NonFiniteWatch({name: source.tensors[name] for name in read}, cancel, allows=allows)
 
 
 def _expect_readable(stored: CheckpointTensor) -> None:

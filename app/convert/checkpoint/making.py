@@ -1,10 +1,10 @@
-"""Several files from one checkpoint: converted once, quantized from there."""
+"""Several files from one checkpoint, whose weights are read once for all quantizations."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.convert.checkpoint.conversion import (
@@ -13,11 +13,15 @@ from app.convert.checkpoint.conversion import (
     checkpoint_precision,
     convert_checkpoint,
     kept_quantization,
+    open_source,
+    watch_over,
 )
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.quantizations import Quantization, quantization_named
-from app.convert.quantize import quantize, require_importance
-from app.core.errors import from_os_error
+from app.convert.quantize import require_experts, require_importance
+from app.convert.several import foretold_types, quantize_several, write_ladder
+from app.convert.splitting import WHOLE, Splitting
+from app.core.errors import WrongChoice, from_os_error
 from app.core.jobs import JobControl
 from app.memory.mixture import NONE_CHOSEN, TensorTypes
 from app.storage.atomic import scratch_folder
@@ -34,69 +38,117 @@ def make_from_checkpoint(
     lora: Path | None = None,
     allow_non_finite: bool = False,
     importance: Path | None = None,
+    splitting: Splitting = WHOLE,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
     `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
     are named after both. `allow_non_finite` as for `convert_checkpoint`. `chosen` and `importance`, the
-    file of an importance matrix, count for the quantizations among them, as for `quantize`. These are
-    made from the most precise of the plain types asked for. Where none is, the checkpoint is converted
-    in its own precision first, which takes its size in `folder` until all is done. Raises what
-    `convert_checkpoint` and `quantize` raise.
+    file of an importance matrix, count for the quantizations among them, as for `quantize`; these are
+    made from the most precise of the plain types asked for, else from the checkpoint itself in one go,
+    without a file between. Only where Nibble does not know which types llama.cpp gives the tensors, it
+    is converted in its own precision first, which takes its size in `folder` until all is done. Raises
+    what `convert_checkpoint` and `quantize` raise.
     """
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
         require_importance(kind, importance)  # before the long way there
+    if splitting.keep:
+        raise WrongChoice(
+            f"{CheckpointFolder(source).name} is no GGUF in parts that could be kept.",
+            "Leave it out, or choose a size for the parts.",
+        )
     keeps = lora is None and any(kind.name in KEPT_TYPES for kind in kinds)
     kept = kept_quantization(source) if keeps else None
-    plain = {
-        kind.name: _target(source, kind.name, folder, lora)
-        for kind in kinds
-        if kind.name in (*FILE_TYPES, kept)
-    }
-    for name, target in plain.items():
+    whole = (*FILE_TYPES, kept) if splitting == WHOLE else ()
+    targets = {kind.name: _target(source, kind.name, folder, lora) for kind in kinds}
+    made = {kind.name: targets[kind.name] for kind in kinds if kind.name in whole}
+    for name, target in made.items():
         convert_checkpoint(source, target, control, name, lora=lora, allow_non_finite=allow_non_finite)
-    if len(plain) == len(kinds):
-        return [plain[kind.name] for kind in kinds]
-    with _most_precise(source, kinds, plain, folder, control, lora, allow_non_finite) as unquantized:
-        return [
-            plain[kind.name]
-            if kind.name in plain
-            else quantize(unquantized, kind.name, folder, control, threads, chosen, importance)
-            for kind in kinds
-        ]
+    rest = [kind for kind in kinds if kind.name not in made]
+    if rest:
+        task = _Task(
+            source, lora, allow_non_finite, rest, targets, folder, threads, chosen, importance, splitting
+        )
+        made |= zip((kind.name for kind in rest), _quantized(task, made, control), strict=True)
+    return [made[kind.name] for kind in kinds]
 
 
-@contextmanager
-def _most_precise(
-    source: Path,
-    kinds: list[Quantization],
-    plain: dict[str, Path],
-    folder: Path,
-    control: JobControl,
-    lora: Path | None,
-    allow_non_finite: bool,
-) -> Iterator[Path]:
-    """What to quantize from; made for that alone where nobody asked for it, and gone afterwards."""
-    precision = checkpoint_precision(source)
-    made = next((plain[name] for name in ("F32", precision, *FILE_TYPES) if name in plain), None)
-    if made is not None:
-        yield made
-        return
-    target = _target(source, precision, folder, lora)
+@dataclass(frozen=True)
+class _Task:
+    source: Path
+    lora: Path | None
+    allow_non_finite: bool
+    kinds: list[Quantization]
+    targets: Mapping[str, Path]
+    folder: Path
+    threads: int
+    chosen: TensorTypes
+    importance: Path | None
+    splitting: Splitting
+
+    @property
+    def names(self) -> list[str]:
+        return [kind.name for kind in self.kinds]
+
+
+def _quantized(task: _Task, plain: Mapping[str, Path], control: JobControl) -> list[Path]:
+    precision = checkpoint_precision(task.source)
+    unquantized = next((plain[name] for name in ("F32", precision, *FILE_TYPES) if name in plain), None)
+    if unquantized is not None:
+        return _of_file(task, unquantized, control)
+    made = _at_once(task, quantization_named(precision), control)
+    return _one_after_another(task, precision, control) if made is None else made
+
+
+def _of_file(task: _Task, unquantized: Path, control: JobControl) -> list[Path]:
+    return quantize_several(
+        unquantized,
+        task.names,
+        task.folder,
+        control,
+        task.threads,
+        task.chosen,
+        task.importance,
+        splitting=task.splitting,
+    )
+
+
+def _at_once(task: _Task, precision: Quantization, control: JobControl) -> list[Path] | None:
+    """None where it cannot be foretold which types llama.cpp gives the tensors."""
+    if task.importance is not None:
+        return None
+    with open_source(task.source, control.cancel, lora=task.lora) as source:
+        from app.convert.checkpoint.unquantized import UnquantizedCheckpoint
+
+        watch = watch_over(source, control.cancel, allows=task.allow_non_finite)
+        unquantized = UnquantizedCheckpoint(replace(source, tensors=watch.watched()), precision)
+        for kind in task.kinds:
+            require_experts(kind, unquantized.tensors, source.folder.name)
+        wanted = foretold_types(unquantized.tensors, unquantized.metadata, task.kinds, task.chosen)
+        if wanted is None:
+            return None
+        return write_ladder(
+            unquantized, wanted, task.targets, task.folder, control, task.threads, task.splitting
+        )
+
+
+def _one_after_another(task: _Task, precision: str, control: JobControl) -> list[Path]:
+    target = _target(task.source, precision, task.folder, task.lora)
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(task.folder, exist_ok=True)
     except OSError as error:
-        raise from_os_error(error, folder, writing=True) from error
+        raise from_os_error(error, task.folder, writing=True) from error
     with scratch_folder(target) as scratch:
-        yield convert_checkpoint(
-            source,
+        unquantized = convert_checkpoint(
+            task.source,
             scratch / target.name,
             control,
             precision,
-            lora=lora,
-            allow_non_finite=allow_non_finite,
+            lora=task.lora,
+            allow_non_finite=task.allow_non_finite,
         )
+        return _of_file(task, unquantized, control)
 
 
 def _target(source: Path, name: str, folder: Path, lora: Path | None) -> Path:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import gguf
 import numpy as np
@@ -40,7 +41,7 @@ def gguf_name(names: gguf.TensorNameMap, planned: PlannedTensor) -> str:
     return name
 
 
-def _transfers(source: Source, kind: Quantization) -> list[Transfer]:
+def transfers_of(source: Source, kind: Quantization) -> list[Transfer]:
     names = gguf_names(source.plan)
     found = []
     for planned in source.plan.tensors:
@@ -54,12 +55,12 @@ def meant_transfers(source: Source) -> list[Transfer]:
     """Each tensor of the GGUF as F32 numbers, which hold what all formats of checkpoints mean."""
     return [
         replace(transfer, wanted=transfer.sources[0].dtype if transfer.sources[0].dtype in BLOCKS else "F32")
-        for transfer in _transfers(source, quantization_named("F32"))
+        for transfer in transfers_of(source, quantization_named("F32"))
     ]
 
 
 def meant_pieces(transfer: Transfer) -> Iterator[Numbers]:
-    """One of `meant_transfers`, some rows at a time; those of blocks as bytes."""
+    """A tensor in the type wanted, some rows at a time; those of blocks as bytes."""
     return (piece.made_of(piece.read()) for piece in transfer.pieces())
 
 
@@ -94,7 +95,7 @@ def write_gguf(
     Raises Cancelled between pieces, DiskFull, NotAllowed, UnreadableFile, DamagedCheckpoint where a
     file was cut meanwhile, and WrongChoice where a weight does not fit into the type.
     """
-    transfers = _transfers(source, kind)
+    transfers = transfers_of(source, kind)
     writer = gguf.GGUFWriter(partial, source.plan.architecture)
     _add_header(writer, source, kind, transfers, told)
     try:
@@ -151,12 +152,9 @@ def write_tensors(
     total = sum(transfer.read_bytes for transfer in transfers)
     done = 0
     control.progress(stage, done, total, "bytes")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
+    _write_head(writer)
     # The writer takes a tensor only as a whole; the largest may have gigabytes.
     (file,) = writer.fout
-    writer.write_padding(file, file.tell())
     for each in computed:
         values = np.asarray(each.values, "<f4")
         file.write(values.data)
@@ -176,6 +174,27 @@ def write_tensors(
 
 def _all_pieces(transfers: Sequence[Transfer]) -> Iterator[Piece]:
     return chain.from_iterable(transfer.pieces() for transfer in transfers)
+
+
+def head_of(source: Source, kind: Quantization) -> bytes:
+    """What stands before the tensors in the file that `write_gguf` would write."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "head.gguf"
+        writer = gguf.GGUFWriter(path, source.plan.architecture)
+        try:
+            _add_header(writer, source, kind, transfers_of(source, kind), {})
+            _write_head(writer)
+        finally:
+            writer.close()
+        return path.read_bytes()
+
+
+def _write_head(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    (file,) = writer.fout
+    writer.write_padding(file, file.tell())
 
 
 def _converted(piece: Piece) -> tuple[Piece, Numbers]:

@@ -6,8 +6,8 @@ entries: `outline`, and `loading_metadata` for a header that llama.cpp takes. On
 architectures, each with a table: a new architecture is one line in one of them.
 """
 
-from app.gguf.outline.architectures import TensorShape, outline
+from app.gguf.outline.architectures import KNOWN_ARCHITECTURES, TensorShape, outline
 from app.gguf.outline.dimensions import NoOutline
 from app.gguf.outline.loading import loading_metadata
 
-__all__ = ["NoOutline", "TensorShape", "loading_metadata", "outline"]
+__all__ = ["KNOWN_ARCHITECTURES", "NoOutline", "TensorShape", "loading_metadata", "outline"]

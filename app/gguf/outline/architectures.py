@@ -26,6 +26,8 @@ _FAMILIES: Mapping[str, Callable[[Dimensions], Tensors]] = {
     **LINEAR_ATTENTION,
 }
 
+KNOWN_ARCHITECTURES = frozenset(_FAMILIES)
+
 _PREDICT_FURTHER = frozenset(
     {
         "deepseek32",
