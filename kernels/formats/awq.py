@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.formats.grouped import GroupedIntegers, Scales
+from kernels.formats.grouped import GroupedIntegers, Groups, Scales
 from kernels.formats.words import Codes, as_words, pack_words, transposed, unpack_words
 
 BITS = 4
@@ -40,9 +40,15 @@ class AwqTensors:
 
 def unpack_gemm(stored: AwqTensors) -> GroupedIntegers:
     """Raises ValueError where the tensors do not belong together."""
-    codes = _outputs(stored.qweight)
+    groups = gemm_groups(stored)
+    return groups.of(_outputs(stored.qweight))
+
+
+def gemm_groups(stored: AwqTensors) -> Groups:
+    """Of `qweight` only the shape counts. Raises ValueError where the tensors do not belong together."""
+    columns, words = as_words(stored.qweight).shape
+    rows = words * IN_WORD
     zeros = _outputs(stored.qzeros)
-    rows, columns = codes.shape
     groups = stored.scales.shape[0]
     if (
         stored.scales.shape != (groups, rows)
@@ -54,7 +60,13 @@ def unpack_gemm(stored: AwqTensors) -> GroupedIntegers:
             f"scales {stored.scales.shape} and zero points {zeros.shape[::-1]} do not fit {columns} inputs"
             f" and {rows} outputs"
         )
-    return GroupedIntegers(BITS, codes, stored.scales.T, zeros.astype(np.int16))
+    return Groups(BITS, columns, stored.scales.T, zeros.astype(np.int16))
+
+
+def gemm_outputs(stored: AwqTensors, outputs: slice) -> AwqTensors:
+    """The part that some outputs are stored in; they begin and end with a multiple of eight."""
+    words = slice(outputs.start // IN_WORD, outputs.stop // IN_WORD)
+    return AwqTensors(stored.qweight[:, words], stored.qzeros[:, words], stored.scales[:, outputs])
 
 
 def pack_gemm(integers: GroupedIntegers) -> AwqTensors:
@@ -69,8 +81,14 @@ def pack_gemm(integers: GroupedIntegers) -> AwqTensors:
 
 def unpack_gemv(stored: AwqTensors, group_size: int) -> GroupedIntegers:
     """Raises ValueError where the tensors do not belong together."""
-    codes = unpack_words(as_words(stored.qweight), BITS)
-    rows, columns = codes.shape
+    groups = gemv_groups(stored, group_size)
+    return groups.of(unpack_words(as_words(stored.qweight), BITS))
+
+
+def gemv_groups(stored: AwqTensors, group_size: int) -> Groups:
+    """Of `qweight` only the shape counts. Raises ValueError where the tensors do not belong together."""
+    rows, words = as_words(stored.qweight).shape
+    columns = words * IN_WORD
     if group_size <= 0 or columns % group_size:
         raise ValueError(f"{columns} inputs do not make groups of {group_size}")
     groups = columns // group_size
@@ -83,7 +101,11 @@ def unpack_gemv(stored: AwqTensors, group_size: int) -> GroupedIntegers:
         raise ValueError(
             f"scales {stored.scales.shape} and zero points {zeros.shape} do not fit {rows} outputs with {groups} groups"
         )
-    return GroupedIntegers(BITS, codes, stored.scales[:, :groups], zeros[:, :groups].astype(np.int16))
+    return Groups(BITS, columns, stored.scales[:, :groups], zeros[:, :groups].astype(np.int16))
+
+
+def gemv_outputs(stored: AwqTensors, outputs: slice) -> AwqTensors:
+    return AwqTensors(stored.qweight[outputs], stored.qzeros[outputs], stored.scales[outputs])
 
 
 def pack_gemv(integers: GroupedIntegers) -> AwqTensors:

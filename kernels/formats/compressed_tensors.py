@@ -15,12 +15,13 @@ The layouts are those of the library compressed-tensors ("pack-quantized" and "i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.formats.grouped import GroupedIntegers, Scales, neighbours
-from kernels.formats.words import Codes, as_words, pack_words, transposed, unpack_words
+from kernels.formats.grouped import GroupedIntegers, Groups, Scales, neighbours
+from kernels.formats.words import WORD_BITS, Codes, as_words, pack_words, transposed, unpack_words
 
 
 @dataclass(frozen=True)
@@ -35,21 +36,52 @@ class PackedTensors:
 
 def unpack_packed(stored: PackedTensors, bits: int, shape: tuple[int, int]) -> GroupedIntegers:
     """ "pack-quantized". Raises ValueError where the tensors do not belong together."""
-    rows, columns = shape
+    groups = packed_groups(stored, bits, shape)
     codes = unpack_words(as_words(stored.weight), bits)
-    if len(codes) != rows or codes.shape[1] < columns:
+    return groups.of(np.ascontiguousarray(codes[:, : shape[1]]))
+
+
+def packed_groups(stored: PackedTensors, bits: int, shape: tuple[int, int]) -> Groups:
+    """Of `weight` only the shape counts. Raises ValueError where the tensors do not belong together."""
+    rows, columns = shape
+    words = as_words(stored.weight).shape
+    if words[0] != rows or words[1] * WORD_BITS // bits < columns:
         raise ValueError(f"{stored.weight.shape} words are not {rows} x {columns} integers of {bits} bits")
     zeros = None
     if stored.zero_point is not None:
         # Rows beyond the last one only fill its words up.
         zeros = unpack_words(transposed(as_words(stored.zero_point)), bits)[:, :rows].T
-    return _grouped(np.ascontiguousarray(codes[:, :columns]), stored, zeros, bits)
+    return _groups(stored, shape, zeros, bits)
+
+
+def packed_outputs(stored: PackedTensors, outputs: slice, bits: int) -> PackedTensors:
+    """The part that some outputs are stored in; they begin and end with a multiple of 32, or with the last one."""
+    in_words = slice(outputs.start * bits // WORD_BITS, -(-outputs.stop * bits // WORD_BITS))
+    zeros = None if stored.zero_point is None else stored.zero_point[in_words]
+    return PackedTensors(stored.weight[outputs], _of_outputs(stored.scale, outputs), zeros, stored.g_idx)
 
 
 def unpack_plain(stored: PackedTensors) -> GroupedIntegers:
     """ "int-quantized": 8 bits. Raises ValueError where the tensors do not belong together."""
+    groups = plain_groups(stored)
+    return groups.of(_unsigned(stored.weight))
+
+
+def plain_groups(stored: PackedTensors) -> Groups:
+    """Of `weight` only the shape counts. Raises ValueError where the tensors do not belong together."""
+    rows, columns = stored.weight.shape
     zeros = None if stored.zero_point is None else _unsigned(stored.zero_point)
-    return _grouped(_unsigned(stored.weight), stored, zeros, 8)
+    return _groups(stored, (rows, columns), zeros, 8)
+
+
+def plain_outputs(stored: PackedTensors, outputs: slice) -> PackedTensors:
+    zeros = None if stored.zero_point is None else _of_outputs(stored.zero_point, outputs)
+    return PackedTensors(stored.weight[outputs], _of_outputs(stored.scale, outputs), zeros, stored.g_idx)
+
+
+def _of_outputs(numbers: NDArray[Any], outputs: slice) -> NDArray[Any]:
+    """One number for all outputs is that of some, too."""
+    return numbers if numbers.size == 1 else numbers[outputs]
 
 
 def pack_packed(integers: GroupedIntegers) -> PackedTensors:
@@ -67,8 +99,8 @@ def pack_packed(integers: GroupedIntegers) -> PackedTensors:
     )
 
 
-def _grouped(codes: Codes, stored: PackedTensors, zeros: Codes | None, bits: int) -> GroupedIntegers:
-    rows, columns = codes.shape
+def _groups(stored: PackedTensors, shape: tuple[int, int], zeros: Codes | None, bits: int) -> Groups:
+    rows, columns = shape
     scale = stored.scale.reshape(rows, -1) if stored.scale.size % rows == 0 else stored.scale
     if stored.scale.size == 1:  # per tensor
         scale = np.broadcast_to(stored.scale.reshape(1, 1), (rows, 1))
@@ -81,7 +113,7 @@ def _grouped(codes: Codes, stored: PackedTensors, zeros: Codes | None, bits: int
         zeros = np.broadcast_to(zeros.reshape(1, 1), (rows, 1))
     if zeros.shape != (rows, groups):
         raise ValueError(f"zero points {zeros.shape} do not fit scales {scale.shape}")
-    return GroupedIntegers(bits, codes, scale, zeros.astype(np.int16), _order(stored.g_idx, columns, groups))
+    return Groups(bits, columns, scale, zeros.astype(np.int16), _order(stored.g_idx, columns, groups))
 
 
 def _order(g_idx: NDArray[np.integer] | None, columns: int, groups: int) -> NDArray[np.int64] | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.formats.grouped import GroupedIntegers
+from kernels.formats.grouped import GroupedIntegers, Groups
 
 BLOCK = 32
 
@@ -28,23 +28,23 @@ Q8_0 = np.dtype([("d", "<f2"), ("qs", "<u8", 4)])
 Blocks = NDArray[np.uint8]
 
 
-def exact_type(integers: GroupedIntegers) -> str | None:
+def exact_type(integers: GroupedIntegers | Groups) -> str | None:
     """The type of block that holds them without a second rounding ("Q4_1": but for one product); None where none does.
 
     Wanted are 4 bits (8 bits symmetric), groups of whole blocks in order, and scales that are F16 numbers, or none at
     all there as here.
     """
-    columns = integers.codes.shape[1]
-    if integers.group_of_column is not None or columns % BLOCK or integers.group_size % BLOCK:
+    groups = integers.groups if isinstance(integers, GroupedIntegers) else integers
+    if groups.group_of_column is not None or groups.columns % BLOCK or groups.group_size % BLOCK:
         return None
     with np.errstate(over="ignore"):
-        half = integers.scales.astype(np.float16)
-    if not np.array_equal(half, integers.scales, equal_nan=True):
+        half = groups.scales.astype(np.float16)
+    if not np.array_equal(half, groups.scales, equal_nan=True):
         return None
-    if integers.bits == 8:
-        return "Q8_0" if integers.is_symmetric else None
-    if integers.bits == 4:
-        return "Q4_0" if integers.is_symmetric else "Q4_1"
+    if groups.bits == 8:
+        return "Q8_0" if groups.is_symmetric else None
+    if groups.bits == 4:
+        return "Q4_0" if groups.is_symmetric else "Q4_1"
     return None
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.formats.grouped import GroupedIntegers, Scales, neighbours
-from kernels.formats.words import WIDTHS, as_words, pack_words, transposed, unpack_words
+from kernels.formats.grouped import GroupedIntegers, Groups, Scales, neighbours
+from kernels.formats.words import WIDTHS, WORD_BITS, as_words, pack_words, transposed, unpack_words
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,17 @@ class GptqTensors:
 
 def unpack_gptq(stored: GptqTensors, bits: int, version: int = 1) -> GroupedIntegers:
     """Raises ValueError where the tensors do not belong together."""
+    groups = gptq_groups(stored, bits, version)
+    codes = unpack_words(transposed(as_words(stored.qweight)), bits)
+    return groups.of(codes)
+
+
+def gptq_groups(stored: GptqTensors, bits: int, version: int = 1) -> Groups:
+    """Of `qweight` only the shape counts. Raises ValueError where the tensors do not belong together."""
     if bits not in WIDTHS:
         raise ValueError(f"GPTQ has no {bits} bits")
-    codes = unpack_words(transposed(as_words(stored.qweight)), bits)
-    rows, columns = codes.shape
+    words, rows = as_words(stored.qweight).shape
+    columns = words * WORD_BITS // bits
     groups = stored.scales.shape[0]
     zeros = unpack_words(as_words(stored.qzeros), bits)[:, :rows].T.astype(np.int16)
     if stored.scales.shape != (groups, rows) or zeros.shape != (rows, groups):
@@ -50,7 +57,15 @@ def unpack_gptq(stored: GptqTensors, bits: int, version: int = 1) -> GroupedInte
     if version == 1:
         # With the word's own arithmetic: the largest number, stored for zero, becomes zero again.
         zeros = (zeros + 1) & ((1 << bits) - 1)
-    return GroupedIntegers(bits, codes, stored.scales.T, zeros, _order(stored.g_idx, columns, groups))
+    return Groups(bits, columns, stored.scales.T, zeros, _order(stored.g_idx, columns, groups))
+
+
+def gptq_outputs(stored: GptqTensors, outputs: slice, bits: int) -> GptqTensors:
+    """The part that some outputs are stored in; they begin and end with a multiple of 32, or with the last one."""
+    in_words = slice(outputs.start * bits // WORD_BITS, -(-outputs.stop * bits // WORD_BITS))
+    return GptqTensors(
+        stored.qweight[:, outputs], stored.qzeros[:, in_words], stored.scales[:, outputs], stored.g_idx
+    )
 
 
 def pack_gptq(integers: GroupedIntegers, version: int = 1) -> GptqTensors:

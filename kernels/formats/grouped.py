@@ -19,6 +19,29 @@ Scales = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
+class Groups:
+    """How integers become weights, without the integers: of rows of `columns`; else as in GroupedIntegers."""
+
+    bits: int
+    columns: int
+    scales: Scales
+    zeros: NDArray[np.int16]
+    group_of_column: NDArray[np.int64] | None = None
+
+    @property
+    def group_size(self) -> int:
+        return int(self.columns // self.scales.shape[1])
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether each zero point is the middle of the codes, so that the scale alone tells the weight."""
+        return bool(np.all(self.zeros == 1 << (self.bits - 1)))
+
+    def of(self, codes: Codes) -> GroupedIntegers:
+        return GroupedIntegers(self.bits, codes, self.scales, self.zeros, self.group_of_column)
+
+
+@dataclass(frozen=True)
 class GroupedIntegers:
     """`codes`: (rows, columns), from 0 to 2**bits - 1. `scales` and `zeros`: (rows, groups).
 
@@ -33,13 +56,16 @@ class GroupedIntegers:
     group_of_column: NDArray[np.int64] | None = None
 
     @property
+    def groups(self) -> Groups:
+        return Groups(self.bits, self.codes.shape[1], self.scales, self.zeros, self.group_of_column)
+
+    @property
     def group_size(self) -> int:
-        return int(self.codes.shape[1] // self.scales.shape[1])
+        return self.groups.group_size
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether each zero point is the middle of the codes, so that the scale alone tells the weight."""
-        return bool(np.all(self.zeros == 1 << (self.bits - 1)))
+        return self.groups.is_symmetric
 
     def dequantized(self) -> NDArray[np.float32]:
         """(rows, columns)."""

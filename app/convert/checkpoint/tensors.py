@@ -12,6 +12,8 @@ import numpy as np
 from app.convert.checkpoint.numbers import STORED, Numbers
 from app.convert.checkpoint.safetensors import StoredTensor
 from app.convert.checkpoint.weights import Weights
+from app.core.errors import UnsupportedCheckpoint
+from app.gguf.cursor import shorten
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ class CheckpointTensor(Protocol):
     def rows(self, start: int, count: int) -> Numbers:
         """(count, columns) numbers, with all dimensions but the last as rows; of a vector, (count, 1).
 
-        Any thread may ask. Raises DamagedCheckpoint where the file was cut.
+        Any thread may ask. Raises DamagedCheckpoint where the file was cut, and UnsupportedCheckpoint.
         """
         ...
 
@@ -50,6 +52,11 @@ class PlainTensor:
         )
 
     def rows(self, start: int, count: int) -> Numbers:
+        if self.dtype not in STORED:
+            raise UnsupportedCheckpoint(
+                f"{shorten(self.name)} is stored as {self.dtype}, which Nibble does not read.",
+                "Choose the original checkpoint, or download a GGUF file of this model.",
+            )
         rows, columns = matrix_shape(self.shape)
         row_bytes = self.size_bytes // max(rows, 1)
         content = self._weights.read(self._stored, start * row_bytes, count * row_bytes)

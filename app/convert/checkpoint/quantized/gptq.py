@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from app.convert.checkpoint.config import Config, damaged
-from app.convert.checkpoint.quantized.grouped import GroupedTensor, matrix, scales_of
+from app.convert.checkpoint.numbers import Numbers
+from app.convert.checkpoint.quantized.grouped import GroupedTensor, matrix, not_read, scales_of
 from app.convert.checkpoint.tensors import CheckpointTensor
-from kernels.formats.gptq import GptqTensors, unpack_gptq
-from kernels.formats.grouped import GroupedIntegers
-from kernels.formats.words import WIDTHS
+from kernels.formats.gptq import GptqTensors, gptq_groups, gptq_outputs, unpack_gptq
+from kernels.formats.grouped import GroupedIntegers, Groups
+from kernels.formats.words import WIDTHS, WORD_BITS
 
 _PARTS = ("qweight", "qzeros", "scales", "g_idx")
 
@@ -36,18 +38,43 @@ def gptq_tensors(
 
 def _layer(
     prefix: str, stored: Mapping[str, CheckpointTensor], bits: int, version: int, keeps: bool
-) -> GroupedTensor:
+) -> GroupedTensor[GptqTensors]:
     weight, zeros, scales, order = (stored.get(f"{prefix}.{part}") for part in _PARTS)
     if weight is None or zeros is None or scales is None:
         raise damaged("The checkpoint", f"{prefix} lacks zero points or scales")
+    return GroupedTensor(f"{prefix}.weight", _Layer(weight, zeros, scales, order, bits, version), keeps=keeps)
 
-    def unpack() -> GroupedIntegers:
-        groups = None if order is None else matrix(order).reshape(-1)
-        read = GptqTensors(matrix(weight), matrix(zeros), scales_of(scales), groups)
-        return unpack_gptq(read, bits, version)
 
-    parts = [each for each in (weight, zeros, scales, order) if each is not None]
-    return GroupedTensor(f"{prefix}.weight", parts, unpack, keeps=keeps)
+@dataclass(frozen=True)
+class _Layer:
+    weight: CheckpointTensor
+    zeros: CheckpointTensor
+    scales: CheckpointTensor
+    order: CheckpointTensor | None
+    bits: int
+    version: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        words, rows = self.weight.shape
+        return rows, words * WORD_BITS // self.bits
+
+    @property
+    def parts(self) -> list[CheckpointTensor]:
+        return [each for each in (self.weight, self.zeros, self.scales, self.order) if each is not None]
+
+    def groups(self) -> Groups:
+        return gptq_groups(self._with(not_read(self.weight)), self.bits, self.version)
+
+    def read(self) -> GptqTensors:
+        return self._with(matrix(self.weight))
+
+    def unpack(self, stored: GptqTensors, rows: slice) -> GroupedIntegers:
+        return unpack_gptq(gptq_outputs(stored, rows, self.bits), self.bits, self.version)
+
+    def _with(self, words: Numbers) -> GptqTensors:
+        order = None if self.order is None else matrix(self.order).reshape(-1)
+        return GptqTensors(words, matrix(self.zeros), scales_of(self.scales), order)
 
 
 def _is_zero(tensor: CheckpointTensor) -> bool:

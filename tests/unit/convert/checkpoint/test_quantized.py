@@ -15,8 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from app.convert import convert_checkpoint
+from app.convert.checkpoint import transfer
 from app.convert.checkpoint.conversion import kept_quantization
 from app.convert.checkpoint.making import make_from_checkpoint
+from app.convert.checkpoint.weights import Weights
 from app.core.errors import DamagedCheckpoint, UnsupportedCheckpoint, WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from kernels.formats.awq import pack_gemm, pack_gemv
@@ -305,6 +307,51 @@ def test_parts_that_do_not_fit_each_other_are_damage(
     with pytest.raises(DamagedCheckpoint):
         convert_checkpoint(tmp_path / "Tiny", tmp_path / "made.gguf", control(), "F32")
     assert not (tmp_path / "made.gguf").exists()
+
+
+@pytest.mark.parametrize("case", ["gptq", "gptq-3", "awq", "awq-gemv", "compressed-tensors"])
+def test_integers_are_read_once_and_pieces_of_any_height_give_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    config, quantize, kind = CASES[case]
+    write(tmp_path / "Tiny", config, quantize)
+    wanted = kind or "F16"
+    whole = convert_checkpoint(tmp_path / "Tiny", tmp_path / "whole.gguf", control(), wanted)
+    read: dict[str, int] = {}
+    original = Weights.read
+
+    def counted(self: Weights, tensor: Any, start: int, size: int) -> bytes:
+        read[tensor.name] = read.get(tensor.name, 0) + size
+        return original(self, tensor, start, size)
+
+    monkeypatch.setattr(Weights, "read", counted)
+    monkeypatch.setattr(transfer, "PIECE_BYTES", 5000)
+    pieces = convert_checkpoint(tmp_path / "Tiny", tmp_path / "pieces.gguf", control(), wanted)
+    assert pieces.read_bytes() == whole.read_bytes()
+    integers = {name: size for name, size in read.items() if name.endswith(("qweight", "weight_packed"))}
+    header = json.loads((tmp_path / "Tiny" / "model.safetensors").read_bytes()[8:].split(b"}}")[0] + b"}}")
+    assert len(integers) == 14
+    for name, size in integers.items():
+        begin, end = header[name]["data_offsets"]
+        assert size == end - begin, name
+
+
+@pytest.mark.parametrize("dtype", ["BOOL", "U16"])
+@pytest.mark.parametrize("part", ["qweight", "qzeros"])
+def test_parts_of_a_type_that_no_format_has_are_refused(tmp_path: Path, part: str, dtype: str) -> None:
+    config, quantize, _ = CASES["gptq"]
+    write(tmp_path / "Tiny", config, quantize)
+    path = tmp_path / "Tiny" / "model.safetensors"
+    length = int.from_bytes(path.read_bytes()[:8], "little")
+    header = json.loads(path.read_bytes()[8 : 8 + length])
+    content = path.read_bytes()[8 + length :]
+    entry = header[f"model.layers.0.self_attn.q_proj.{part}"]
+    factor = {"BOOL": 4, "U16": 2}[dtype]
+    entry |= {"dtype": dtype, "shape": [entry["shape"][0], entry["shape"][1] * factor]}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content)
+    with pytest.raises((DamagedCheckpoint, UnsupportedCheckpoint), match="q_proj"):
+        convert_checkpoint(tmp_path / "Tiny", tmp_path / "made.gguf", control(), "F32")
 
 
 def test_a_method_nobody_knows_is_refused_by_name(tmp_path: Path) -> None:
