@@ -57,11 +57,12 @@ def count_non_finite(numbers: Numbers, kind: str) -> tuple[int, int]:
 
 def _count_in_blocks(rows: Numbers, kind: str) -> tuple[int, int]:
     weights, size = BLOCKS[kind]
-    blocks = rows.reshape(-1, size)
     if kind == "MXFP4":  # E8M0 of the OCP Microscaling Formats, which has a NaN and no infinity
-        return weights * int(np.count_nonzero(blocks[:, 0] == 0xFF)), 0
-    scales = 4 if kind == "Q4_1" else 2
-    halves = np.ascontiguousarray(blocks[:, :scales]).view("<f2")
+        return weights * int(np.count_nonzero(rows.reshape(-1, size)[:, 0] == 0xFF)), 0
+    scales = rows.view("<u2").reshape(-1, size // 2)[:, : 2 if kind == "Q4_1" else 1]
+    if not any(reaches(each, _INFINITY["F16"][1]) for each in scales.T):
+        return 0, 0
+    halves = np.ascontiguousarray(scales).view("<f2")
     nan = np.isnan(halves).any(axis=1)
     infinite = np.isinf(halves).any(axis=1) & ~nan
     return weights * int(np.count_nonzero(nan)), weights * int(np.count_nonzero(infinite))

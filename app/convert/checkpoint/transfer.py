@@ -12,7 +12,7 @@ from app.convert.checkpoint.plan import PlannedTensor
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
 from app.core.errors import WrongChoice
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 19
 """How much of a tensor is converted at a time, as it is in the checkpoint: so little that all steps find it in the
 processor's cache."""
 
