@@ -12,16 +12,15 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
-from app.convert.quantizations import Quantization
-from app.convert.splitting import Splitting, part_paths, parts_of
+from app.convert.rungs import Rung
 from app.convert.unquantized import Unquantized, row_bytes
 from app.core.errors import from_os_error
 from app.core.jobs import JobControl
 from app.gguf import TensorInfo
-from app.gguf.derived import DerivedFile, derive, in_order
+from app.gguf.derived import DerivedFile, in_order
 from app.gguf.types import TENSOR_TYPES
 from app.runtime import Worker, start_worker
 from app.runtime.protocol import QuantizeRows, Reply, RowsTarget
@@ -32,33 +31,17 @@ _AT_ONCE = 2
 _NUMBERS = {type.name: number for number, type in TENSOR_TYPES.items()}
 
 
-@dataclass(frozen=True)
-class Rung:
-    """One quantization: `types` of the tensors by name, and `files` that will be at `targets`."""
-
-    kind: Quantization
-    types: Mapping[str, str]
-    targets: tuple[Path, ...]
-    files: tuple[DerivedFile, ...]
-
-    @property
-    def file_bytes(self) -> int:
-        return sum(file.file_bytes for file in self.files)
-
-
-def plan_rung(
-    source: Unquantized, kind: Quantization, types: Mapping[str, str], target: Path, splitting: Splitting
-) -> Rung:
-    """`target`: the name of the file, or what those of its parts are made of. Raises WrongChoice for too many."""
-    parts = parts_of(in_order(source.tensors), types, splitting)
-    files = derive(source.keys, kind.file_type, parts, types)
-    return Rung(kind, types, tuple(part_paths(target, len(parts))), tuple(files))
-
-
-def make_ladder(source: Unquantized, rungs: Sequence[Rung], control: JobControl, threads: int = 0) -> None:
+def make_ladder(
+    source: Unquantized,
+    rungs: Sequence[Rung],
+    control: JobControl,
+    threads: int = 0,
+    importance: Path | None = None,
+) -> None:
     """Writes the files of all `rungs`, which get their names when all is whole; earlier ones are replaced.
 
-    Progress is in bytes of the source. `threads` 0: all logical processors. Raises QuantizeFailed for numbers that are
+    Progress is in bytes of the source. `threads` 0: all logical processors. `importance`: the file of the importance
+    matrix that the rungs were planned for. Raises QuantizeFailed for numbers that are
     not finite, DiskFull, NotAllowed, WorkerDied, Cancelled, and what reading the source raises.
     """
     with ExitStack() as stack:
@@ -67,7 +50,7 @@ def make_ladder(source: Unquantized, rungs: Sequence[Rung], control: JobControl,
             for file, path, target in zip(rung.files, paths, rung.targets, strict=True):
                 _begin(file, path, target)
         with start_worker() as worker:
-            _Ascent(worker, rungs, partials, control, threads).climb(source)
+            _Ascent(worker, rungs, partials, control, threads).climb(source, _weights_of(importance))
         control.cancel.raise_if_cancelled()
 
 
@@ -94,18 +77,19 @@ class _Ascent:
         self._control = control
         self._threads = threads
         self._places = [
-            (rung.types, os.fsencode(path), file.offsets)
+            (rung, os.fsencode(path), file.offsets)
             for rung, paths in zip(rungs, partials, strict=True)
             for path, file in zip(paths, rung.files, strict=True)
         ]
         self._stage = f"Making {', '.join(rung.kind.name for rung in rungs)}"
 
-    def climb(self, source: Unquantized) -> None:
-        total, done = sum(tensor.size_bytes for tensor in source.tensors), 0
+    def climb(self, source: Unquantized, importance: Mapping[str, bytes]) -> None:
+        """`importance`: a value in F32 for each column, by the tensor's name."""
+        total, done = source.facts.tensor_bytes, 0
         self._control.progress(self._stage, 0, total, "bytes")
         waiting: deque[tuple[int, Future[Reply]]] = deque()
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ladder") as pool:
-            for request in self._requests(source):
+            for request in self._requests(source, importance):
                 self._control.cancel.raise_if_cancelled()
                 if len(waiting) == _AT_ONCE:
                     done += self._end(*waiting.popleft())
@@ -120,10 +104,16 @@ class _Ascent:
         call.result()
         return size
 
-    def _requests(self, source: Unquantized) -> Iterator[QuantizeRows]:
-        for tensor in in_order(source.tensors):
+    def _requests(self, source: Unquantized, importance: Mapping[str, bytes]) -> Iterator[QuantizeRows]:
+        for tensor in in_order(source.facts.tensors):
             row = 0
-            for numbers in source.pieces(tensor):
+            weights = importance.get(tensor.name, b"")
+            if len(weights) != 4 * tensor.shape[0] * prod(tensor.shape[2:]):
+                weights = b""
+            for numbers in (
+                _of_single_matrices(tensor, source.pieces(tensor)) if weights else source.pieces(tensor)
+            ):
+                matrix = row // tensor.shape[1] if weights else 0
                 yield QuantizeRows(
                     tensor=tensor.name,
                     numbers=numbers,
@@ -131,12 +121,32 @@ class _Ascent:
                     source_type=_NUMBERS[tensor.type],
                     targets=tuple(self._targets(tensor, row)),
                     threads=self._threads,
+                    importance=weights[4 * tensor.shape[0] * matrix :][: 4 * tensor.shape[0]],
                 )
                 row += len(numbers) // row_bytes(tensor)
 
     def _targets(self, tensor: TensorInfo, row: int) -> Iterator[RowsTarget]:
-        for types, path, offsets in self._places:
+        for rung, path, offsets in self._places:
             if tensor.name in offsets:
-                number = _NUMBERS[types[tensor.name]]
+                number = _NUMBERS[rung.type_of(tensor)]
                 offset = offsets[tensor.name] + row * TENSOR_TYPES[number].size_bytes(tensor.shape[0])
                 yield RowsTarget(path=path, offset=offset, type=number)
+
+
+def _of_single_matrices(tensor: TensorInfo, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """`pieces`, cut where a tensor of experts goes on to the next one, whose columns count differently."""
+    size = tensor.shape[1] * row_bytes(tensor)
+    place = 0
+    for piece in pieces:
+        while piece:
+            taken = piece[: size - place % size]
+            yield taken
+            place, piece = place + len(taken), piece[len(taken) :]
+
+
+def _weights_of(importance: Path | None) -> Mapping[str, bytes]:
+    if importance is None:
+        return {}
+    from app.gguf.importance import read_importance
+
+    return {name: each.weights().tobytes() for name, each in read_importance(importance).tensors.items()}

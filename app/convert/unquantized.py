@@ -17,13 +17,13 @@ _TYPES = {type.name: type for type in TENSOR_TYPES.values()}
 
 
 class Unquantized(Protocol):
-    """As the GGUF that it is or would be: `keys` and `tensors` of that file."""
+    """As the GGUF that it is or would be: the `facts` of that file, and its `keys` as they stand there."""
+
+    @property
+    def facts(self) -> ModelFacts: ...
 
     @property
     def keys(self) -> Sequence[RawKey]: ...
-
-    @property
-    def tensors(self) -> Sequence[TensorInfo]: ...
 
     def pieces(self, tensor: TensorInfo) -> Iterator[bytes]:
         """Its numbers from the first to the last, as whole rows, some `PIECE_BYTES` at a time."""
@@ -38,8 +38,8 @@ class UnquantizedFile:
     """A GGUF in full precision; made by `open_unquantized`."""
 
     def __init__(self, facts: ModelFacts, keys: Sequence[RawKey], files: Sequence[LocalFile]) -> None:
+        self.facts = facts
         self.keys = keys
-        self.tensors = facts.tensors
         self._files = files
 
     def pieces(self, tensor: TensorInfo) -> Iterator[bytes]:

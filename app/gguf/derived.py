@@ -30,7 +30,7 @@ _REPLACED = frozenset(
     }
 )
 _BLOCK = re.compile(r"blk\.([0-9]{1,9})\.")
-_UINT16, _UINT32, _INT32 = 2, 4, 5
+_UINT16, _UINT32, _INT32, _STRING = 2, 4, 5, 8
 
 RawKey = tuple[str, bytes]
 """A key, and it with its value as they stand in a file."""
@@ -69,13 +69,21 @@ def in_order(tensors: Sequence[TensorInfo]) -> list[TensorInfo]:
 
 
 def derive(
-    keys: Sequence[RawKey], file_type: int, parts: Sequence[Sequence[TensorInfo]], types: Mapping[str, str]
+    keys: Sequence[RawKey],
+    file_type: int,
+    parts: Sequence[Sequence[TensorInfo]],
+    types: Mapping[str, str],
+    told: Sequence[tuple[str, str | int]] = (),
 ) -> list[DerivedFile]:
     """A file for each of `parts`, with its tensors in that order; `types` by the tensor's name. `file_type` is a
-    `llama_ftype`."""
-    kept = [raw for key, raw in keys if key not in _REPLACED]
+    `llama_ftype`. `told`: keys that come to those of the source, or in their place."""
+    replaced = _REPLACED | {key for key, _ in told}
+    kept = [raw for key, raw in keys if key not in replaced]
     kept.append(_number("general.quantization_version", _UINT32, _QUANTIZATION_VERSION))
     kept.append(_number("general.file_type", _UINT32, file_type))
+    kept += [
+        _number(key, _UINT32, value) if isinstance(value, int) else _text(key, value) for key, value in told
+    ]
     count = sum(map(len, parts))
     files = []
     for number, tensors in enumerate(parts):
@@ -118,6 +126,10 @@ def _info(tensor: TensorInfo, type_name: str, offset: int) -> bytes:
 def _number(key: str, kind: int, value: int) -> bytes:
     form = {_UINT16: "H", _UINT32: "I", _INT32: "i"}[kind]
     return _string(key) + struct.pack(f"<I{form}", kind, value)
+
+
+def _text(key: str, value: str) -> bytes:
+    return _string(key) + struct.pack("<I", _STRING) + _string(value)
 
 
 def _string(text: str) -> bytes:

@@ -23,6 +23,7 @@ from app.convert import (
 from app.core.errors import Cancelled, DiskFull, QuantizeFailed, UnknownArchitecture, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf import read_facts, read_header
+from app.gguf.importance import Importance, ImportanceMatrix, write_importance
 from app.runtime import LoadedModel, LoadSettings
 from tests.helpers.answers import ask, greedy
 from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
@@ -95,6 +96,27 @@ def test_types_chosen_for_single_tensors_count_for_all_rungs_but_plain_ones(
         alone = quantize(source, path.stem.split("-")[1], tmp_path / "alone", control(), chosen=chosen)
         assert path.read_bytes() == alone.read_bytes()
     assert {tensor.type for tensor in read_facts(paths[0]).tensors} == {"F32", "BF16"}
+
+
+@pytest.mark.parametrize("experts", [0, 3])
+def test_importance_matrix_counts_as_llama_cpp_counts_it(tmp_path: Path, out: Path, experts: int) -> None:
+    source = write_tiny_model(tmp_path / "tiny-f32.gguf", experts=experts)
+    random = np.random.default_rng(0)
+    told = {
+        tensor.name: Importance(
+            random.random((max(experts, 1) if "exps" in tensor.name else 1, tensor.shape[0]), np.float32),
+            np.full(max(experts, 1) if "exps" in tensor.name else 1, 7),
+        )
+        for tensor in read_facts(source).tensors
+        if tensor.name.startswith("blk.") and "norm" not in tensor.name and "inp" not in tensor.name
+    }
+    matrix = tmp_path / "importance.gguf"
+    write_importance(ImportanceMatrix(told, ("prose.txt",), 3, 512), matrix)
+    kinds = ["Q4_K_M", "IQ2_XS", "IQ1_M", "Q4_0"]
+    paths = quantize_several(source, kinds, out, control(), importance=matrix)
+    for kind, path in zip(kinds, paths, strict=True):
+        alone = quantize(source, kind, tmp_path / "alone", control(), importance=matrix)
+        assert path.read_bytes() == alone.read_bytes(), kind
 
 
 def test_progress_counts_the_bytes_of_the_source_once(tmp_path: Path, out: Path) -> None:

@@ -17,9 +17,11 @@ from app.convert.checkpoint.conversion import (
     watch_over,
 )
 from app.convert.checkpoint.folder import CheckpointFolder
+from app.convert.choices import Choices
 from app.convert.quantizations import Quantization, quantization_named
-from app.convert.quantize import require_experts, require_importance
-from app.convert.several import foretold_types, quantize_several, write_ladder
+from app.convert.quantize import require_importance
+from app.convert.rungs import plan_rungs
+from app.convert.several import quantize_several, write_ladder
 from app.convert.splitting import WHOLE, Splitting
 from app.core.errors import WrongChoice, from_os_error
 from app.core.jobs import JobControl
@@ -43,13 +45,13 @@ def make_from_checkpoint(
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
     `lora`: the folder of an adapter that is merged into the weights before anything is rounded; files
-    are named after both. `allow_non_finite` as for `convert_checkpoint`. `chosen` and `importance`, the
-    file of an importance matrix, count for the quantizations among them, as for `quantize`; these are
-    made from the most precise of the plain types asked for, else from the checkpoint itself in one go,
-    without a file between. Only where Nibble does not know which types llama.cpp gives the tensors, it
-    is converted in its own precision first, which takes its size in `folder` until all is done. Raises
-    what `convert_checkpoint` and `quantize` raise.
+    are named after both. `allow_non_finite` as for `convert_checkpoint`; `chosen`, `importance` and
+    `splitting`: see `Choices`. Quantizations are made from the most precise of the plain types asked for,
+    else from the checkpoint itself in one go, without a file between. Only where it is not known which
+    types llama.cpp gives the tensors, it is converted in its own precision first, which takes its size
+    in `folder` until all is done. Raises what `convert_checkpoint` and `quantize` raise.
     """
+    choices = Choices(chosen, importance, splitting)
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
         require_importance(kind, importance)  # before the long way there
@@ -67,9 +69,7 @@ def make_from_checkpoint(
         convert_checkpoint(source, target, control, name, lora=lora, allow_non_finite=allow_non_finite)
     rest = [kind for kind in kinds if kind.name not in made]
     if rest:
-        task = _Task(
-            source, lora, allow_non_finite, rest, targets, folder, threads, chosen, importance, splitting
-        )
+        task = _Task(source, lora, allow_non_finite, rest, targets, folder, threads, choices)
         made |= zip((kind.name for kind in rest), _quantized(task, made, control), strict=True)
     return [made[kind.name] for kind in kinds]
 
@@ -83,9 +83,7 @@ class _Task:
     targets: Mapping[str, Path]
     folder: Path
     threads: int
-    chosen: TensorTypes
-    importance: Path | None
-    splitting: Splitting
+    choices: Choices
 
     @property
     def names(self) -> list[str]:
@@ -102,35 +100,30 @@ def _quantized(task: _Task, plain: Mapping[str, Path], control: JobControl) -> l
 
 
 def _of_file(task: _Task, unquantized: Path, control: JobControl) -> list[Path]:
+    choices = task.choices
     return quantize_several(
         unquantized,
         task.names,
         task.folder,
         control,
         task.threads,
-        task.chosen,
-        task.importance,
-        splitting=task.splitting,
+        choices.tensor_types,
+        choices.importance,
+        splitting=choices.splitting,
     )
 
 
 def _at_once(task: _Task, precision: Quantization, control: JobControl) -> list[Path] | None:
     """None where it cannot be foretold which types llama.cpp gives the tensors."""
-    if task.importance is not None:
-        return None
     with open_source(task.source, control.cancel, lora=task.lora) as source:
         from app.convert.checkpoint.unquantized import UnquantizedCheckpoint
 
         watch = watch_over(source, control.cancel, allows=task.allow_non_finite)
         unquantized = UnquantizedCheckpoint(replace(source, tensors=watch.watched()), precision)
-        for kind in task.kinds:
-            require_experts(kind, unquantized.tensors, source.folder.name)
-        wanted = foretold_types(unquantized.tensors, unquantized.metadata, task.kinds, task.chosen)
-        if wanted is None:
+        rungs = plan_rungs(unquantized, task.kinds, task.targets, task.choices)
+        if rungs is None:
             return None
-        return write_ladder(
-            unquantized, wanted, task.targets, task.folder, control, task.threads, task.splitting
-        )
+        return write_ladder(unquantized, rungs, task.folder, control, task.threads, task.choices)
 
 
 def _one_after_another(task: _Task, precision: str, control: JobControl) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -12,16 +13,14 @@ from app.convert.checkpoint.transfer import Transfer
 from app.convert.checkpoint.writing import head_of, meant_pieces, transfers_of
 from app.convert.quantizations import Quantization
 from app.convert.unquantized import PIECE_BYTES
-from app.gguf import MetadataValue, TensorInfo, read_header
+from app.gguf import TensorInfo, read_header
 from app.gguf.derived import ALIGNMENT, read_raw_keys
+from app.gguf.facts import facts_from_headers
 from app.gguf.source import FileHead
 
 
 class UnquantizedCheckpoint:
-    """Has the keys and tensors of the file that `write_gguf` makes of `source` in `kind`, each of these to the bit.
-
-    `metadata`: its keys as values.
-    """
+    """Has the keys and tensors of the file that `write_gguf` makes of `source` in `kind`, each of these to the bit."""
 
     def __init__(self, source: Source, kind: Quantization) -> None:
         transfers = transfers_of(source, kind)
@@ -31,9 +30,8 @@ class UnquantizedCheckpoint:
         padded = sum(-(-transfer.size_bytes // ALIGNMENT) * ALIGNMENT for transfer in transfers)
         padded += sum(-(-4 * len(each.values) // ALIGNMENT) * ALIGNMENT for each in source.plan.computed)
         header = read_header(FileHead(source.folder.name, head, len(head) + padded))
-        self.metadata: Mapping[str, MetadataValue] = header.metadata
+        self.facts = facts_from_headers((Path(source.folder.name),), (header,))
         self.keys = read_raw_keys(source.folder.name, head)
-        self.tensors = header.tensors
 
     def pieces(self, tensor: TensorInfo) -> Iterator[bytes]:
         if tensor.name in self._computed:

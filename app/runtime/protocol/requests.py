@@ -164,7 +164,8 @@ class QuantizeRows(Message, frozen=True):
     """Writes rows of a tensor to `targets`, in each as `llama_model_quantize` would.
 
     `numbers`: whole rows of `columns` numbers, of `source_type` (a `ggml_type`), which is F32, F16 or BF16 unless no
-    target has another. `threads` 0: all logical processors.
+    target has another. `threads` 0: all logical processors. `importance`: how much an error in each column counts, a
+    number in F32 for each; empty where all count the same.
     """
 
     tensor: str
@@ -173,6 +174,7 @@ class QuantizeRows(Message, frozen=True):
     source_type: int
     targets: tuple[RowsTarget, ...]
     threads: int
+    importance: bytes = b""
 
 
 class Describe(Message, frozen=True):

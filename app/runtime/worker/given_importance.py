@@ -9,10 +9,7 @@ from typing import Any
 
 import llama_cpp
 
-from app.gguf.importance import read_importance
-
-_LONGEST_TEXT = 127
-"""Bytes that an override has room for."""
+from app.gguf.importance import read_importance, told_of
 
 
 def give_importance(parameters: llama_cpp.llama_model_quantize_params, path: Path) -> None:
@@ -25,13 +22,7 @@ def give_importance(parameters: llama_cpp.llama_model_quantize_params, path: Pat
         entry.name = name.encode()
         entry.data = weights.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         entry.size = weights.size
-    keys: list[tuple[str, str | int]] = [("file", path.name)]
-    if matrix.datasets:
-        keys.append(("dataset", matrix.datasets[0]))
-    keys.append(("entries_count", len(rows)))
-    if matrix.chunks:
-        keys.append(("chunks_count", matrix.chunks))
-    overrides = _overrides(keys)
+    overrides = _overrides(told_of(path.name, matrix))
     parameters.imatrix, parameters.kv_overrides = entries, overrides
     # They are only pointed to, and must live as long as the parameters.
     parameters.nibble_owns = (entries, rows, overrides)
@@ -41,15 +32,9 @@ def _overrides(keys: Sequence[tuple[str, str | int]]) -> ctypes.Array[Any]:
     """Ends with an empty key."""
     overrides: ctypes.Array[Any] = (llama_cpp.llama_model_kv_override * (len(keys) + 1))()
     for override, (key, value) in zip(overrides, keys, strict=False):
-        override.key = f"quantize.imatrix.{key}".encode()
+        override.key = key.encode()
         if isinstance(value, int):
             override.tag, override.value.val_i64 = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_INT, value
         else:
-            override.tag, override.value.val_str = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_STR, _short(value)
+            override.tag, override.value.val_str = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_STR, value.encode()
     return overrides
-
-
-def _short(text: str) -> bytes:
-    """In whole characters."""
-    content = text.encode("utf-8", "replace")[:_LONGEST_TEXT]
-    return content.decode("utf-8", "ignore").encode()

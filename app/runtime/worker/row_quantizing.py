@@ -48,13 +48,15 @@ def _write(write: Callable[[memoryview], int], content: bytes | bytearray) -> No
 
 @dataclass(frozen=True)
 class _Work:
-    """Addresses of the numbers and, by type, of where their blocks go; bytes of a row of each."""
+    """Addresses: of the numbers, of where their blocks go, by type, each with the bytes of a row, and of a row's
+    importances."""
 
     columns: int
     source_type: int
     source: int
     source_row: int
     targets: dict[int, tuple[int, int]]
+    importance: int | None
 
 
 class _Ggml:
@@ -70,8 +72,10 @@ class _Ggml:
             held.append((ctypes.c_char * len(made)).from_buffer(made))
             blocks[type_number] = made
             targets[type_number] = (ctypes.addressof(held[-1]), size)
-        source = ctypes.cast(ctypes.c_char_p(request.numbers), ctypes.c_void_p).value or 0
-        work = _Work(request.columns, request.source_type, source, row_bytes, targets)
+        importance = _address(request.importance) if request.importance else None
+        work = _Work(
+            request.columns, request.source_type, _address(request.numbers), row_bytes, targets, importance
+        )
         if not self._all_sound(request, work, rows, stop):
             raise QuantizeFailed(
                 f"{request.tensor} holds numbers that are not finite.",
@@ -112,7 +116,7 @@ class _Ggml:
             source = floats
         for type_number, (target, row_bytes) in work.targets.items():
             place = target + start * row_bytes
-            self._quantize(type_number, source, place, 0, rows, work.columns, None)
+            self._quantize(type_number, source, place, 0, rows, work.columns, work.importance)
             sound &= self._is_valid(type_number, place, rows * row_bytes)
         return sound
 
@@ -139,6 +143,10 @@ class _Ggml:
         return ggml_function(
             "ggml_quantize_chunk", ctypes.c_size_t, ctypes.c_int, *pointers, *counts, ctypes.c_void_p
         )
+
+
+def _address(content: bytes) -> int:
+    return ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0
 
 
 def _until_none(following: Callable[[], int | None]) -> Iterator[int]:
