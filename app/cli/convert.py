@@ -20,6 +20,7 @@ from app.convert import (
     NONE_CHOSEN,
     SOURCE_TYPES,
     WHOLE,
+    OtherConverter,
     Quantization,
     Splitting,
     TensorTypes,
@@ -32,6 +33,7 @@ from app.convert import (
     read_tensor_types,
     trained_for,
 )
+from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
 from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
 from app.guide import SOURCE_QUANTIZATION
@@ -91,6 +93,27 @@ def convert(
     errors: Annotated[
         bool, typer.Option("--errors", help="Tell what it cost each tensor; reads both once more.")
     ] = False,
+    allow_non_finite: Annotated[
+        bool,
+        typer.Option(
+            "--allow-non-finite", help="Convert a checkpoint although some weights are NaN or infinite."
+        ),
+    ] = False,
+    converter: Annotated[
+        Path | None,
+        typer.Option(
+            "--converter",
+            help="llama.cpp's convert_hf_to_gguf.py, to run for architectures that Nibble does not convert. It is a "
+            "program of yours, and may run what comes with the checkpoint.",
+        ),
+    ] = None,
+    converter_python: Annotated[
+        str,
+        typer.Option(
+            "--converter-python",
+            help="The Python to run it with, which has PyTorch; else the one that is found first.",
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Make quantizations of a model, or a GGUF of a Hugging Face checkpoint or a LoRA adapter."""
@@ -99,20 +122,23 @@ def convert(
         raise typer.BadParameter("name at least one type", param_hint="--to")
     kinds = [quantization_named(name) for name in names]
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
-    choices = _Choices(chosen, _splitting(keep_split, split_size))
+    other = OtherConverter(converter, converter_python) if converter is not None else None
+    choices = _Choices(chosen, _splitting(keep_split, split_size), allow_non_finite, other)
     made = _from_any(source, kinds, out, choices, _Beside(lora, base))
     if errors and made.source is None:
         raise WrongChoice(
             "With an adapter there is nothing to hold the weights against.", "Leave --errors out."
         )
     outputs = [keep_and_measure(path, made.source, wants_errors=errors) for path in made.paths]
-    print_outputs(outputs, as_json=as_json)
+    print_outputs(outputs, made.non_finite, as_json=as_json)
 
 
 @dataclass(frozen=True)
 class _Choices:
     types: TensorTypes = NONE_CHOSEN
     splitting: Splitting = WHOLE
+    allow_non_finite: bool = False
+    converter: OtherConverter | None = None
 
 
 def _splitting(keep: bool, size: str | None) -> Splitting:
@@ -136,10 +162,12 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Made:
-    """`source`: a GGUF, or the folder of a checkpoint; None where an adapter had its part in it."""
+    """`source`: a GGUF, or the folder of a checkpoint; None where an adapter had its part in it. `non_finite`: tensors
+    of a checkpoint with weights that are no numbers, where those were allowed."""
 
     source: Path | None
     paths: list[Path]
+    non_finite: tuple[NonFiniteTensor, ...] = ()
 
 
 def _from_any(
@@ -197,9 +225,18 @@ def _from_folder(
             chosen=choices.types,
             lora=beside.lora,
             splitting=choices.splitting,
+            allow_non_finite=choices.allow_non_finite,
+            converter=choices.converter,
         )
 
-    return _Made(None if beside.lora else folder, run_job("convert a checkpoint", work))
+    found: list[NonFiniteFound] = []
+    paths = run_job("convert a checkpoint", work, lambda value: _keep_found(value, found))
+    return _Made(None if beside.lora else folder, paths, found[0].tensors if found else ())
+
+
+def _keep_found(value: object, found: list[NonFiniteFound]) -> None:
+    if isinstance(value, NonFiniteFound):
+        found.append(value)  # by each conversion of the same checkpoint the same
 
 
 def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> _Made:

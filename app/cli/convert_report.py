@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from app.cli.running import print_json, run_job
 from app.cli.terminal import printable
 from app.convert.made import remember_errors, remember_making
+from app.convert.non_finite import NonFiniteTensor
 from app.convert.tensor_errors import QuantizationErrors, measure_errors
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl
@@ -45,10 +47,20 @@ def keep_and_measure(path: Path, source: Path | None, *, wants_errors: bool) -> 
     return Output(read_facts(path), errors)
 
 
-def print_outputs(outputs: list[Output], *, as_json: bool) -> None:
+def print_outputs(outputs: list[Output], non_finite: tuple[NonFiniteTensor, ...], *, as_json: bool) -> None:
+    """`non_finite`: tensors with weights that are no numbers, where those were allowed."""
     if as_json:
-        print_json({"outputs": [_document(output) for output in outputs]})
+        print_json(
+            {
+                "outputs": [_document(output) for output in outputs],
+                "non_finite": [
+                    {"tensor": each.name, "nan": each.nan, "infinite": each.infinite} for each in non_finite
+                ],
+            }
+        )
         return
+    for each in non_finite:
+        print(f"no numbers among its weights: {printable(str(each), lines=False)}", file=sys.stderr)
     for output in outputs:
         facts = output.facts
         bits = f"{facts.bits_per_weight:.2f} bits per weight" if facts.bits_per_weight else ""

@@ -7,7 +7,7 @@ one.
 
 from app.convert.adapter import convert_adapter, is_adapter
 from app.convert.calibrate import calibrate, calibrate_loaded, read_calibration_text
-from app.convert.checkpoint import convert_checkpoint, is_checkpoint, make_from_checkpoint
+from app.convert.checkpoint import OtherConverter, convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.checkpoint.qat import trained_for
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.quantize import SOURCE_TYPES, can_quantize, expected_bytes, output_path, quantize
@@ -21,6 +21,7 @@ __all__ = [
     "QUANTIZATIONS",
     "SOURCE_TYPES",
     "WHOLE",
+    "OtherConverter",
     "Quantization",
     "Splitting",
     "TensorTypes",

@@ -113,6 +113,10 @@ class NoImportanceMatrix(EnvironmentFault):
     """A file holds no importance matrix, a damaged one, or that of another model."""
 
 
+class ConverterFailed(EnvironmentFault):
+    """A converter of the person's own did not make what it was asked for; `log` holds its last lines."""
+
+
 class WorkerDied(EnvironmentFault):
     """The runtime's process ended without an answer; `log` holds its last lines."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,40 @@ def test_bad_checkpoint_is_refused_with_one_sentence_and_a_next_step(
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     nibble("convert", folder, "--to", "Q4_K_M", "--out", tmp_path / "out").assert_refused("pytorch_model.bin")
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_weights_that_are_no_numbers_are_refused_and_allowed_with_their_counts(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    path = checkpoint / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + b"\xc0\x7f")  # a NaN at the end of the last tensor
+    out = tmp_path / "out"
+    for types in ("BF16", "Q8_0"):
+        refused = nibble("convert", checkpoint, "--to", types, "--out", out)
+        refused.assert_refused("lm_head.weight (1 NaN, 0 infinite)", "--allow-non-finite")
+        assert list(out.iterdir()) == []
+    outcome = nibble("convert", checkpoint, "--to", "BF16,F16", "--out", out, "--allow-non-finite", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.document["non_finite"] == [{"tensor": "lm_head.weight", "nan": 1, "infinite": 0}]
+    assert len(list(out.iterdir())) == 2
+
+
+def test_converter_of_the_persons_own_is_run_for_a_lacking_architecture(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    ready = convert_checkpoint(checkpoint, tmp_path / "ready.gguf", control(), "BF16")
+    script = tmp_path / "convert_hf_to_gguf.py"
+    script.write_text(
+        f"import shutil, sys\nshutil.copy({str(ready)!r}, sys.argv[sys.argv.index('--outfile') + 1])\n"
+    )
+    folder = write_tiny_checkpoint(tmp_path / "Poet", config={"architectures": ["PoetForCausalLM"]})
+    outcome = nibble(
+        *("convert", folder, "--to", "Q8_0", "--out", tmp_path / "out", "--json"),
+        *("--converter", script, "--converter-python", sys.executable),
+    )
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["Poet-Q8_0.gguf"]
 
 
 # Against llama.cpp's own converter, which needs PyTorch

@@ -10,5 +10,6 @@ one file, `make_from_checkpoint` for several, quantized ones among them.
 from app.convert.checkpoint.conversion import convert_checkpoint
 from app.convert.checkpoint.folder import is_checkpoint
 from app.convert.checkpoint.making import make_from_checkpoint
+from app.convert.checkpoint.other_converter import OtherConverter
 
-__all__ = ["convert_checkpoint", "is_checkpoint", "make_from_checkpoint"]
+__all__ = ["OtherConverter", "convert_checkpoint", "is_checkpoint", "make_from_checkpoint"]

@@ -127,7 +127,7 @@ def checkpoint_precision(folder: Path) -> str:
 
 def kept_quantization(folder: Path) -> str | None:
     """The type of a GGUF that holds a quantized checkpoint without rounding it a second time; None for one in full
-    precision, or where there is none. Reads all of it. Raises as `convert_checkpoint`."""
+    precision, or where there is none. Reads scales and zero points. Raises as `convert_checkpoint`."""
     checkpoint = CheckpointFolder(folder)
     config = Config(
         read_json(checkpoint.require("config.json", "Choose a checkpoint's folder, with all its files."))
@@ -160,7 +160,8 @@ def plan_model(folder: CheckpointFolder, config: Config) -> ModelPlan:
     if make_plan is None:
         raise UnknownArchitecture(
             f"{folder.name} has the architecture {shorten(names[0])}, which Nibble does not convert yet.",
-            f"Nibble converts {', '.join(ARCHITECTURES)}. Download a GGUF file of this model instead.",
+            f"Nibble converts {', '.join(ARCHITECTURES)}. Download a GGUF file of this model instead, or name "
+            "llama.cpp's convert_hf_to_gguf.py with --converter, where you have it and PyTorch.",
         )
     return make_plan(config)
 

@@ -17,6 +17,11 @@ from app.convert.checkpoint.conversion import (
     watch_over,
 )
 from app.convert.checkpoint.folder import CheckpointFolder
+from app.convert.checkpoint.other_converter import (
+    OtherConverter,
+    convert_elsewhere,
+    is_known_architecture,
+)
 from app.convert.choices import Choices
 from app.convert.quantizations import Quantization, quantization_named
 from app.convert.quantize import require_importance
@@ -41,6 +46,7 @@ def make_from_checkpoint(
     allow_non_finite: bool = False,
     importance: Path | None = None,
     splitting: Splitting = WHOLE,
+    converter: OtherConverter | None = None,
 ) -> list[Path]:
     """Makes a GGUF of each of `types` in `folder`, named after the checkpoint, and returns their paths.
 
@@ -49,7 +55,9 @@ def make_from_checkpoint(
     `splitting`: see `Choices`. Quantizations are made from the most precise of the plain types asked for,
     else from the checkpoint itself in one go, without a file between. Only where it is not known which
     types llama.cpp gives the tensors, it is converted in its own precision first, which takes its size
-    in `folder` until all is done. Raises what `convert_checkpoint` and `quantize` raise.
+    in `folder` until all is done. So it is where `converter` is needed, which gets checkpoints of
+    architectures that Nibble lacks. Raises what `convert_checkpoint`, `convert_elsewhere` and `quantize`
+    raise.
     """
     choices = Choices(chosen, importance, splitting)
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
@@ -60,16 +68,26 @@ def make_from_checkpoint(
             f"{CheckpointFolder(source).name} is no GGUF in parts that could be kept.",
             "Leave it out, or choose a size for the parts.",
         )
-    keeps = lora is None and any(kind.name in KEPT_TYPES for kind in kinds)
+    if converter is not None and is_known_architecture(source):
+        converter = None
+    if converter is not None and lora is not None:
+        raise WrongChoice(
+            f"{converter.script.name} does not merge adapters.",
+            "Leave the adapter out; it can be used beside the model.",
+        )
+    keeps = lora is None and converter is None and any(kind.name in KEPT_TYPES for kind in kinds)
     kept = kept_quantization(source) if keeps else None
     whole = (*FILE_TYPES, kept) if splitting == WHOLE else ()
     targets = {kind.name: _target(source, kind.name, folder, lora) for kind in kinds}
     made = {kind.name: targets[kind.name] for kind in kinds if kind.name in whole}
     for name, target in made.items():
-        convert_checkpoint(source, target, control, name, lora=lora, allow_non_finite=allow_non_finite)
+        if converter is None:
+            convert_checkpoint(source, target, control, name, lora=lora, allow_non_finite=allow_non_finite)
+        else:
+            convert_elsewhere(converter, source, target, control, name)
     rest = [kind for kind in kinds if kind.name not in made]
     if rest:
-        task = _Task(source, lora, allow_non_finite, rest, targets, folder, threads, choices)
+        task = _Task(source, lora, allow_non_finite, converter, rest, targets, folder, threads, choices)
         made |= zip((kind.name for kind in rest), _quantized(task, made, control), strict=True)
     return [made[kind.name] for kind in kinds]
 
@@ -79,6 +97,7 @@ class _Task:
     source: Path
     lora: Path | None
     allow_non_finite: bool
+    converter: OtherConverter | None
     kinds: list[Quantization]
     targets: Mapping[str, Path]
     folder: Path
@@ -95,7 +114,7 @@ def _quantized(task: _Task, plain: Mapping[str, Path], control: JobControl) -> l
     unquantized = next((plain[name] for name in ("F32", precision, *FILE_TYPES) if name in plain), None)
     if unquantized is not None:
         return _of_file(task, unquantized, control)
-    made = _at_once(task, quantization_named(precision), control)
+    made = None if task.converter else _at_once(task, quantization_named(precision), control)
     return _one_after_another(task, precision, control) if made is None else made
 
 
@@ -123,7 +142,10 @@ def _at_once(task: _Task, precision: Quantization, control: JobControl) -> list[
         rungs = plan_rungs(unquantized, task.kinds, task.targets, task.choices)
         if rungs is None:
             return None
-        return write_ladder(unquantized, rungs, task.folder, control, task.threads, task.choices)
+        made = write_ladder(unquantized, rungs, task.folder, control, task.threads, task.choices)
+        if found := watch.found():
+            control.emit(found)
+        return made
 
 
 def _one_after_another(task: _Task, precision: str, control: JobControl) -> list[Path]:
@@ -133,14 +155,18 @@ def _one_after_another(task: _Task, precision: str, control: JobControl) -> list
     except OSError as error:
         raise from_os_error(error, task.folder, writing=True) from error
     with scratch_folder(target) as scratch:
-        unquantized = convert_checkpoint(
-            task.source,
-            scratch / target.name,
-            control,
-            precision,
-            lora=task.lora,
-            allow_non_finite=task.allow_non_finite,
-        )
+        unquantized = scratch / target.name
+        if task.converter is not None:
+            convert_elsewhere(task.converter, task.source, unquantized, control, precision)
+        else:
+            convert_checkpoint(
+                task.source,
+                unquantized,
+                control,
+                precision,
+                lora=task.lora,
+                allow_non_finite=task.allow_non_finite,
+            )
         return _of_file(task, unquantized, control)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from app.convert.checkpoint.numbers import BLOCKS, Numbers, reaches
 from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
 from app.convert.checkpoint.transfer import PIECE_BYTES
+from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
 from app.core.errors import NonFiniteWeights
 from app.core.jobs import CancelToken
 
@@ -22,25 +22,6 @@ _INFINITY = {
 }
 """Its bits, which those of all finite numbers stay below and those of every NaN are above, signs aside."""
 _MOST_NAMED = 3
-
-
-@dataclass(frozen=True)
-class NonFiniteTensor:
-    """Weights of one tensor of a checkpoint that are no numbers."""
-
-    name: str
-    nan: int
-    infinite: int
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.nan} NaN, {self.infinite} infinite)"
-
-
-@dataclass(frozen=True)
-class NonFiniteFound:
-    """What a conversion emits that was allowed to go on."""
-
-    tensors: tuple[NonFiniteTensor, ...]
 
 
 def count_non_finite(numbers: Numbers, kind: str) -> tuple[int, int]:

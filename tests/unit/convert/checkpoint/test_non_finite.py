@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.convert import convert_checkpoint, make_from_checkpoint
-from app.convert.checkpoint.non_finite import NonFiniteFound, NonFiniteTensor, count_non_finite
+from app.convert.checkpoint.non_finite import count_non_finite
+from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
 from app.core.errors import NonFiniteWeights
 from app.core.jobs import CancelToken, Emitted, JobControl
 from tests.helpers.tiny_checkpoint import TinyLlama, write_json, write_tiny_checkpoint
