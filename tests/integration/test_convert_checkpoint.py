@@ -192,6 +192,30 @@ def test_nibble_killed_while_quantizing_leaves_nothing_the_library_shows_and_nex
     assert list(out.iterdir()) == [path]
 
 
+ODD = TinyLlama(heads=6, kv_heads=3, head_length=48, feed_forward=328, dtype="F32")
+"""Rows of 288 weights, which no block of 256 divides, and of 328, which not even one of 32 does."""
+FALLBACKS = {
+    "Q4_K_M": ("Q5_0", "F16", "Q4_K"),
+    "Q6_K": ("Q8_0", "F16", "Q6_K"),
+    "Q2_K": ("Q4_0", "F16", "Q2_K"),
+    "Q4_0": ("Q4_0", "F16", "Q4_0"),
+}
+"""What llama-quantize (llama.cpp's own, of the bindings' source archive) gives rows of 288, of 328 and of 256 weights."""
+
+
+@pytest.mark.parametrize("by_way_of_a_file", [False, True])
+def test_rows_that_no_block_divides_fall_back_as_in_llama_quantize(
+    tmp_path: Path, by_way_of_a_file: bool
+) -> None:
+    source = write_tiny_checkpoint(tmp_path / "Odd", ODD)
+    types = [*(["F16"] if by_way_of_a_file else []), *FALLBACKS]
+    made = make_from_checkpoint(source, types, tmp_path / "out", control())
+    for path in made[-len(FALLBACKS) :]:
+        found = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors}
+        rows = tuple(found[f"blk.1.{name}.weight"] for name in ("attn_output", "ffn_down", "ffn_up"))
+        assert rows == FALLBACKS[path.stem.removeprefix("Odd-")], path.name
+
+
 # On the command line
 
 
