@@ -200,7 +200,7 @@ FALLBACKS = {
     "Q2_K": ("Q4_0", "F16", "Q2_K"),
     "Q4_0": ("Q4_0", "F16", "Q4_0"),
 }
-"""What llama-quantize (llama.cpp's own, of the bindings' source archive) gives rows of 288, of 328 and of 256 weights."""
+"""What llama.cpp's llama-quantize gives rows of 288, of 328 and of 256 weights."""
 
 
 @pytest.mark.parametrize("by_way_of_a_file", [False, True])
