@@ -53,6 +53,12 @@ def guide_answers() -> list[str]:
     return list(dict.fromkeys(item["answer"] for item in items))
 
 
+def calibration_text() -> str:
+    """Code, several languages, mathematics and prose, to take importance matrices over: some 100,000 characters."""
+    parts = sorted((_root() / "calibration").glob("*.txt"))
+    return "\n\n".join(path.read_text(encoding="utf-8").strip() for path in parts)
+
+
 def prompt_set_names() -> list[str]:
     """Of the lists of prompts to compare models by, in order."""
     return sorted(path.stem for path in (_root() / "prompts").glob("*.toml"))

@@ -12,6 +12,13 @@ from typing import Annotated
 import typer
 
 import resources
+from app.cli.calibration import (
+    CalibrateOption,
+    ImportanceOption,
+    calibrated_with,
+    importance_given,
+    tell_fit,
+)
 from app.cli.convert_report import keep_and_measure, print_outputs
 from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
@@ -20,17 +27,20 @@ from app.convert import (
     NONE_CHOSEN,
     SOURCE_TYPES,
     WHOLE,
+    Calibration,
     OtherConverter,
     Quantization,
     Splitting,
     TensorTypes,
     convert_adapter,
+    importance_taken,
     is_adapter,
     is_checkpoint,
     make_from_checkpoint,
     quantization_named,
     quantize_several,
     read_tensor_types,
+    require_importance,
     trained_for,
 )
 from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
@@ -90,6 +100,8 @@ def convert(
             "--base", help="For an adapter: the folder or config.json of the model it was trained for."
         ),
     ] = None,
+    importance: ImportanceOption = None,
+    calibrate: CalibrateOption = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="Tell what it cost each tensor; reads both once more.")
     ] = False,
@@ -123,13 +135,17 @@ def convert(
     kinds = [quantization_named(name) for name in names]
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
     other = OtherConverter(converter, converter_python) if converter is not None else None
-    choices = _Choices(chosen, _splitting(keep_split, split_size), allow_non_finite, other)
+    matrix = importance_given(importance, calibrate)
+    choices = _Choices(chosen, _splitting(keep_split, split_size), allow_non_finite, other, matrix)
     made = _from_any(source, kinds, out, choices, _Beside(lora, base))
     if errors and made.source is None:
         raise WrongChoice(
             "With an adapter there is nothing to hold the weights against.", "Leave --errors out."
         )
-    outputs = [keep_and_measure(path, made.source, wants_errors=errors) for path in made.paths]
+    outputs = [
+        keep_and_measure(path, made.source, wants_errors=errors, calibrated_with=calibrated_with(matrix))
+        for path in made.paths
+    ]
     print_outputs(outputs, made.non_finite, as_json=as_json)
 
 
@@ -139,6 +155,7 @@ class _Choices:
     splitting: Splitting = WHOLE
     allow_non_finite: bool = False
     converter: OtherConverter | None = None
+    importance: Path | Calibration | None = None
 
 
 def _splitting(keep: bool, size: str | None) -> Splitting:
@@ -227,6 +244,7 @@ def _from_folder(
             splitting=choices.splitting,
             allow_non_finite=choices.allow_non_finite,
             converter=choices.converter,
+            importance=choices.importance,
         )
 
     found: list[NonFiniteFound] = []
@@ -266,13 +284,20 @@ def _from_guide(kinds: list[Quantization], out: Path | None, choices: _Choices) 
 
 
 def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, choices: _Choices) -> _Made:
+    for kind in kinds:
+        require_importance(kind, choices.importance)  # before the long way there
+
     def work(control: JobControl) -> list[Path]:
+        matrix = importance_taken(source, choices.importance, _folder(out), control)
+        if matrix is not None:
+            tell_fit(matrix, source)
         return quantize_several(
             source,
             [kind.name for kind in kinds],
             _folder(out),
             control,
             chosen=choices.types,
+            importance=matrix,
             splitting=choices.splitting,
         )
 

@@ -30,7 +30,7 @@ class Output:
     errors: QuantizationErrors | None
 
 
-def keep_and_measure(path: Path, source: Path | None, *, wants_errors: bool) -> Output:
+def keep_and_measure(path: Path, source: Path | None, *, wants_errors: bool, calibrated_with: str) -> Output:
     """Keeps of what `path` was made, and what that cost its tensors where it is wanted; nothing without a source."""
     if source is None:
         return Output(read_facts(path), None)
@@ -39,7 +39,7 @@ def keep_and_measure(path: Path, source: Path | None, *, wants_errors: bool) -> 
         return measure_errors(path, source, control)
 
     with suppress(EnvironmentFault):  # an addition for the window: the model is there without it
-        remember_making(data_folder().create().database, path, source)
+        remember_making(data_folder().create().database, path, source, calibrated_with=calibrated_with)
     errors = run_job("compare the weights", work) if wants_errors else None
     if errors is not None:
         with suppress(EnvironmentFault):

@@ -51,7 +51,11 @@ COMMANDS = {
     ),
     "convert": Command(
         "app.cli.convert:convert",
-        "Make quantizations of a model, or a GGUF of a Hugging Face checkpoint.",
+        "Make quantizations of a model, or a GGUF of a Hugging Face checkpoint or a LoRA adapter.",
+    ),
+    "calibrate": Command(
+        "app.cli.calibrate:calibrate_model",
+        "Take a model's importance matrix over a text, which makes its quantizations better.",
     ),
     "chat": Command("app.cli.chat:chat", "Chat with a model."),
     "compare": Command(

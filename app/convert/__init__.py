@@ -6,11 +6,24 @@ one.
 """
 
 from app.convert.adapter import convert_adapter, is_adapter
-from app.convert.calibrate import calibrate, calibrate_loaded, read_calibration_text
+from app.convert.calibrate import (
+    Calibration,
+    calibrate,
+    importance_path,
+    importance_taken,
+    read_calibration_text,
+)
 from app.convert.checkpoint import OtherConverter, convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.checkpoint.qat import trained_for
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
-from app.convert.quantize import SOURCE_TYPES, can_quantize, expected_bytes, output_path, quantize
+from app.convert.quantize import (
+    SOURCE_TYPES,
+    can_quantize,
+    expected_bytes,
+    output_path,
+    quantize,
+    require_importance,
+)
 from app.convert.several import quantize_several
 from app.convert.splitting import WHOLE, Splitting
 from app.convert.tensor_choices import read_tensor_types
@@ -21,16 +34,18 @@ __all__ = [
     "QUANTIZATIONS",
     "SOURCE_TYPES",
     "WHOLE",
+    "Calibration",
     "OtherConverter",
     "Quantization",
     "Splitting",
     "TensorTypes",
     "calibrate",
-    "calibrate_loaded",
     "can_quantize",
     "convert_adapter",
     "convert_checkpoint",
     "expected_bytes",
+    "importance_path",
+    "importance_taken",
     "is_adapter",
     "is_checkpoint",
     "make_from_checkpoint",
@@ -40,5 +55,6 @@ __all__ = [
     "quantize_several",
     "read_calibration_text",
     "read_tensor_types",
+    "require_importance",
     "trained_for",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.convert import calibrate
+from app.convert.calibrate import load_plainly
 from app.core.errors import Cancelled, LoadFailed, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf.importance import read_importance
@@ -17,7 +19,7 @@ from app.runtime import LoadSettings
 from tests.helpers import reference
 from tests.helpers.tiny_gguf import write_tiny_model
 
-ONE_THREAD = LoadSettings(context_length=512, threads=1)
+on_one_thread = functools.partial(load_plainly, settings=LoadSettings(context_length=512, threads=1))
 TEXT = " ".join(f"hello world {number} you and the {number * number}" for number in range(120))
 CHUNK = 512
 EPSILON = 1e-5
@@ -59,7 +61,7 @@ def first_inputs(model: Path, tokens: np.ndarray) -> np.ndarray:
 def test_squares_of_what_goes_into_the_first_layer_are_summed_over_all_whole_chunks(
     tiny: Path, target: Path
 ) -> None:
-    calibrate(tiny, TEXT, target, control(), dataset="words.txt", settings=ONE_THREAD)
+    calibrate(tiny, TEXT, target, control(), dataset="words.txt", load=on_one_thread)
     matrix = read_importance(target)
     chunks = chunks_of(tiny)
     assert len(chunks) > 2
@@ -74,7 +76,7 @@ def test_squares_of_what_goes_into_the_first_layer_are_summed_over_all_whole_chu
 def test_every_matrix_of_every_layer_is_counted_and_neither_embedding_nor_output(
     tiny: Path, target: Path
 ) -> None:
-    calibrate(tiny, TEXT, target, control(), settings=ONE_THREAD)
+    calibrate(tiny, TEXT, target, control(), load=on_one_thread)
     shapes = {tensor.name: tensor.shape for tensor in gguf.GGUFReader(tiny).tensors}
     matrices = {
         name: int(shape[0]) for name, shape in shapes.items() if name.startswith("blk.") and len(shape) == 2
@@ -86,7 +88,7 @@ def test_every_matrix_of_every_layer_is_counted_and_neither_embedding_nor_output
 
 
 def test_each_expert_counts_the_tokens_it_was_given(experts: Path, target: Path) -> None:
-    calibrate(experts, TEXT, target, control(), settings=ONE_THREAD)
+    calibrate(experts, TEXT, target, control(), load=on_one_thread)
     found = read_importance(target).tensors
     tokens = chunks_of(experts).size
     for name in ("up", "gate", "down"):
@@ -100,7 +102,7 @@ def test_each_expert_counts_the_tokens_it_was_given(experts: Path, target: Path)
 
 def test_progress_counts_chunks(tiny: Path, target: Path) -> None:
     seen: list[Progress] = []
-    calibrate(tiny, TEXT, target, control(seen.append), settings=ONE_THREAD)
+    calibrate(tiny, TEXT, target, control(seen.append), load=on_one_thread)
     told = [(each.done, each.total) for each in seen if each.unit == "chunks"]
     total = len(chunks_of(tiny))
     assert told == [(done, total) for done in range(total + 1)]
@@ -108,7 +110,7 @@ def test_progress_counts_chunks(tiny: Path, target: Path) -> None:
 
 def test_text_too_short_is_refused_with_what_it_takes(tiny: Path, target: Path) -> None:
     with pytest.raises(WrongChoice, match="1,024") as caught:
-        calibrate(tiny, "hello world", target, control(), settings=ONE_THREAD)
+        calibrate(tiny, "hello world", target, control(), load=on_one_thread)
     assert "longer" in caught.value.hint
     assert list(target.parent.iterdir()) == []
 
@@ -121,7 +123,7 @@ def test_cancelled_calibration_leaves_nothing(tiny: Path, target: Path) -> None:
             token.cancel()
 
     with pytest.raises(Cancelled):
-        calibrate(tiny, TEXT * 10, target, JobControl(token, stop), settings=ONE_THREAD)
+        calibrate(tiny, TEXT * 10, target, JobControl(token, stop), load=on_one_thread)
     assert list(target.parent.iterdir()) == []
 
 
@@ -131,5 +133,5 @@ def test_model_that_computes_no_numbers_is_named_with_its_tensor(tmp_path: Path,
     next(tensor for tensor in reader.tensors if tensor.name == "blk.0.attn_norm.weight").data[3] = np.nan
     reader.data.flush()
     with pytest.raises(LoadFailed, match=r"blk\.0\.attn_\w\.weight"):
-        calibrate(model, TEXT, target, control(), settings=ONE_THREAD)
+        calibrate(model, TEXT, target, control(), load=on_one_thread)
     assert list(target.parent.iterdir()) == []

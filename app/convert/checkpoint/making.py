@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.convert.calibrate import Calibration, importance_taken
 from app.convert.checkpoint.conversion import (
     FILE_TYPES,
     KEPT_TYPES,
@@ -44,7 +45,7 @@ def make_from_checkpoint(
     *,
     lora: Path | None = None,
     allow_non_finite: bool = False,
-    importance: Path | None = None,
+    importance: Path | Calibration | None = None,
     splitting: Splitting = WHOLE,
     converter: OtherConverter | None = None,
 ) -> list[Path]:
@@ -55,11 +56,12 @@ def make_from_checkpoint(
     `splitting`: see `Choices`. Quantizations are made from the most precise of the plain types asked for,
     else from the checkpoint itself in one go, without a file between. Only where it is not known which
     types llama.cpp gives the tensors, it is converted in its own precision first, which takes its size
-    in `folder` until all is done. So it is where `converter` is needed, which gets checkpoints of
-    architectures that Nibble lacks. Raises what `convert_checkpoint`, `convert_elsewhere` and `quantize`
-    raise.
+    in `folder` until all is done. So it is where an importance matrix is yet to be taken, which is kept in
+    `folder`, and where `converter` is needed, which gets checkpoints of architectures that Nibble lacks.
+    Raises what `convert_checkpoint`, `convert_elsewhere`, `calibrate` and `quantize` raise.
     """
-    choices = Choices(chosen, importance, splitting)
+    calibration = importance if isinstance(importance, Calibration) else None
+    choices = Choices(chosen, importance if isinstance(importance, Path) else None, splitting)
     kinds = [quantization_named(name) for name in dict.fromkeys(types)]
     for kind in kinds:
         require_importance(kind, importance)  # before the long way there
@@ -87,7 +89,9 @@ def make_from_checkpoint(
             convert_elsewhere(converter, source, target, control, name)
     rest = [kind for kind in kinds if kind.name not in made]
     if rest:
-        task = _Task(source, lora, allow_non_finite, converter, rest, targets, folder, threads, choices)
+        task = _Task(
+            source, lora, allow_non_finite, converter, rest, targets, folder, threads, choices, calibration
+        )
         made |= zip((kind.name for kind in rest), _quantized(task, made, control), strict=True)
     return [made[kind.name] for kind in kinds]
 
@@ -103,6 +107,7 @@ class _Task:
     folder: Path
     threads: int
     choices: Choices
+    calibration: Calibration | None
 
     @property
     def names(self) -> list[str]:
@@ -114,12 +119,15 @@ def _quantized(task: _Task, plain: Mapping[str, Path], control: JobControl) -> l
     unquantized = next((plain[name] for name in ("F32", precision, *FILE_TYPES) if name in plain), None)
     if unquantized is not None:
         return _of_file(task, unquantized, control)
-    made = None if task.converter else _at_once(task, quantization_named(precision), control)
+    made = (
+        None if task.converter or task.calibration else _at_once(task, quantization_named(precision), control)
+    )
     return _one_after_another(task, precision, control) if made is None else made
 
 
 def _of_file(task: _Task, unquantized: Path, control: JobControl) -> list[Path]:
     choices = task.choices
+    importance = importance_taken(unquantized, task.calibration or choices.importance, task.folder, control)
     return quantize_several(
         unquantized,
         task.names,
@@ -127,7 +135,7 @@ def _of_file(task: _Task, unquantized: Path, control: JobControl) -> list[Path]:
         control,
         task.threads,
         choices.tensor_types,
-        choices.importance,
+        importance,
         splitting=choices.splitting,
     )
 
