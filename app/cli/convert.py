@@ -41,8 +41,8 @@ from app.convert import (
     quantize_several,
     read_tensor_types,
     require_importance,
-    trained_for,
 )
+from app.convert.checkpoint.prospect import prospect_of_folder
 from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
 from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
@@ -225,13 +225,7 @@ def _from_folder(
         )
 
     names = [kind.name for kind in kinds]
-    wanted = trained_for(folder)
-    if wanted is not None and not {wanted, *SOURCE_TYPES}.issuperset(names):
-        print(
-            f"{printable(folder.name, lines=False)} was trained to be quantized to {wanted}, which costs it less than "
-            "other types of that size.",
-            file=sys.stderr,
-        )
+    _print_notes(folder, names)
 
     def work(control: JobControl) -> list[Path]:
         return make_from_checkpoint(
@@ -255,6 +249,18 @@ def _from_folder(
 def _keep_found(value: object, found: list[NonFiniteFound]) -> None:
     if isinstance(value, NonFiniteFound):
         found.append(value)  # by each conversion of the same checkpoint the same
+
+
+def _print_notes(folder: Path, types: list[str]) -> None:
+    prospect = prospect_of_folder(folder)
+    name, wanted = printable(folder.name, lines=False), prospect.trained_for
+    if wanted is not None and not {wanted, *SOURCE_TYPES}.issuperset(types):
+        print(
+            f"{name} was trained to be quantized to {wanted}, which costs it less than other types of that size.",
+            file=sys.stderr,
+        )
+    if prospect.leaves_out:
+        print(f"Made of {name} is its text part, without {prospect.leaves_out}.", file=sys.stderr)
 
 
 def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> _Made:

@@ -58,7 +58,10 @@ def fill_checkpoint_menu(menu: QMenu, prospect: Prospect, start: Callable[[str],
 
 
 def rounding_of(prospect: Prospect) -> str:
-    """What a type of GGUF does to a checkpoint that is quantized already or was trained to be; empty else."""
+    """What a GGUF leaves out, or what a type does to a checkpoint that is quantized already or was trained to be; may
+    be empty."""
+    if prospect.leaves_out:
+        return _tr("Made of it is the text part, without {part}.").format(part=prospect.leaves_out)
     if prospect.method is None and prospect.trained_for is not None:
         return _tr(
             "It was trained to be quantized to {type}; any other type of its size costs it more."

@@ -50,8 +50,25 @@ def awq_scale(
     return AwqScale(best.scale, best.alpha, best.error, plain_error=tried[0].error)
 
 
-def _normalized(s: NDArray[np.float32]) -> NDArray[np.float32]:
+def awq_scale_of_squares(
+    weights: Floats, squares: Floats, bits: int, group_size: int, *, symmetric: bool = False, grid: int = GRID
+) -> AwqScale:
+    """As `awq_scale`, where of the inputs only the mean square of each is known, `squares` (columns,), as an importance
+    matrix tells it: s_X is its root, and errors are those of outputs whose inputs are independent."""
+    W = weights.astype(np.float32)
+    s_X = np.sqrt(squares.astype(np.float32))
+    tried = []
+    for alpha in np.arange(grid) / grid:
+        s = _normalized(s_X**alpha)
+        Q = round_to_nearest(W * s, bits, group_size, symmetric=symmetric).dequantized()
+        error = np.square(Q / s - W).mean(axis=0) @ squares
+        tried.append(AwqScale(s, float(alpha), float(error), 0.0))
+    best = min(tried, key=lambda each: each.error)
+    return AwqScale(best.scale, best.alpha, best.error, plain_error=tried[0].error)
+
+
+def _normalized(s: Floats) -> NDArray[np.float32]:
     """Around 1, so that norms it is folded into keep their size; an input that is always zero keeps its weights."""
-    bounded: NDArray[np.float32] = np.maximum(s, np.float32(1e-4))
+    bounded: NDArray[np.float32] = np.maximum(s.astype(np.float32), np.float32(1e-4))
     normalized: NDArray[np.float32] = bounded / np.sqrt(bounded.max() * bounded.min())
     return normalized

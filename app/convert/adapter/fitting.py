@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.convert.adapter.pairs import Adapter
 from app.convert.checkpoint.architectures.layers import EMBEDDING, OUTPUT
 from app.convert.checkpoint.plan import ModelPlan
@@ -9,9 +11,14 @@ from app.core.errors import UnsupportedCheckpoint, WrongChoice
 from app.gguf.cursor import shorten
 
 
-def expect_fitting(adapter: Adapter, plan: ModelPlan) -> None:
-    """Raises WrongChoice for an adapter of another model, and UnsupportedCheckpoint where it tells the two uses of one
-    tensor apart."""
+def fitted(adapter: Adapter, plan: ModelPlan) -> Adapter:
+    """With the names that `plan` has. Raises WrongChoice for an adapter of another model, and UnsupportedCheckpoint
+    where it tells the two uses of one tensor apart."""
+    adapter = replace(
+        adapter,
+        pairs={plan.name_of(name): pair for name, pair in adapter.pairs.items()},
+        whole={plan.name_of(name): tensor for name, tensor in adapter.whole.items()},
+    )
     shapes = {name: planned.shape for planned in plan.tensors for name in planned.source_names}
     if OUTPUT not in shapes and {EMBEDDING, OUTPUT} & {*adapter.pairs, *adapter.whole}:
         raise UnsupportedCheckpoint(
@@ -25,6 +32,7 @@ def expect_fitting(adapter: Adapter, plan: ModelPlan) -> None:
             rows, columns = pair.shape
             made_for = f"is for a {shorten(name)} of {rows} × {columns}"
             raise _of_another(adapter, f"{made_for}; this model's is {' × '.join(map(str, shapes[name]))}")
+    return adapter
 
 
 def _of_another(adapter: Adapter, what: str) -> WrongChoice:

@@ -52,12 +52,12 @@ def convert_adapter(
     )
     plan = plan_model(config, Config(values))
     # NumPy and gguf take a third of a second to import: only when there is something to write.
-    from app.convert.adapter.fitting import expect_fitting
+    from app.convert.adapter.fitting import fitted
     from app.convert.adapter.pairs import open_adapter
     from app.convert.adapter.writing import write_adapter
 
-    with open_adapter(adapted) as adapter:
-        expect_fitting(adapter, plan)
+    with open_adapter(adapted) as opened:
+        adapter = fitted(opened, plan)
         elements = sum(pair.rank * sum(pair.shape) for pair in adapter.pairs.values())
         try:
             os.makedirs(target.parent, exist_ok=True)

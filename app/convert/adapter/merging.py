@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from app.convert.adapter.fitting import expect_fitting
+from app.convert.adapter.fitting import fitted
 from app.convert.adapter.pairs import Adapter, LoraPair
 from app.convert.checkpoint.numbers import Numbers, converted
 from app.convert.checkpoint.plan import ModelPlan
@@ -19,8 +19,8 @@ def merged_tensors(
     tensors: Mapping[str, CheckpointTensor], adapter: Adapter, plan: ModelPlan
 ) -> dict[str, CheckpointTensor]:
     """`tensors` of the checkpoint, those that the adapter has trained whole taken from there and those beside which it
-    has matrices merged. Raises as `expect_fitting`."""
-    expect_fitting(adapter, plan)
+    has matrices merged. Raises as `fitted`."""
+    adapter = fitted(adapter, plan)
     merged = dict(tensors)
     for name, tensor in adapter.whole.items():
         if name not in merged or merged[name].shape != tensor.shape:

@@ -28,7 +28,7 @@ from app.gguf.cursor import shorten
 def write_adapter(
     partial: Path, target: Path, adapter: Adapter, plan: ModelPlan, kind: Quantization, control: JobControl
 ) -> None:
-    """Writes `partial`, which faults call `target`. `adapter` fits `plan` (`expect_fitting`).
+    """Writes `partial`, which faults call `target`. `adapter` is `fitted` to `plan`.
 
     Raises UnsupportedCheckpoint for what a GGUF adapter has no place for, and as `write_gguf`.
     """

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.convert.activation_aware import ActivationAware
 from app.convert.checkpoint.architectures import ARCHITECTURES
 from app.convert.checkpoint.config import Config, damaged, read_json
 from app.convert.checkpoint.folder import CheckpointFolder
@@ -52,6 +53,7 @@ def convert_checkpoint(
     lora: Path | None = None,
     *,
     allow_non_finite: bool = False,
+    aware: ActivationAware | None = None,
 ) -> Path:
     """Converts the checkpoint in `folder` to the file `target`, which it returns, replacing an earlier one.
 
@@ -59,6 +61,7 @@ def convert_checkpoint(
     holds its integers as they are (`kept_quantization`), with all other weights as they are stored.
     `told`: texts for the GGUF's metadata by key (`general.name`, say), which count more than what the
     checkpoint says of itself. `lora`: the folder of a LoRA adapter that is merged into the weights, in F32.
+    `aware`: the weights are scaled by the inputs they meet, which the model does not notice.
     `allow_non_finite`: weights may be NaN or infinite; a NonFiniteFound is emitted that names and counts them. The
     file appears under its name only when it is whole; the checkpoint is only read. Progress is in bytes of the
     checkpoint.
@@ -75,6 +78,8 @@ def convert_checkpoint(
     with open_source(folder, control.cancel, keeps, lora) as source:
         from app.convert.checkpoint.writing import write_gguf
 
+        if aware is not None:
+            source = replace(source, tensors=_scaled(source, aware, control))
         _make_room(target.parent, _size_bytes(source.plan, source.tensors, kind), kind)
         watch = watch_over(source, control.cancel, allows=allow_non_finite)
         with finished_file(target) as partial:
@@ -100,7 +105,8 @@ def open_source(
         # NumPy and gguf take a third of a second to import: only when there is something to write.
         from app.convert.checkpoint.quantized import kept_type, readable_tensors
 
-        tensors = readable_tensors(weights, config, keeps=keeps is not None)
+        stored = readable_tensors(weights, config, keeps=keeps is not None)
+        tensors = {plan.name_of(name): tensor for name, tensor in stored.items()}
         if keeps is not None and (adapter is not None or kept_type(tensors) != keeps):
             raise WrongChoice(
                 f"The integers of {checkpoint.name} do not fit into {keeps} as they are.",
@@ -173,6 +179,18 @@ def _expect_readable_method(folder: CheckpointFolder, config: Config) -> None:
             f"{folder.name} is already quantized ({shorten(method)}), and Nibble does not read that.",
             "Choose the original checkpoint, or download a GGUF file of this model.",
         )
+
+
+def _scaled(source: Source, aware: ActivationAware, control: JobControl) -> dict[str, CheckpointTensor]:
+    from app.convert.activation_aware.scaling import scaled_importance, scaled_tensors, scales_of
+    from app.gguf.importance import read_importance, write_importance
+
+    importance = read_importance(aware.importance)
+    scales = scales_of(
+        source.tensors, source.plan, importance, quantization_named(aware.quantization), control
+    )
+    write_importance(scaled_importance(importance, source.plan, scales), aware.scaled)
+    return scaled_tensors(source.tensors, source.plan, scales)
 
 
 def _opened(lora: Path | None) -> AbstractContextManager[Adapter | None]:

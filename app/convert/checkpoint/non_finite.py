@@ -65,7 +65,7 @@ class NonFiniteWatch:
         self._refusing = Lock()
 
     def watched(self) -> dict[str, CheckpointTensor]:
-        return {name: _Watched(tensor, self) for name, tensor in self._tensors.items()}
+        return {name: _Watched(name, tensor, self) for name, tensor in self._tensors.items()}
 
     def look(self, name: str, rows: Numbers) -> None:
         """Raises NonFiniteWeights and Cancelled."""
@@ -98,9 +98,11 @@ class NonFiniteWatch:
 
 
 class _Watched:
-    def __init__(self, tensor: CheckpointTensor, watch: NonFiniteWatch) -> None:
+    """`name`: what the watch calls it, which an adapter or another kind of checkpoint may call otherwise."""
+
+    def __init__(self, name: str, tensor: CheckpointTensor, watch: NonFiniteWatch) -> None:
         self.name, self.dtype, self.shape, self.size_bytes = (
-            tensor.name,
+            name,
             tensor.dtype,
             tensor.shape,
             tensor.size_bytes,

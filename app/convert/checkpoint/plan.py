@@ -64,7 +64,8 @@ class ModelPlan:
     """What one architecture's module makes of config.json.
 
     `architecture` is GGUF's name, and the keys of `metadata` stand below it. `unused`: patterns of
-    names the checkpoint may have and the GGUF does not need.
+    names the checkpoint may have and the GGUF does not need. `renamed`: starts of names under which a checkpoint may
+    have what `tensors` calls otherwise. `leaves_out`: what of the model is no part of the GGUF, empty where nothing is.
     """
 
     architecture: str
@@ -74,3 +75,12 @@ class ModelPlan:
     tensors: tuple[PlannedTensor, ...]
     unused: tuple[str, ...] = ()
     computed: tuple[ComputedTensor, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    leaves_out: str = ""
+
+    def name_of(self, stored: str) -> str:
+        """What `tensors` and `unused` call the tensor that the checkpoint, or an adapter for it, calls `stored`."""
+        for start, name in self.renamed:
+            if stored.startswith(start):
+                return name + stored.removeprefix(start)
+        return stored

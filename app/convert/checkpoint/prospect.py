@@ -48,7 +48,8 @@ class Prospect:
     `method`: how the weights are quantized already, one of METHODS, None in full precision. `kept`: the type of a GGUF
     that holds those integers as they are, by all that the description tells; the weights themselves may differ. `bits`
     of them, where that is told.
-    `trained_for`: the type that it was trained to be quantized to (`qat`). `sizes`: bytes of each type's file, of
+    `trained_for`: the type that it was trained to be quantized to (`qat`). `leaves_out`: what of the model is
+    no part of a GGUF, empty where all is. `sizes`: bytes of each type's file, of
     those that can be foretold.
     """
 
@@ -59,6 +60,7 @@ class Prospect:
     kept: str | None = None
     bits: int | None = None
     trained_for: str | None = None
+    leaves_out: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -85,6 +87,7 @@ def prospect_of(checkpoint: Described) -> Prospect:
             kept=_kept(config),
             bits=_bits(config),
             trained_for=named_qat_type(checkpoint.name),
+            leaves_out=plan.leaves_out,
             sizes=_sizes(plan),
         )
     except DamagedCheckpoint as fault:

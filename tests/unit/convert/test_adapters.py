@@ -315,3 +315,12 @@ def test_cancel_leaves_nothing(tmp_path: Path, base: Path) -> None:
     with pytest.raises(Cancelled):
         convert_adapter(folder, base, tmp_path / "out" / "made.gguf", JobControl(token, lambda event: None))
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_adapter_of_a_model_with_pictures_changes_its_text_part(tmp_path: Path) -> None:
+    recorded = json.loads((DATA / "gemma3-pictures.json").read_text())
+    write_json(tmp_path / "config.json", recorded["config"])
+    modules = {"model.language_model.layers.0.mlp.up_proj": (512, 256)}
+    folder = write_peft_adapter(tmp_path / "Adapter", modules)
+    made = convert_adapter(folder, tmp_path / "config.json", tmp_path / "made.gguf", control())
+    assert set(tensors(made)) == {"blk.0.ffn_up.weight.lora_a", "blk.0.ffn_up.weight.lora_b"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.convert.checkpoint.architectures.gemma import plan_gemma2, plan_gemma3
+from app.convert.checkpoint.architectures.gemma import plan_gemma2, plan_gemma3, plan_gemma3_with_pictures
 from app.convert.checkpoint.architectures.gpt_oss import plan_gpt_oss
 from app.convert.checkpoint.architectures.granite import plan_granite
 from app.convert.checkpoint.architectures.llama import plan_llama, plan_smollm3
@@ -32,6 +32,7 @@ ARCHITECTURES: dict[str, Callable[[Config], ModelPlan]] = {
     "Qwen3MoeForCausalLM": plan_qwen3_moe,
     "Gemma2ForCausalLM": plan_gemma2,
     "Gemma3ForCausalLM": plan_gemma3,
+    "Gemma3ForConditionalGeneration": plan_gemma3_with_pictures,
     "Phi3ForCausalLM": plan_phi3,
     "Olmo2ForCausalLM": plan_olmo2,
     "Olmo3ForCausalLM": plan_olmo2,

@@ -7,6 +7,7 @@ Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.convert.checkpoint.architectures.dimensions import (
     MOST_CONTEXT,
@@ -24,6 +25,26 @@ from app.core.errors import UnsupportedCheckpoint
 
 _SOFTCAPS = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
 """With what Gemma 2 has where config.json does not tell it; Gemma 3 has none."""
+_GEMMA3_TEXT = {
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+}
+_GEMMA3_TEXT |= {"num_key_value_heads": 4, "vocab_size": 262_208}
+"""What the text part of a Gemma 3 with pictures has where config.json does not tell it (`Gemma3TextConfig`)."""
+_OF_TEXT = (
+    ("language_model.model.", "model."),
+    ("language_model.lm_head.", "lm_head."),
+    ("model.language_model.", "model."),
+)
+"""As Transformers 4.51 and earlier name its tensors, and as later ones do."""
+_OF_PICTURES = (
+    "vision_tower.*",
+    "multi_modal_projector.*",
+    "model.vision_tower.*",
+    "model.multi_modal_projector.*",
+)
 _ACTIVATION = "gelu_pytorch_tanh"
 
 
@@ -65,6 +86,20 @@ def plan_gemma3(config: Config) -> ModelPlan:
     if config.count("sliding_window_pattern", 1 << 10, default=6) != 1:
         keys["attention.sliding_window"] = config.count("sliding_window", MOST_CONTEXT, default=4096)
     return _plan(config, "gemma3", dimensions, keys, query_norms=True)
+
+
+def plan_gemma3_with_pictures(config: Config) -> ModelPlan:
+    """Its text part alone, which is a Gemma 3. Raises DamagedCheckpoint and UnsupportedCheckpoint."""
+    text = config.table("text_config")
+    for key, default in _GEMMA3_TEXT.items():
+        text = text if text.has(key) else text.with_value(key, default)
+    plan = plan_gemma3(text)
+    return replace(
+        plan,
+        unused=(*plan.unused, *_OF_PICTURES),
+        renamed=_OF_TEXT,
+        leaves_out="the part that sees pictures (its vision tower)",
+    )
 
 
 def _dimensions(config: Config) -> Dimensions:

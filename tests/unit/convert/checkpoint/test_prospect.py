@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from app.convert.checkpoint.conversion import convert_checkpoint
 from app.convert.checkpoint.prospect import Described, prospect_of, prospect_of_folder
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import read_facts
+from tests.helpers.command_line import nibble
+from tests.helpers.random_checkpoint import write_random_checkpoint
 from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
 from tests.unit.convert.checkpoint.test_quantized import CASES, write
 
+DATA = Path(__file__).parents[3] / "data" / "convert"
 LLAMA = Described(
     TinyLlama().config(),
     "BF16",
@@ -109,3 +113,13 @@ def test_sizes_are_those_of_the_files_but_for_their_headers(tmp_path: Path) -> N
         facts = read_facts(path)
         header_bytes = facts.file_bytes - facts.tensor_bytes
         assert abs(sizes[type] - facts.file_bytes) < header_bytes + 40_000, type
+
+
+def test_model_with_pictures_is_made_without_them_and_says_so(tmp_path: Path) -> None:
+    recorded = json.loads((DATA / "gemma3-pictures.json").read_text())
+    shapes = {name: (dtype, tuple(shape)) for name, (dtype, shape) in recorded["checkpoint"].items()}
+    folder = write_random_checkpoint(tmp_path / "Tiny", recorded["config"], shapes)
+    assert "vision tower" in prospect_of_folder(folder).leaves_out
+    done = nibble("convert", folder, "--to", "BF16", "--out", tmp_path)
+    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert "Tiny is its text part, without the part that sees pictures" in done.err
