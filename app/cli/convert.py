@@ -19,6 +19,7 @@ from app.cli.calibration import (
     importance_given,
     tell_fit,
 )
+from app.cli.convert_foretold import print_foretold
 from app.cli.convert_report import keep_and_measure, print_outputs
 from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
@@ -28,11 +29,14 @@ from app.convert import (
     SOURCE_TYPES,
     WHOLE,
     Calibration,
+    Choices,
+    Foretold,
     OtherConverter,
     Quantization,
     Splitting,
     TensorTypes,
     convert_adapter,
+    foretell,
     importance_taken,
     is_adapter,
     is_checkpoint,
@@ -102,6 +106,9 @@ def convert(
     ] = None,
     importance: ImportanceOption = None,
     calibrate: CalibrateOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be made and how large, and write nothing.")
+    ] = False,
     errors: Annotated[
         bool, typer.Option("--errors", help="Tell what it cost each tensor; reads both once more.")
     ] = False,
@@ -137,6 +144,9 @@ def convert(
     other = OtherConverter(converter, converter_python) if converter is not None else None
     matrix = importance_given(importance, calibrate)
     choices = _Choices(chosen, _splitting(keep_split, split_size), allow_non_finite, other, matrix)
+    if dry_run:
+        _foretell(source, kinds, _folder(out), choices, _Beside(lora, base), as_json=as_json)
+        return
     made = _from_any(source, kinds, out, choices, _Beside(lora, base))
     if errors and made.source is None:
         raise WrongChoice(
@@ -211,6 +221,45 @@ def _from_any(
             return _from_folder(folder, kinds, out, choices, beside)
         raise
     return _from_gguf(model.path, kinds, out, choices)
+
+
+def _foretell(
+    source: str,
+    kinds: list[Quantization],
+    out: Path,
+    choices: _Choices,
+    beside: _Beside,
+    *,
+    as_json: bool,
+) -> None:
+    folder = Path(os.path.expanduser(source))
+    is_folder = is_checkpoint(folder)
+    if is_folder and is_adapter(folder):
+        raise WrongChoice("How large an adapter will be is not told beforehand.", "Leave --dry-run out.")
+    if is_folder and (means_path(source) or beside.lora is not None):
+        path = folder
+    elif guide_meant_by(source):
+        (path,) = made_guide([SOURCE_QUANTIZATION])
+    else:
+        try:
+            path = model_named(source).path
+        except UnknownModel:
+            if not is_folder:
+                raise
+            path = folder
+
+    matrix = choices.importance
+    if isinstance(matrix, Calibration):
+        raise WrongChoice(
+            "With --calibrate the importance matrix is not there beforehand.",
+            "Make it with nibble calibrate and name it with --importance.",
+        )
+
+    def work(control: JobControl) -> list[Foretold]:
+        making = Choices(choices.types, matrix, choices.splitting)
+        return foretell(path, [kind.name for kind in kinds], out, control.cancel, making, lora=beside.lora)
+
+    print_foretold(run_job("foretell sizes", work), out, as_json=as_json)
 
 
 def _from_folder(

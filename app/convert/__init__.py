@@ -15,6 +15,8 @@ from app.convert.calibrate import (
 )
 from app.convert.checkpoint import OtherConverter, convert_checkpoint, is_checkpoint, make_from_checkpoint
 from app.convert.checkpoint.qat import trained_for
+from app.convert.choices import NO_CHOICES, Choices
+from app.convert.foretelling import Foretold, foretell
 from app.convert.quantizations import QUANTIZATIONS, Quantization, quantization_named
 from app.convert.quantize import (
     SOURCE_TYPES,
@@ -31,10 +33,13 @@ from app.memory.mixture import NONE_CHOSEN, TensorTypes
 
 __all__ = [
     "NONE_CHOSEN",
+    "NO_CHOICES",
     "QUANTIZATIONS",
     "SOURCE_TYPES",
     "WHOLE",
     "Calibration",
+    "Choices",
+    "Foretold",
     "OtherConverter",
     "Quantization",
     "Splitting",
@@ -44,6 +49,7 @@ __all__ = [
     "convert_adapter",
     "convert_checkpoint",
     "expected_bytes",
+    "foretell",
     "importance_path",
     "importance_taken",
     "is_adapter",

@@ -17,3 +17,6 @@ class Choices:
     tensor_types: TensorTypes = NONE_CHOSEN
     importance: Path | None = None
     splitting: Splitting = WHOLE
+
+
+NO_CHOICES = Choices()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Protocol
 
 from app.core.errors import DamagedGguf
@@ -37,10 +38,15 @@ def row_bytes(tensor: TensorInfo) -> int:
 class UnquantizedFile:
     """A GGUF in full precision; made by `open_unquantized`."""
 
-    def __init__(self, facts: ModelFacts, keys: Sequence[RawKey], files: Sequence[LocalFile]) -> None:
+    def __init__(self, facts: ModelFacts, files: Sequence[LocalFile]) -> None:
         self.facts = facts
-        self.keys = keys
         self._files = files
+
+    @cached_property
+    def keys(self) -> Sequence[RawKey]:
+        """Of a little-endian file."""
+        first = self._files[0]
+        return read_raw_keys(first.name, first.read_at(0, read_header(first).data_offset))
 
     def pieces(self, tensor: TensorInfo) -> Iterator[bytes]:
         file = self._files[tensor.part]
@@ -57,6 +63,4 @@ class UnquantizedFile:
 def open_unquantized(facts: ModelFacts) -> Iterator[UnquantizedFile]:
     """Raises what opening and reading the files raises."""
     with ExitStack() as stack:
-        files = [stack.enter_context(LocalFile(path)) for path in facts.files]
-        head = files[0].read_at(0, read_header(files[0]).data_offset)
-        yield UnquantizedFile(facts, read_raw_keys(files[0].name, head), files)
+        yield UnquantizedFile(facts, [stack.enter_context(LocalFile(path)) for path in facts.files])

@@ -80,7 +80,7 @@ def make_from_checkpoint(
     keeps = lora is None and converter is None and any(kind.name in KEPT_TYPES for kind in kinds)
     kept = kept_quantization(source) if keeps else None
     whole = (*FILE_TYPES, kept) if splitting == WHOLE else ()
-    targets = {kind.name: _target(source, kind.name, folder, lora) for kind in kinds}
+    targets = {kind.name: checkpoint_target(source, kind.name, folder, lora) for kind in kinds}
     made = {kind.name: targets[kind.name] for kind in kinds if kind.name in whole}
     for name, target in made.items():
         if converter is None:
@@ -157,7 +157,7 @@ def _at_once(task: _Task, precision: Quantization, control: JobControl) -> list[
 
 
 def _one_after_another(task: _Task, precision: str, control: JobControl) -> list[Path]:
-    target = _target(task.source, precision, task.folder, task.lora)
+    target = checkpoint_target(task.source, precision, task.folder, task.lora)
     try:
         os.makedirs(task.folder, exist_ok=True)
     except OSError as error:
@@ -178,6 +178,6 @@ def _one_after_another(task: _Task, precision: str, control: JobControl) -> list
         return _of_file(task, unquantized, control)
 
 
-def _target(source: Path, name: str, folder: Path, lora: Path | None) -> Path:
+def checkpoint_target(source: Path, name: str, folder: Path, lora: Path | None) -> Path:
     parts = [CheckpointFolder(each).name for each in (source, lora) if each is not None]
     return folder / f"{'-'.join([*parts, name])}.gguf"
