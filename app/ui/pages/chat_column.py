@@ -1,8 +1,10 @@
-"""The column of messages: scrolls, keeps to its end while an answer grows, and shows the latest of long ones."""
+"""The column of messages: scrolls, keeps to its end while an answer grows, and of long ones has only what is near."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
@@ -18,7 +20,7 @@ from app.ui.pages.chat_actions import MessageActions, MessageEditor
 from app.ui.pages.chat_answer_lines import UnansweredLine
 from app.ui.pages.chat_messages import AnswerView, PromptBubble
 from app.ui.pages.chat_statistics import StatisticsFold
-from app.ui.pages.chat_text import load_reader
+from app.ui.pages.chat_text import Prose, load_reader
 from app.ui.parts import icon_button
 
 WIDTH_PX = 744
@@ -27,6 +29,13 @@ FIRST_CHARACTERS, FIRST_MESSAGES = 3_000, 8
 person comes near it."""
 AHEAD = 2.5
 """So many heights of the window are there above what is seen."""
+KEPT_ABOVE = 8.0
+"""What is farther above what is seen, in heights of the window, goes again: a message takes a quarter of a MB, and a
+conversation may go on all day."""
+DROPPING_S = 0.004
+"""For so long messages are looked at in one turn of the event loop, whether they go."""
+LAYOUTS = 4
+"""A change of height goes from a message to its row, to the column and to the scroll bar, each time by an event."""
 BETWEEN_MS = 8
 """From one message that is made to the next, so that the person can scroll meanwhile."""
 LOAD_AFTER_MS = 1500
@@ -66,7 +75,7 @@ class MessageColumn(QScrollArea):
         self._first_shown = 0
         self._earlier = QTimer(self)
         self._earlier.setSingleShot(True)
-        self._earlier.timeout.connect(self._show_earlier)
+        self._earlier.timeout.connect(self._keep_what_is_near)
         self._live: AnswerView | None = None
         self._is_busy = False
         self._sticks = True
@@ -246,6 +255,7 @@ class MessageColumn(QScrollArea):
         for widget in self._widgets()[max(count - self._first_shown, 0) :]:
             self._remove(widget)
         del self._messages[count:]
+        self._first_shown = min(self._first_shown, count)
 
     # Keeping to the end
 
@@ -255,8 +265,8 @@ class MessageColumn(QScrollArea):
 
     def _moved(self, value: int) -> None:
         self._sticks = value >= self.verticalScrollBar().maximum() - NEAR_END_PX
-        self._to_end.setVisible(not self._sticks)
-        if self._first_shown > 0 and not self._earlier.isActive():
+        self._offer_end()
+        if not self._earlier.isActive():
             self._earlier.start(0)
 
     def _range_changed(self, least: int, most: int) -> None:
@@ -265,6 +275,14 @@ class MessageColumn(QScrollArea):
         self._row.setContentsMargins(SIDE_PX, 0, SIDE_PX - bar_px, 0)
         if self._sticks:
             self.verticalScrollBar().setValue(most)
+        self._offer_end()
+
+    def _offer_end(self) -> None:
+        views = self.views()
+        if self._sticks and self._to_end.hasFocus() and views:
+            views[
+                -1
+            ].prose.setFocus()  # else Qt gives the focus to the next part there is, and scrolls to that
         self._to_end.setVisible(not self._sticks)
 
     def _place_button(self) -> None:
@@ -337,24 +355,49 @@ class MessageColumn(QScrollArea):
         self._sticks = False
         self.verticalScrollBar().setValue(view.mapTo(self._across, QPoint(0, 0)).y() - SIDE_PX)
 
-    def _show_earlier(self) -> None:
-        """One more of the messages above, as long as the person is near the first one that is there."""
-        bar = self.verticalScrollBar()
-        if self._first_shown > 0 and bar.value() < AHEAD * max(self.viewport().height(), 1):
+    def _keep_what_is_near(self) -> None:
+        """Makes one more of the messages above as long as the person is near the first one that is there; those far
+        above go."""
+        value, height = self.verticalScrollBar().value(), max(self.viewport().height(), 1)
+        if self._first_shown > 0 and value < AHEAD * height:
             self._show_one_earlier()
+            self._earlier.start(BETWEEN_MS)
+        elif self._drop_above(round(value - KEPT_ABOVE * height)):
             self._earlier.start(BETWEEN_MS)
 
     def _show_one_earlier(self) -> None:
-        bar = self.verticalScrollBar()
-        from_end, sticks = bar.maximum() - bar.value(), self._sticks
         self._first_shown -= 1
         view = self._view_of(self._first_shown)
-        self._rows.insertWidget(0, view)
-        view.show()  # else the layout counts it only after the next turn of the event loop
-        if isinstance(view, AnswerView):
-            view.forbid_again()
-        # What is being read stays where it is. Twice: a bubble finds its height once it knows its width.
-        for _ in range(2):
+        with self._staying():
+            self._rows.insertWidget(0, view)
+            view.show()  # else the layout counts it only after the next turn of the event loop
+            if isinstance(view, AnswerView):
+                view.forbid_again()
+
+    def _drop_above(self, most_px: int) -> bool:
+        """Whether messages that end above there have gone, which need not be all. What is in use stays, with what
+        follows it, and so does the last prompt with its answer."""
+        far = []
+        until = time.perf_counter() + DROPPING_S
+        for view in self.views()[:-2]:
+            if view.geometry().bottom() > most_px or _is_in_use(view) or time.perf_counter() > until:
+                break
+            far.append(view)
+        if not far:
+            return False
+        self._first_shown += len(far)
+        with self._staying():
+            for view in far:
+                self._remove(view)
+        return True
+
+    @contextmanager
+    def _staying(self) -> Iterator[None]:
+        """What is being read stays where it is while something above it changes."""
+        bar = self.verticalScrollBar()
+        from_end, sticks = bar.maximum() - bar.value(), self._sticks
+        yield
+        for _ in range(LAYOUTS):
             QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         if not sticks:
             bar.setValue(bar.maximum() - from_end)
@@ -363,6 +406,16 @@ class MessageColumn(QScrollArea):
         self._rows.removeWidget(widget)
         widget.hide()
         widget.deleteLater()
+
+
+def _is_in_use(view: AnswerView | PromptBubble) -> bool:
+    """Whether the person has something marked in it, changes it, or is there with the keyboard."""
+    focused = view.focusWidget()
+    if focused is not None and focused.hasFocus():
+        return True
+    if view.findChild(MessageEditor) is not None:
+        return True
+    return any(prose.textCursor().hasSelection() for prose in view.findChildren(Prose))
 
 
 def _below(part: QWidget) -> QPoint:
