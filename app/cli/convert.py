@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,13 +19,12 @@ from app.cli.calibration import (
     tell_fit,
 )
 from app.cli.convert_foretold import print_foretold
+from app.cli.convert_notes import print_notes
 from app.cli.convert_report import keep_and_measure, print_outputs
 from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
-from app.cli.terminal import printable
 from app.convert import (
     NONE_CHOSEN,
-    SOURCE_TYPES,
     WHOLE,
     Calibration,
     Choices,
@@ -46,7 +44,7 @@ from app.convert import (
     read_tensor_types,
     require_importance,
 )
-from app.convert.checkpoint.prospect import prospect_of_folder
+from app.convert.activation_aware.making import make_activation_aware
 from app.convert.non_finite import NonFiniteFound, NonFiniteTensor
 from app.core.errors import UnknownModel, WrongChoice
 from app.core.jobs import JobControl
@@ -104,6 +102,14 @@ def convert(
             "--base", help="For an adapter: the folder or config.json of the model it was trained for."
         ),
     ] = None,
+    activation_aware: Annotated[
+        bool,
+        typer.Option(
+            "--activation-aware",
+            help="Scale a checkpoint's weights by the inputs they meet before they are rounded (AWQ); with "
+            "--importance.",
+        ),
+    ] = False,
     importance: ImportanceOption = None,
     calibrate: CalibrateOption = None,
     dry_run: Annotated[
@@ -143,14 +149,16 @@ def convert(
     chosen = read_tensor_types(tensor_type or [], output_type, embedding_type, pure=pure)
     other = OtherConverter(converter, converter_python) if converter is not None else None
     matrix = importance_given(importance, calibrate)
-    choices = _Choices(chosen, _splitting(keep_split, split_size), allow_non_finite, other, matrix)
+    choices = _Choices(
+        chosen, _splitting(keep_split, split_size), allow_non_finite, other, matrix, activation_aware
+    )
     if dry_run:
         _foretell(source, kinds, _folder(out), choices, _Beside(lora, base), as_json=as_json)
         return
     made = _from_any(source, kinds, out, choices, _Beside(lora, base))
     if errors and made.source is None:
         raise WrongChoice(
-            "With an adapter there is nothing to hold the weights against.", "Leave --errors out."
+            "With an adapter or scaled weights there is nothing to hold them against.", "Leave --errors out."
         )
     outputs = [
         keep_and_measure(path, made.source, wants_errors=errors, calibrated_with=calibrated_with(matrix))
@@ -166,6 +174,7 @@ class _Choices:
     allow_non_finite: bool = False
     converter: OtherConverter | None = None
     importance: Path | Calibration | None = None
+    activation_aware: bool = False
 
 
 def _splitting(keep: bool, size: str | None) -> Splitting:
@@ -189,8 +198,8 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Made:
-    """`source`: a GGUF, or the folder of a checkpoint; None where an adapter had its part in it. `non_finite`: tensors
-    of a checkpoint with weights that are no numbers, where those were allowed."""
+    """`source`: a GGUF, or the folder of a checkpoint; None where an adapter or scales had their part in it.
+    `non_finite`: tensors of a checkpoint with weights that are no numbers, where those were allowed."""
 
     source: Path | None
     paths: list[Path]
@@ -211,6 +220,10 @@ def _from_any(
         raise WrongChoice(
             "--lora and --base go with the folder of a checkpoint or an adapter.",
             "A GGUF takes its adapters while it runs: nibble chat MODEL --lora ADAPTER.gguf.",
+        )
+    if choices.activation_aware and not is_folder:
+        raise WrongChoice(
+            "Only a checkpoint's weights are scaled, not those of a GGUF.", "Leave --activation-aware out."
         )
     if guide_meant_by(source):
         return _from_guide(kinds, out, choices)
@@ -274,9 +287,19 @@ def _from_folder(
         )
 
     names = [kind.name for kind in kinds]
-    _print_notes(folder, names)
+    print_notes(folder, names)
 
     def work(control: JobControl) -> list[Path]:
+        if choices.activation_aware:
+            return make_activation_aware(
+                folder,
+                names,
+                _folder(out),
+                control,
+                _for_scaling(choices),
+                lora=beside.lora,
+                allow_non_finite=choices.allow_non_finite,
+            )
         return make_from_checkpoint(
             folder,
             names,
@@ -292,24 +315,22 @@ def _from_folder(
 
     found: list[NonFiniteFound] = []
     paths = run_job("convert a checkpoint", work, lambda value: _keep_found(value, found))
-    return _Made(None if beside.lora else folder, paths, found[0].tensors if found else ())
+    is_changed = beside.lora is not None or choices.activation_aware
+    return _Made(None if is_changed else folder, paths, found[0].tensors if found else ())
+
+
+def _for_scaling(choices: _Choices) -> Choices:
+    if isinstance(choices.importance, Calibration) or choices.converter is not None:
+        raise WrongChoice(
+            "Scales are found by an importance matrix that is there, in a checkpoint that Nibble converts.",
+            "Make one with nibble calibrate, and name it with --importance.",
+        )
+    return Choices(choices.types, choices.importance, choices.splitting)
 
 
 def _keep_found(value: object, found: list[NonFiniteFound]) -> None:
     if isinstance(value, NonFiniteFound):
         found.append(value)  # by each conversion of the same checkpoint the same
-
-
-def _print_notes(folder: Path, types: list[str]) -> None:
-    prospect = prospect_of_folder(folder)
-    name, wanted = printable(folder.name, lines=False), prospect.trained_for
-    if wanted is not None and not {wanted, *SOURCE_TYPES}.issuperset(types):
-        print(
-            f"{name} was trained to be quantized to {wanted}, which costs it less than other types of that size.",
-            file=sys.stderr,
-        )
-    if prospect.leaves_out:
-        print(f"Made of {name} is its text part, without {prospect.leaves_out}.", file=sys.stderr)
 
 
 def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> _Made:

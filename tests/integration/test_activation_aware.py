@@ -9,14 +9,15 @@ import gguf
 import numpy as np
 import pytest
 
-from app.convert import convert_checkpoint
+from app.convert import convert_checkpoint, quantize
 from app.convert.activation_aware import ActivationAware
 from app.core.errors import WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf.importance import Importance, ImportanceMatrix, read_importance, write_importance
 from tests.helpers import numpy_llama, reference
+from tests.helpers.command_line import nibble
 from tests.helpers.random_checkpoint import write_random_checkpoint
-from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
+from tests.helpers.tiny_checkpoint import TinyLlama, write_safetensors, write_tiny_checkpoint
 
 DATA = Path(__file__).parents[1] / "data" / "convert"
 TOKENS = [1, *np.random.default_rng(0).integers(5, 400, 40).tolist()]
@@ -115,3 +116,61 @@ def test_importance_matrix_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongChoice, match="of another model"):
         convert_checkpoint(folder, tmp_path / "out" / "aware.gguf", control(), "F32", aware=asked)
     assert not (tmp_path / "out").exists()
+
+
+def write_uneven_checkpoint(folder: Path) -> None:
+    """Norms make some inputs up to a hundred times larger than others, and weights are smaller by as much."""
+    llama = TinyLlama(dtype="F32")
+    write_tiny_checkpoint(folder, llama)
+    weights = llama.weights()
+    for layer in range(llama.layers):
+        prefix = f"model.layers.{layer}"
+        sizes = np.exp(np.random.default_rng(layer).standard_normal(llama.hidden) * 1.5).astype(np.float32)
+        for norm, matrices in (
+            ("input_layernorm", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
+            ("post_attention_layernorm", ("mlp.gate_proj", "mlp.up_proj")),
+        ):
+            weights[f"{prefix}.{norm}.weight"] *= sizes
+            for matrix in matrices:
+                weights[f"{prefix}.{matrix}.weight"] /= sizes
+    write_safetensors(folder / "model.safetensors", {name: ("F32", each) for name, each in weights.items()})
+
+
+def true_importance_of(model: Path) -> ImportanceMatrix:
+    """What comes out of a norm has its weights' size."""
+    tensors = {tensor.name: tensor.data for tensor in gguf.GGUFReader(model).tensors}
+    found = {}
+    for name in tensors:
+        block, matrix = name.rsplit(".", 2)[0], name.split(".")[-2]
+        if matrix in ("attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"):
+            norm = tensors[f"{block}.{'attn' if 'attn' in matrix else 'ffn'}_norm.weight"]
+            found[name] = Importance(np.square(norm)[None] * 100, np.array([100]))
+    return ImportanceMatrix(found, ("norms",), 1, 512)
+
+
+def test_scaled_checkpoint_loses_less_where_inputs_differ_in_size(tmp_path: Path) -> None:
+    folder = tmp_path / "Tiny"
+    write_uneven_checkpoint(folder)
+    exact = convert_checkpoint(folder, tmp_path / "Tiny-F32.gguf", control(), "F32")
+    importance = tmp_path / "importance.gguf"
+    write_importance(true_importance_of(exact), importance)
+    plain = quantize(exact, "Q4_0", tmp_path, control(), threads=1)
+    done = nibble(
+        *("convert", folder, "--to", "Q4_0,Q3_K_S", "--out", tmp_path / "out", "--json"),
+        *("--activation-aware", "--importance", importance),
+    )
+    made = [Path(each["path"]) for each in done.document["outputs"]]
+    assert [path.name for path in made] == ["Tiny-aware-Q4_0.gguf", "Tiny-aware-Q3_K_S.gguf"]
+    assert sorted((tmp_path / "out").iterdir()) == sorted(made)
+    expected, rounded, scaled = (np.array(reference.logits(path, TOKENS)) for path in (exact, plain, made[0]))
+    assert np.square(scaled - expected).mean() < 0.5 * np.square(rounded - expected).mean()
+
+
+def test_command_says_what_scaling_lacks(tmp_path: Path) -> None:
+    folder = write_tiny_checkpoint(tmp_path / "Tiny", TinyLlama(dtype="F32"))
+    plain, _, asked = convert_both(folder)
+    ask = ("convert", folder, "--activation-aware", "--out", tmp_path / "out")
+    nibble(*ask, "--to", "Q4_0").assert_refused("importance matrix", "nibble calibrate")
+    nibble(*ask, "--to", "BF16", "--importance", asked.importance).assert_refused("BF16 is not rounded")
+    ask = ("convert", plain, "--activation-aware", "--importance", asked.importance)
+    nibble(*ask, "--to", "Q4_0").assert_refused("Only a checkpoint's weights")
