@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.ui.make_order import MakeOrder
+
 if TYPE_CHECKING:  # the engine comes with the first look at the queue
     from app.downloads import Download, DownloadProgress, DownloadStore
 
@@ -18,14 +20,14 @@ if TYPE_CHECKING:  # the engine comes with the first look at the queue
 @dataclass(frozen=True)
 class QueueEntry:
     """A download as it is shown. `quantization`: as its first file's name has it. `is_unmade`: a checkpoint that is
-    here, with no model made of it. `progress`: of one that runs here. `to_make`: types to be made of it once it is
-    here."""
+    here, with no model made of it. `progress`: of one that runs here. `to_make`: what is to be made of it once it
+    is here."""
 
     download: Download
     quantization: str | None
     is_unmade: bool
     progress: DownloadProgress | None = None
-    to_make: tuple[str, ...] = ()
+    to_make: tuple[MakeOrder, ...] = ()
 
     @property
     def id(self) -> int:

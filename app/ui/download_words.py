@@ -70,7 +70,10 @@ def describe(entry: QueueEntry) -> str:
     """How far one is, without what it has failed with, and what is made of it then."""
     if not entry.to_make or entry.state == "done":
         return _how_far(entry)
-    return _joined(_how_far(entry), _tr("then {types} is made").format(types=", ".join(entry.to_make)))
+    return _joined(
+        _how_far(entry),
+        _tr("then {types} is made").format(types=", ".join(order.words for order in entry.to_make)),
+    )
 
 
 def _how_far(entry: QueueEntry) -> str:

@@ -19,6 +19,7 @@ from app.core.jobs import CancelToken, Job, JobControl
 from app.storage import DataFolder
 from app.ui import download_wishes, jobs
 from app.ui.download_wishes import QueueEntry
+from app.ui.make_order import MakeOrder
 from app.ui.preferences import Preferences
 
 if TYPE_CHECKING:  # the engine comes with the first look at the queue
@@ -54,7 +55,7 @@ class Downloads(QObject):
         self._queued: tuple[QueueEntry, ...] | None = None
         self._progress: dict[int, DownloadProgress] = {}
         self._new: set[int] = set()
-        self._to_make: dict[int, tuple[str, ...]] = {}
+        self._to_make: dict[int, tuple[MakeOrder, ...]] = {}
         self._asked: dict[tuple[str, str], Job[int]] = {}
         self._answered: list[tuple[str, str]] = []
         self._wishes: list[Wish] = []
@@ -105,10 +106,8 @@ class Downloads(QObject):
 
         self._get(repository.id, variant.label, put)
 
-    def get_original(
-        self, repository: HubRepository, original: OriginalCheckpoint, quantization: str
-    ) -> None:
-        """Puts a checkpoint into the queue, of which `quantization` is to be made once it is here."""
+    def get_original(self, repository: HubRepository, original: OriginalCheckpoint, order: MakeOrder) -> None:
+        """Puts a checkpoint into the queue, of which something is to be made once it is here."""
         models = self._folder.models
 
         def put(store: DownloadStore, control: JobControl) -> int:
@@ -116,7 +115,7 @@ class Downloads(QObject):
 
             return enqueue_original(store, repository, original, models)
 
-        self._get(repository.id, CHECKPOINT, put, lambda id: self._make_later(id, quantization))
+        self._get(repository.id, CHECKPOINT, put, lambda id: self._make_later(id, order))
 
     def get_quantization(self, repository_id: str, quantization: str, *others: str) -> None:
         """Asks the Hub which files that is, and puts them into the queue. `others`: repositories to ask where the first
@@ -217,8 +216,8 @@ class Downloads(QObject):
         self._asked[wanted] = job
         self.changed.emit()
 
-    def _make_later(self, id: int, quantization: str) -> None:
-        self._to_make[id] = tuple(dict.fromkeys((*self._to_make.get(id, ()), quantization)))
+    def _make_later(self, id: int, order: MakeOrder) -> None:
+        self._to_make[id] = tuple(dict.fromkeys((*self._to_make.get(id, ()), order)))
         # One that was here before is looked through once more, and then it arrives like any other.
         if self._queued is not None:
             self._queued = tuple(each for each in self._queued if each.id != id)

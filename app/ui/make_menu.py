@@ -28,12 +28,14 @@ def fill_type_menu(
     sizes: Mapping[str, int],
     without: Collection[str | None],
     start: Callable[[str], object],
+    more: Callable[[str], object],
     kept: str | None = None,
     trained_for: str | None = None,
 ) -> None:
     """Adds a line for each type but those of `without`. `sizes`: bytes of the files, of those that can be told; `kept`:
     the type that holds what is quantized already as it is, `trained_for`: the one that it was trained for; they stand
-    first."""
+    first. `more`: asked for all that can be chosen, with the type that was meant or "".
+    """
     from app.convert import QUANTIZATIONS
 
     kinds = {kind.name: kind for kind in QUANTIZATIONS if kind.name not in without}
@@ -43,18 +45,30 @@ def fill_type_menu(
     }
     for name in dict.fromkeys((kept, trained_for, *USUAL)):
         if name in kinds:
-            menu.addAction(_action(menu, sizes, kinds.pop(name), start, marks.get(name, "{words}")))
+            kind = kinds.pop(name)
+            menu.addAction(_action(menu, sizes, kind, start, marks.get(name, "{words}")))
     others = menu.addMenu(_tr("Other types"))
     for kind in kinds.values():
-        others.addAction(_action(others, sizes, kind, start))
+        if kind.needs_importance_matrix:  # for which a text has to be chosen first
+            others.addAction(_action(others, sizes, kind, more, _tr("{words}, calibrated…")))
+        else:
+            others.addAction(_action(others, sizes, kind, start))
+    menu.addSeparator()
+    several = menu.addAction(_tr("Several, calibrated, elsewhere…"))
+    several.setToolTip(
+        _tr("Choose types with what each would cost and take, a text to calibrate with, and a folder")
+    )
+    several.triggered.connect(lambda: more(""))
     for each in (menu, others):
         each.setToolTipsVisible(True)
 
 
-def fill_checkpoint_menu(menu: QMenu, prospect: Prospect, start: Callable[[str], object]) -> None:
+def fill_checkpoint_menu(
+    menu: QMenu, prospect: Prospect, start: Callable[[str], object], more: Callable[[str], object]
+) -> None:
     """Adds a line for each type that can be made of a checkpoint."""
     without = () if prospect.has_experts else (OF_EXPERTS,)
-    fill_type_menu(menu, prospect.sizes, without, start, prospect.kept, prospect.trained_for)
+    fill_type_menu(menu, prospect.sizes, without, start, more, prospect.kept, prospect.trained_for)
 
 
 def rounding_of(prospect: Prospect) -> str:
@@ -100,8 +114,7 @@ def _action(
         summary=kind.summary, bits=kind.bits_per_weight
     )
     if kind.needs_importance_matrix:
-        tip = _tr("{tip}\nNeeds an importance matrix, which Nibble cannot make yet.").format(tip=tip)
-        action.setEnabled(False)
+        tip = _tr("{tip}\nNeeds an importance matrix, for which a text is chosen first.").format(tip=tip)
     action.setToolTip(plain_tip(tip))
     action.triggered.connect(lambda: start(kind.name))
     return action

@@ -270,7 +270,9 @@ class MainWindow(QMainWindow):
     def _tell_arrival(self, entry: QueueEntry) -> None:
         title = self.tr("{model} is here.").format(model=entry.download.title)
         if entry.to_make:
-            text = self.tr("Making {types} of it.").format(types=", ".join(entry.to_make))
+            text = self.tr("Making {types} of it.").format(
+                types=", ".join(order.words for order in entry.to_make)
+            )
         elif entry.is_checkpoint:
             text = self.tr("Models can be made of it in your library.")
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.helpers.hub_models import catalogue_file
 from tests.helpers.hub_server import Content, Hole, Repository
+from tests.helpers.tiny_checkpoint import TinyLlama
 
 _QWEN = "qwen3-8b"
 _QUANTIZATIONS = ("Q2_K", "Q3_K_M", "IQ4_XS", "Q4_0", "Q4_K_S", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
@@ -125,7 +126,17 @@ def _google() -> Repository:
 
 
 def _tiny_llama() -> Repository:
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16"}
+    llama = TinyLlama(
+        hidden=2048,
+        layers=22,
+        heads=32,
+        kv_heads=4,
+        head_length=64,
+        feed_forward=5632,
+        context=2048,
+        vocabulary=32000,
+    )
+    config = llama.config()
     return _repository(
         "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
         files={
@@ -144,16 +155,30 @@ def _tiny_llama() -> Repository:
 
 
 def _awq() -> Repository:
-    quantization = {"quant_method": "awq", "bits": 4}
+    quantization = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
     config = {
         "architectures": ["Qwen3ForCausalLM"],
         "model_type": "qwen3",
+        "hidden_size": 4096,
+        "intermediate_size": 12288,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151_936,
+        "max_position_embeddings": 40_960,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000,
+        "hidden_act": "silu",
+        "tie_word_embeddings": False,
         "quantization_config": quantization,
     }
     return _repository(
         "Qwen/Qwen3-8B-AWQ",
         files={
             "config.json": json.dumps(config).encode(),
+            "model.safetensors.index.json": b"{}",
+            "tokenizer.json": Hole(b"t", 11_000_000),
             "model-00001-of-00002.safetensors": Hole(b"x", 4_900_000_000),
             "model-00002-of-00002.safetensors": Hole(b"z", 1_200_000_000),
         },

@@ -17,7 +17,8 @@ from app.core.errors import (
 from app.downloads import Download, DownloadState, DownloadStore
 from app.storage import DataFolder
 from app.ui import jobs
-from app.ui.pages.library_making import Checkpoint
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint
 from tests.helpers.tiny_checkpoint import write_tiny_checkpoint
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.tour.props import (
@@ -164,7 +165,7 @@ def downloads_checkpoint_made(stage: Stage) -> None:
     put_models(stage)
     checkpoint = put_checkpoint(stage)
     stage.open()
-    stage.library.making.start(Checkpoint("Nova checkpoint", checkpoint), "Q4_K_M")
+    stage.library.making.start(Checkpoint("Nova checkpoint", checkpoint), MakeOrder(("Q4_K_M",)))
     stage.wait(lambda: not jobs.running())
 
 

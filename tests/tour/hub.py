@@ -207,3 +207,14 @@ def search_hub(stage: Stage, text: str) -> DiscoverPage:
     page.look_on_hub(text)
     stage.wait(lambda: not jobs.running())
     return page
+
+
+@scene
+def hub_make_panel(stage: Stage) -> None:
+    page = open_on_hub(stage, TINY_LLAMA)
+    page.hub.repository.files.original.more_asked.emit("")
+    stage.wait(lambda: page.hub.repository.making.offer is not None)
+    for name in ("Q8_0", "Q3_K_M"):
+        page.hub.repository.making.types.choose(name)
+    page.hub.repository.making.calibration.choose("mixed")
+    stage.wait(lambda: not jobs.running())

@@ -11,6 +11,7 @@ from app.core.errors import (
 from app.gguf import read_header
 from app.hardware import Accelerator, Cpu, Machine, Memory
 from app.ui import jobs
+from app.ui.make_order import MakeOrder
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.tour.props import put_faulty_files, put_models, shared_big_model
 from tests.tour.stage import CannotPlay, Stage, scene
@@ -96,8 +97,8 @@ def library_making(stage: Stage) -> None:
     source = shared_big_model(stage)
     stage.open()
     library = stage.library
-    library.making.start(stage.row(source.stem), "Q4_K_M")
-    library.making.start(stage.row("tiny-f16"), "Q8_0")
+    library.making.start(stage.row(source.stem), MakeOrder(("Q4_K_M",)))
+    library.making.start(stage.row("tiny-f16"), MakeOrder(("Q8_0",)))
     stage.wait(lambda: not library.making.cards or library.making.cards[0].lines.has_begun)
 
 
@@ -160,5 +161,5 @@ def need_convert() -> None:
 
 def make(stage: Stage, name: str, quantization: str) -> None:
     stage.open()
-    stage.library.making.start(stage.row(name), quantization)
+    stage.library.making.start(stage.row(name), MakeOrder((quantization,)))
     stage.wait(lambda: not jobs.running())

@@ -11,7 +11,8 @@ import resources
 from app.convert.made import remember_making
 from app.core.jobs import JobControl
 from app.ui import jobs
-from app.ui.pages.library_making import Checkpoint
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint
 from tests.helpers.tiny_gguf import write_tiny_model
 from tests.tour.library_details import detail
 from tests.tour.props import need_guide
@@ -58,15 +59,20 @@ def library_details_of_a_made_model(stage: Stage) -> None:
 
 def make_here(stage: Stage, quantization: str) -> None:
     """Of the built-in model's checkpoint, as if a person had it in a folder."""
+    folder = put_checkpoint(stage)
+    stage.open()
+    page = stage.library
+    page.making.start(Checkpoint("Guide-12M", folder), MakeOrder((quantization,)))
+    stage.wait(lambda: not page.making.cards and not jobs.running())
+    page.notices.clear()
+
+
+def put_checkpoint(stage: Stage) -> Path:
     need_guide()
     folder = stage.root / "My models" / "Guide-12M"
     shutil.copytree(resources.guide_checkpoint(), folder)
     stage.elsewhere.append(folder.parent)
-    stage.open()
-    page = stage.library
-    page.making.start(Checkpoint("Guide-12M", folder), quantization)
-    stage.wait(lambda: not page.making.cards and not jobs.running())
-    page.notices.clear()
+    return folder
 
 
 def measured_halfway(made: Path, source: Path, control: JobControl) -> object:
@@ -77,3 +83,21 @@ def measured_halfway(made: Path, source: Path, control: JobControl) -> object:
         control.progress("Comparing the weights", 3_400_000_000, total, "weights")
         control.cancel.raise_if_cancelled()
         time.sleep(0.05)
+
+
+@scene
+def make_panel(stage: Stage) -> None:
+    folder = put_checkpoint(stage)
+    stage.open()
+    stage.library.show_making(Checkpoint("Guide-12M", folder))
+    stage.wait(lambda: not jobs.running())
+
+
+@scene
+def make_panel_ladder(stage: Stage) -> None:
+    make_panel(stage)
+    panel = stage.library.side.making
+    for name in ("Q8_0", "Q4_K_M", "IQ2_M"):
+        panel.types.choose(name)
+    panel.calibration.choose("file")
+    stage.wait(lambda: not jobs.running())

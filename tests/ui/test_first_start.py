@@ -20,6 +20,7 @@ from app.core.jobs import JobControl, Progress
 from app.guide import FIRST_QUESTION, GUIDE_QUANTIZATIONS, guide_file
 from app.ui import guide, jobs
 from app.ui.links import LONGEST_ADDRESS, ask_to_open, shortened
+from app.ui.make_order import MakeOrder
 from app.ui.pages.compare import ComparePage
 from app.ui.pages.compare_turn import TurnState
 from app.ui.pages.discover import DiscoverPage
@@ -566,7 +567,7 @@ def test_any_type_is_made_of_the_guide_made_or_not(qtbot, open_nibble, folder, p
     write_tiny_model(folder.models / "one.gguf", name="One")
     library = library_of(open_nibble())
     row = rows_of(library)[-1]
-    library.making.start(row, "Q4_K_M")
+    library.making.start(row, MakeOrder(("Q4_K_M",)))
     qtbot.waitUntil(lambda: not jobs.running(), timeout=PATIENCE_MS)
     current = library.list.current_row()
     assert current.path == guide_file(folder, "Q4_K_M")

@@ -14,6 +14,7 @@ from app.core.jobs import JobControl
 from app.guide import FIRST_QUESTION, GUIDE_QUANTIZATIONS, guide_file
 from app.storage import DataFolder
 from app.ui import guide
+from app.ui.make_order import MakeOrder
 from app.ui.pages.chat import ChatPage
 from tests.helpers.guide_checkpoint import write_guide_checkpoint
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -307,7 +308,7 @@ def test_own_file_in_the_folder_of_the_guide_is_the_person_s(qtbot, open_nibble,
     library = library_of(window)
     row = next(row for row in rows_of(library) if row.path == own)
     assert not row.built_in
-    library.making.start(row, "Q4_0")
+    library.making.start(row, MakeOrder(("Q4_0",)))
     settle(qtbot)
     made = library.list.current_row()
     assert made.path.parent == folder.models

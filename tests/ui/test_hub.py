@@ -500,7 +500,7 @@ def test_the_original_can_be_made_here_or_the_reason_is_told(qtbot, page, server
     server.add(Repository("ada/Nova", {"config.json": json.dumps(config).encode(), **files}))
     made: list[tuple[object, ...]] = []
     page.make_requested.connect(
-        lambda repository, original, type: made.append((repository.id, original.form, type))
+        lambda repository, original, order: made.append((repository.id, original.form, order.words))
     )
     hub = look_for(qtbot, page, "ada/Nova")
     strip = hub.repository.files.original

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
 from app.core.errors import DiskFull
 from app.core.jobs import Progress
 from app.ui.fit_words import context_name
+from app.ui.make_order import MakeOrder
 from app.ui.notice import Kind
 from app.ui.pages.library_list import NAME_PX, RowAction
 from app.ui.pages.library_making import describe_progress, fill_make_menu
@@ -69,7 +70,7 @@ def test_a_sixth_model_is_refused_with_the_reason(qtbot, open_nibble, folder):
 
 
 def test_a_quantization_is_made_shown_and_selected(qtbot, library, folder):
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q4_K_M",)))
     assert len(library.making.cards) == 1
     settle(qtbot)
     made = folder.models / "half-Q4_K_M.gguf"
@@ -82,7 +83,7 @@ def test_a_quantization_is_made_shown_and_selected(qtbot, library, folder):
 
 
 def test_a_cancelled_quantization_leaves_no_file_and_no_message(qtbot, library, folder):
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q4_K_M",)))
     library.making.cancel(library.making.cards[0])
     settle(qtbot)
     assert sorted(path.name for path in folder.models.iterdir()) == ["full.gguf", "half.gguf"]
@@ -92,8 +93,8 @@ def test_a_cancelled_quantization_leaves_no_file_and_no_message(qtbot, library, 
 
 def test_a_quantization_that_waits_can_be_cancelled(qtbot, library, folder):
     row = row_index(library, "Half").data(ROW_ROLE)
-    library.making.start(row, "Q4_K_M")
-    library.making.start(row, "Q8_0")
+    library.making.start(row, MakeOrder(("Q4_K_M",)))
+    library.making.start(row, MakeOrder(("Q8_0",)))
     library.making.cancel(library.making.cards[1])
     settle(qtbot)
     assert (folder.models / "half-Q4_K_M.gguf").exists()
@@ -101,11 +102,11 @@ def test_a_quantization_that_waits_can_be_cancelled(qtbot, library, folder):
 
 
 def test_a_quantization_that_fails_says_why_and_offers_to_try_again(qtbot, library, monkeypatch):
-    def full(*arguments: object) -> None:
+    def full(*arguments: object, **options: object) -> None:
         raise DiskFull("The disk is full.", "Free some space.")
 
-    monkeypatch.setattr("app.convert.quantize", full)
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    monkeypatch.setattr("app.convert.quantize_several", full)
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q4_K_M",)))
     settle(qtbot)
     assert library.making.cards == ()
     (bar,) = library.notices.bars()
@@ -124,7 +125,7 @@ def test_closing_the_window_over_an_unfinished_quantization_asks_first(qtbot, li
         return leaves
 
     monkeypatch.setattr("app.ui.leaving.ask_to_leave", answer)
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q4_K_M",)))
     window = library.window()
     assert window.close() is leaves
     assert window.isVisible() is not leaves
@@ -135,7 +136,7 @@ def test_closing_the_window_over_an_unfinished_quantization_asks_first(qtbot, li
 
 
 def test_a_signal_ends_nibble_though_the_question_is_open(qtbot, library):
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q4_K_M")
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q4_K_M",)))
     window = library.window()
     words: list[str] = []
 
@@ -157,22 +158,23 @@ def test_the_make_menu_offers_every_type_llama_cpp_can_make(qtbot, library):
 
     menu = QMenu()
     qtbot.addWidget(menu)
-    fill_make_menu(menu, row_index(library, "Half").data(ROW_ROLE), lambda row, quantization: None)
-    first = [action.text().split("\t")[0] for action in menu.actions()]
-    assert first == ["Make Q4_K_M", "Make Q8_0", "Other types"]
+    row = row_index(library, "Half").data(ROW_ROLE)
+    fill_make_menu(menu, row, lambda row, order: None, lambda row, meant: None)
+    first = [action.text().split("\t")[0] for action in menu.actions() if not action.isSeparator()]
+    assert first == ["Make Q4_K_M", "Make Q8_0", "Other types", "Several, calibrated, elsewhere…"]
     others = {action.text().split("\t")[0] for action in menu.actions()[2].menu().actions()}
-    offered = others | set(first[:2])
+    offered = {each.removesuffix(", calibrated…") for each in others} | set(first[:2])
     assert offered == {f"Make {kind.name}" for kind in QUANTIZATIONS if kind.name != "F16"}
 
 
 def test_the_make_menu_of_a_quantized_model_explains_itself(qtbot, library):
-    library.making.start(row_index(library, "Half").data(ROW_ROLE), "Q8_0")
+    library.making.start(row_index(library, "Half").data(ROW_ROLE), MakeOrder(("Q8_0",)))
     settle(qtbot)
     row = library.list.current_row()
     assert row.quantization == "Q8_0"
     menu = QMenu()
     qtbot.addWidget(menu)
-    fill_make_menu(menu, row, lambda row, quantization: None)
+    fill_make_menu(menu, row, lambda row, order: None, lambda row, meant: None)
     (action,) = menu.actions()
     assert not action.isEnabled()
     assert "F16" in action.text()
@@ -191,6 +193,7 @@ def test_the_menu_of_a_row_opens_by_keyboard_and_closes_with_it(qtbot, library, 
         "Make Q4_K_M",
         "Make Q8_0",
         "Other types",
+        "Several, calibrated, elsewhere…",
         "Details",
         "Rename…",
         "Verify",

@@ -15,8 +15,9 @@ from app.convert.made import making_of
 from app.convert.tensor_errors import measure_errors
 from app.core.jobs import CancelToken, JobControl
 from app.storage import DataFolder
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint
 from app.ui.pages.library import LibraryPage
-from app.ui.pages.library_making import Checkpoint
 from app.ui.pages.library_result import ResultView
 from app.ui.pages.library_result_table import TensorColumn
 from app.ui.pages.library_rows import Row
@@ -32,7 +33,7 @@ def row_of(page: LibraryPage, name: str) -> Row:
 
 
 def make(qtbot, page: LibraryPage, source: Row | Checkpoint, type: str) -> None:
-    page.making.start(source, type)
+    page.making.start(source, MakeOrder((type,)))
     qtbot.waitUntil(lambda: not page.making.cards, timeout=PATIENCE_MS)
     settle(qtbot)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QMenu
 from app.gguf import read_facts
 from app.storage import DataFolder
 from app.ui import jobs
+from app.ui.make_order import MakeOrder
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.hub_details import OriginalStrip
 from app.ui.pages.library import LibraryPage
@@ -178,7 +179,7 @@ def test_a_checkpoint_of_which_nothing_was_made_is_there_in_the_next_window(
 ):
     window = window_of(strip)
     window.services.downloads.get_original(
-        *opened_of(window), "MXFP4_MOE"
+        *opened_of(window), MakeOrder(("MXFP4_MOE",))
     )  # a mixture that this model cannot have
     page = library_of(window)
     qtbot.waitUntil(lambda: "was not made" in words(page.notices), timeout=PATIENCE_MS)
@@ -247,3 +248,24 @@ def test_a_repository_with_nothing_but_gptq_becomes_a_model_with_the_same_intege
     made, name = weights_of(path), "model.layers.1.mlp.up_proj.weight"
     assert made[gguf_name(name)][0] == "Q4_0"
     assert (made[gguf_name(name)][1] == meant[name]).all()
+
+
+def test_several_are_ordered_on_the_hub_and_made_when_it_has_come(qtbot, strip):
+    window = window_of(strip)
+    strip.make.click()
+    (menu,) = menus_of(strip)
+    next(each for each in menu.actions() if each.text().startswith("Several")).trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=PATIENCE_MS)
+    (page,) = window.findChildren(DiscoverPage)
+    panel = page.hub.repository.making
+    assert panel.isVisible()
+    for each in panel.types.chosen:
+        panel.types.choose(each.kind.name, False)
+    for name in ("Q8_0", "Q4_K_M"):
+        panel.types.choose(name)
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=PATIENCE_MS)
+    panel.make_button.click()
+    assert strip.isVisible()
+    for name in ("Nova-Q8_0.gguf", "Nova-Q4_K_M.gguf"):
+        await_made(qtbot, window, name)

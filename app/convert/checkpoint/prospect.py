@@ -16,15 +16,20 @@ from app.convert.checkpoint.qat import named_qat_type, trained_for
 from app.convert.checkpoint.quantization_method import METHODS, quantization_method
 from app.convert.checkpoint.tokenizer_kinds import FILES
 from app.convert.checkpoint.weights import INDEX, SINGLE
-from app.convert.quantizations import QUANTIZATIONS
+from app.convert.quantizations import QUANTIZATIONS, quantization_named
 from app.core.errors import DamagedCheckpoint, EnvironmentFault
 from app.gguf.cursor import shorten
-from app.gguf.header import MetadataValue
+from app.gguf.facts import ModelFacts, facts_from_headers
+from app.gguf.header import Header, MetadataValue, TensorInfo
 from app.memory.mixture import NoPrediction, predict_file_bytes, read_traits
 
 _BLOCK = 32
 """Weights of a block of Q4_0, Q4_1 and Q8_0."""
 _MOST_GROUP = 1 << 20
+_PLANNED = "BF16"
+_ALIGNMENT = 32
+_HEADER_BYTES = 1 << 20
+"""Of a vocabulary that was not read: a guess, small beside any model's weights."""
 _FORMS = {"gptq": "GPTQ", "awq": "AWQ", "fp8": "FP8", "mxfp4": "MXFP4"}
 
 
@@ -62,6 +67,8 @@ class Prospect:
     trained_for: str | None = None
     leaves_out: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    facts: ModelFacts | None = field(default=None, repr=False)
+    """Of the file in full precision that it would become, its vocabulary guessed."""
 
     @property
     def form(self) -> str:
@@ -80,6 +87,7 @@ def prospect_of(checkpoint: Described) -> Prospect:
     config = Config(checkpoint.config)
     try:
         plan = ARCHITECTURES[config.texts("architectures")[0]](config)
+        facts = _planned_facts(plan, checkpoint.name)
         return Prospect(
             parameters=sum(tensor.elements for tensor in plan.tensors),
             has_experts=any(tensor.stacked or len(tensor.shape) > 2 for tensor in plan.tensors),
@@ -88,7 +96,8 @@ def prospect_of(checkpoint: Described) -> Prospect:
             bits=_bits(config),
             trained_for=named_qat_type(checkpoint.name),
             leaves_out=plan.leaves_out,
-            sizes=_sizes(plan),
+            sizes=_sizes(facts),
+            facts=facts,
         )
     except DamagedCheckpoint as fault:
         return Prospect(fault.message)
@@ -199,35 +208,40 @@ def _block_for(bits: int, is_symmetric: bool, group_size: int) -> str | None:
     return {(4, True): "Q4_0", (4, False): "Q4_1", (8, True): "Q8_0"}.get((bits, is_symmetric))
 
 
-@dataclass(frozen=True)
-class _Shaped:
-    name: str
-    shape: tuple[int, ...]
-
-
-def _sizes(plan: ModelPlan) -> dict[str, int]:
+def _planned_facts(plan: ModelPlan, name: str) -> ModelFacts:
     import gguf  # takes a third of a second
 
     architectures = {name: number for number, name in gguf.MODEL_ARCH_NAMES.items()}
     names = gguf.get_tensor_name_map(architectures[plan.architecture], plan.layers)
-    tensors = [
-        _Shaped(
-            names.get_name(each.name, try_suffixes=(".weight", ".bias")) or each.name, each.made_shape[::-1]
-        )
-        for each in plan.tensors
-    ]
-    metadata: dict[str, MetadataValue] = {"general.architecture": plan.architecture}
+    metadata: dict[str, MetadataValue] = {
+        "general.architecture": plan.architecture,
+        "general.name": name,
+        "general.file_type": quantization_named(_PLANNED).file_type,
+    }
     for key, value in plan.metadata.items():
-        if isinstance(value, bool | int | float | str):
-            metadata[f"{plan.architecture}.{key}"] = value
-        else:
-            metadata[f"{plan.architecture}.{key}"] = tuple(value)
+        metadata[f"{plan.architecture}.{key}"] = (
+            value if isinstance(value, bool | int | float | str) else tuple(value)
+        )
+    offset = _HEADER_BYTES
+    tensors = []
+    for each in plan.tensors:
+        type = "F32" if len(each.made_shape) == 1 else _PLANNED
+        size = each.elements * (4 if type == "F32" else 2)
+        gguf_name = names.get_name(each.name, try_suffixes=(".weight", ".bias")) or each.name
+        tensors.append(TensorInfo(gguf_name, each.made_shape[::-1], type, offset, size, each.elements))
+        offset += -(-size // _ALIGNMENT) * _ALIGNMENT
+    header = Header(3, "little", metadata, tuple(tensors), _ALIGNMENT, _HEADER_BYTES, offset)
+    return facts_from_headers((Path(f"{name}.gguf"),), (header,))
+
+
+def _sizes(facts: ModelFacts) -> dict[str, int]:
     sizes = {}
     for kind in QUANTIZATIONS:
-        try:
+        with suppress(NoPrediction):
             sizes[kind.name] = predict_file_bytes(
-                tensors, read_traits(metadata), kind.name, importance_matrix=kind.needs_importance_matrix
+                facts.tensors,
+                read_traits(facts.metadata),
+                kind.name,
+                importance_matrix=kind.needs_importance_matrix,
             )
-        except NoPrediction:
-            continue
     return sizes

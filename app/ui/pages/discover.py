@@ -32,12 +32,12 @@ FOLLOW_MS = 1000
 
 class DiscoverPage(QWidget):
     """`chat_requested` carries a model file's path, `get_requested` a HubRepository and one of its Variants,
-    `make_requested` a HubRepository, its OriginalCheckpoint and the type to make of it; `settings_requested`: where the
+    `make_requested` a HubRepository, its OriginalCheckpoint and a MakeOrder; `settings_requested`: where the
     access token is; `downloads_requested`: show them."""
 
     chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object, str)
+    make_requested = Signal(object, object, object)
     settings_requested = Signal()
     downloads_requested = Signal()
 

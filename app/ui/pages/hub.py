@@ -26,7 +26,7 @@ class HubView(QStackedWidget):
     """Nothing is asked of the Hub before `look_for` or `open`.
 
     `chat_requested` carries a file, `get_requested` a HubRepository and one of its Variants, `make_requested` a
-    HubRepository, its OriginalCheckpoint and the type to make of it, `context_chosen` tokens; `settings_requested`:
+    HubRepository, its OriginalCheckpoint and a MakeOrder, `context_chosen` tokens; `settings_requested`:
     where the access token is; `downloads_requested`: show them. `circumstances` are those of verdicts, None while this
     computer is not known.
     """
@@ -34,7 +34,7 @@ class HubView(QStackedWidget):
     closed = Signal()
     chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object, str)
+    make_requested = Signal(object, object, object)
     downloads_requested = Signal()
     context_chosen = Signal(int)
     settings_requested = Signal()

@@ -21,6 +21,7 @@ from app.core.errors import EnvironmentFault, GatedRepository
 from app.core.units import format_bytes, format_count
 from app.ui import icons
 from app.ui.make_menu import fill_checkpoint_menu, pop_up_under, rounding_of
+from app.ui.make_order import MakeOrder
 from app.ui.pages import discover_words, hub_words
 from app.ui.pages.discover_getting import Getting
 from app.ui.pages.hub_variant_rows import VariantRow, basis
@@ -296,9 +297,11 @@ class RefusalStrip(Strip):
 
 
 class OriginalStrip(Strip):
-    """The checkpoint that quantizations are made from; `make_asked`: get it, and make one of this type of it."""
+    """The checkpoint that quantizations are made from; `make_asked` carries a MakeOrder: get it, and make that of it.
+    `more_asked`: choose what to make, with the type that is meant already or ""."""
 
-    make_asked = Signal(str)
+    make_asked = Signal(object)
+    more_asked = Signal(str)
     downloads_asked = Signal()
 
     def __init__(self) -> None:
@@ -356,7 +359,12 @@ class OriginalStrip(Strip):
         elif self._prospect is not None:
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            fill_checkpoint_menu(menu, self._prospect, self.make_asked.emit)
+            fill_checkpoint_menu(
+                menu,
+                self._prospect,
+                lambda name: self.make_asked.emit(MakeOrder((name,))),
+                self.more_asked.emit,
+            )
             pop_up_under(menu, self.make.mapToGlobal(self.make.rect().bottomRight()))
 
 

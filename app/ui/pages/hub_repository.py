@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QTimer, Signal
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core.errors import EnvironmentFault
 from app.ui.latest import Latest
+from app.ui.make_order import MakeOrder
 from app.ui.pages.hub_files import Files
 from app.ui.pages.hub_getting import Comings, Here, looking_for, offered
 from app.ui.pages.hub_head import Head, View
@@ -19,12 +21,15 @@ from app.ui.pages.hub_opening import Opened, opening, reading_card, reading_fact
 from app.ui.pages.hub_reading import CardView
 from app.ui.pages.hub_states import Asking, FaultMessage
 from app.ui.pages.hub_variant_rows import VariantRow
+from app.ui.pages.make_panel import MakePanel, MakeSource
 from app.ui.services import Services
 from app.ui.state_stack import StateStack
 
 if TYPE_CHECKING:  # the engine comes with the job that first needs it
+    from app.convert.offers import MakingOffer
     from app.gguf import ModelFacts
     from app.hub import HubReference, Variant
+    from app.recommend.budget import Budget
 
 SETTLING_MS = 200
 """No header is asked for while a person moves through the list."""
@@ -32,13 +37,13 @@ SETTLING_MS = 200
 
 class RepositoryPage(QWidget):
     """`chat_requested` carries a file, `get_requested` a HubRepository and one of its Variants, `make_requested` a
-    HubRepository, its OriginalCheckpoint and the type to make of it, `facts_read` its id, a variant's label and the
+    HubRepository, its OriginalCheckpoint and a MakeOrder, `facts_read` its id, a variant's label and the
     ModelFacts, `search_asked` words, `page_asked` an address; `downloads_requested`: show them."""
 
     closed = Signal()
     chat_requested = Signal(object)
     get_requested = Signal(object, object)
-    make_requested = Signal(object, object, str)
+    make_requested = Signal(object, object, object)
     downloads_requested = Signal()
     facts_read = Signal(str, str, object)
     search_asked = Signal(str)
@@ -79,6 +84,14 @@ class RepositoryPage(QWidget):
         column.addWidget(self.body, 1)
         self.setFocusProxy(self.body)
         self._connect()
+
+    @cached_property
+    def making(self) -> MakePanel:
+        making = MakePanel(self._folder.database)
+        making.closed.connect(lambda: self.show_view(View.FILES))
+        making.ordered.connect(self._make_ordered)
+        self.body.addWidget(making)
+        return making
 
     @property
     def opened(self) -> Opened | None:
@@ -232,6 +245,7 @@ class RepositoryPage(QWidget):
             part.button_pressed.connect(self._act)
         original = self.files.original
         original.make_asked.connect(self._make)
+        original.more_asked.connect(self._choose_types)
         original.downloads_asked.connect(self.downloads_requested)
         self._downloads.changed.connect(self._show_getting)
         self._downloads.progressed.connect(self._show_getting)
@@ -261,9 +275,33 @@ class RepositoryPage(QWidget):
         elif not offer.getting.is_asked:  # which takes a moment: whoever presses twice means nothing by it
             self.downloads_requested.emit()
 
-    def _make(self, quantization: str) -> None:
+    def _make(self, order: MakeOrder) -> None:
         if self._opened is not None and self._opened.original is not None:
-            self.make_requested.emit(self._opened.repository, self._opened.original, quantization)
+            self.make_requested.emit(self._opened.repository, self._opened.original, order)
+
+    def _make_ordered(self, order: MakeOrder) -> None:
+        self.show_view(View.FILES)
+        self._make(order)
+
+    def _choose_types(self, meant: str) -> None:
+        opened, here = self._opened, self._circumstances()
+        if opened is None or opened.original is None or here is None:
+            return
+        original, prospect, context = opened.original, opened.prospect, here.context
+
+        def look(budget: Budget) -> MakingOffer:
+            from app.convert.offers import offer_of_checkpoint
+
+            return offer_of_checkpoint(prospect, original.form or "", original.size, budget, context)
+
+        source = MakeSource(
+            opened.repository.id,
+            look,
+            None,
+            _tr("with the checkpoint"),
+        )
+        self.making.show_source(source, lambda: here.budget, meant)
+        self.body.show_state(self.making, self.making)
 
     def _show_here(self, here: Here) -> None:
         self._here = here

@@ -16,11 +16,13 @@ from app.core.jobs import Job, JobControl
 from app.ui import jobs, links
 from app.ui.download_wishes import QueueEntry
 from app.ui.make_menu import fill_checkpoint_menu, pop_up_under
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint
 from app.ui.notice import Action, Kind
 from app.ui.pages.library_guide import Look, look, rows_to_make
 from app.ui.pages.library_layout import LibraryLayout
 from app.ui.pages.library_made import tell_made, tell_not_made
-from app.ui.pages.library_making import Checkpoint, fill_make_menu
+from app.ui.pages.library_making import fill_make_menu
 from app.ui.pages.library_menu import RowActs, fill_row_menu
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_watch import FolderWatch
@@ -66,8 +68,10 @@ class LibraryPage(LibraryLayout):
     # What the window asks for
 
     def add_paths(self, paths: list[Path]) -> None:
-        """Adds model files and folders to the library; a single file is then selected."""
+        """Adds model files and folders to the library. A single file is then selected; of a checkpoint is asked what to
+        make."""
         self._services.preferences.add_model_folders(paths)
+        self._look_for_checkpoint(paths)
         if len(paths) == 1 and paths[0].is_file():
             self._wanted = paths[0]
         self.rescan()
@@ -151,7 +155,10 @@ class LibraryPage(LibraryLayout):
         side.look_asked.connect(lambda row: self.rescan())
         side.result_asked.connect(self.show_result)
         side.pair_asked.connect(self.compare_requested)
-        side.original_asked.connect(self.making.start)
+        side.original_asked.connect(
+            lambda checkpoint, type: self.making.start(checkpoint, MakeOrder((type,)))
+        )
+        side.make_ordered.connect(self._make_ordered)
         self.acts.changed.connect(self.rescan)
         self.acts.found.connect(lambda path: self.add_paths([path]))
         self.verdicts.budget_changed.connect(side.show_budget)
@@ -330,9 +337,25 @@ class LibraryPage(LibraryLayout):
 
     def _take_in(self, entry: QueueEntry) -> None:
         """What has been downloaded; of a checkpoint is made what was chosen when it was asked for."""
-        for quantization in entry.to_make:
-            self.making.start(Checkpoint(entry.download.title, entry.path), quantization)
+        for order in entry.to_make:
+            self.making.start(Checkpoint(entry.download.title, entry.path), order)
         self.rescan()
+
+    def _look_for_checkpoint(self, paths: list[Path]) -> None:
+        """In folders that were added: a checkpoint is no model yet."""
+        folders = [path for path in paths if path.suffix.lower() != ".gguf"]
+
+        def work(control: JobControl) -> Path | None:
+            from app.convert import is_checkpoint
+
+            return next((path for path in folders if is_checkpoint(path)), None)
+
+        def offer(found: Path | None) -> None:
+            if found is not None:
+                self.show_making(Checkpoint(found.name, found))
+
+        if folders:
+            jobs.run(self, "Look for a checkpoint", work, on_done=offer)
 
     def _open_checkpoint_menu(self, entry: QueueEntry, at: QPoint) -> None:
         checkpoint = Checkpoint(entry.download.title, entry.path)
@@ -347,7 +370,12 @@ class LibraryPage(LibraryLayout):
             if prospect.reason_against:
                 menu.addAction(without_mnemonics(prospect.reason_against)).setEnabled(False)
             else:
-                fill_checkpoint_menu(menu, prospect, lambda name: self.making.start(checkpoint, name))
+                fill_checkpoint_menu(
+                    menu,
+                    prospect,
+                    lambda name: self.making.start(checkpoint, MakeOrder((name,))),
+                    lambda name: self.show_making(checkpoint, name),
+                )
             pop_up_under(menu, at)
 
         jobs.run(self, "Look at a checkpoint", work, on_done=offer, on_failed=self.notices.show_fault)
@@ -357,16 +385,23 @@ class LibraryPage(LibraryLayout):
 
     def _open_make_menu(self, row: Row, at: QPoint) -> None:
         menu = self._menu()
-        fill_make_menu(menu, row, self.making.start)
+        fill_make_menu(menu, row, self.making.start, self.show_making)
         pop_up_under(menu, at)
 
-    def _show_made(self, source: Row | Checkpoint, quantization: str, path: Path) -> None:
-        self._wanted = path
+    def _make_ordered(self, source: Row | Checkpoint, order: MakeOrder) -> None:
+        self.close_side()
+        self.making.start(source, order)
+
+    def _show_made(self, source: Row | Checkpoint, order: MakeOrder, paths: list[Path]) -> None:
+        path = self._wanted = paths[0]
+        folders = self._services.library_folders
+        if not any(path.is_relative_to(folder) for folder in folders):  # a person chose another one
+            self._services.preferences.add_model_folders(paths)
         tell_made(
             self.notices,
             source,
-            quantization,
-            path,
+            order,
+            paths,
             chat=lambda: self.chat_requested.emit(path),
             result=lambda: self._show_result_of(path),
         )
@@ -377,10 +412,8 @@ class LibraryPage(LibraryLayout):
         if row is not None:  # else it is gone again
             self.show_result(row)
 
-    def _show_not_made(self, source: Row | Checkpoint, quantization: str, fault: EnvironmentFault) -> None:
-        tell_not_made(
-            self.notices, source, quantization, fault, lambda: self.making.start(source, quantization)
-        )
+    def _show_not_made(self, source: Row | Checkpoint, order: MakeOrder, fault: EnvironmentFault) -> None:
+        tell_not_made(self.notices, source, order, fault, lambda: self.making.start(source, order))
 
     # The menu of a row
 
@@ -391,6 +424,7 @@ class LibraryPage(LibraryLayout):
             chat=self._chat,
             compare=self.compared.toggle,
             make=self.making.start,
+            choose_types=self.show_making,
             details=self.show_details,
             rename=self._begin_renaming,
             verify=self.acts.verify,

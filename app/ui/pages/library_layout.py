@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.ui.computer import LOW_PX, ComputerStrip
+from app.ui.making import Checkpoint
 from app.ui.notice import NoticeArea
 from app.ui.pages.library_acts import Acts
 from app.ui.pages.library_body import Body
@@ -40,7 +41,7 @@ class LibraryLayout(QWidget):
         self._data = services.folder
         self.notices = NoticeArea()
         self.downloads = DownloadsCard(services.downloads)
-        self.making = Making(self._data)
+        self.making = Making(services)
         self.acts = Acts(services, self.notices, self)
         self.compared = Compared(self.notices, self)
         self.verdicts = Verdicts(self._data, services.loaded, self)
@@ -117,6 +118,13 @@ class LibraryLayout(QWidget):
         self.side.result.show_row(row)
         self.beside.show_side(self.side.result, whole=True)
         self.side.result.setFocus()
+
+    def show_making(self, source: Row | Checkpoint, meant: str = "") -> None:
+        """What could be made of a model or a checkpoint, to choose from; `meant`: a type that is chosen already."""
+        self.side.forget_row()
+        self.side.show_making(source, self.verdicts.find_budget, meant)
+        self.beside.show_side(self.side.making, whole=True)
+        self.side.making.setFocus()
 
     def close_side(self) -> None:
         if self.beside.shown is Shown.LIST:

@@ -8,23 +8,24 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication
 
 from app.core.errors import EnvironmentFault
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint
 from app.ui.notice import Action, Kind, NoticeArea
-from app.ui.pages.library_making import Checkpoint
 from app.ui.pages.library_rows import Row
 
 
 def tell_made(
     notices: NoticeArea,
     source: Row | Checkpoint,
-    quantization: str,
-    path: Path,
+    order: MakeOrder,
+    paths: list[Path],
     *,
     chat: Callable[[], object],
     result: Callable[[], object],
 ) -> None:
     notices.show_good(
-        _tr("{type} of {model} is ready.").format(type=quantization, model=source.title),
-        _where(source, path),
+        _ready(order).format(types=order.words, model=source.title),
+        _where(source, order, paths),
         Action(_tr("What it cost"), result),
         Action(_tr("Chat"), chat),
     )
@@ -33,25 +34,45 @@ def tell_made(
 def tell_not_made(
     notices: NoticeArea,
     source: Row | Checkpoint,
-    quantization: str,
+    order: MakeOrder,
     fault: EnvironmentFault,
     again: Callable[[], object],
 ) -> None:
     notices.show_message(
         Kind.DANGER,
-        _tr("{type} of {model} was not made. {reason}").format(
-            type=quantization, model=source.title, reason=fault.message
+        _tr("{types} of {model} was not made. {reason}").format(
+            types=order.words, model=source.title, reason=fault.message
         ),
         fault.hint,
         Action(_tr("Try again"), again),
     )
 
 
-def _where(source: Row | Checkpoint, path: Path) -> str:
+def _ready(order: MakeOrder) -> str:
+    return (
+        _tr("{types} of {model} is ready.") if len(order.types) == 1 else _tr("{types} of {model} are ready.")
+    )
+
+
+def _where(source: Row | Checkpoint, order: MakeOrder, paths: list[Path]) -> str:
+    files = ", ".join(path.name for path in paths)
+    if order.folder is not None:
+        return _tr("{files}, in {folder}.").format(files=files, folder=order.folder)
     if isinstance(source, Checkpoint):
-        words = _tr("{file} is beside its checkpoint, which stays for other types, in {folder}.")
-        return words.format(file=path.name, folder=source.path)
-    return "" if source.built_in else _tr("{file} is in your models folder.").format(file=path.name)
+        words = (
+            _tr("{file} is beside its checkpoint, which stays for other types, in {folder}.")
+            if len(paths) == 1
+            else _tr("{file} are beside their checkpoint, which stays for other types, in {folder}.")
+        )
+        return words.format(file=files, folder=source.path)
+    if source.built_in:
+        return ""
+    words = (
+        _tr("{file} is in your models folder.")
+        if len(paths) == 1
+        else _tr("{file} are in your models folder.")
+    )
+    return words.format(file=files)
 
 
 def _tr(text: str) -> str:

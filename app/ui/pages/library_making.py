@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLayout, QWidget
 
-import resources
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl, Progress
 from app.core.units import format_bytes, format_duration
-from app.storage import DataFolder
 from app.ui.make_menu import fill_type_menu
+from app.ui.make_order import MakeOrder
+from app.ui.making import Checkpoint, made_of
 from app.ui.pages.library_queue import CardQueue, Order
 from app.ui.pages.library_rows import Row
 from app.ui.parts import ElidedLabel, Glyph, button, without_mnemonics
+from app.ui.services import Services
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint's folder, of which models are made."""
-
-    title: str
-    path: Path
-
-
-def fill_make_menu(menu: QMenu, row: Row, start: Callable[[Row, str], object]) -> None:
-    """Adds a line for each type `row` can be quantized to, or one that says why it cannot."""
+def fill_make_menu(
+    menu: QMenu, row: Row, start: Callable[[Row, MakeOrder], object], more: Callable[[Row, str], object]
+) -> None:
+    """Adds a line for each type `row` can be quantized to, or one that says why it cannot. `more`: choose among all."""
     if not row.can_quantize:
         _add_explanation(menu, row)
         return
     from app.convert import QUANTIZATIONS
 
     sizes = {kind.name: round(row.parameters * kind.bits_per_weight / 8) for kind in QUANTIZATIONS}
-    fill_type_menu(menu, sizes, (row.quantization,), lambda name: start(row, name))
+    fill_type_menu(
+        menu,
+        sizes,
+        (row.quantization,),
+        lambda name: start(row, MakeOrder((name,))),
+        lambda name: more(row, name),
+    )
 
 
 class ProgressLines(QWidget):
@@ -109,58 +108,32 @@ class MakingCard(QFrame):
 
 
 class Making(CardQueue):
-    """Makes one quantization after the other."""
+    """Does one order after the other."""
 
-    made = Signal(object, str, object)  # Row or Checkpoint, quantization, Path
-    failed = Signal(object, str, object)  # Row or Checkpoint, quantization, EnvironmentFault
+    made = Signal(object, object, object)  # Row or Checkpoint, MakeOrder, list of Path
+    failed = Signal(object, object, object)  # Row or Checkpoint, MakeOrder, EnvironmentFault
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
-        self._folder = folder
+        self._services = services
 
-    def start(self, source: Row | Checkpoint, quantization: str) -> None:
-        title = self.tr("Making {type} of {model}").format(type=quantization, model=source.title)
+    def start(self, source: Row | Checkpoint, order: MakeOrder) -> None:
+        title = self.tr("Making {types} of {model}").format(types=order.words, model=source.title)
         card = MakingCard(title, lambda: self.cancel(card))
-        folder = self._folder
+        folder = self._services.folder
+        is_built_in = isinstance(source, Row) and source.built_in
+        keeper = self._services.keeper if order.calibration.kind != "none" else None
 
-        def work(control: JobControl) -> Path:
-            return make(source, quantization, folder, control)
+        def work(control: JobControl) -> list[Path]:
+            return made_of(source.path, order, folder, control, is_built_in=is_built_in, keeper=keeper)
 
-        def done(path: Path) -> None:
-            self.made.emit(source, quantization, path)
+        def done(paths: list[Path]) -> None:
+            self.made.emit(source, order, paths)
 
         def failed(fault: EnvironmentFault) -> None:
-            self.failed.emit(source, quantization, fault)
+            self.failed.emit(source, order, fault)
 
-        self.add(Order(card, f"Make {quantization} of {source.path.name}", work, done, failed))
-
-
-def make(source: Row | Checkpoint, quantization: str, folder: DataFolder, control: JobControl) -> Path:
-    """For a job: `source` in that quantization, in the data folder; what is made of a checkpoint goes beside it."""
-    began = time.monotonic()
-    made, of = _made(source, quantization, folder, control)
-    from app.convert.made import remember_making
-
-    with suppress(EnvironmentFault):  # an addition: the model is there without it
-        remember_making(folder.database, made, of, took_s=time.monotonic() - began)
-    return made
-
-
-def _made(
-    source: Row | Checkpoint, quantization: str, folder: DataFolder, control: JobControl
-) -> tuple[Path, Path]:
-    """With what it was made of."""
-    if isinstance(source, Checkpoint):
-        from app.convert import make_from_checkpoint
-
-        return make_from_checkpoint(source.path, [quantization], source.path, control)[0], source.path
-    if source.built_in:
-        from app.guide import make_guide
-
-        return make_guide(folder, [quantization], control)[0], resources.guide_checkpoint()
-    from app.convert import quantize
-
-    return quantize(source.path, quantization, folder.models, control), source.path
+        self.add(Order(card, f"Make {order.words} of {source.path.name}", work, done, failed))
 
 
 def describe_progress(progress: Progress) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QMenu
 
+from app.ui.make_order import MakeOrder
 from app.ui.pages.library_making import fill_make_menu
 from app.ui.pages.library_rows import Row
 
@@ -22,7 +23,8 @@ class RowActs:
     try_guide: Callable[[], object]
     chat: Act
     compare: Act
-    make: Callable[[Row, str], object]
+    make: Callable[[Row, MakeOrder], object]
+    choose_types: Callable[[Row, str], object]
     details: Act
     rename: Act
     verify: Act
@@ -36,14 +38,14 @@ class RowActs:
 def fill_row_menu(menu: QMenu, row: Row, acts: RowActs, *, is_compared: bool) -> None:
     if row.can_try:
         _add(menu, _tr("Try it now, offline"), acts.try_guide, "Return")
-        fill_make_menu(menu, row, acts.make)
+        fill_make_menu(menu, row, acts.make, acts.choose_types)
         return
     if row.can_chat:
         _add(menu, _tr("Chat"), lambda: acts.chat(row), "Return")
         text = _tr("Do not compare") if is_compared else _tr("Choose for comparing")
         _add(menu, text, lambda: acts.compare(row), "Ctrl+D")
         menu.addSeparator()
-        fill_make_menu(menu, row, acts.make)
+        fill_make_menu(menu, row, acts.make, acts.choose_types)
         menu.addSeparator()
     if row.fault is not None:
         _add(menu, _tr("Look again"), acts.look_again, "F5")

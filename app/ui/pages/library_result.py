@@ -16,8 +16,9 @@ from app.core.jobs import Job, JobControl
 from app.ui import jobs, theme
 from app.ui.fault_card import FaultCard
 from app.ui.latest import Latest
+from app.ui.making import Checkpoint
 from app.ui.pages import library_result_words as words
-from app.ui.pages.library_making import Checkpoint, ProgressLines
+from app.ui.pages.library_making import ProgressLines
 from app.ui.pages.library_result_plot import ErrorPlot
 from app.ui.pages.library_result_table import TensorTable
 from app.ui.pages.library_rows import Row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,11 @@ from app.ui.services import Services
 
 if TYPE_CHECKING:
     from app.recommend.budget import Budget
+    from app.ui.making import Checkpoint
     from app.ui.pages.library_details import Details
     from app.ui.pages.library_result import ResultView
     from app.ui.pages.library_space import Space
+    from app.ui.pages.make_panel import MakePanel
 
 SIDE_PX = 360
 ROOM_FOR_BOTH_PX = 1000
@@ -30,7 +32,8 @@ GAP_PX = 16
 class Side(QStackedWidget):
     """The details of a model, how it was made, or where the space goes. Each is made when it is first shown: together
     they have more parts than the rest of the page. Signals as those of Details; `pair_asked` carries the paths of two
-    to compare, `original_asked` a Checkpoint and the type to make of it."""
+    to compare, `original_asked` a Checkpoint and the type to make of it, `make_ordered` a Row or a Checkpoint and a
+    MakeOrder."""
 
     closed = Signal()
     details_asked = Signal(object)
@@ -41,6 +44,7 @@ class Side(QStackedWidget):
     result_asked = Signal(object)
     pair_asked = Signal(object)
     original_asked = Signal(object, str)
+    make_ordered = Signal(object, object)
 
     def __init__(self, services: Services, acts: Acts) -> None:
         super().__init__()
@@ -49,6 +53,7 @@ class Side(QStackedWidget):
         self._rows: Sequence[Row] = ()
         self._budget: Budget | None = None
         self._is_alone = False
+        self._made_of: Row | Checkpoint | None = None
         acts.name_refused.connect(lambda fault: self.details.show_name_fault(fault))
         acts.checked.connect(self._show_check)
         self.hide()
@@ -100,6 +105,23 @@ class Side(QStackedWidget):
         result.original_asked.connect(self.original_asked)
         self.addWidget(result)
         return result
+
+    @cached_property
+    def making(self) -> MakePanel:
+        from app.ui.pages.make_panel import MakePanel
+
+        making = MakePanel(self._services.folder.database)
+        making.closed.connect(self.closed)
+        making.ordered.connect(lambda order: self.make_ordered.emit(self._made_of, order))
+        self.addWidget(making)
+        return making
+
+    def show_making(self, source: Row | Checkpoint, find_budget: Callable[[], Budget], meant: str) -> None:
+        """What could be made of it; `meant`: the type that is chosen at first, or empty."""
+        from app.ui.pages.library_make import make_source
+
+        self._made_of = source
+        self.making.show_source(make_source(source, self._services.folder), find_budget, meant)
 
     @property
     def row(self) -> Row | None:

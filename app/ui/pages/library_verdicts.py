@@ -58,6 +58,15 @@ class Verdicts(QObject):
     def budget(self) -> Budget | None:
         return self._budget
 
+    def find_budget(self) -> Budget:
+        """As it is known, or else worked out, for a job."""
+        from app.recommend.budget import budget_of
+
+        if self._budget is not None:
+            return self._budget
+        machine = self.probe()
+        return budget_of(machine, self._loaded(machine.accelerators))
+
     def probe(self) -> Machine:
         """This computer as plans take it, for a job: what the runtime can use of it, where it has graphics."""
         from app.hardware import ask_runtime, probe, usable
