@@ -133,12 +133,10 @@ def _outputs(packed: NDArray[np.integer]) -> Codes:
     words = transposed(as_words(packed))
     octets = words.astype("<u4", copy=False).view(np.uint8).reshape(*words.shape, 4)
     codes = np.empty((len(words), IN_WORD, words.shape[1]), np.uint8)
-    for place, output in enumerate(ORDER):
-        octet = octets[..., place // 2]
-        if place % 2:
-            np.right_shift(octet, BITS, out=codes[:, output])
-        else:
-            np.bitwise_and(octet, 15, out=codes[:, output])
+    for place in range(0, IN_WORD, 2):
+        pairs = np.ascontiguousarray(octets[..., place // 2])  # or each step would walk over the whole words
+        np.bitwise_and(pairs, 15, out=codes[:, ORDER[place]])
+        np.right_shift(pairs, BITS, out=codes[:, ORDER[place + 1]])
     return codes.reshape(-1, words.shape[1])
 
 

@@ -105,8 +105,14 @@ def run(name: str, command: list[str], folder: Path, wanted: str) -> Cost:
     )
     os.sync()
     begun = time.perf_counter()
+    # As on a person's computer, where Python keeps what it has compiled.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
-        [*command, str(folder), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, str(folder), *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         said: list[str] = []
         assert process.stdout is not None
