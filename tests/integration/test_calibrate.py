@@ -16,6 +16,7 @@ from app.core.errors import Cancelled, LoadFailed, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf.importance import read_importance
 from app.runtime import LoadSettings
+from tests.data.importance.record import CASES, Case
 from tests.helpers import reference
 from tests.helpers.tiny_gguf import write_tiny_model
 
@@ -135,3 +136,15 @@ def test_model_that_computes_no_numbers_is_named_with_its_tensor(tmp_path: Path,
     with pytest.raises(LoadFailed, match=r"blk\.0\.attn_\w\.weight"):
         calibrate(model, TEXT, target, control(), load=on_one_thread)
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_matrix_is_that_of_llama_imatrix(case: Case, tmp_path: Path, target: Path) -> None:
+    model = case.write_model(tmp_path / "model.gguf")
+    calibrate(model, case.text, target, control(), dataset="words.txt", load=on_one_thread)
+    ours, theirs = read_importance(target), read_importance(case.recorded)
+    assert (ours.chunks, ours.chunk_tokens, ours.datasets) == (case.chunks, CHUNK, theirs.datasets)
+    assert set(ours.tensors) == set(theirs.tensors)
+    for name, each in theirs.tensors.items():
+        assert ours.tensors[name].counts.tolist() == each.counts.tolist(), name
+        assert ours.tensors[name].sums == pytest.approx(each.sums, rel=1e-3), name
