@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import struct
 from collections.abc import Callable
@@ -151,6 +152,20 @@ def test_parts_are_no_larger_than_asked_hold_all_and_answer_as_one(
         parts = ask(model, "hello", greedy(8)).text
     with LoadedModel.load(whole, settings) as model:
         assert ask(model, "hello", greedy(8)).text == parts
+
+
+def test_parts_are_to_the_byte_those_of_llama_gguf_split(tmp_path: Path, out: Path) -> None:
+    """Recorded: `llama-gguf-split --split --split-max-size 1M` of what `quantize` makes of this model as F16."""
+    source = write_tiny_model(tmp_path / "tiny-bf16.gguf", type="bf16", layers=3)
+    splitting = Splitting(most_bytes=1_000_000)
+    (first,) = quantize_several(source, ["F16"], out, control(), splitting=splitting)
+    assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in read_facts(first).files] == [
+        "2d9bfaec46ce04a0616ff0d14112422a1606203d4faacebf0c1cbc0f0f44612e",
+        "e1927aabeadf53f48e4afd8283a55017d9aa02392e11696b5ffbf2fe53492757",
+        "c8d7f6dadb59c64020a25d4de4046f55538e89a24d54cb770bec03574f83ecd5",
+        "05d4cfe8c7be4ac518e2910b44a0be787bad0626369d63a43c8a64c1ac977bbc",
+        "89f1736c48cd137d7ffb3ef8a980465c681b0920e6d1c41bc942a932b36db052",
+    ]
 
 
 def test_parts_of_the_source_are_kept_with_their_tensors(tmp_path: Path, out: Path) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.convert import TensorTypes, expected_bytes, quantization_named, quantize, read_tensor_types
+from app.convert import (
+    QUANTIZATIONS,
+    TensorTypes,
+    expected_bytes,
+    quantization_named,
+    quantize,
+    read_tensor_types,
+)
 from app.core.errors import WrongChoice
 from app.core.jobs import CancelToken, JobControl
 from app.gguf import read_facts
@@ -41,6 +48,13 @@ def control() -> JobControl:
 
 def types_of(path: Path) -> dict[str, str]:
     return {tensor.name: tensor.type for tensor in read_facts(path).tensors}
+
+
+def test_every_type_that_llama_cpp_can_make_is_offered_and_no_other(odd: Path) -> None:
+    numbers = range(64)
+    made = llama_quantize(odd, [Wanted(number) for number in numbers])
+    possible = {number for number, each in zip(numbers, made, strict=True) if not each.failure}
+    assert {kind.file_type for kind in QUANTIZATIONS} == possible
 
 
 @pytest.mark.parametrize("kind", ["Q4_K_M", "Q3_K_M", "IQ4_XS"])

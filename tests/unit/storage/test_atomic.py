@@ -6,13 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import DiskFull, EnvironmentFault, FileGone, NotAllowed
-from app.storage.atomic import finished_file, scratch_folder, write_atomically
+from app.storage.atomic import finished_file, finished_files, scratch_folder, write_atomically
 
 
 @pytest.fixture
@@ -78,6 +79,7 @@ def test_finished_file_lets_an_os_error_about_something_else_pass(target: Path) 
 
 WRITER = """
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from app.storage.atomic import finished_file
@@ -163,3 +165,54 @@ def test_scratch_folder_of_a_killed_process_is_removed_by_the_next_one(target: P
 def test_scratch_folder_in_missing_folder_raises_file_gone(tmp_path: Path) -> None:
     with pytest.raises(FileGone), scratch_folder(tmp_path / "none" / "x"):
         pass
+
+
+def test_finished_files_get_their_names_together_and_the_first_one_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = [tmp_path / f"model-{number}.gguf" for number in (1, 2, 3)]
+    named: list[str] = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        named.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    with finished_files(targets) as partials:
+        for number, partial in enumerate(partials):
+            partial.write_bytes(bytes([number]))
+        assert not any(target.exists() for target in targets)
+    assert named == ["model-3.gguf", "model-2.gguf", "model-1.gguf"]
+    assert [target.read_bytes() for target in targets] == [b"\0", b"\1", b"\2"]
+    assert sorted(tmp_path.iterdir()) == targets
+
+
+def test_finished_files_of_which_one_cannot_be_named_leave_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = [tmp_path / f"model-{number}.gguf" for number in (1, 2)]
+    replace = os.replace
+
+    def refuse_the_first(source: Path, target: Path) -> None:
+        if target == targets[0]:
+            raise PermissionError(errno.EACCES, "denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_the_first)
+    with pytest.raises(NotAllowed):
+        write_together(targets)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finished_files_after_an_exception_leave_none(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        write_together([tmp_path / "a", tmp_path / "b"], then=lambda: 1 / 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_together(targets: list[Path], then: Callable[[], object] = lambda: None) -> None:
+    with finished_files(targets) as partials:
+        for partial in partials:
+            partial.write_bytes(b"whole")
+        then()
