@@ -121,7 +121,8 @@ def convert(
     allow_non_finite: Annotated[
         bool,
         typer.Option(
-            "--allow-non-finite", help="Convert a checkpoint although some weights are NaN or infinite."
+            "--allow-non-finite",
+            help="Convert a checkpoint to F32, F16 or BF16 although some weights are NaN or infinite.",
         ),
     ] = False,
     converter: Annotated[

@@ -120,6 +120,6 @@ def _refusal(found: tuple[NonFiniteTensor, ...]) -> NonFiniteWeights:
     more = f" and {len(found) - _MOST_NAMED} more tensors" if len(found) > _MOST_NAMED else ""
     return NonFiniteWeights(
         f"Some of these weights are no numbers: {named}{more}.",
-        "Download the files again; where they were published so, choose another checkpoint, or allow such weights "
-        "(--allow-non-finite).",
+        "Download the files again; where they were published so, choose another checkpoint, or allow such weights in "
+        "F32, F16 or BF16 (--allow-non-finite).",
     )

@@ -11,7 +11,7 @@ from math import prod
 from app.convert.checkpoint.config import Config, damaged, parse_object
 from app.convert.checkpoint.numbers import Numbers
 from app.convert.checkpoint.quantized.grouped import matrix
-from app.convert.checkpoint.tensors import CheckpointTensor, matrix_shape
+from app.convert.checkpoint.tensors import CheckpointTensor, UntilLastRow, matrix_shape
 from app.gguf.cursor import shorten
 from kernels.formats.bitsandbytes import MAPS, Floats, Nested, unpack_4bit, unpack_int8
 
@@ -60,15 +60,18 @@ class _FourBits:
             raise damaged("The checkpoint", f"{shorten(name)} has another size than its description says")
         self._kind = MAPS[kind]
         self._packed = packed
-        self._absmax = _absmax(name, stored, absmax, state)
-        if len(self._absmax) * self._block != prod(self.shape):
+        if prod(absmax.shape) * self._block != prod(self.shape):
             raise damaged("The checkpoint", f"{shorten(name)} has too few or too many scales")
+        # Of all layers together scales would be an eighth of the weights.
+        self._absmax = UntilLastRow(lambda: _absmax(name, stored, absmax, state), self.shape[0])
 
     def rows(self, start: int, count: int) -> Numbers:
         columns = self.shape[1]
         _, width = matrix_shape(self._packed.shape)
         octets = self._packed.rows(start * columns // 2 // width, count * columns // 2 // width)
-        scales = self._absmax[start * columns // self._block : (start + count) * columns // self._block]
+        scales = self._absmax.for_rows(count)[
+            start * columns // self._block : (start + count) * columns // self._block
+        ]
         return unpack_4bit(octets, scales, self._kind, (count, columns), self._block)
 
 
