@@ -280,7 +280,7 @@ def _from_folder(
     folder: Path, kinds: list[Quantization], out: Path | None, choices: _Choices, beside: _Beside
 ) -> _Made:
     if is_adapter(folder):
-        return _from_adapter(folder, kinds, out, beside)
+        return _from_adapter(folder, kinds, out, choices, beside)
     if beside.base is not None:
         raise WrongChoice(
             f"{folder.name} is no adapter, and so has no base.",
@@ -334,7 +334,9 @@ def _keep_found(value: object, found: list[NonFiniteFound]) -> None:
         found.append(value)  # by each conversion of the same checkpoint the same
 
 
-def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, beside: _Beside) -> _Made:
+def _from_adapter(
+    folder: Path, kinds: list[Quantization], out: Path | None, choices: _Choices, beside: _Beside
+) -> _Made:
     if beside.lora is not None:
         raise WrongChoice(
             f"{folder.name} is an adapter itself.", "Name the checkpoint first, and the adapter with --lora."
@@ -344,7 +346,12 @@ def _from_adapter(folder: Path, kinds: list[Quantization], out: Path | None, bes
         name = os.path.basename(os.path.abspath(folder))
         return [
             convert_adapter(
-                folder, beside.base, _folder(out) / f"{name}-{kind.name}.gguf", control, kind.name
+                folder,
+                beside.base,
+                _folder(out) / f"{name}-{kind.name}.gguf",
+                control,
+                kind.name,
+                allow_non_finite=choices.allow_non_finite,
             )
             for kind in kinds
         ]

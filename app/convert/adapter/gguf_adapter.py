@@ -20,16 +20,22 @@ CONFIG = "config.json"
 
 
 def convert_adapter(
-    folder: Path, base: Path | None, target: Path, control: JobControl, file_type: str = "F16"
+    folder: Path,
+    base: Path | None,
+    target: Path,
+    control: JobControl,
+    file_type: str = "F16",
+    *,
+    allow_non_finite: bool = False,
 ) -> Path:
     """Converts the LoRA adapter in `folder` to the file `target`, which it returns, replacing an earlier one.
 
     `base`: the checkpoint it was trained for, its folder or its config.json, which is all that is read of it.
-    `file_type`: F16, BF16 or F32. The file appears under its name only when it is whole. Progress is in bytes of the
-    adapter.
+    `file_type`: F16, BF16 or F32. `allow_non_finite`: numbers may be NaN or infinite. The file appears under its name
+    only when it is whole. Progress is in bytes of the adapter.
 
-    Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, UnsupportedCheckpoint, UnknownArchitecture,
-    WrongChoice, DiskFull and Cancelled.
+    Raises FileGone, NotAllowed, UnreadableFile, DamagedCheckpoint, NonFiniteWeights, UnsupportedCheckpoint,
+    UnknownArchitecture, WrongChoice, DiskFull and Cancelled.
     """
     kind = quantization_named(file_type)
     if kind.name not in FILE_TYPES:
@@ -53,11 +59,13 @@ def convert_adapter(
     plan = plan_model(config, Config(values))
     # NumPy and gguf take a third of a second to import: only when there is something to write.
     from app.convert.adapter.fitting import fitted
-    from app.convert.adapter.pairs import open_adapter
+    from app.convert.adapter.pairs import open_adapter, watched
     from app.convert.adapter.writing import write_adapter
 
     with open_adapter(adapted) as opened:
         adapter = fitted(opened, plan)
+        if not allow_non_finite:
+            adapter = watched(adapter, control.cancel)
         elements = sum(pair.rank * sum(pair.shape) for pair in adapter.pairs.values())
         try:
             os.makedirs(target.parent, exist_ok=True)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.convert.adapter.settings import LoraSettings, read_settings
 from app.convert.checkpoint.config import damaged
 from app.convert.checkpoint.folder import PICKLES, CheckpointFolder
+from app.convert.checkpoint.non_finite import NonFiniteWatch
 from app.convert.checkpoint.safetensors import read_tensors
 from app.convert.checkpoint.tensors import CheckpointTensor, PlainTensor
 from app.convert.checkpoint.weights import Weights
 from app.core.errors import UnsupportedCheckpoint
+from app.core.jobs import CancelToken
 from app.gguf.cursor import shorten
 from app.gguf.source import LocalFile
 
@@ -80,6 +82,17 @@ def open_adapter(folder: CheckpointFolder) -> Iterator[Adapter]:
         weights = Weights(stored, dict.fromkeys(stored, file))
         tensors = {name: PlainTensor(each, weights) for name, each in stored.items()}
         yield _adapter(folder, settings, tensors)
+
+
+def watched(adapter: Adapter, cancel: CancelToken) -> Adapter:
+    """The same, that raises NonFiniteWeights where numbers of its pairs are read that are none."""
+    halves = {half.name: half for pair in adapter.pairs.values() for half in (pair.a, pair.b)}
+    looked_at = NonFiniteWatch(halves, cancel, allows=False).watched()
+    pairs = {
+        name: replace(pair, a=looked_at[pair.a.name], b=looked_at[pair.b.name])
+        for name, pair in adapter.pairs.items()
+    }
+    return replace(adapter, pairs=pairs)
 
 
 def _adapter(

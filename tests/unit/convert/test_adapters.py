@@ -19,6 +19,7 @@ from app.core.errors import (
     DamagedCheckpoint,
     EnvironmentFault,
     FileGone,
+    NonFiniteWeights,
     UnsupportedCheckpoint,
     WrongChoice,
 )
@@ -324,3 +325,14 @@ def test_adapter_of_a_model_with_pictures_changes_its_text_part(tmp_path: Path) 
     folder = write_peft_adapter(tmp_path / "Adapter", modules)
     made = convert_adapter(folder, tmp_path / "config.json", tmp_path / "made.gguf", control())
     assert set(tensors(made)) == {"blk.0.ffn_up.weight.lora_a", "blk.0.ffn_up.weight.lora_b"}
+
+
+def test_numbers_that_are_none_are_refused_by_name_and_may_be_allowed(tmp_path: Path, base: Path) -> None:
+    name = f"base_model.model.{DOWN}.lora_B.weight"
+    broken = numbers(name, (256, 4)).copy()
+    broken[3, 1] = np.nan
+    folder = write_peft_adapter(tmp_path / "A", SHAPES, more={name: broken})
+    words = r"no numbers: .*down_proj\.(lora_B\.)?weight"
+    refused(tmp_path, base, folder, NonFiniteWeights, words)
+    made = convert_adapter(folder, base, tmp_path / "made.gguf", control(), "F32", allow_non_finite=True)
+    assert np.isnan(tensors(made)["blk.1.ffn_down.weight.lora_b"].data).sum() == 1
