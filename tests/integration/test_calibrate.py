@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from app.convert import calibrate
 from app.convert.calibrate import load_plainly
-from app.core.errors import Cancelled, LoadFailed, WrongChoice
+from app.core.errors import Cancelled, DiskFull, LoadFailed, WrongChoice
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.gguf.importance import read_importance
 from app.runtime import LoadSettings
@@ -126,6 +127,14 @@ def test_cancelled_calibration_leaves_nothing(tiny: Path, target: Path) -> None:
     with pytest.raises(Cancelled):
         calibrate(tiny, TEXT * 10, target, JobControl(token, stop), load=on_one_thread)
     assert list(target.parent.iterdir()) == []
+
+
+def test_disk_that_is_full_is_told_of_and_nothing_is_left(tiny: Path, small_disk: Path) -> None:
+    target = small_disk / "m.gguf"
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free - 8192))
+    with pytest.raises(DiskFull):
+        calibrate(tiny, TEXT, target, control(), load=on_one_thread)
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def test_model_that_computes_no_numbers_is_named_with_its_tensor(tmp_path: Path, target: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.helpers.tiny_gguf import write_tiny_model
 
 HERE = Path(__file__).parent
+OLD_FORMAT = HERE / "dense.imatrix.dat"
+"""The first of `CASES` in the format from before GGUF."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ def record(tool: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             model = case.write_model(Path(folder) / "model.gguf")
             (Path(folder) / "words.txt").write_text(case.text, encoding="utf-8")
-            command = [tool, "-m", model, "-f", "words.txt", "-o", case.recorded, "-t", "1"]
-            subprocess.run(command, cwd=folder, check=True)
+            command = [tool, "-m", model, "-f", "words.txt", "-t", "1"]
+            subprocess.run([*command, "-o", case.recorded], cwd=folder, check=True)
+            if case is CASES[0]:
+                subprocess.run([*command, "-o", OLD_FORMAT, "--output-format", "dat"], cwd=folder, check=True)
 
 
 if __name__ == "__main__":

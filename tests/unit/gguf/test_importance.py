@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import EnvironmentFault, FileGone, NoImportanceMatrix
 from app.gguf.importance import Importance, ImportanceMatrix, read_importance, write_importance
+from tests.data.importance.record import CASES, OLD_FORMAT
 from tests.helpers.tiny_gguf import write_tiny_model
 
 RNG = np.random.default_rng(1)
@@ -104,6 +105,14 @@ def test_old_format_is_read_with_its_chunks_and_text(tmp_path: Path) -> None:
     read = read_importance(path)
     assert (read.datasets, read.chunks) == (("words.txt",), 40)
     assert read.tensors["blk.0.attn_q.weight"].weights().tolist() == [2.0, 0.5]
+
+
+def test_old_format_of_llama_imatrix_says_what_its_new_one_says() -> None:
+    old, new = read_importance(OLD_FORMAT), read_importance(CASES[0].recorded)
+    assert (old.datasets, old.chunks) == (new.datasets, new.chunks)
+    assert set(old.tensors) == set(new.tensors)
+    for name, each in new.tensors.items():
+        assert old.tensors[name].weights() == pytest.approx(each.weights(), rel=1e-6)
 
 
 def test_old_format_without_what_it_may_lack_is_read(tmp_path: Path) -> None:
