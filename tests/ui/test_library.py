@@ -285,7 +285,13 @@ def test_context_lengths_read_as_people_write_them(tokens, text):
 
 def test_progress_reads_as_a_sentence():
     progress = Progress("making Q4_K_M", 8_200_000, 14_700_000, "bytes", 1_000_000, 65)
-    assert describe_progress(progress) == "Making Q4_K_M · 8.20 MB of 14.7 MB · 1 min 5 s left"
+    assert describe_progress(progress) == "Making Q4_K_M · 8.20 MB of 14.7 MB · 1.00 MB/s · 1 min 5 s left"
+    weights = Progress("comparing", 3_400_000_000, 8_030_000_000, "weights")
+    assert describe_progress(weights) == "Comparing · 3.4 B of 8.0 B weights"
+    assert (
+        describe_progress(Progress("calibrating", 3, 40, "chunks"))
+        == "Calibrating · 3 of 40 parts of the text"
+    )
     assert describe_progress(Progress("loading")) == "Loading"
     assert describe_progress(Progress("loading", 1, 2, "", 1, 1)) == "Loading · a few seconds left"
 

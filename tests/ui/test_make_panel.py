@@ -168,6 +168,18 @@ def test_a_checkpoint_that_is_dropped_is_asked_about(qtbot, library, tmp_path):
     assert making.rounding == "kept"
 
 
+def test_a_checkpoint_among_the_folders_is_made_something_of_again(qtbot, library, tmp_path):
+    library.add_paths([write_tiny_checkpoint(tmp_path / "Nova")])
+    settle(qtbot)
+    panel = library.side.making
+    panel.closed.emit()
+    texts = {each.text(): each for each in library.filter_bar.folder_menu.actions()}
+    texts["Make a model of Nova…"].trigger()
+    settle(qtbot)
+    assert panel.isVisible()
+    assert "Nova" in words(panel)
+
+
 def test_a_checkpoint_nobody_can_convert_says_why(qtbot, library, tmp_path):
     folder = write_tiny_checkpoint(tmp_path / "Nova")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")

@@ -71,7 +71,7 @@ class LibraryPage(LibraryLayout):
         """Adds model files and folders to the library. A single file is then selected; of a checkpoint is asked what to
         make."""
         self._services.preferences.add_model_folders(paths)
-        self._look_for_checkpoint(paths)
+        self._look_for_checkpoints(paths)
         if len(paths) == 1 and paths[0].is_file():
             self._wanted = paths[0]
         self.rescan()
@@ -145,7 +145,8 @@ class LibraryPage(LibraryLayout):
         self.compared.compare_asked.connect(self.compare_requested)
         self.filter_bar.folder_removed.connect(self._services.preferences.remove_model_folder)
         self._services.preferences.changed.connect(self._folders_changed)
-        self.filter_bar.show_folders(self._services.preferences.model_folders)
+        self.filter_bar.make_asked.connect(lambda path: self.show_making(Checkpoint(path.name, path)))
+        self._show_folders()
 
     def _connect_side(self) -> None:
         side = self.side
@@ -330,8 +331,12 @@ class LibraryPage(LibraryLayout):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._data.models)))
 
     def _folders_changed(self) -> None:
-        self.filter_bar.show_folders(self._services.preferences.model_folders)
+        self._show_folders()
         self.rescan()
+
+    def _show_folders(self) -> None:
+        self.filter_bar.show_folders(self._services.preferences.model_folders)
+        self._look_for_checkpoints()
 
     # Making quantizations
 
@@ -341,21 +346,26 @@ class LibraryPage(LibraryLayout):
             self.making.start(Checkpoint(entry.download.title, entry.path), order)
         self.rescan()
 
-    def _look_for_checkpoint(self, paths: list[Path]) -> None:
-        """In folders that were added: a checkpoint is no model yet."""
-        folders = [path for path in paths if path.suffix.lower() != ".gguf"]
+    def _look_for_checkpoints(self, added: Sequence[Path] = ()) -> None:
+        """Among the folders that a person added: they are no models yet. Of one that was added just now is asked what
+        to make."""
+        folders = [
+            path for path in self._services.preferences.model_folders if path.suffix.lower() != ".gguf"
+        ]
 
-        def work(control: JobControl) -> Path | None:
+        def work(control: JobControl) -> list[Path]:
             from app.convert import is_checkpoint
 
-            return next((path for path in folders if is_checkpoint(path)), None)
+            return [path for path in folders if is_checkpoint(path)]
 
-        def offer(found: Path | None) -> None:
-            if found is not None:
-                self.show_making(Checkpoint(found.name, found))
+        def offer(found: list[Path]) -> None:
+            self.filter_bar.show_folders(self._services.preferences.model_folders, found)
+            first = next((path for path in found if path in added), None)
+            if first is not None:
+                self.show_making(Checkpoint(first.name, first))
 
         if folders:
-            jobs.run(self, "Look for a checkpoint", work, on_done=offer)
+            jobs.run(self, "Look for checkpoints", work, on_done=offer)
 
     def _open_checkpoint_menu(self, entry: QueueEntry, at: QPoint) -> None:
         checkpoint = Checkpoint(entry.download.title, entry.path)

@@ -19,12 +19,14 @@ SORTED_BY = tuple(column for column in Column if column is not Column.ACTIONS)
 
 class FilterBar(QWidget):
     """`sort_chosen` carries a Column: by keyboard, and where a column has given way, there is no other way to sort.
-    `folder_removed` carries the path of a folder or file that a person had added."""
+    `folder_removed` carries the path of a folder or file that a person had added, `make_asked` that of a checkpoint's
+    folder among them."""
 
     source_chosen = Signal(str)
     verdict_chosen = Signal(str)
     sort_chosen = Signal(object)
     folder_removed = Signal(object)
+    make_asked = Signal(object)
     space_asked = Signal()
 
     def __init__(self) -> None:
@@ -77,9 +79,19 @@ class FilterBar(QWidget):
             verdicts.append((_tr("With a problem"), PROBLEM))
         _fill(self.verdict, _tr("All verdicts"), verdicts)
 
-    def show_folders(self, folders: Sequence[Path]) -> None:
+    def show_folders(self, folders: Sequence[Path], checkpoints: Sequence[Path] = ()) -> None:
+        """`checkpoints`: those of them of which models can be made."""
         self.folders.setVisible(bool(folders))
         self.folder_menu.clear()
+        for checkpoint in checkpoints:
+            words = _tr("Make a model of {name}…").format(name=without_mnemonics(checkpoint.name))
+            entry = self.folder_menu.addAction(icons.icon("arrows-in-simple"), words)
+            entry.setToolTip(
+                plain_tip(_tr("{path}\nA checkpoint, of which models are made").format(path=checkpoint))
+            )
+            entry.triggered.connect(partial(self.make_asked.emit, checkpoint))
+        if checkpoints:
+            self.folder_menu.addSeparator()
         for folder in folders:
             words = _tr("Take {name} off the list").format(name=without_mnemonics(folder.name or str(folder)))
             is_file = folder.suffix.lower() == ".gguf"

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QVBoxLay
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import JobControl, Progress
-from app.core.units import format_bytes, format_duration
+from app.core.units import format_bytes, format_count, format_duration
 from app.ui.make_menu import fill_type_menu
 from app.ui.make_order import MakeOrder
 from app.ui.making import Checkpoint, made_of
@@ -137,17 +137,28 @@ class Making(CardQueue):
 
 
 def describe_progress(progress: Progress) -> str:
-    """`Quantizing · 8.2 MB of 14.7 MB · 3 s left`"""
+    """`Quantizing · 8.2 MB of 14.7 MB · 4.1 MB/s · 3 s left`"""
     words = [progress.stage[:1].upper() + progress.stage[1:]]
-    if progress.total > 0 and progress.unit == "bytes":
-        words.append(
-            _tr("{done} of {total}").format(
-                done=format_bytes(round(progress.done)), total=format_bytes(round(progress.total))
-            )
-        )
+    if progress.total > 0:
+        words += _amount(progress)
     if progress.left_s is not None:
         words.append(_describe_time_left(progress.left_s))
     return " · ".join(filter(None, words))
+
+
+def _amount(progress: Progress) -> list[str]:
+    done, total, rate = round(progress.done), round(progress.total), progress.rate_per_s
+    match progress.unit:
+        case "bytes":
+            words = [_tr("{done} of {total}").format(done=format_bytes(done), total=format_bytes(total))]
+            return [*words, _tr("{size}/s").format(size=format_bytes(round(rate)))] if rate else words
+        case "weights":
+            told = _tr("{done} of {total} weights")
+            return [told.format(done=format_count(done), total=format_count(total))]
+        case "chunks":
+            return [_tr("{done} of {total} parts of the text").format(done=done, total=total)]
+        case _:
+            return []
 
 
 def _describe_time_left(seconds: float) -> str:
