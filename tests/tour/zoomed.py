@@ -13,6 +13,8 @@ ZOOMED = (
     "chat-load-settings",
     "library-filled",
     "library-details",
+    "library-result",
+    "make-panel-ladder",
     "discover-list",
     "discover-staircase",
     "hub-results",

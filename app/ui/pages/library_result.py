@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.ui import jobs, theme
 from app.ui.fault_card import FaultCard
+from app.ui.giving_way import GivingWay, usual_px
 from app.ui.latest import Latest
 from app.ui.making import Checkpoint
 from app.ui.pages import library_result_words as words
@@ -30,6 +40,9 @@ if TYPE_CHECKING:  # the engine comes with the jobs
     from app.convert.made import Making
     from app.convert.tensor_errors import QuantizationErrors
 
+LOW_PX = 480
+"""Of the page, below which it says only what is in no tooltip."""
+TABLE_PX = 144
 SIDE_BY_SIDE_PX = 900
 """Of the page, from which on the plot stands beside the table and not above it."""
 
@@ -264,6 +277,8 @@ class ResultView(QFrame):
         beside = self.width() >= theme.px(SIDE_BY_SIDE_PX)
         direction = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
         self._both.setDirection(direction)
+        # The fact and the title of the column have it as their tooltip.
+        self.note.setVisible(self.height() >= theme.px(LOW_PX))
 
     def _lay_out(self) -> None:
         name = _tr("Back to the list")
@@ -276,31 +291,40 @@ class ResultView(QFrame):
         self.copy_button = icon_button(
             "copy", _tr("Copy the table"), self.table.copy, tip=_tr("Copy the rows that are chosen, or all")
         )
-        head = QHBoxLayout()
+        line = QWidget()
+        head = QHBoxLayout(line)
+        head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(8)
         head.addWidget(back)
         head.addWidget(self._title, 1)
         head.addWidget(self.copy_button)
         head.addWidget(self.chat_button)
         head.addWidget(self.compare_button)
+        GivingWay(line, (self.chat_button,), lambda: usual_px(line))
         self._make_states()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(10)
-        column.addLayout(head)
+        column.addWidget(line)
         column.addWidget(self.facts)
         column.addWidget(self.body, 1)
 
     def _make_states(self) -> None:
         self._blank = QWidget()
-        self._filled = QWidget()
+        inside = QWidget()
         self._both = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._both.setSpacing(12)
         self._both.addWidget(self.plot, 2)
         self._both.addWidget(self.table, 3)
-        filled = _column(self._filled)
+        theme.follow(self.table, lambda: self.table.setMinimumHeight(theme.px(TABLE_PX)))
+        filled = _column(inside)
         filled.addWidget(self.note)
         filled.addLayout(self._both, 1)
+        self._filled = QScrollArea()
+        self._filled.setWidgetResizable(True)
+        self._filled.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._filled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._filled.setWidget(inside)
         self.cancel = button(_tr("Cancel"), self._cancel, tip=_tr("Stop comparing; the model stays"))
         self._busy = QWidget()
         line = QHBoxLayout()

@@ -20,7 +20,7 @@ from app.ui.parts import plain_tip
 if TYPE_CHECKING:  # the engine comes with the job that looks
     from app.convert.tensor_errors import TensorError
 
-LEAST_HEIGHT_PX = 150
+LEAST_HEIGHT_PX = 132
 _MARK_PX = 7.0
 _REACH_PX = 12.0
 """How near the pointer has to be to a mark."""
