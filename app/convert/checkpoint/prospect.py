@@ -13,7 +13,7 @@ from app.convert.checkpoint.conversion import READABLE
 from app.convert.checkpoint.folder import PICKLES, CheckpointFolder
 from app.convert.checkpoint.plan import ModelPlan
 from app.convert.checkpoint.qat import named_qat_type, trained_for
-from app.convert.checkpoint.quantization_method import METHODS, quantization_method
+from app.convert.checkpoint.quantization_method import METHODS, quantization_method, torchao_bits
 from app.convert.checkpoint.tokenizer_kinds import FILES
 from app.convert.checkpoint.weights import INDEX, SINGLE
 from app.convert.quantizations import QUANTIZATIONS, quantization_named
@@ -160,6 +160,8 @@ def _bits(config: Config) -> int | None:
             return told.count("bits", 64, default=4)
         case "bitsandbytes":
             return 4 if told.flag("load_in_4bit", default=False) else 8
+        case "torchao":
+            return torchao_bits(told)
         case _:
             return None
 
@@ -177,6 +179,8 @@ def _kept(config: Config) -> str | None:
             return _block_for(told.count("bits", 64, default=4), is_symmetric, _group(told))
         case "compressed-tensors":
             return _kept_of_compressed(told)
+        case "torchao":
+            return _block_for(torchao_bits(told), is_symmetric=True, group_size=_group_of_torchao(told))
         case "mxfp4":
             return "BF16"  # beside them, what was not quantized has that
         case _:
@@ -193,6 +197,14 @@ def _kept_of_compressed(told: Config) -> str | None:
         is_symmetric = weights.flag("symmetric", default=True)
         found.add(_block_for(weights.count("num_bits", 8, default=4), is_symmetric, _group(weights)))
     return found.pop() if len(found) == 1 else None
+
+
+def _group_of_torchao(told: Config) -> int:
+    data = told.table("quant_type").table("default").table("_data")
+    granularity = data.table("granularity" if data.has("granularity") else "weight_granularity").table(
+        "_data"
+    )
+    return _group(granularity)
 
 
 def _group(told: Config) -> int:

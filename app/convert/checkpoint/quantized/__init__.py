@@ -16,6 +16,7 @@ from app.convert.checkpoint.quantized.fp8 import fp8_tensors
 from app.convert.checkpoint.quantized.gptq import gptq_tensors
 from app.convert.checkpoint.quantized.grouped import GroupedTensor
 from app.convert.checkpoint.quantized.mxfp4 import mxfp4_tensors
+from app.convert.checkpoint.quantized.torchao import torchao_tensors
 from app.convert.checkpoint.tensors import CheckpointTensor, PlainTensor
 from app.convert.checkpoint.weights import Weights
 
@@ -26,6 +27,7 @@ _READERS = {
     "fp8": fp8_tensors,
     "gptq": gptq_tensors,
     "mxfp4": mxfp4_tensors,
+    "torchao": torchao_tensors,
 }
 
 

@@ -1,4 +1,4 @@
-"""Layers whose weights are integers with a scale for each group, as tensors: GPTQ, AWQ and compressed-tensors."""
+"""Layers whose weights are integers with a scale for each group, as tensors: GPTQ, AWQ, compressed-tensors, torchao."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from kernels.formats.gptq import pack_gptq
 from kernels.formats.grouped import GroupedIntegers
 from kernels.formats.rounding import round_to_nearest
 from kernels.formats.small_floats import E4M3
+from kernels.formats.torchao import pack_torchao
 from tests.helpers.tiny_checkpoint import TinyLlama, as_stored, from_stored, write_json, write_tiny_checkpoint
 
 Parts = dict[str, tuple[str, NDArray[Any]]]
@@ -98,6 +99,20 @@ def compressed(bits: int) -> Quantize:
     return quantize
 
 
+def torchao(bits: int) -> Quantize:
+    def quantize(weights: NDArray[np.float32]) -> tuple[Parts, NDArray[np.float32]]:
+        made = integers(weights, bits, symmetric=True)
+        stored = pack_torchao(made)
+        parts: Parts = {
+            "_weight_qdata": ("I8", stored.qdata),
+            "_weight_scale": ("F16", stored.scale),
+            "_weight_zero_point": ("I8", stored.zero_point),
+        }
+        return parts, made.dequantized()
+
+    return quantize
+
+
 def fp8(block: tuple[int, int]) -> Quantize:
     def quantize(weights: NDArray[np.float32]) -> tuple[Parts, NDArray[np.float32]]:
         size = (block[0] or len(weights), block[1] or weights.shape[1])
@@ -139,6 +154,12 @@ def bnb8(weights: NDArray[np.float32]) -> tuple[Parts, NDArray[np.float32]]:
 
 
 Quantize = Callable[[NDArray[np.float32]], tuple[Parts, NDArray[np.float32]]]
+INT4 = {
+    "default": {
+        "_type": "IntxWeightOnlyConfig",
+        "_data": {"weight_dtype": {"_type": "torch.dtype", "_data": "int4"}},
+    }
+}
 PACKED = {"config_groups": {"group_0": {"weights": {"num_bits": 4}}}, "format": "pack-quantized"}
 CASES: dict[str, tuple[dict[str, Any], Quantize, str | None]] = {
     "gptq": ({"quant_method": "gptq", "bits": 4}, gptq(), "Q4_0"),
@@ -158,6 +179,8 @@ CASES: dict[str, tuple[dict[str, Any], Quantize, str | None]] = {
         "Q4_1",
     ),
     "compressed-tensors": ({"quant_method": "compressed-tensors", **PACKED}, compressed(4), "Q4_0"),
+    "torchao-int4": ({"quant_method": "torchao", "quant_type": INT4}, torchao(4), "Q4_0"),
+    "torchao-int8": ({"quant_method": "torchao"}, torchao(8), "Q8_0"),
     "fp8-blocks": (
         {"quant_method": "fp8", "weight_block_size": [128, 128]},
         fp8((128, 128)),
