@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.convert import convert_checkpoint, make_from_checkpoint
@@ -114,6 +115,45 @@ def test_killed_while_several_are_made_at_once_none_of_them_is_half(
     assert scan_folders([out]) == []
     made = make_from_checkpoint(source, ["Q8_0", "Q4_0"], out, control())
     assert sorted(out.iterdir()) == sorted(made)
+
+
+SLOW_CONVERTER = """
+import os, sys, time
+out = sys.argv[sys.argv.index("--outfile") + 1]
+open(out, "wb").write(b"GGUF")
+with open(os.path.join(os.path.dirname(sys.argv[1]), "started"), "w") as file:
+    file.write(str(os.getpid()))
+for number in range(1000):
+    print(f"Writing: {number / 10:3.0f}%|", file=sys.stderr, flush=True)
+    time.sleep(0.1)
+"""
+HANDS_OVER = """
+import sys
+from pathlib import Path
+from app.convert import OtherConverter, make_from_checkpoint
+from app.core.jobs import CancelToken, JobControl
+
+source, out, script = map(Path, sys.argv[1:])
+control = JobControl(CancelToken(), lambda event: None)
+make_from_checkpoint(source, ["BF16"], out, control, converter=OtherConverter(script, sys.executable))
+"""
+
+
+def test_a_converter_of_the_persons_own_ends_with_nibble(tmp_path: Path) -> None:
+    source = write_tiny_checkpoint(tmp_path / "Poet", LLAMA, config={"architectures": ["PoetForCausalLM"]})
+    script, out, started = tmp_path / "convert.py", tmp_path / "out", tmp_path / "started"
+    script.write_text(SLOW_CONVERTER)
+    with subprocess.Popen([sys.executable, "-c", HANDS_OVER, source, out, script]) as process:
+        until = time.monotonic() + 60
+        while not (started.exists() and started.read_text()) and time.monotonic() < until:
+            time.sleep(0.02)
+        running = psutil.Process(int(started.read_text()))
+        process.kill()
+    assert psutil.wait_procs([running], timeout=20)[1] == []
+    assert len(list(out.iterdir())) == 1  # else the next lines say nothing
+    known = write_tiny_checkpoint(tmp_path / "Tiny", LLAMA)
+    (path,) = make_from_checkpoint(known, ["BF16"], out, control())
+    assert list(out.iterdir()) == [path]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
