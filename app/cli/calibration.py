@@ -11,7 +11,7 @@ import typer
 import resources
 from app.cli.loading import load_as_recommended
 from app.cli.terminal import printable
-from app.convert import Calibration, read_calibration_text
+from app.convert import Calibration, importance_path, read_calibration_text
 from app.convert.calibrate import CALIBRATION
 from app.core.errors import WrongChoice
 from app.core.jobs import JobControl
@@ -69,6 +69,11 @@ def load_recommended(model: Path, control: JobControl) -> LoadedModel:
     """Where it runs best on this computer. Raises what `load_as_recommended` raises."""
     database = data_folder().create().database
     return load_as_recommended(Load(read_facts(model), CALIBRATION), database, control)[1]
+
+
+def importance_file(importance: Path | Calibration, made: Path) -> Path:
+    """Also of a matrix that was taken while the model `made` was made."""
+    return importance_path(made, made.parent) if isinstance(importance, Calibration) else importance
 
 
 def tell_fit(importance: Path, model: Path) -> None:

@@ -15,6 +15,7 @@ from app.cli.calibration import (
     CalibrateOption,
     ImportanceOption,
     calibrated_with,
+    importance_file,
     importance_given,
     tell_fit,
 )
@@ -25,6 +26,7 @@ from app.cli.models import guide_meant_by, made_guide, model_named
 from app.cli.running import JsonOption, engine_command, run_job
 from app.convert import (
     NONE_CHOSEN,
+    SOURCE_TYPES,
     WHOLE,
     Calibration,
     Choices,
@@ -157,6 +159,8 @@ def convert(
         _foretell(source, kinds, _folder(out), choices, _Beside(lora, base), as_json=as_json)
         return
     made = _from_any(source, kinds, out, choices, _Beside(lora, base))
+    if matrix is not None and made.source is not None and not {*SOURCE_TYPES}.issuperset(names):
+        tell_fit(importance_file(matrix, made.paths[0]), made.paths[0])
     if errors and made.source is None:
         raise WrongChoice(
             "With an adapter or scaled weights there is nothing to hold them against.", "Leave --errors out."
@@ -373,8 +377,6 @@ def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, choice
 
     def work(control: JobControl) -> list[Path]:
         matrix = importance_taken(source, choices.importance, _folder(out), control)
-        if matrix is not None:
-            tell_fit(matrix, source)
         return quantize_several(
             source,
             [kind.name for kind in kinds],

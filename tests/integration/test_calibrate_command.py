@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 
 import resources
@@ -12,10 +13,11 @@ from app.chat import ConversationStore
 from app.chat.calibration_text import calibration_text
 from app.core.errors import WrongChoice
 from app.gguf import read_facts
-from app.gguf.importance import read_importance
+from app.gguf.importance import Importance, ImportanceMatrix, read_importance, write_importance
 from app.runtime import Sampling
 from app.storage import data_folder
 from tests.helpers.command_line import nibble
+from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
 
 WORDS = " ".join(f"hello world {number} you and the {number * number}" for number in range(90))
 
@@ -57,6 +59,21 @@ def test_convert_takes_a_matrix_and_makes_what_needs_one(tiny: Path, text: Path,
         "convert", tiny, "--to", "Q2_K_S", "--importance", out / "tiny.imatrix.gguf", "--out", again, "--json"
     )
     assert (again / "tiny-Q2_K_S.gguf").read_bytes() == made[0].read_bytes()
+
+
+def test_convert_of_a_checkpoint_tells_what_its_matrix_lacks(tmp_path: Path) -> None:
+    checkpoint = write_tiny_checkpoint(tmp_path / "Tiny", TinyLlama(dtype="F32"))
+    out = tmp_path / "out"
+    nibble("convert", checkpoint, "--to", "BF16", "--out", out)
+    whole = {
+        tensor.name: Importance(np.ones((1, tensor.shape[0]), np.float32), np.array([512]))
+        for tensor in read_facts(out / "Tiny-BF16.gguf").tensors
+        if tensor.name.startswith("blk.") and len(tensor.shape) == 2 and "attn_k" not in tensor.name
+    }
+    importance = tmp_path / "m.gguf"
+    write_importance(ImportanceMatrix(whole, ("words.txt",), 1, 512), importance)
+    done = nibble("convert", checkpoint, "--to", "Q4_0", "--importance", importance, "--out", out)
+    assert (done.code, "blk.0.attn_k.weight" in done.err) == (0, True), done.err
 
 
 def test_type_that_needs_a_matrix_is_refused_before_a_text_is_read(tiny: Path, tmp_path: Path) -> None:
