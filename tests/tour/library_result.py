@@ -101,3 +101,17 @@ def make_panel_ladder(stage: Stage) -> None:
         panel.types.choose(name)
     panel.calibration.choose("file")
     stage.wait(lambda: not jobs.running())
+
+
+@scene
+def compare_with_the_original(stage: Stage) -> None:
+    """As the button of the result opens it."""
+    make_here(stage, "Q4_K_M")
+    page = stage.library
+    page.show_result(stage.row("Guide-12M-Q4_K_M"))
+    stage.wait(lambda: not jobs.running())
+    page.side.result.compare_button.click()  # makes it first
+    stage.wait(lambda: not page.making.cards and not jobs.running())
+    stage.wait(lambda: "original" in page.side.result.compare_button.text())
+    page.side.result.compare_button.click()
+    stage.wait(lambda: not jobs.running())

@@ -260,6 +260,7 @@ def test_several_are_ordered_on_the_hub_and_made_when_it_has_come(qtbot, strip):
     (page,) = window.findChildren(DiscoverPage)
     panel = page.hub.repository.making
     assert panel.isVisible()
+    assert panel.costs.text().startswith("Downloads ")
     for each in panel.types.chosen:
         panel.types.choose(each.kind.name, False)
     for name in ("Q8_0", "Q4_K_M"):

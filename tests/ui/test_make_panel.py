@@ -128,6 +128,13 @@ def test_conversations_are_a_text(qtbot, library, panel, folder):
     assert making.calibrated_with == "1 conversation"
 
 
+def test_another_source_begins_without_a_text(qtbot, library, panel):
+    panel.calibration.choose("mixed")
+    library.show_making(row_of(library, "full.gguf"))
+    settle(qtbot)
+    assert panel.calibration.kind == "none"
+
+
 def test_without_conversations_it_says_so(qtbot, panel):
     panel.calibration.choose("conversations")
     settle(qtbot)

@@ -297,8 +297,10 @@ class RepositoryPage(QWidget):
         source = MakeSource(
             opened.repository.id,
             look,
-            None,
+            self._folder.models,
             _tr("with the checkpoint"),
+            is_fixed=True,
+            download_bytes=original.size,
         )
         self.making.show_source(source, lambda: here.budget, meant)
         self.body.show_state(self.making, self.making)

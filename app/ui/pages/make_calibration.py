@@ -109,6 +109,13 @@ class CalibrationPart(QWidget):
             characters = self._characters.get(self.kind, 0)
         return characters // _BYTES_PER_TOKEN
 
+    def reset(self) -> None:
+        """As at first; conversations are listed anew when they are asked for."""
+        self._file = None
+        self.conversations.clear()
+        self._kinds["none"].setChecked(True)
+        self._show_parts()
+
     def choose(self, kind: CalibrationKind) -> None:
         self._kinds[kind].setChecked(True)
 

@@ -50,13 +50,16 @@ QWIDGETSIZE_MAX = (1 << 24) - 1
 @dataclass(frozen=True)
 class MakeSource:
     """What to make something of. `look`: a job's work that tells what could be made, on a computer with that budget.
-    `usual_folder`: where it goes unless another one is chosen, `place` that in words; None where there is no choice.
+    `usual_folder`: where it goes unless another one is chosen, `place` that in words; `is_fixed`: there is no choice.
+    `download_bytes`: of what comes first.
     """
 
     title: str
     look: Callable[[Budget], MakingOffer]
-    usual_folder: Path | None
+    usual_folder: Path
     place: str
+    is_fixed: bool = False
+    download_bytes: int = 0
 
 
 class MakePanel(QFrame):
@@ -101,16 +104,21 @@ class MakePanel(QFrame):
     def offer(self) -> MakingOffer | None:
         return self._offer
 
+    @property
+    def _download_bytes(self) -> int:
+        return self._source.download_bytes if self._source is not None else 0
+
     def show_source(self, source: MakeSource, find_budget: Callable[[], Budget], meant: str = "") -> None:
         """`find_budget`: what of this computer a model may take, for a job. `meant`: the type that is chosen at first;
         empty for the one that suits this computer."""
         self._source, self._find_budget, self._meant, self._offer = source, find_budget, meant, None
-        self._folder = source.usual_folder
+        self._folder, self._free_bytes = source.usual_folder, None
         self._title.setText(_tr("Make smaller copies of {source}").format(source=source.title))
         self._title.setToolTip("")
         self._told.setText("")
         self.make_button.setEnabled(False)
-        self.folder_button.setVisible(source.usual_folder is not None)
+        self.folder_button.setVisible(not source.is_fixed)
+        self.calibration.reset()
         self.costs.setText("")
         self.problem.setText("")
         self._show_place()
@@ -191,7 +199,11 @@ class MakePanel(QFrame):
             free = format_bytes(weighed.free_bytes)
             room = _tr("{size} on the disk, which has {free} free").format(size=size, free=free)
         memory = _tr("up to {size} of memory while it works").format(size=format_bytes(weighed.memory_bytes))
-        self.costs.setText(". ".join((room, f"{_about(weighed.seconds)}, {memory}.")))
+        sentences = [room, f"{_about(weighed.seconds)}, {memory}."]
+        if self._download_bytes:
+            come = _tr("Downloads {size} first").format(size=format_bytes(self._download_bytes))
+            sentences.insert(0, come)
+        self.costs.setText(". ".join(sentences))
         self._free_bytes = weighed.free_bytes
         self._tell_problem(
             [each.kind.name for each in self.types.chosen if each.kind.needs_importance_matrix]
@@ -200,7 +212,7 @@ class MakePanel(QFrame):
     def _tell_problem(self, needing: list[str]) -> None:
         """What is in the way, if anything is."""
         chosen, words = self.types.chosen, ""
-        wanted = sum(each.file_bytes for each in chosen)
+        wanted = sum(each.file_bytes for each in chosen) + self._download_bytes
         if needing and self.calibration.kind == "none":
             words = _tr("{types} needs a text to calibrate with.").format(types=", ".join(needing))
         elif not self.calibration.is_complete:
