@@ -39,11 +39,13 @@ NO_CALIBRATION = CalibrationChoice()
 
 @dataclass(frozen=True)
 class MakeOrder:
-    """`types` by llama.cpp's names, in the order of quality. `folder`: where the files go, None for the usual place."""
+    """`types` by llama.cpp's names, in the order of quality. `folder`: where the files go, None for the usual place.
+    `allow_non_finite`: also of a checkpoint with weights that are NaN or infinite."""
 
     types: tuple[str, ...]
     calibration: CalibrationChoice = field(default=NO_CALIBRATION)
     folder: Path | None = None
+    allow_non_finite: bool = False
 
     @property
     def words(self) -> str:

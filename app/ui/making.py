@@ -76,7 +76,14 @@ def _made(
         (source,) = make_guide(data, [SOURCE_QUANTIZATION], control)
     if is_checkpoint(source):
         folder = order.folder or source
-        made = make_from_checkpoint(source, order.types, folder, control, importance=calibration)
+        made = make_from_checkpoint(
+            source,
+            order.types,
+            folder,
+            control,
+            importance=calibration,
+            allow_non_finite=order.allow_non_finite,
+        )
         return made, source
     folder = order.folder or data.models
     importance = importance_taken(source, calibration, folder, control)

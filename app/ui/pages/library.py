@@ -423,7 +423,7 @@ class LibraryPage(LibraryLayout):
             self.show_result(row)
 
     def _show_not_made(self, source: Row | Checkpoint, order: MakeOrder, fault: EnvironmentFault) -> None:
-        tell_not_made(self.notices, source, order, fault, lambda: self.making.start(source, order))
+        tell_not_made(self.notices, source, order, fault, lambda order: self.making.start(source, order))
 
     # The menu of a row
 

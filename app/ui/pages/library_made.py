@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from app.core.errors import EnvironmentFault
+from app.core.errors import EnvironmentFault, NonFiniteWeights
 from app.ui.make_order import MakeOrder
 from app.ui.making import Checkpoint
 from app.ui.notice import Action, Kind, NoticeArea
 from app.ui.pages.library_rows import Row
+
+_UNQUANTIZED = frozenset({"F32", "F16", "BF16"})
+"""Numbers that are none can be written as they are only in these."""
 
 
 def tell_made(
@@ -36,15 +40,19 @@ def tell_not_made(
     source: Row | Checkpoint,
     order: MakeOrder,
     fault: EnvironmentFault,
-    again: Callable[[], object],
+    make: Callable[[MakeOrder], object],
 ) -> None:
+    if isinstance(fault, NonFiniteWeights) and _UNQUANTIZED.issuperset(order.types):
+        act = Action(_tr("Make it all the same"), lambda: make(replace(order, allow_non_finite=True)))
+    else:
+        act = Action(_tr("Try again"), lambda: make(order))
     notices.show_message(
         Kind.DANGER,
         _tr("{types} of {model} was not made. {reason}").format(
             types=order.words, model=source.title, reason=fault.message
         ),
         fault.hint,
-        Action(_tr("Try again"), again),
+        act,
     )
 
 
