@@ -591,7 +591,13 @@ def test_menu_of_the_guide_deletes_nothing(qtbot, open_nibble, folder, put_guide
         assert texts[:2] == ["Chat", "Choose for comparing"]
         assert texts[-2:] == ["Show in folder", "Copy path"]
     else:
-        assert texts == [OFFER, "Make Q4_K_M", "Make Q8_0", "Other types"]
+        assert texts == [
+            OFFER,
+            "Make Q4_K_M",
+            "Make Q8_0",
+            "Other types",
+            "Several, calibrated, elsewhere…",
+        ]
     assert not any("elete" in text or "emove" in text for text in texts)
 
 
