@@ -14,6 +14,9 @@ from app.convert.checkpoint.tensors import CheckpointTensor, UntilLastRow, matri
 from app.core.errors import WrongChoice
 from app.gguf.cursor import shorten
 
+_ALONE = 1 << 18
+"""So many multiplications OpenBLAS does on one thread (`SMP_THRESHOLD_MIN` times `GEMM_MULTITHREAD_THRESHOLD`)."""
+
 
 def merged_tensors(
     tensors: Mapping[str, CheckpointTensor], adapter: Adapter, plan: ModelPlan
@@ -51,10 +54,23 @@ class _Merged:
     def rows(self, start: int, count: int) -> Numbers:
         a, b = self._halves.for_rows(count)
         some = slice(start, start + count)
-        change: Numbers = a[:, some].T @ b.T if self._pair.is_of_embedding else b[some] @ a
+        change = _product(a[:, some].T, b.T) if self._pair.is_of_embedding else _product(b[some], a)
         change *= np.float32(self._pair.scale)
         change += converted(self._weight.rows(start, count), self._weight.dtype, "F32")
         return change
+
+
+def _product(left: Numbers, right: Numbers) -> Numbers:
+    """left @ right, some columns at a time: pieces are made on all processors already, and where OpenBLAS shares each
+    of them out once more, its threads wait for each other several times as long as they compute."""
+    rows, rank = left.shape
+    columns = right.shape[1]
+    product = np.empty((rows, columns), np.float32)
+    step = max(_ALONE // (rows * rank), 1)
+    for start in range(0, columns, step):
+        some = slice(start, start + step)
+        np.matmul(left, right[:, some], out=product[:, some])
+    return product
 
 
 def _matrix(tensor: CheckpointTensor) -> Numbers:
