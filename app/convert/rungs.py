@@ -12,17 +12,20 @@ from app.convert.quantize import require_importance, require_quantizable
 from app.convert.splitting import part_paths, parts_of
 from app.convert.tensor_choices import PLAIN, require_possible
 from app.convert.unquantized import Unquantized
+from app.core.errors import WrongChoice
 from app.gguf import ModelFacts, TensorInfo
 from app.gguf.derived import ALIGNMENT, DerivedFile, derive, in_order
 from app.gguf.outline import KNOWN_ARCHITECTURES
+from app.gguf.types import TENSOR_TYPES
 from app.memory.mixture import (
     NONE_CHOSEN,
     NoPrediction,
     TypeChoice,
-    is_left_alone,
     read_traits,
     type_choices,
 )
+
+_QUANTIZED = frozenset(type.name for type in TENSOR_TYPES.values() if type.block_elements > 1)
 
 
 @dataclass(frozen=True)
@@ -94,15 +97,26 @@ def _plan(source: Unquantized, kind: Quantization, target: Path, choices: Choice
         importance_matrix=choices.importance is not None and not is_plain,
         chosen=NONE_CHOSEN if is_plain else choices.tensor_types,
     )
-    for tensor in facts.tensors:
-        if tensor.type not in PLAIN and not is_left_alone(tensor, traits.architecture):
-            raise NoPrediction(f"{tensor.name} is quantized already")
     by_name = {tensor.name: choice for tensor, choice in zip(facts.tensors, found, strict=True)}
     types = {name: choice.type for name, choice in by_name.items()}
+    _require_once(facts, kind, types)
     parts = parts_of(in_order(facts.tensors), types, choices.splitting)
     told = [] if is_plain or choices.importance is None else _told_of(choices.importance)
     files = derive(source.keys, kind.file_type, parts, types, told)
     return Rung(kind, by_name, tuple(part_paths(target, len(parts))), tuple(files))
+
+
+def _require_once(facts: ModelFacts, kind: Quantization, types: Mapping[str, str]) -> None:
+    """Raises WrongChoice where a tensor that is quantized already would be quantized to another type."""
+    for tensor in facts.tensors:
+        if tensor.type in _QUANTIZED and types[tensor.name] != tensor.type:
+            raise WrongChoice(
+                f"{tensor.name} of {facts.path.name} comes in {tensor.type}: making {kind.name} from it would lose "
+                "twice.",
+                "Choose MXFP4_MOE, which keeps it, or a type in full precision."
+                if tensor.type == "MXFP4"
+                else "Start from the original checkpoint.",
+            )
 
 
 def _told_of(importance: Path) -> list[tuple[str, str | int]]:

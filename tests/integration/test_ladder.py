@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +29,8 @@ from app.gguf import read_facts, read_header
 from app.gguf.importance import Importance, ImportanceMatrix, write_importance
 from app.runtime import LoadedModel, LoadSettings
 from tests.helpers.answers import ask, greedy
+from tests.helpers.random_checkpoint import write_random_checkpoint
+from tests.helpers.small_disk import mounted
 from tests.helpers.tiny_checkpoint import TinyLlama, write_tiny_checkpoint
 from tests.helpers.tiny_gguf import WeightType, write_tiny_model
 
@@ -128,6 +132,30 @@ def test_progress_counts_the_bytes_of_the_source_once(tmp_path: Path, out: Path)
     assert done == sorted(done)
     assert done[-1] == events[-1].total == read_facts(source).tensor_bytes
     assert {event.stage for event in events} == {"Making Q8_0, Q5_K_M, Q4_K_M, Q3_K_M"}
+
+
+def random_checkpoint(folder: Path, name: str) -> Path:
+    recorded = json.loads((Path(__file__).parents[1] / "data" / "convert" / f"{name}.json").read_text())
+    tensors = {name: (dtype, tuple(shape)) for name, (dtype, shape) in recorded["checkpoint"].items()}
+    return write_random_checkpoint(folder / "Tiny", recorded["config"], tensors)
+
+
+@pytest.mark.parametrize("name", ["gemma3", "gpt-oss", "phi3", "qwen3-moe"])
+def test_ladder_of_any_architecture_is_that_of_its_conversion(tmp_path: Path, out: Path, name: str) -> None:
+    """Numbers added to norms, tensors kept in MXFP4, several tensors in one, experts stacked."""
+    checkpoint = random_checkpoint(tmp_path, name)
+    kind = "MXFP4_MOE" if name == "gpt-oss" else "Q4_K_M"
+    (made,) = make_from_checkpoint(checkpoint, [kind], out, control())
+    converted = convert_checkpoint(checkpoint, tmp_path / "Tiny-BF16.gguf", control())
+    assert made.read_bytes() == quantize(converted, kind, tmp_path, control()).read_bytes()
+
+
+def test_what_comes_quantized_is_kept_or_refused_before_anything_is_made(tmp_path: Path, out: Path) -> None:
+    checkpoint = random_checkpoint(tmp_path, "gpt-oss")
+    with pytest.raises(WrongChoice, match="comes in MXFP4: making Q4_K_M from it would lose twice") as caught:
+        make_from_checkpoint(checkpoint, ["Q4_K_M"], out, control())
+    assert "MXFP4_MOE" in caught.value.hint
+    assert not out.exists()
 
 
 # Files in parts
@@ -244,6 +272,21 @@ def test_checkpoint_has_no_parts_that_could_be_kept(tmp_path: Path, out: Path) -
     checkpoint = write_tiny_checkpoint(tmp_path / "Tiny", TinyLlama(), shards=2)
     with pytest.raises(WrongChoice, match="no GGUF in parts"):
         make_from_checkpoint(checkpoint, ["Q8_0"], out, control(), splitting=Splitting(keep=True))
+
+
+def test_disk_that_runs_full_on_the_way_is_said_and_nothing_is_left(tmp_path: Path) -> None:
+    source = write_tiny_model(tmp_path / "tiny-f32.gguf")
+    with mounted(tmp_path / "small", 8) as disk:
+
+        def fill(event: Progress) -> None:
+            if event.done and not (disk / "other").exists():
+                with suppress(OSError), (disk / "other").open("wb", buffering=0) as file:
+                    while True:
+                        file.write(bytes(4096))
+
+        with pytest.raises(DiskFull):
+            quantize_several(source, LADDER, disk, control(fill))
+        assert [path.name for path in disk.iterdir()] == ["other"]
 
 
 def test_earlier_file_of_that_name_stays_when_it_comes_to_nothing(tmp_path: Path, out: Path) -> None:
