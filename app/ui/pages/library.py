@@ -15,10 +15,11 @@ from app.core.errors import EnvironmentFault
 from app.core.jobs import Job, JobControl
 from app.ui import jobs, links
 from app.ui.download_wishes import QueueEntry
-from app.ui.make_menu import fill_checkpoint_menu, pop_up_under
+from app.ui.make_menu import pop_up_under
 from app.ui.make_order import MakeOrder
 from app.ui.making import Checkpoint
 from app.ui.notice import Action, Kind
+from app.ui.pages.library_checkpoints import Checkpoints
 from app.ui.pages.library_guide import Look, look, rows_to_make
 from app.ui.pages.library_layout import LibraryLayout
 from app.ui.pages.library_made import tell_made, tell_not_made
@@ -27,11 +28,9 @@ from app.ui.pages.library_menu import RowActs, fill_row_menu
 from app.ui.pages.library_rows import Row
 from app.ui.pages.library_watch import FolderWatch
 from app.ui.pages.library_words import FAILED
-from app.ui.parts import without_mnemonics
 from app.ui.services import Services
 
 if TYPE_CHECKING:
-    from app.convert.checkpoint.prospect import Prospect
     from app.recommend.fit import Fit
 
 
@@ -54,6 +53,7 @@ class LibraryPage(LibraryLayout):
         self._scanned = False
         self._is_untouched = False
         self._wanted: Path | None = None
+        self._checkpoints = Checkpoints(self)
         self._watch = FolderWatch(self)
         self._watch.changed.connect(self.rescan)
         self._connect()
@@ -71,7 +71,7 @@ class LibraryPage(LibraryLayout):
         """Adds model files and folders to the library. A single file is then selected; of a checkpoint is asked what to
         make."""
         self._services.preferences.add_model_folders(paths)
-        self._look_for_checkpoints(paths)
+        self._checkpoints.look(self._services.preferences.model_folders, paths)
         if len(paths) == 1 and paths[0].is_file():
             self._wanted = paths[0]
         self.rescan()
@@ -136,7 +136,13 @@ class LibraryPage(LibraryLayout):
         self.trial.failed.connect(self._show_trial_failed)
         self.trial.ended.connect(self.rescan)
         self.downloads.chat_asked.connect(self.chat_requested)
-        self.downloads.make_asked.connect(self._open_checkpoint_menu)
+        self.downloads.make_asked.connect(
+            lambda entry, at: self._checkpoints.open_menu(Checkpoint(entry.download.title, entry.path), at)
+        )
+        self._checkpoints.found.connect(self._show_checkpoints)
+        self._checkpoints.make_asked.connect(self.making.start)
+        self._checkpoints.choose_asked.connect(self.show_making)
+        self._checkpoints.failed.connect(self.notices.show_fault)
         self.downloads.page_asked.connect(self._ask_to_open)
         self._services.downloads.arrived.connect(self._take_in)
         self.making.made.connect(self._show_made)
@@ -335,8 +341,12 @@ class LibraryPage(LibraryLayout):
         self.rescan()
 
     def _show_folders(self) -> None:
-        self.filter_bar.show_folders(self._services.preferences.model_folders)
-        self._look_for_checkpoints()
+        folders = self._services.preferences.model_folders
+        self.filter_bar.show_folders(folders)
+        self._checkpoints.look(folders)
+
+    def _show_checkpoints(self, found: list[Path]) -> None:
+        self.filter_bar.show_folders(self._services.preferences.model_folders, found)
 
     # Making quantizations
 
@@ -345,50 +355,6 @@ class LibraryPage(LibraryLayout):
         for order in entry.to_make:
             self.making.start(Checkpoint(entry.download.title, entry.path), order)
         self.rescan()
-
-    def _look_for_checkpoints(self, added: Sequence[Path] = ()) -> None:
-        """Among the folders that a person added: they are no models yet. Of one that was added just now is asked what
-        to make."""
-        folders = [
-            path for path in self._services.preferences.model_folders if path.suffix.lower() != ".gguf"
-        ]
-
-        def work(control: JobControl) -> list[Path]:
-            from app.convert import is_checkpoint
-
-            return [path for path in folders if is_checkpoint(path)]
-
-        def offer(found: list[Path]) -> None:
-            self.filter_bar.show_folders(self._services.preferences.model_folders, found)
-            first = next((path for path in found if path in added), None)
-            if first is not None:
-                self.show_making(Checkpoint(first.name, first))
-
-        if folders:
-            jobs.run(self, "Look for checkpoints", work, on_done=offer)
-
-    def _open_checkpoint_menu(self, entry: QueueEntry, at: QPoint) -> None:
-        checkpoint = Checkpoint(entry.download.title, entry.path)
-
-        def work(control: JobControl) -> Prospect:
-            from app.convert.checkpoint.prospect import prospect_of_folder
-
-            return prospect_of_folder(checkpoint.path)
-
-        def offer(prospect: Prospect) -> None:
-            menu = self._menu()
-            if prospect.reason_against:
-                menu.addAction(without_mnemonics(prospect.reason_against)).setEnabled(False)
-            else:
-                fill_checkpoint_menu(
-                    menu,
-                    prospect,
-                    lambda name: self.making.start(checkpoint, MakeOrder((name,))),
-                    lambda name: self.show_making(checkpoint, name),
-                )
-            pop_up_under(menu, at)
-
-        jobs.run(self, "Look at a checkpoint", work, on_done=offer, on_failed=self.notices.show_fault)
 
     def _open_make_menu_at_row(self, row: Row) -> None:
         self._open_make_menu(row, self.list.make_menu_place(row))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,27 +11,26 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.core.errors import EnvironmentFault
-from app.core.jobs import Job, JobControl
+from app.core.jobs import Job
 from app.ui import jobs, theme
 from app.ui.fault_card import FaultCard
 from app.ui.giving_way import GivingWay, usual_px
 from app.ui.latest import Latest
-from app.ui.making import Checkpoint
 from app.ui.pages import library_result_words as words
 from app.ui.pages.library_making import ProgressLines
+from app.ui.pages.library_result_facts import Facts, Told
+from app.ui.pages.library_result_jobs import Original, Result, exists, measuring, opening
 from app.ui.pages.library_result_plot import ErrorPlot
 from app.ui.pages.library_result_table import TensorTable
 from app.ui.pages.library_rows import Row
-from app.ui.pages.library_words import describe_age, describe_moment, one_line
+from app.ui.pages.library_words import describe_age, one_line
 from app.ui.parts import ElidedLabel, button, empty, icon_button, label, plain_tip, with_keys
 from app.ui.state_stack import StateStack
 
@@ -45,23 +43,6 @@ LOW_PX = 480
 TABLE_PX = 144
 SIDE_BY_SIDE_PX = 900
 """Of the page, from which on the plot stands beside the table and not above it."""
-
-
-@dataclass(frozen=True)
-class Original:
-    """What a model can be compared with: `path`, or where there is no file yet, what to make: `precision` of the
-    `checkpoint`. Neither where the source is gone."""
-
-    path: Path | None = None
-    checkpoint: Checkpoint | None = None
-    precision: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    making: Making
-    original: Original
-    source_bytes: int | None
 
 
 class ResultView(QFrame):
@@ -83,7 +64,7 @@ class ResultView(QFrame):
         self.setProperty("role", "card")
         self.setAccessibleName(_tr("How it was made"))
         self._title = ElidedLabel("", "heading")
-        self.facts = _Facts()
+        self.facts = Facts()
         self.plot = ErrorPlot()
         self.table = TensorTable()
         self.body = StateStack()
@@ -131,7 +112,7 @@ class ResultView(QFrame):
         row, database = self._row, self._database
         assert row is not None
         path = row.path
-        self._opening.ask("Open a result", _opening(database, path), show, self._show_fault)
+        self._opening.ask("Open a result", opening(database, path), show, self._show_fault)
 
     def _show(self, result: Result | None) -> None:
         if result is None:
@@ -175,7 +156,7 @@ class ResultView(QFrame):
                     words.error(errors.relative if errors else None),
                     words.error_explained(),
                 ),
-                Told(_tr("Made"), describe_age(making.made_at), _when(making)),
+                Told(_tr("Made"), describe_age(making.made_at), words.when(making)),
             ]
         )
         original = result.original
@@ -198,7 +179,7 @@ class ResultView(QFrame):
         row, result, database = self._row, self._result, self._database
         assert row is not None
         assert result is not None
-        if not _exists(result.making.source):
+        if not exists(result.making.source):
             self._explain(
                 _tr("{source} is not there any more, so the weights cannot be compared.").format(
                     source=result.making.source
@@ -211,7 +192,7 @@ class ResultView(QFrame):
         job = jobs.run(
             self,
             f"Compare the weights of {row.path.name}",
-            _measuring(database, row.path, Path(result.making.source)),
+            measuring(database, row.path, Path(result.making.source)),
             on_progress=self.lines.show_progress,
             on_done=lambda errors: self._measured(row, errors),
             on_failed=lambda fault: self._not_measured(row, fault),
@@ -351,101 +332,6 @@ class ResultView(QFrame):
         self._faulty.setLayout(self._fault_place)
         for state in (self._blank, self._filled, self._busy, self._unknown, self._faulty):
             self.body.addWidget(state)
-
-
-@dataclass(frozen=True)
-class Told:
-    """A fact: its name, what it is, and more words for the tooltip."""
-
-    name: str
-    value: str
-    tip: str
-
-
-class _Facts(QWidget):
-    """Names above values, side by side in as many columns as there is room for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._cells: list[QWidget] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(24)
-        self._grid.setVerticalSpacing(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
-
-    def show_facts(self, facts: list[Told]) -> None:
-        empty(self._grid)
-        self._cells = [_cell(told) for told in facts if told.value]
-        self._place()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        columns = max(min(self.width() // theme.px(150), len(self._cells)), 1)
-        for number, cell in enumerate(self._cells):
-            self._grid.addWidget(cell, number // columns, number % columns)
-        for column in range(self._grid.columnCount()):
-            self._grid.setColumnStretch(column, 1 if column < columns else 0)
-
-
-def _cell(told: Told) -> QWidget:
-    made = QWidget()
-    value = ElidedLabel(told.value, "strong")
-    column = QVBoxLayout(made)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(0)
-    column.addWidget(ElidedLabel(told.name, "caption"))
-    column.addWidget(value)
-    made.setToolTip(plain_tip("\n".join(dict.fromkeys((told.value, told.tip)))))
-    made.setAccessibleName(f"{told.name}: {told.value}. {told.tip}")
-    return made
-
-
-def _opening(database: Path, path: Path) -> Callable[[JobControl], Result | None]:
-    def work(control: JobControl) -> Result | None:
-        from app.convert.made import making_of, original_of
-
-        making = making_of(database, path)
-        if making is None:
-            return None
-        known = original_of(making, path)
-        original = Original(
-            known.path,
-            Checkpoint(making.source_name, Path(making.source)) if known.precision else None,
-            known.precision,
-        )
-        return Result(making, original, known.source_bytes)
-
-    return work
-
-
-def _measuring(database: Path, path: Path, source: Path) -> Callable[[JobControl], QuantizationErrors]:
-    def work(control: JobControl) -> QuantizationErrors:
-        from app.convert.made import remember_errors
-        from app.convert.tensor_errors import measure_errors
-
-        errors = measure_errors(path, source, control)
-        remember_errors(database, path, errors)
-        return errors
-
-    return work
-
-
-def _when(making: Making) -> str:
-    when = describe_moment(making.made_at)
-    return (
-        _tr("{when}, in {time}").format(when=when, time=words.took(making.took_s)) if making.took_s else when
-    )
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _calibration_explained(making: Making) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QCoreApplication
 
 from app.core.units import format_bytes, format_duration
+from app.ui.pages.library_words import describe_moment
 
 if TYPE_CHECKING:  # the engine comes with the job that looks
     from app.convert.made import Making
@@ -94,8 +95,12 @@ def size(file_bytes: int, source_bytes: int | None) -> str:
     )
 
 
-def took(seconds: float) -> str:
-    return format_duration(max(seconds, 1))
+def when(making: Making) -> str:
+    """`27 11 2026 06:12, in 12 s`"""
+    moment = describe_moment(making.made_at)
+    if not making.took_s:
+        return moment
+    return _tr("{when}, in {time}").format(when=moment, time=format_duration(max(making.took_s, 1)))
 
 
 def error_explained() -> str:
