@@ -20,6 +20,7 @@ from app.core.errors import (
     EnvironmentFault,
     FileGone,
     NonFiniteWeights,
+    UnknownArchitecture,
     UnsupportedCheckpoint,
     WrongChoice,
 )
@@ -336,3 +337,17 @@ def test_numbers_that_are_none_are_refused_by_name_and_may_be_allowed(tmp_path: 
     refused(tmp_path, base, folder, NonFiniteWeights, words)
     made = convert_adapter(folder, base, tmp_path / "made.gguf", control(), "F32", allow_non_finite=True)
     assert np.isnan(tensors(made)["blk.1.ffn_down.weight.lora_b"].data).sum() == 1
+
+
+def test_base_that_is_not_there_or_describes_nothing_is_refused(tmp_path: Path) -> None:
+    folder = write_peft_adapter(tmp_path / "A", SHAPES)
+    with pytest.raises(FileGone, match="gone is not there"):
+        convert_adapter(folder, tmp_path / "gone", tmp_path / "made.gguf", control())
+    with pytest.raises(FileGone, match=r"has no config\.json"):
+        convert_adapter(folder, folder, tmp_path / "made.gguf", control())
+    described = tmp_path / "Tiny_config.json"
+    write_json(described, LLAMA.config())
+    assert convert_adapter(folder, described, tmp_path / "made.gguf", control()).exists()
+    write_json(described, {"architectures": ["T5ForConditionalGeneration"]})
+    with pytest.raises(UnknownArchitecture, match="T5"):
+        convert_adapter(folder, described, tmp_path / "made.gguf", control())
