@@ -52,11 +52,8 @@ def convert_adapter(
             f"{adapted.name} is an adapter, and its own files do not say how the model is built that it changes.",
             f"Name that model's{trained} folder or config.json with --base.",
         )
-    config = CheckpointFolder(base if base.is_dir() else base.parent)
-    values = read_json(
-        config.require(CONFIG, "Choose the folder of the model that the adapter was trained for.")
-    )
-    plan = plan_model(config, Config(values))
+    described, path = _config_of(base)
+    plan = plan_model(described, Config(read_json(path)))
     # NumPy and gguf take a third of a second to import: only when there is something to write.
     from app.convert.adapter.fitting import fitted
     from app.convert.adapter.pairs import open_adapter, watched
@@ -75,3 +72,12 @@ def convert_adapter(
         with finished_file(target) as partial:
             write_adapter(partial, target, adapter, plan, kind, control)
     return target
+
+
+def _config_of(base: Path) -> tuple[CheckpointFolder, Path]:
+    """The folder that a model is called after, and the file that describes it, under whatever name."""
+    if base.is_file():
+        return CheckpointFolder(base.parent), base
+    folder = CheckpointFolder(base)
+    folder.files()
+    return folder, folder.require(CONFIG, "Choose the folder of the model that the adapter was trained for.")
