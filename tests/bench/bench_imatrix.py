@@ -103,7 +103,8 @@ def speed_rows(model: Path, text: str, tool: Path, threads: int, runs: int, scra
         f"{pairs.ratio:.2f}",
         f"{SPEED} or better",
         pairs.ratio >= SPEED,
-        f"{np.median(pairs.theirs):.1f} s to {np.median(pairs.ours):.1f} s, {runs} turns, {low:.2f} to {high:.2f}",
+        f"{np.median(pairs.theirs):.1f} s, llama-imatrix {np.median(pairs.ours):.1f} s; {runs} turns, {low:.2f} to "
+        f"{high:.2f}",
     )
     counts, worst = _compared(matrix, read_importance(theirs))
     yield Row(f"{model.stem}: counts", "equal" if counts else "different", "equal", counts)
