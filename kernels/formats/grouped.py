@@ -70,9 +70,12 @@ class GroupedIntegers:
     def dequantized(self) -> NDArray[np.float32]:
         """(rows, columns)."""
         groups = self.group_of_column
-        if groups is None:
-            groups = np.arange(self.codes.shape[1]) // self.group_size
         scales = self.scales.astype(np.float32)
+        if groups is None:
+            weights = self.codes.reshape(*scales.shape, -1).astype(np.float32)
+            weights -= self.zeros[..., None]
+            weights *= scales[..., None]
+            return weights.reshape(self.codes.shape)
         return (self.codes - self.zeros[:, groups]).astype(np.float32) * scales[:, groups]
 
 
