@@ -52,9 +52,13 @@ class _GlyphEngine(QIconEngine):
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         tokens = theme.current()
-        colour = tokens.colour(self._colours[state])
+        name = self._colours[state]
         if mode is QIcon.Mode.Disabled:
+            # A button that cannot be pressed has no accent to stand on.
+            colour = tokens.colour("text" if name == "on_accent" else name)
             colour = theme.blend(colour, tokens.colour("surface"), 0.45)
+        else:
+            colour = tokens.colour(name)
         paint(painter, rect, self._name, colour)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:

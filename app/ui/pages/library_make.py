@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the engine comes with the job
 
 def make_source(source: Row | Checkpoint, data: DataFolder) -> MakeSource:
     if isinstance(source, Checkpoint):
-        return MakeSource(source.title, _checkpoint(source.path), source.path, _tr("beside the checkpoint"))
+        return MakeSource(source.title, _checkpoint(source.path), source.path, _tr("beside it"))
     if source.built_in:  # any file of it stands for its checkpoint
         return MakeSource(
             source.title,
