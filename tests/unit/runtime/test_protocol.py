@@ -54,7 +54,9 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(
             st.text(max_size=3), st.one_of(st.text(), st.integers(-9, 9), st.none()), max_size=3
         )
-    (item, *_) = get_args(kind)  # tuple[item, ...] is the only other generic type on the wire
+    (item, *rest) = get_args(kind)  # tuples are the only other generic type on the wire
+    if rest != [...]:
+        return st.tuples(values(item), *map(values, rest))
     return st.lists(values(item), max_size=3).map(tuple)
 
 
