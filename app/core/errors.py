@@ -247,6 +247,7 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         DiskFull,
         QuantizeFailed,
         NoImportanceMatrix,
+        ConverterFailed,
         WorkerDied,
         WorkerCrashed,
         UnknownInstruction,

@@ -20,7 +20,6 @@ from app.core.errors import (
     EnvironmentFault,
     GuideDamaged,
     NotAllowed,
-    QuantizeFailed,
     WrongChoice,
 )
 from app.core.jobs import CancelToken, JobControl, Progress
@@ -132,7 +131,7 @@ def test_type_that_does_not_exist_is_refused_before_anything_is_made(data: DataF
 
 
 def test_type_that_llama_cpp_cannot_make_is_refused_with_its_reason(data: DataFolder, first: Path) -> None:
-    with pytest.raises(QuantizeFailed, match="importance matrix"):
+    with pytest.raises(WrongChoice, match="importance matrix"):
         make(data, first, "IQ2_XXS")
     assert list(contents(data)) == ["guide-BF16.gguf"]
 

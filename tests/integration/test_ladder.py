@@ -117,7 +117,7 @@ def test_importance_matrix_counts_as_llama_cpp_counts_it(tmp_path: Path, out: Pa
     }
     matrix = tmp_path / "importance.gguf"
     write_importance(ImportanceMatrix(told, ("prose.txt",), 3, 512), matrix)
-    kinds = ["Q4_K_M", "IQ2_XS", "IQ1_M", "Q4_0"]
+    kinds = ["Q4_K_M", "IQ2_XXS", "Q4_0"]
     paths = quantize_several(source, kinds, out, control(), importance=matrix)
     for kind, path in zip(kinds, paths, strict=True):
         alone = quantize(source, kind, tmp_path / "alone", control(), importance=matrix)
