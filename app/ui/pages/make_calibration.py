@@ -136,8 +136,10 @@ class CalibrationPart(QWidget):
                 n=self.tokens
             )
         elif offers:
+            # Of KL divergence from BF16, with the mixed text: `tests/bench/bench_imatrix`.
             words = _tr(
-                "Below 5 bits it usually helps: weights that matter for such a text are rounded with more care."
+                "Below 5 bits, weights that matter for such a text are rounded with more care. Measured on two small "
+                "models, Q4_K_S came 4 to 18 % closer to the original and Q3_K_S 5 to 11 %; Q2_K did not."
             )
         else:
             words = _tr("From 5 bits on it changes next to nothing.")
