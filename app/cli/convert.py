@@ -377,15 +377,8 @@ def _from_gguf(source: Path, kinds: list[Quantization], out: Path | None, choice
 
     def work(control: JobControl) -> list[Path]:
         matrix = importance_taken(source, choices.importance, _folder(out), control)
-        return quantize_several(
-            source,
-            [kind.name for kind in kinds],
-            _folder(out),
-            control,
-            chosen=choices.types,
-            importance=matrix,
-            splitting=choices.splitting,
-        )
+        making = Choices(choices.types, matrix, choices.splitting)
+        return quantize_several(source, [kind.name for kind in kinds], _folder(out), control, making)
 
     return _Made(source, run_job(f"convert to {', '.join(kind.name for kind in kinds)}", work))
 

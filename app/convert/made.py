@@ -10,7 +10,6 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -19,16 +18,12 @@ from app.convert.checkpoint.conversion import FILE_TYPES, checkpoint_precision
 from app.convert.checkpoint.folder import CheckpointFolder
 from app.convert.checkpoint.prospect import prospect_of_folder
 from app.convert.checkpoint.qat import named_qat_type
+from app.convert.rounding import Rounding, rounding_of_plain, rounding_of_quantized
 from app.convert.tensor_errors import QuantizationErrors
 from app.core.errors import EnvironmentFault, from_os_error
 from app.gguf import ModelFacts, read_facts
 from app.gguf.content_key import content_key
 from app.storage.database import open_database, reading, transaction
-
-Rounding = Literal["exact", "kept", "trained", "once", "twice"]
-"""`exact`: every weight is what it was. `kept`: integers of a quantized checkpoint, in blocks of a GGUF as they were.
-`trained`: once, to the type that it was trained for. `once`: from the precision the author published. `twice`: what had
-been quantized before was quantized again."""
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +42,6 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     made_at: float = 0.0
     took_s: float | None = None
     errors: QuantizationErrors | None = None
-
-    @property
-    def is_of_checkpoint(self) -> bool:
-        return is_checkpoint(Path(self.source))
 
 
 def remember_making(
@@ -146,26 +137,19 @@ def _key(made: Path) -> str:
 
 def _of_gguf(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
     form = read_facts(source).quantization or ""
-    if made.quantization in (form, "F32"):
-        return form, "exact"
-    return form, "trained" if made.quantization == named_qat_type(source.stem) else "once"
+    return form, rounding_of_plain(made.quantization or "", form, named_qat_type(source.stem))
 
 
 def _of_checkpoint(source: Path, made: ModelFacts) -> tuple[str, Rounding]:
-    prospect = prospect_of_folder(source)
-    if prospect.method is None:
-        try:
-            form = checkpoint_precision(source)
-        except EnvironmentFault:  # it went meanwhile
-            return "", "once"
-        if made.quantization in (form, "F32"):
-            return form, "exact"
-        return form, "trained" if made.quantization == prospect.trained_for else "once"
-    if made.quantization == "F32":
-        return prospect.form, "exact"
-    if made.quantization == prospect.kept and _is_as_stored(made):
-        return prospect.form, "kept"
-    return prospect.form, "twice"
+    prospect, type_name = prospect_of_folder(source), made.quantization or ""
+    if prospect.method is not None:
+        found = rounding_of_quantized(type_name, prospect)
+        return prospect.form, "twice" if found == "kept" and not _is_as_stored(made) else found
+    try:
+        form = checkpoint_precision(source)
+    except EnvironmentFault:  # it went meanwhile
+        return "", "once"
+    return form, rounding_of_plain(type_name, form, prospect.trained_for)
 
 
 def _is_as_stored(made: ModelFacts) -> bool:

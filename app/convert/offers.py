@@ -9,9 +9,9 @@ from pathlib import Path
 
 from app.convert.checkpoint.prospect import Prospect
 from app.convert.checkpoint.qat import named_qat_type
-from app.convert.made import Rounding
 from app.convert.quantizations import QUANTIZATIONS, Quantization
-from app.convert.quantize import EXPERTS_ONLY, SOURCE_TYPES, expected_bytes
+from app.convert.quantize import EXPERTS_ONLY, SOURCE_TYPES, expected_bytes, has_experts
+from app.convert.rounding import Rounding, rounding_of_plain, rounding_of_quantized
 from app.gguf import ModelFacts, read_facts
 from app.recommend.budget import Budget
 from app.recommend.choose import Recommendation, Step
@@ -71,15 +71,9 @@ def offer_of_gguf(path: Path, budget: Budget | None, context: int) -> MakingOffe
     facts = read_facts(path)
     form = facts.quantization or ""
     trained = named_qat_type(path.stem)
-    sizes = {kind.name: _expected(facts, kind) for kind in QUANTIZATIONS}
-
-    def rounding(kind: Quantization) -> Rounding:
-        if kind.name in (form, "F32"):
-            return "exact"
-        return "trained" if kind.name == trained else "once"
-
-    without = {form} if _has_experts(facts) else {form, EXPERTS_ONLY}
-    roundings = {kind.name: rounding(kind) for kind in QUANTIZATIONS}
+    sizes = {kind.name: expected_bytes(facts, kind) for kind in QUANTIZATIONS}
+    without = {form} if has_experts(facts.tensors) else {form, EXPERTS_ONLY}
+    roundings = {kind.name: rounding_of_plain(kind.name, form, trained) for kind in QUANTIZATIONS}
     return _offer(facts, form, facts.file_bytes, sizes, roundings, without, budget, context)
 
 
@@ -89,15 +83,13 @@ def offer_of_checkpoint(
     """`prospect`: of one that can be converted. `form`: of its weights, where they are in full precision."""
     assert prospect.facts is not None
 
-    def rounding(kind: Quantization) -> Rounding:
-        if prospect.method is not None:
-            return "exact" if kind.name == "F32" else "kept" if kind.name == prospect.kept else "twice"
-        if kind.name in (form, "F32"):
-            return "exact"
-        return "trained" if kind.name == prospect.trained_for else "once"
-
     without = set() if prospect.has_experts else {EXPERTS_ONLY}
-    roundings = {kind.name: rounding(kind) for kind in QUANTIZATIONS}
+    roundings = {
+        kind.name: rounding_of_quantized(kind.name, prospect)
+        if prospect.method is not None
+        else rounding_of_plain(kind.name, form, prospect.trained_for)
+        for kind in QUANTIZATIONS
+    }
     return _offer(
         prospect.facts,
         prospect.form or form,
@@ -163,14 +155,6 @@ def _best(found: Recommendation | None, roundings: Mapping[str, Rounding]) -> st
     if special is not None and special not in SOURCE_TYPES:
         return special
     return found.step.quantization if found is not None else ""
-
-
-def _expected(facts: ModelFacts, kind: Quantization) -> int:
-    return expected_bytes(facts, kind)
-
-
-def _has_experts(facts: ModelFacts) -> bool:
-    return any("exps." in tensor.name for tensor in facts.tensors)
 
 
 def _class_of(kind: Quantization) -> str:

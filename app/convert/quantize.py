@@ -114,7 +114,7 @@ def require_quantizable(facts: ModelFacts, kind: Quantization) -> None:
 
 def require_experts(kind: Quantization, tensors: Sequence[TensorInfo], model: str) -> None:
     """Raises WrongChoice for MXFP4_MOE of a model without experts."""
-    if kind.name == EXPERTS_ONLY and not any(_is_of_experts(tensor) for tensor in tensors):
+    if kind.name == EXPERTS_ONLY and not has_experts(tensors):
         raise WrongChoice(
             f"{kind.name} makes only experts smaller, and {model} is no mixture of experts.",
             "Choose Q4_0 or Q4_K_M for 4 bits.",
@@ -215,8 +215,8 @@ def _traits(facts: ModelFacts) -> ModelTraits | None:
         return None
 
 
-def _is_of_experts(tensor: TensorInfo) -> bool:
-    return "exps." in tensor.name  # ffn_down_exps, ffn_gate_up_exps, ffn_up_chexps
+def has_experts(tensors: Sequence[TensorInfo]) -> bool:
+    return any("exps." in tensor.name for tensor in tensors)  # ffn_down_exps, ffn_gate_up_exps, ffn_up_chexps
 
 
 def _require_whole(partial: Path, target: Path) -> None:

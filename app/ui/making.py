@@ -66,7 +66,7 @@ def _made(
     is_built_in: bool,
 ) -> tuple[list[Path], Path]:
     """With what they were made of."""
-    from app.convert import importance_taken, is_checkpoint, make_from_checkpoint, quantize_several
+    from app.convert import Choices, importance_taken, is_checkpoint, make_from_checkpoint, quantize_several
 
     if is_built_in:
         from app.guide import SOURCE_QUANTIZATION, make_guide
@@ -87,7 +87,7 @@ def _made(
         return made, source
     folder = order.folder or data.models
     importance = importance_taken(source, calibration, folder, control)
-    return quantize_several(source, order.types, folder, control, importance=importance), source
+    return quantize_several(source, order.types, folder, control, Choices(importance=importance)), source
 
 
 def calibration_of(order: MakeOrder, data: DataFolder, keeper: Keeper) -> Calibration | None:

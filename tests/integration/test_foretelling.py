@@ -43,9 +43,7 @@ def test_sizes_are_those_of_the_files_then_made_of_a_gguf(tmp_path: Path, choice
     out = tmp_path / "out"
     foretold = foretell(source, TYPES, out, CancelToken(), choices)
     assert not out.exists()
-    paths = quantize_several(
-        source, TYPES, out, control(), chosen=choices.tensor_types, splitting=choices.splitting
-    )
+    paths = quantize_several(source, TYPES, out, control(), choices)
     for each, path in zip(foretold, paths, strict=True):
         facts = read_facts(path)
         assert each.paths == facts.files

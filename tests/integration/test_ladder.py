@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from app.convert import (
+    Choices,
     Splitting,
     convert_checkpoint,
     make_from_checkpoint,
@@ -96,7 +97,7 @@ def test_types_chosen_for_single_tensors_count_for_all_rungs_but_plain_ones(
 ) -> None:
     source = write_tiny_model(tmp_path / "tiny-f32.gguf")
     chosen = read_tensor_types(["attn_v=q6_k"], "f16")
-    paths = quantize_several(source, ["BF16", "Q8_0", "Q4_K_M"], out, control(), chosen=chosen)
+    paths = quantize_several(source, ["BF16", "Q8_0", "Q4_K_M"], out, control(), Choices(chosen))
     for path in paths[1:]:
         alone = quantize(source, path.stem.split("-")[1], tmp_path / "alone", control(), chosen=chosen)
         assert path.read_bytes() == alone.read_bytes()
@@ -118,7 +119,7 @@ def test_importance_matrix_counts_as_llama_cpp_counts_it(tmp_path: Path, out: Pa
     matrix = tmp_path / "importance.gguf"
     write_importance(ImportanceMatrix(told, ("prose.txt",), 3, 512), matrix)
     kinds = ["Q4_K_M", "IQ2_XXS", "Q4_0"]
-    paths = quantize_several(source, kinds, out, control(), importance=matrix)
+    paths = quantize_several(source, kinds, out, control(), Choices(importance=matrix))
     for kind, path in zip(kinds, paths, strict=True):
         alone = quantize(source, kind, tmp_path / "alone", control(), importance=matrix)
         assert path.read_bytes() == alone.read_bytes(), kind
@@ -164,7 +165,9 @@ def test_what_comes_quantized_is_kept_or_refused_before_anything_is_made(tmp_pat
 def test_parts_are_no_larger_than_asked_hold_all_and_answer_as_one(
     tmp_path: Path, out: Path, tiny: Path
 ) -> None:
-    (first,) = quantize_several(tiny, ["Q8_0"], out, control(), splitting=Splitting(most_bytes=400_000))
+    (first,) = quantize_several(
+        tiny, ["Q8_0"], out, control(), Choices(splitting=Splitting(most_bytes=400_000))
+    )
     whole = quantize(tiny, "Q8_0", tmp_path, control())
     facts, expected = read_facts(first), read_facts(whole)
     assert len(facts.files) > 2
@@ -186,7 +189,7 @@ def test_parts_are_to_the_byte_those_of_llama_gguf_split(tmp_path: Path, out: Pa
     """Recorded: `llama-gguf-split --split --split-max-size 1M` of what `quantize` makes of this model as F16."""
     source = write_tiny_model(tmp_path / "tiny-bf16.gguf", type="bf16", layers=3)
     splitting = Splitting(most_bytes=1_000_000)
-    (first,) = quantize_several(source, ["F16"], out, control(), splitting=splitting)
+    (first,) = quantize_several(source, ["F16"], out, control(), Choices(splitting=splitting))
     assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in read_facts(first).files] == [
         "2d9bfaec46ce04a0616ff0d14112422a1606203d4faacebf0c1cbc0f0f44612e",
         "e1927aabeadf53f48e4afd8283a55017d9aa02392e11696b5ffbf2fe53492757",
@@ -198,7 +201,7 @@ def test_parts_are_to_the_byte_those_of_llama_gguf_split(tmp_path: Path, out: Pa
 
 def test_parts_of_the_source_are_kept_with_their_tensors(tmp_path: Path, out: Path) -> None:
     source = write_tiny_model(tmp_path / "tiny-f16.gguf", type="f16", tensors_per_part=7)
-    (first,) = quantize_several(source, ["Q4_K_M"], out, control(), splitting=Splitting(keep=True))
+    (first,) = quantize_several(source, ["Q4_K_M"], out, control(), Choices(splitting=Splitting(keep=True)))
     before, after = read_facts(source), read_facts(first)
     assert [path.name for path in after.files] == [
         path.name.replace("tiny-f16", "tiny-Q4_K_M") for path in before.files
@@ -265,7 +268,7 @@ def test_architecture_that_nobody_knows_is_refused_as_alone(tmp_path: Path, out:
     with pytest.raises(UnknownArchitecture, match="'nosucharch'"):
         quantize_several(source, LADDER, out, control())
     with pytest.raises(WrongChoice, match=r"does not know tiny-f32\.gguf well enough"):
-        quantize_several(source, ["Q8_0"], out, control(), splitting=Splitting(most_bytes=1000))
+        quantize_several(source, ["Q8_0"], out, control(), Choices(splitting=Splitting(most_bytes=1000)))
 
 
 def test_checkpoint_has_no_parts_that_could_be_kept(tmp_path: Path, out: Path) -> None:

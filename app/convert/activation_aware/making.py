@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.convert.activation_aware import ActivationAware
@@ -69,13 +70,5 @@ def make_activation_aware(
             aware=aware,
         )
         names = [kind.name for kind in kinds]
-        return quantize_several(
-            scaled,
-            names,
-            folder,
-            control,
-            threads,
-            choices.tensor_types,
-            aware.scaled,
-            splitting=choices.splitting,
-        )
+        making = replace(choices, importance=aware.scaled)
+        return quantize_several(scaled, names, folder, control, making, threads)

@@ -126,18 +126,11 @@ def _quantized(task: _Task, plain: Mapping[str, Path], control: JobControl) -> l
 
 
 def _of_file(task: _Task, unquantized: Path, control: JobControl) -> list[Path]:
-    choices = task.choices
-    importance = importance_taken(unquantized, task.calibration or choices.importance, task.folder, control)
-    return quantize_several(
-        unquantized,
-        task.names,
-        task.folder,
-        control,
-        task.threads,
-        choices.tensor_types,
-        importance,
-        splitting=choices.splitting,
+    importance = task.calibration or task.choices.importance
+    choices = replace(
+        task.choices, importance=importance_taken(unquantized, importance, task.folder, control)
     )
+    return quantize_several(unquantized, task.names, task.folder, control, choices, task.threads)
 
 
 def _at_once(task: _Task, precision: Quantization, control: JobControl) -> list[Path] | None:
