@@ -116,7 +116,7 @@ def library_not_made(stage: Stage) -> None:
     fault = DiskFull(
         "The disk ran full while writing tiny-f16-Q4_K_M.gguf.", "Free some space and try again."
     )
-    stage.library.making.failed.emit(stage.row("tiny-f16"), "Q4_K_M", fault)
+    stage.library.making.failed.emit(stage.row("tiny-f16"), MakeOrder(("Q4_K_M",)), fault)
 
 
 @scene

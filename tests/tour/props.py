@@ -26,6 +26,7 @@ from app.recommend import read_catalogue
 from app.recommend.kept_sizes import SIZES_FILE
 from app.storage import DataFolder
 from app.ui import jobs
+from app.ui.make_order import MakeOrder
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.hub_details import OriginalStrip
@@ -124,7 +125,7 @@ def get_checkpoint(stage: Stage) -> OriginalStrip:
     page = open_on_hub(stage, TINY_LLAMA)
     strip = page.hub.repository.files.original
     stage.around.enter_context(patch("app.downloads.queue.run_claimed", fetched_halfway))
-    strip.make_asked.emit("Q4_K_M")
+    strip.make_asked.emit(MakeOrder(("Q4_K_M",)))
     stage.wait(lambda: strip.make.text().endswith("%"))
     return strip
 
