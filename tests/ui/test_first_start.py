@@ -586,7 +586,9 @@ def test_menu_of_the_guide_deletes_nothing(qtbot, open_nibble, folder, put_guide
         each for each in QApplication.topLevelWidgets() if isinstance(each, QMenu) and each.isVisible()
     ]
     texts = [action.text().split("\t")[0] for action in menu.actions() if not action.isSeparator()]
+    sizes = [action.text().split("\t")[1] for action in menu.actions() if "\t" in action.text()]
     menu.close()
+    assert not any(" 0 B" in size for size in sizes)
     if made:
         assert texts[:2] == ["Chat", "Choose for comparing"]
         assert texts[-2:] == ["Show in folder", "Copy path"]

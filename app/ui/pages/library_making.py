@@ -31,7 +31,9 @@ def fill_make_menu(
         return
     from app.convert import QUANTIZATIONS
 
-    sizes = {kind.name: round(row.parameters * kind.bits_per_weight / 8) for kind in QUANTIZATIONS}
+    bits = {kind.name: kind.bits_per_weight for kind in QUANTIZATIONS}
+    # Of the built-in model as long as none of it is made, nothing is known.
+    sizes = {name: round(row.parameters * each / 8) for name, each in bits.items()} if row.parameters else {}
     fill_type_menu(
         menu,
         sizes,
