@@ -60,7 +60,7 @@ class Palette(QFrame):
         self._over = parent
         self._entries: list[tuple[str, Entry]] = []
         self._before: QWidget | None = None
-        self.setObjectName("palette")
+        self.setProperty("role", "palette")
         self.field = QLineEdit()
         self.field.setPlaceholderText(self.tr("What do you want to do or open?"))
         self.field.setAccessibleName(self.tr("Command palette"))
@@ -93,11 +93,6 @@ class Palette(QFrame):
         """In the order in which they are shown while nothing is typed."""
         self._entries = [(entry.text.casefold(), entry) for entry in entries]
         self._before = self.window().focusWidget()
-        colours = theme.current()
-        ground, border = colours.colour("surface").name(), colours.colour("border").name()
-        self.setStyleSheet(
-            f"QFrame#palette {{ background: {ground}; border: 1px solid {border}; border-radius: 8px; }}"
-        )
         self.field.clear()
         self._filter("")
         self.show()

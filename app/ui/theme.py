@@ -8,8 +8,7 @@ a length once for all has it set again by `follow`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Template
 
@@ -63,7 +62,11 @@ class Theme(QObject):
 
     def dress(self) -> None:
         """To be called when the window is made: while it is put together, with the style sheet each part that goes
-        into another is styled once more, which takes longer than all the rest."""
+        into another is styled once more, which takes longer than all the rest.
+
+        Once only. Where a style sheet is taken off and put on again while there are parts that were never shown, Qt
+        keeps pointers to them after they are gone, and the next change of the theme ends the process.
+        """
         self._is_dressed = True
         self._application.setStyleSheet(make_style_sheet(_current))
 
@@ -138,21 +141,6 @@ class _Follower(QObject):
     @Slot()
     def fit(self) -> None:
         self._fit()
-
-
-@contextmanager
-def bare() -> Iterator[None]:
-    """For putting a page of many parts together, as `Theme.dress` has it for the window. What is there already loses
-    its style and gets it again, which takes time as well: where that is much, nothing is gained. Whoever wants to know
-    how large a part will be asks when it is shown: here it has no style yet."""
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    sheet = application.styleSheet()
-    application.setStyleSheet("")
-    try:
-        yield
-    finally:
-        application.setStyleSheet(sheet)
 
 
 def load_tokens(name: str, body_px: int, zoom: float = 1.0) -> Tokens:

@@ -68,8 +68,7 @@ def _library(services: Services) -> QWidget:
 def _chat(services: Services) -> QWidget:
     from app.ui.pages.chat import ChatPage
 
-    with theme.bare():  # it has the most parts
-        return ChatPage(services)
+    return ChatPage(services)
 
 
 def _compare(services: Services) -> QWidget:

@@ -1,7 +1,8 @@
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 
 from app.runtime import Sampling
+from app.ui.application import open_window, prepare_application
 from app.ui.fuzzy import fit
 from app.ui.pages.chat import ChatPage
 from app.ui.palette import Entry, Palette
@@ -36,6 +37,24 @@ def test_palette_opens_from_the_prompt_and_gives_the_focus_back(qtbot, open_nibb
     assert not window.palette_.isVisible()
     assert field.hasFocus()
     assert field.toPlainText() == "half a thought"
+
+
+def test_theme_can_change_when_a_window_with_its_palette_has_gone(qtbot, qapp, folder):
+    """The palette is made, and then the page of chats for what it offers; both go with the window. Where Qt still knows
+    one of their parts, the next style sheet ends the process."""
+    prepare_application(qapp)
+    for _ in range(3):
+        window = open_window(qapp, folder)
+        window.show()
+        settle(qtbot)
+        window.open_palette()
+        settle(qtbot)
+        window.grab()
+        window.leave()
+        window.services.close()
+        window.deleteLater()
+        QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def test_a_page_is_reached_by_a_few_letters(qtbot, open_nibble):
