@@ -1,0 +1,1 @@
+"""Nibble for Linux: a Debian package and a portable archive. Main entry: `package`."""
