@@ -132,26 +132,23 @@ def put_guide(guide_files: Path, folder: DataFolder) -> Callable[..., None]:
 
 
 @pytest.fixture
-def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Iterator[Callable[..., MainWindow]]:
+def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Callable[..., MainWindow]:
     """Opens the window as the program does and waits until it is at rest."""
     prepare_application(qapp)
-    opened: list[MainWindow] = []
 
     def open_it(*model_folders: Path) -> MainWindow:
         chosen = tuple(str(path) for path in model_folders)
         save_settings(folder.settings, Settings(model_folders=chosen, titles_by_model=False))
         qapp.setStyleSheet("")  # that of the window before
         window = open_window(qapp, folder)
-        qtbot.addWidget(window)
-        opened.append(window)
+        # A test may fail, or end, amid something: nobody is there to answer whether to leave all the same.
+        qtbot.addWidget(window, before_close_func=MainWindow.leave)
         with qtbot.waitExposed(window):
             window.show()
         settle(qtbot)
         return window
 
-    yield open_it
-    for window in opened:
-        window.leave()
+    return open_it
 
 
 @pytest.fixture

@@ -270,3 +270,4 @@ def test_several_are_ordered_on_the_hub_and_made_when_it_has_come(qtbot, strip):
     assert strip.isVisible()
     for name in ("Nova-Q8_0.gguf", "Nova-Q4_K_M.gguf"):
         await_made(qtbot, window, name)
+    qtbot.waitUntil(lambda: not jobs.running(), timeout=PATIENCE_MS)
