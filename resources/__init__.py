@@ -87,6 +87,12 @@ def published_quality() -> list[dict[str, Any]]:
     return rows
 
 
+def packs() -> list[dict[str, Any]]:
+    """The runtime packs that this release offers for download (see `app.runtime.packs.offered`)."""
+    rows: list[dict[str, Any]] = _toml("packs.toml").get("pack", [])
+    return rows
+
+
 def _root() -> Path:
     return Path(__file__).parent
 

@@ -219,6 +219,14 @@ class NoKeyring(EnvironmentFault):
     """The system has no keyring, or does not open it."""
 
 
+class DamagedPack(EnvironmentFault):
+    """The archive of a runtime pack does not hold what it should, or what no pack may."""
+
+
+class PackInUse(EnvironmentFault):
+    """A runtime pack cannot go while processes run on it."""
+
+
 class WrongContent(EnvironmentFault):
     """What arrives is not what the server announced: its size or its digest is another."""
 
@@ -271,6 +279,8 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         TokenRefused,
         RateLimited,
         NoKeyring,
+        DamagedPack,
+        PackInUse,
         WrongContent,
     )
 }

@@ -127,7 +127,7 @@ class _Connection:
         except _AskAgain as trouble:
             return trouble
         except RateLimited as fault:
-            return _AskAgain("the Hub has been asked too often", fault.retry_after_s or 0.0)
+            return _AskAgain(fault.message.rstrip("."), fault.retry_after_s or 0.0)
         except (NoConnection, HubBusy) as fault:
             return _AskAgain(fault.message.rstrip("."))
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError):
@@ -142,7 +142,7 @@ class _Connection:
         if self._renewed is location:
             raise HubFault(
                 f"The server does not give the file as it announces it: {stale}.",
-                "Try again later, or look at the model's page.",
+                "Try again later, or look at its page.",
             ) from None
         self._renewed = self._transfer.locator.renew(location)
         self._transfer.etags.pop(location.url, None)  # the Hub says that it is right

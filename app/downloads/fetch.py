@@ -115,7 +115,7 @@ class _Download:
                 log.forget(block)
         self.unfinished.remove()
         raise WrongContent(
-            f"{self.target.name} does not arrive as it is on the Hub: its {kind_of(self.content.etag)} should be"
+            f"{self.target.name} does not arrive as it was announced: its {kind_of(self.content.etag)} should be"
             f" {self.content.etag} and is {found}.",
             "Try again later, or choose another file.",
         )

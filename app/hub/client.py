@@ -17,8 +17,9 @@ import msgspec
 from app import __version__
 from app.core.errors import NoConnection
 from app.core.jobs import CancelToken
+from app.downloads.network_faults import ConnectionCut, connection_fault
 from app.downloads.session import open_session
-from app.hub.faults import ConnectionCut, connection_fault, not_understood, offline_wished, refusal
+from app.hub.faults import not_understood, offline_wished, refusal
 from app.hub.token import stored_token
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from app.core.errors import (
     GatedRepository,
     HubBusy,
     HubFault,
-    NoConnection,
     NotOnHub,
     OfflineWished,
     RateLimited,
     TokenRefused,
 )
 from app.core.units import format_duration
+from app.downloads.network_faults import proxy_refuses
 from app.downloads.retry_after import retry_after_s
 
 if TYPE_CHECKING:
@@ -34,28 +34,6 @@ def offline_wished() -> OfflineWished:
     )
 
 
-class ConnectionCut(NoConnection):
-    """Perhaps only a kept connection that the server has closed meanwhile: asking again at once may help."""
-
-
-def connection_fault(error: httpx2.RequestError, host: str) -> NoConnection:
-    """The text of `error` is not shown: it could name a proxy's password."""
-    import httpx2
-
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NoConnection(
-            f"The certificate of {host} is not trusted.",
-            "If your network has a certificate of its own, set SSL_CERT_FILE to it.",
-        )
-    if isinstance(error, httpx2.ProxyError):
-        return _proxy_refuses()
-    if isinstance(error, httpx2.TimeoutException):
-        return NoConnection(f"{host} does not answer in time.", "Try again later.")
-    if isinstance(error, httpx2.ConnectError):
-        return NoConnection(f"There is no connection to {host}.", "Check the network, then try again.")
-    return ConnectionCut(f"The connection to {host} was cut.", "Try again.")
-
-
 def refusal(
     response: httpx2.Response, endpoint: str, token: str | None, subject: str, repository: str
 ) -> EnvironmentFault:
@@ -65,7 +43,7 @@ def refusal(
     """
     status = response.status_code
     if status == _PROXY_AUTHENTICATION_REQUIRED:
-        return _proxy_refuses()
+        return proxy_refuses()
     code = response.headers.get("X-Error-Code", "")
     told = _without_token(response.headers.get("X-Error-Message", ""), token)
     if code == "GatedRepo":
@@ -94,10 +72,6 @@ def refusal(
     return HubFault(
         f"The Hub refuses the request for {subject} (it answers {status}{quoted}).", "Try another one."
     )
-
-
-def _proxy_refuses() -> NoConnection:
-    return NoConnection("The proxy does not let Nibble through.", "Look at HTTPS_PROXY and HTTP_PROXY.")
 
 
 def not_understood(subject: str) -> HubFault:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from app.core.errors import DamagedGguf, EnvironmentFault, HubFault, NotOnHub, TokenRefused
 from app.core.jobs import CancelToken
 from app.core.units import format_bytes
+from app.downloads.network_faults import ConnectionCut
 from app.hub.client import Hub, RemoteFile
-from app.hub.faults import ConnectionCut
 
 if TYPE_CHECKING:
     import httpx2

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
+import tarfile
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+
+from app.runtime.packs.offered import OfferedPack, offered_packs, this_machine, this_system
 
 VERSION = version("llama-cpp-python")
 
@@ -57,3 +67,69 @@ def pack_of(places: Path, name: str, code: str) -> Path:
     )
     subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libllama.so", source], check=True)
     return folder
+
+
+def archive_of(
+    files: Mapping[str, bytes],
+    name: str = "cpu",
+    change: Callable[[dict[str, Any]], object] = lambda manifest: None,
+    add: Callable[[tarfile.TarFile], object] = lambda tar: None,
+    **facts: str,
+) -> bytes:
+    """A pack for this computer as a tar.gz with one folder. `change` alters what its manifest says, `add` puts more
+    into the archive than belongs there."""
+    manifest: dict[str, Any] = {
+        "name": name,
+        "backend": name.partition("-")[0],
+        "version": VERSION,
+        "system": this_system(),
+        "machine": this_machine(),
+        **facts,
+        "files": [
+            {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for path, content in files.items()
+        ],
+    }
+    change(manifest)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        for path, content in {**files, "pack.json": json.dumps(manifest).encode()}.items():
+            put(tar, f"{name}/{path}", content)
+        add(tar)
+    return packed.getvalue()
+
+
+def put(tar: tarfile.TarFile, path: str, content: bytes = b"", **facts: Any) -> None:
+    member = tarfile.TarInfo(path)
+    member.size = len(content)
+    for fact, value in facts.items():
+        setattr(member, fact, value)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def offer_of(
+    archive: bytes, address: str = "https://nowhere.invalid/pack.tar.gz", **facts: Any
+) -> OfferedPack:
+    """As the index of a release would have it."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        told = next(each for each in tar if each.name.endswith("pack.json"))
+        source = tar.extractfile(told)
+        assert source is not None
+        manifest = json.load(source)
+    row = {key: manifest[key] for key in ("name", "backend", "system", "machine", "version")}
+    row |= {"unpacked_bytes": max(sum(file["bytes"] for file in manifest["files"]), 1)}
+    row |= {"address": address, "bytes": len(archive), "sha256": hashlib.sha256(archive).hexdigest()}
+    (offered,) = offered_packs([row | facts])
+    return offered
+
+
+@cache
+def real_files() -> dict[str, bytes]:
+    """The libraries of this installation, each under the one name that it is looked for by."""
+    with TemporaryDirectory() as places:
+        folder = good_pack(Path(places), "libraries")
+        return {
+            path.name: path.read_bytes()
+            for path in folder.iterdir()
+            if path.name != "pack.json" and not re.search(r"\.so\.\d+\.\d", path.name)
+        }

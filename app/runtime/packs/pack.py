@@ -16,7 +16,7 @@ from app.runtime.packs.drivers import drivers
 MANIFEST = "pack.json"
 MANIFEST_LIMIT_BYTES = 1 << 16
 
-_ORDER = ("cuda", "metal", "rocm", "sycl", "musa", "cann", "vulkan", "opencl", "rpc", "cpu")
+_ORDER = ("cuda", "metal", "rocm", "hip", "sycl", "musa", "cann", "vulkan", "opencl", "rpc", "cpu")
 """Faster ones first, where a computer can use several."""
 
 
@@ -68,9 +68,10 @@ def find_packs(places: Iterable[Path]) -> list[Pack]:
         for place in places
         if place.is_dir()
         for folder in sorted(place.iterdir())
-        if (pack := _read_pack(folder)) is not None
+        if not folder.name.startswith(".")  # what is being unpacked, or on its way out (see `place`)
+        and (pack := _read_pack(folder)) is not None
     ]
-    return [*sorted(found, key=_rank), plain_pack()]
+    return [*sorted(found, key=lambda pack: rank_of(pack.backend)), plain_pack()]
 
 
 def bindings_version() -> str:
@@ -98,5 +99,6 @@ def _read_pack(folder: Path) -> Pack | None:
     return Pack(manifest.name, manifest.backend.lower(), manifest.version, folder, flaw)
 
 
-def _rank(pack: Pack) -> int:
-    return _ORDER.index(pack.backend) if pack.backend in _ORDER else len(_ORDER) - 2
+def rank_of(backend: str) -> int:
+    """Smaller for faster ones."""
+    return _ORDER.index(backend) if backend in _ORDER else len(_ORDER) - 2

@@ -186,7 +186,7 @@ def test_one_cut_is_not_noticed_and_two_are_told(server: HubServer, hub: Hub, fa
 def test_certificate_that_nobody_vouches_for_is_told(hub: Hub) -> None:
     import httpx2
 
-    from app.hub.faults import connection_fault
+    from app.downloads.network_faults import connection_fault
 
     error = httpx2.ConnectError(
         "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in certificate chain"
