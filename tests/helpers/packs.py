@@ -79,7 +79,7 @@ def archive_of(
     """A pack for this computer as a tar.gz with one folder. `change` alters what its manifest says, `add` puts more
     into the archive than belongs there."""
     manifest: dict[str, Any] = {
-        "name": name,
+        "name": title_of(name),
         "backend": name.partition("-")[0],
         "version": VERSION,
         "system": this_system(),
@@ -99,6 +99,11 @@ def archive_of(
     return packed.getvalue()
 
 
+def title_of(name: str) -> str:
+    """`cuda-13` -> `CUDA 13`"""
+    return name.replace("-", " ").upper()
+
+
 def put(tar: tarfile.TarFile, path: str, content: bytes = b"", **facts: Any) -> None:
     member = tarfile.TarInfo(path)
     member.size = len(content)
@@ -116,7 +121,8 @@ def offer_of(
         source = tar.extractfile(told)
         assert source is not None
         manifest = json.load(source)
-    row = {key: manifest[key] for key in ("name", "backend", "system", "machine", "version")}
+    row = {key: manifest[key] for key in ("backend", "system", "machine", "version")}
+    row |= {"name": manifest["name"].lower().replace(" ", "-"), "title": manifest["name"]}
     row |= {"unpacked_bytes": max(sum(file["bytes"] for file in manifest["files"]), 1)}
     row |= {"address": address, "bytes": len(archive), "sha256": hashlib.sha256(archive).hexdigest()}
     (offered,) = offered_packs([row | facts])

@@ -90,7 +90,7 @@ def test_pack_is_fetched_checked_tried_and_used_by_the_next_worker(shop: PackSho
         plain = ask(model, "hello", greedy(8)).text
     pack = shop.offer(archive_of(real_files()))
     state = shop.get(pack)
-    assert (state.fault, state.pack.name, state.pack.folder) == ("", "cpu", shop.folder / pack.folder_name)
+    assert (state.fault, state.pack.name, state.pack.folder) == ("", "CPU", shop.folder / pack.folder_name)
     assert runtime_packs().chosen().folder == state.pack.folder
     with LoadedModel.load(tiny, LoadSettings(context_length=512, threads=1)) as model:
         assert ask(model, "hello", greedy(8)).text == plain
@@ -110,18 +110,18 @@ def test_pack_that_does_not_work_here_is_kept_aside_with_its_reason(shop: PackSh
 @pytest.mark.usefixtures("untried")
 def test_older_pack_of_the_same_name_gives_way_and_one_of_another_name_stays(shop: PackShop) -> None:
     shop.folder.mkdir()
-    good_pack(shop.folder, "cpu", built_from="0.2.90").rename(shop.folder / "cpu-0.2.90")
-    other = good_pack(shop.folder, "vulkan", built_from="0.2.90")
+    good_pack(shop.folder, "CPU", built_from="0.2.90").rename(shop.folder / "cpu-0.2.90")
+    other = good_pack(shop.folder, "Vulkan", built_from="0.2.90")
     pack = shop.offer(archive_of(FILES))
     shop.get(pack)
-    assert shop.present() == [pack.folder_name, other.name]
+    assert shop.present() == [other.name, pack.folder_name]
 
 
 @pytest.mark.usefixtures("untried")
 def test_choice_of_an_older_pack_goes_over_to_the_new_one(shop: PackShop) -> None:
     shop.folder.mkdir()
-    good_pack(shop.folder, "cpu", built_from="0.2.90").rename(shop.folder / "cpu-0.2.90")
-    shop.packs.choose(next(state.pack for state in shop.packs.states() if state.pack.name == "cpu"))
+    good_pack(shop.folder, "CPU", built_from="0.2.90").rename(shop.folder / "cpu-0.2.90")
+    shop.packs.choose(next(state.pack for state in shop.packs.states() if state.pack.name == "CPU"))
     pack = shop.offer(archive_of(FILES))
     assert shop.get(pack).is_chosen
 

@@ -20,7 +20,7 @@ from typing import IO, cast
 from app.core.errors import DamagedPack, WrongChoice, from_os_error
 from app.core.jobs import CancelToken
 from app.downloads.targets import target_of
-from app.runtime.packs.contents import PackContents, PackFile, read_contents
+from app.runtime.packs.manifest import PackContents, PackFile, read_contents
 from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.pack import MANIFEST, MANIFEST_LIMIT_BYTES
 
@@ -65,9 +65,16 @@ def _find_manifest(file: BufferedReader, pack: OfferedPack) -> tuple[bytes, Pure
 
 def _require(contents: PackContents, pack: OfferedPack) -> None:
     """Raises DamagedPack where they are another pack's, or have names that some system cannot have."""
-    for fact in ("name", "backend", "system", "machine", "version"):
-        if getattr(contents, fact) != getattr(pack, fact):
-            raise _damaged(f"its {fact} is {getattr(contents, fact)!r} and should be {getattr(pack, fact)!r}")
+    wanted = {
+        "name": pack.title,
+        "backend": pack.backend,
+        "system": pack.system,
+        "machine": pack.machine,
+        "version": pack.version,
+    }
+    for fact, value in wanted.items():
+        if getattr(contents, fact) != value:
+            raise _damaged(f"its {fact} is {getattr(contents, fact)!r} and should be {value!r}")
     if sum(file.bytes for file in contents.files) > pack.unpacked_bytes:
         raise _damaged("its files are larger than was announced")
     paths = [PurePosixPath(file.path) for file in contents.files]

@@ -65,12 +65,12 @@ def _require_for_here(pack: OfferedPack) -> None:
     """Raises WrongChoice."""
     if (pack.system, pack.machine) != (this_system(), this_machine()):
         raise WrongChoice(
-            f"The runtime pack {pack.name} is for {pack.system} on {pack.machine}.",
+            f"The runtime pack {pack.title} is for {pack.system} on {pack.machine}.",
             "Choose one for this computer.",
         )
     if pack.version != bindings_version():
         raise WrongChoice(
-            f"The runtime pack {pack.name} was built from llama-cpp-python {pack.version};"
+            f"The runtime pack {pack.title} was built from llama-cpp-python {pack.version};"
             f" this Nibble works with {bindings_version()}.",
             "Get another Nibble, or another pack.",
         )
@@ -85,7 +85,7 @@ def _require_room(pack: OfferedPack, place: PackPlace) -> None:
         raise from_os_error(error, place.folder) from error
     if free < needed:
         raise DiskFull(
-            f"The runtime pack {pack.name} takes {format_bytes(needed)} while it is unpacked, and"
+            f"The runtime pack {pack.title} takes {format_bytes(needed)} while it is unpacked, and"
             f" {format_bytes(pack.unpacked_bytes)} from then on; the disk of {place.folder} has {format_bytes(free)}.",
             "Free some space, then try again.",
         )
@@ -101,7 +101,7 @@ def _tried(packs: RuntimePacks, folder: Path, control: JobControl) -> PackState:
 def _replace_older(pack: OfferedPack, packs: RuntimePacks, place: PackPlace, new: PackState) -> None:
     for state in packs.states():
         old = state.pack
-        if place.holds(old) and old.name == pack.name and old.version != pack.version:
+        if place.holds(old) and old.name == pack.title and old.version != pack.version:
             if state.is_chosen:
                 packs.choose(new.pack)
             with suppress(PackInUse):  # by another Nibble, of another version

@@ -23,10 +23,12 @@ Size = Annotated[int, msgspec.Meta(gt=0, lt=1 << 40)]
 
 
 class OfferedPack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`version`: of llama-cpp-python, from whose source archive it was built. `bytes` and `sha256` are the archive's,
+    """`name`: "cuda-13"; `title`, as its manifest and people call it: "CUDA 13". `version`: of llama-cpp-python, from
+    whose source archive it was built. `bytes` and `sha256` are the archive's,
     `unpacked_bytes` all that it holds. `system`: "linux", "macos" or "windows"; `machine`: "x86_64" or "arm64"."""
 
     name: Name
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     backend: Name
     system: Name
     machine: Name

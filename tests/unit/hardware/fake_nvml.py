@@ -26,12 +26,13 @@ class PciInfo:
 
 @dataclass
 class Card:
-    """`error` is what asking for its memory raises."""
+    """`error` is what asking for its memory raises. `capability` as CUDA counts."""
 
     name: str | bytes
     total: int = 0
     free: int = 0
     error: NvmlError | None = None
+    capability: tuple[int, int] = (8, 9)
 
 
 class FakeNvml:
@@ -42,7 +43,13 @@ class FakeNvml:
     NVML_ERROR_LIBRARY_NOT_FOUND = 12
     NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18
 
-    def __init__(self, cards: Iterable[Card | NvmlError] = (), init_error: NvmlError | None = None) -> None:
+    def __init__(
+        self,
+        cards: Iterable[Card | NvmlError] = (),
+        init_error: NvmlError | None = None,
+        driver: str | bytes = "580.65.06",
+    ) -> None:
+        self.driver = driver
         self.cards = list(cards)
         self.init_error = init_error
         self.sessions = 0
@@ -56,6 +63,12 @@ class FakeNvml:
 
     def nvmlShutdown(self) -> None:
         self.sessions -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str | bytes:
+        return self.driver
+
+    def nvmlDeviceGetCudaComputeCapability(self, index: int) -> tuple[int, int]:
+        return self._card(index).capability
 
     def nvmlDeviceGetCount(self) -> int:
         return len(self.cards)

@@ -12,6 +12,7 @@ from app.runtime.packs.offered import offered_packs
 
 ROW: dict[str, Any] = {
     "name": "cuda-13",
+    "title": "CUDA 13",
     "backend": "cuda",
     "system": "linux",
     "machine": "x86_64",

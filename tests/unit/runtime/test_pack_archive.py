@@ -49,7 +49,7 @@ def refused(tmp_path: Path, archive: bytes, offer: OfferedPack | None = None) ->
 def test_files_come_out_as_they_went_in_with_their_manifest(tmp_path: Path) -> None:
     folder = unpacked(tmp_path, archive_of(FILES))
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert json.loads(found.pop("pack.json").read_text())["name"] == "cpu"
+    assert json.loads(found.pop("pack.json").read_text())["name"] == "CPU"
     assert {name: path.read_bytes() for name, path in found.items()} == FILES
 
 
@@ -154,10 +154,10 @@ def test_manifest_that_does_not_agree_with_the_archive_is_refused(
     assert reason in refused(tmp_path, archive_of(FILES, change=change), offer)
 
 
-@pytest.mark.parametrize("fact", ["name", "backend", "system", "machine", "version"])
+@pytest.mark.parametrize("fact", ["title", "backend", "system", "machine", "version"])
 def test_pack_that_is_another_than_was_announced_is_refused(tmp_path: Path, fact: str) -> None:
     archive = archive_of(FILES)
-    assert f"its {fact} is" in refused(tmp_path, archive, offer_of(archive, **{fact: "another"}))
+    assert "and should be 'another'" in refused(tmp_path, archive, offer_of(archive, **{fact: "another"}))
 
 
 def test_pack_larger_than_was_announced_is_refused_before_anything_is_written(tmp_path: Path) -> None:
