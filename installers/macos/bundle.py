@@ -1,0 +1,68 @@
+"""The bundle as PyInstaller leaves it, completed: what it says of itself, its icons, and whether all of it runs."""
+
+from __future__ import annotations
+
+import plistlib
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from installers.faults import BuildFault
+from installers.icons import write_icons
+from installers.macos.info import information
+from installers.macos.machine_code import MachineCode, machine_code_in
+from installers.release import Release
+
+OLDEST_SYSTEM = (15, 0)
+"""PySide6 6.11's wheel is called one for macOS 13, and Qt in it is; but the bindings themselves say 15.0. Of what else
+goes along, the functions of Accelerate that llama.cpp calls need most: 13.3."""
+
+
+def complete(app: Path, release: Release) -> None:
+    """Writes Info.plist and the icons into the bundle. Raises BuildFault where it lacks its executable, where a
+    library is for another processor, and where one needs a newer system than Nibble is said to run on."""
+    contents = app / "Contents"
+    if not (contents / "MacOS" / release.command).is_file():
+        raise BuildFault(f"The bundle {app.name} has no executable {release.command}.")
+    code = machine_code_in(app)
+    _require_machine(app, code, release.machine)
+    _require_system(app, code)
+    with TemporaryDirectory() as folder:
+        write_icons(Path(folder))
+        for name in ("nibble.icns", "gguf.icns"):
+            shutil.copyfile(Path(folder) / name, contents / "Resources" / name)
+    info = contents / "Info.plist"
+    _remove_other_icon(contents / "Resources", info)
+    info.write_bytes(plistlib.dumps(information(release, OLDEST_SYSTEM)))
+    (contents / "PkgInfo").write_bytes(b"APPL????")
+
+
+def _require_machine(app: Path, code: list[MachineCode], machine: str) -> None:
+    others = [file.path for file in code if machine not in file.machines]
+    if others:
+        raise BuildFault(f"Not for {machine}: {_named(app, others)}.")
+
+
+def _require_system(app: Path, code: list[MachineCode]) -> None:
+    newer = [file.path for file in code if file.minimum_system > OLDEST_SYSTEM]
+    if newer:
+        oldest = ".".join(map(str, OLDEST_SYSTEM))
+        raise BuildFault(
+            f"Needs a newer macOS than {oldest}: {_named(app, newer)}. Set MACOSX_DEPLOYMENT_TARGET={oldest} where the "
+            "environment is set up."
+        )
+
+
+def _named(app: Path, paths: list[Path]) -> str:
+    names = [str(path.relative_to(app)) for path in paths]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _remove_other_icon(resources: Path, info: Path) -> None:
+    """The one that PyInstaller gave it."""
+    try:
+        name = plistlib.loads(info.read_bytes()).get("CFBundleIconFile", "")
+    except OSError:
+        return
+    if name and name not in ("nibble.icns", "gguf.icns"):
+        (resources / Path(name).name).unlink(missing_ok=True)
