@@ -41,6 +41,11 @@ def translations_folder() -> Path:
     return _root() / "translations"
 
 
+def licences_folder() -> Path:
+    """Texts and tables of licences (`app.about` reads them; README.md in it says where they are from)."""
+    return _root() / "licences"
+
+
 def guide_checkpoint() -> Path:
     """The folder with the built-in model's checkpoint; may be missing or damaged (`app.guide` tells)."""
     return _root() / "guide" / "model"

@@ -70,6 +70,11 @@ COMMANDS = {
     "comparisons": Command(
         "app.cli.comparisons:comparisons", "List and export the comparisons that are kept."
     ),
+    "updates": Command(
+        "app.cli.updates:updates",
+        "Ask which release of Nibble is the newest. Nothing is downloaded or installed.",
+    ),
+    "licences": Command("app.cli.licences:licences", "Tell the licences of all that is in Nibble."),
 }
 """In the order of the overview."""
 
@@ -99,7 +104,7 @@ def _program(arguments: list[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    program.callback()(_options)
+    program.callback(invoke_without_command=True)(_options)
     for name, command in COMMANDS.items():
         if name == asked:
             _add(program, name, command)
@@ -122,15 +127,31 @@ def _elsewhere() -> None:
     raise AssertionError("the command that was asked for is another one")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"nibble {__version__}")
-        raise typer.Exit
-
-
 def _options(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", help="Print the version; with --json, those of all parts.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
 ) -> None:
-    pass
+    if version:
+        _print_version(as_json=as_json)
+        raise typer.Exit
+    if as_json:
+        raise typer.BadParameter(
+            "it goes with --version here, and behind the command else.", context, param_hint="--json"
+        )
+    if context.invoked_subcommand is None:
+        raise typer.BadParameter("which command?", context)
+
+
+def _print_version(*, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(f"nibble {__version__}")
+        return
+    import json
+    from dataclasses import asdict
+
+    from app.about.versions import read_versions
+
+    typer.echo(json.dumps(asdict(read_versions()), ensure_ascii=False, indent=2))

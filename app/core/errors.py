@@ -227,6 +227,14 @@ class PackInUse(EnvironmentFault):
     """A runtime pack cannot go while processes run on it."""
 
 
+class NoRelease(EnvironmentFault):
+    """There is no release of Nibble to compare with, or nobody has said where releases are."""
+
+
+class ReleaseFault(EnvironmentFault):
+    """The server of releases answers, but not with a release."""
+
+
 class WrongContent(EnvironmentFault):
     """What arrives is not what the server announced: its size or its digest is another."""
 
@@ -281,6 +289,8 @@ FAULTS: dict[str, type[EnvironmentFault]] = {
         NoKeyring,
         DamagedPack,
         PackInUse,
+        NoRelease,
+        ReleaseFault,
         WrongContent,
     )
 }

@@ -1,0 +1,62 @@
+"""llama.cpp as it is here: the build inside the bindings, and runtime packs with the licences that they bring.
+
+A pack may come from anywhere: only plain files right in its folder `licences` are read, and not without limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.about.component import Component, Kind, LicenceText
+from app.about.kept import own_text
+
+FOLDER = "licences"
+MOST_TEXTS = 100
+LARGEST_TEXT_BYTES = 1 << 20
+
+
+def read_packs() -> Iterator[Component]:
+    from app.runtime.packs import runtime_packs
+
+    home = "https://github.com/ggml-org/llama.cpp"
+    for state in runtime_packs().states():
+        pack = state.pack
+        if pack.folder is None:
+            yield Component(
+                "llama.cpp",
+                Kind.RUNTIME,
+                f"of llama-cpp-python {pack.version}",
+                "MIT",
+                "Copyright (c) 2023-2026 The ggml authors",
+                home,
+                texts=(own_text("llama.cpp"),),
+            )
+        elif not pack.flaw:
+            texts = tuple(_texts(pack.folder / FOLDER))
+            yield Component(
+                f"llama.cpp, runtime pack {pack.name}",
+                Kind.RUNTIME,
+                f"of llama-cpp-python {pack.version}",
+                "MIT" if len(texts) < 2 else "",
+                "Copyright (c) 2023-2026 The ggml authors",
+                home,
+                notice=_others(texts),
+                texts=texts or (own_text("llama.cpp"),),
+            )
+
+
+def _others(texts: tuple[LicenceText, ...]) -> str:
+    if len(texts) < 2:
+        return ""
+    return "llama.cpp is under the MIT licence; what was built into this pack with it is under the licences below."
+
+
+def _texts(folder: Path) -> Iterator[LicenceText]:
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    files = sorted(each for each in folder.iterdir() if each.is_file() and not each.is_symlink())
+    for file in files[:MOST_TEXTS]:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_TEXT_BYTES)
+        yield LicenceText(file.name, content.decode("utf-8", errors="replace"))
