@@ -6,13 +6,13 @@ of developers. In the frozen program it is every one that was taken along.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path, PurePosixPath
 
+import msgspec
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -192,30 +192,46 @@ def _home(found: Distribution) -> str:
     return next((each for each in candidates if each.startswith(("https://", "http://"))), "")
 
 
+class _License(msgspec.Struct, frozen=True):
+    id: str = ""
+    name: str = ""
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    license: _License = _License()
+    expression: str = ""
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    name: str
+    version: str = ""
+    licenses: tuple[_Choice, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        said = [each.expression or each.license.id or each.license.name for each in self.licenses]
+        return said[0] if len(said) == 1 else " AND ".join(f"({each})" for each in said)
+
+
+class _Bill(msgspec.Struct, frozen=True):
+    """CycloneDX, as far as it is needed."""
+
+    components: tuple[_Listed, ...]
+
+
 def _listed_inside(found: Distribution, name: str) -> Iterator[Inside]:
-    """What its bills of materials (PEP 770, CycloneDX) list."""
+    """What its bills of materials list (PEP 770)."""
     for file in found.files or ():
         path = PurePosixPath(file)
         if path.suffix != ".json" or path.parent.name != "sboms":
             continue
         try:
-            listed = json.loads(Path(str(found.locate_file(file))).read_bytes())["components"]
-        except (OSError, ValueError, KeyError, TypeError):
+            bill = msgspec.json.decode(Path(str(found.locate_file(file))).read_bytes(), type=_Bill)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             continue
-        for each in listed:
-            if canonicalize_name(each["name"]) != name:
-                yield Inside(each["name"], _licence_of(each.get("licenses") or ()), each.get("version", ""))
-
-
-def _licence_of(said: Iterable[dict[str, object]]) -> str:
-    expressions = []
-    for each in said:
-        named = each.get("license")
-        expression = (
-            named.get("id") or named.get("name") if isinstance(named, dict) else each.get("expression")
-        )
-        expressions.append(str(expression))
-    return expressions[0] if len(expressions) == 1 else " AND ".join(f"({each})" for each in expressions)
+        for each in bill.components:
+            if canonicalize_name(each.name) != name:
+                yield Inside(each.name, each.expression, each.version)
 
 
 def _merged(kept: Iterable[Inside], listed: Iterable[Inside]) -> tuple[Inside, ...]:

@@ -106,9 +106,9 @@ def newest_release(cancel: CancelToken, address: str | None = None, current: str
 
 def standing_of(current: str, newest: str) -> Standing:
     """Both as PEP 440 writes versions: 0.10 is newer than 0.9, and 1.0rc1 older than 1.0."""
-    own, other = Version(current), Version(newest)
     # What follows a plus sign says who built it, not how new it is.
-    if own.public == other.public:
+    own, other = Version(Version(current).public), Version(Version(newest).public)
+    if own == other:
         return Standing.CURRENT
     return Standing.OUTDATED if own < other else Standing.AHEAD
 
