@@ -1,6 +1,6 @@
 """What Nibble is made of: versions of its parts, the licences of all that is in it, and which release is the newest.
 
-May import everything up to `app.hub`. Main entries: `read_versions`; `components` with `notices_of`, and
+May import everything below it down to `app.core`. Main entries: `read_versions`; `components` with `notices_of`, and
 `problems_of`, which names what may not be given away as it is; `newest_release`, the only one that uses the network.
 """
 

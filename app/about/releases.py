@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 from app import __version__
 from app.core.errors import EnvironmentFault, NoRelease, OfflineWished, RateLimited, ReleaseFault
 from app.core.jobs import CancelToken
+from app.downloads.network_faults import connection_fault, proxy_refuses
 from app.downloads.retry_after import retry_after_s
 from app.downloads.session import open_session
 
@@ -146,8 +147,6 @@ def _asked(url: str, releases: str) -> Iterator[httpx2.Response]:
     import httpx2
     from huggingface_hub.errors import OfflineModeIsEnabled
 
-    from app.hub.faults import connection_fault
-
     headers = {
         "User-Agent": f"nibble/{__version__}",
         "Accept": "application/vnd.github+json",
@@ -188,6 +187,8 @@ def _refusal(response: httpx2.Response, releases: str) -> EnvironmentFault:
     from app.core.units import format_duration
 
     status, host = response.status_code, _host(releases)
+    if status == 407:
+        return proxy_refuses()
     if status == 404:
         return NoRelease("No release of Nibble has been published yet.", f"Look at {releases} later.")
     if status == 429 or (status == 403 and response.headers.get("X-RateLimit-Remaining") == "0"):

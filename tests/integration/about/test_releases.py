@@ -203,7 +203,7 @@ def test_answers_that_lead_round_or_nowhere_end(server, where):
         (403, {}, ReleaseFault, "403"),
         (500, {}, ReleaseFault, "500"),
         (503, {}, ReleaseFault, "503"),
-        (407, {}, ReleaseFault, "407"),
+        (407, {}, NoConnection, "proxy"),
     ],
 )
 def test_refusals_are_told_for_what_they_are(server, status, headers, kind, word):
