@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -126,7 +127,8 @@ def chat(
         messages = [*opening, ChatMessage("user", prompt)]
         if as_json:
             generation = _answer(loaded, messages, sampling, lambda piece: None, options, top_probabilities)
-            print_json({"model": entry.name, **_document(generation)})
+            layers = Counter(loaded.description.buffers.layer_devices)
+            print_json({"model": entry.name, **_document(generation), "layers": dict(layers)})
         else:
             generation = _answer(loaded, messages, sampling, _print_piece, options)
             _print_calls(generation)

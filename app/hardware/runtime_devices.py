@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from app.core.errors import Cancelled, EnvironmentFault
 from app.core.jobs import CancelToken
+from app.core.text import encodable
 from app.hardware.bandwidth import known_bandwidth
 from app.hardware.graphics_names import maker_of, tidy_device_name
 from app.hardware.machine import Accelerator, Machine, Memory
 from app.hardware.plausible import plausible
 from app.runtime import Worker, packs_set_aside, start_worker
 from app.runtime.protocol import Describe, Described, Device
+from app.runtime.rpc_servers import rpc_servers, why_not
 
 ANSWER_WITHIN_S = 10.0
 """A process has to start, and the first look at a graphics card takes seconds on some computers."""
@@ -29,7 +31,8 @@ def ask_runtime(
     cancel: CancelToken | None = None,
 ) -> tuple[Described | None, tuple[str, ...]]:
     """What a worker says about its runtime; None and a note when it does not. And a note for each
-    runtime pack that is set aside. Raises Cancelled where `cancel` is why it does not."""
+    runtime pack that is set aside and each RPC server that is not used. Raises Cancelled where `cancel` is why it does
+    not."""
     late = CancelToken()
     timer = threading.Timer(within_s, late.cancel)
     timer.daemon = True
@@ -50,17 +53,22 @@ def ask_runtime(
         timer.cancel()
         forget()
     assert isinstance(described, Described)
-    return described, tuple(packs_set_aside())
+    return described, (*packs_set_aside(), *_on_servers(described.devices))
 
 
 def with_runtime_devices(machine: Machine, devices: Iterable[Device]) -> Machine:
-    """`machine` with the accelerators the runtime lists, in its order, then those it has no use for.
+    """`machine` with the accelerators the runtime lists, in its order, those of other computers first, then those it
+    has no use for.
 
     A device and an accelerator that a driver told of are one where maker, kind and memory agree or the names do.
     What the runtime says of its size counts; what the driver says is free now does, since ggml on Vulkan may know
     only sizes, and on a card counts its own process. Accelerators without a device stay, marked and with a note.
     """
-    graphics = [device for device in devices if device.kind in ("gpu", "igpu")]
+    # llama.cpp puts those of other computers first, so that fewer numbers travel.
+    graphics = sorted(
+        (device for device in devices if device.kind in ("gpu", "igpu")),
+        key=lambda each: each.backend != "RPC",
+    )
     slots = [_Slot(accelerator) for accelerator in machine.accelerators]
     listed: list[Accelerator] = []
     for device in graphics:
@@ -170,6 +178,17 @@ def _on_unused(idle: Iterable[Accelerator], others_used: bool) -> Iterable[str]:
 
 def _on_resting(resting: Iterable[Accelerator]) -> Iterable[str]:
     return (f"{each.name} is left alone, since there is a card with memory of its own." for each in resting)
+
+
+def _on_servers(devices: Iterable[Device]) -> Iterable[str]:
+    """Why a server that a person named is not used."""
+    used = {device.description for device in devices if device.backend == "RPC"}
+    for server in rpc_servers():
+        if server not in used:
+            yield why_not(server) or (
+                f"The RPC server {encodable(server)} is not used: the runtime pack in use cannot. "
+                "Choose one with RPC, and see its log."
+            )
 
 
 def _share(one: int, other: int) -> float:

@@ -60,10 +60,13 @@ class Placement:
 
 
 def used_together(accelerators: Sequence[Accelerator]) -> tuple[Accelerator, ...]:
-    """llama.cpp leaves integrated graphics alone where there is a card, and shares layers among cards."""
+    """llama.cpp leaves integrated graphics alone where there is a card, and shares layers among cards and devices of
+    other computers, which come first."""
     usable = tuple(each for each in accelerators if each.usable)
-    cards = tuple(each for each in usable if not each.integrated)
-    return cards or usable[:1]
+    remote = tuple(each for each in usable if each.backend == "RPC")
+    own = tuple(each for each in usable if each.backend != "RPC")
+    cards = tuple(each for each in own if not each.integrated)
+    return (*remote, *(cards or own[:1]))
 
 
 def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:

@@ -25,9 +25,11 @@ from app.runtime.packs.offered import OfferedPack, offered_packs, this_machine, 
 VERSION = version("llama-cpp-python")
 
 
-def write_manifest(folder: Path, name: str, backend: str = "cpu", built_from: str = VERSION) -> Path:
+def write_manifest(
+    folder: Path, name: str, backend: str = "cpu", built_from: str = VERSION, **more: object
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"name": name, "backend": backend, "version": built_from}
+    manifest = {"name": name, "backend": backend, "version": built_from, **more}
     (folder / "pack.json").write_text(json.dumps(manifest))
     return folder
 
@@ -46,6 +48,19 @@ def good_pack(places: Path, name: str, backend: str = "cpu", built_from: str = V
     return folder
 
 
+def named_files(folder: Path) -> list[dict[str, object]]:
+    """As a manifest has them."""
+    return [
+        {
+            "path": file.name,
+            "bytes": file.stat().st_size,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        }
+        for file in folder.iterdir()
+        if file.suffix not in (".json", ".c")
+    ]
+
+
 def truncated_pack(places: Path, name: str) -> Path:
     folder = good_pack(places, name)
     for library in folder.glob("*llama*"):
@@ -55,9 +70,9 @@ def truncated_pack(places: Path, name: str) -> Path:
     return folder
 
 
-def pack_of(places: Path, name: str, code: str) -> Path:
-    """libllama is made of C `code`, which is run as it is loaded."""
-    folder = write_manifest(places / name, name)
+def pack_of(places: Path, name: str, code: str, **more: object) -> Path:
+    """libllama is made of C `code`, which is run as it is loaded. `more`: of its manifest."""
+    folder = write_manifest(places / name, name, **more)
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None or os.name != "posix":
         pytest.skip("needs a C compiler")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from app.runtime.protocol import Describe
 from app.storage import DataFolder
 from tests.helpers.answers import ask, greedy
 from tests.helpers.command_line import nibble
-from tests.helpers.packs import good_pack, pack_of, truncated_pack, write_manifest
+from tests.helpers.packs import good_pack, named_files, pack_of, truncated_pack, write_manifest
 
 SETTINGS = LoadSettings(context_length=512, threads=1)
 
@@ -63,6 +64,19 @@ def test_model_answers_on_a_pack_as_on_the_plain_build(places: Path, tiny: Path)
     assert fault_of(folder) == ""
 
 
+def test_pack_that_names_its_files_and_has_them_works_until_one_is_changed(places: Path) -> None:
+    folder = good_pack(places, "Good")
+    write_manifest(folder, "Good", files=named_files(folder))
+    assert runtime_packs().chosen().folder == folder
+    assert fault_of(folder) == ""
+    library = next(folder.glob("*llama*"))
+    content = library.read_bytes()
+    library.unlink()  # it may be a link to the one that is in use
+    library.write_bytes(content + b"!")
+    assert runtime_packs().chosen().folder is None
+    assert "is not the one that was built" in (fault_of(folder) or "")
+
+
 def test_devices_of_a_pack_are_told(places: Path) -> None:
     good_pack(places, "Good")
     described, notes = ask_runtime(within_s=60)
@@ -91,6 +105,24 @@ def broken(kind: str, places: Path) -> Path:
             return good_pack(places, kind, built_from="0.2.0")
         case "no device":
             return good_pack(places, kind, backend="cuda")
+        case "foreign":
+            return write_manifest(places / kind, kind, system="windows", machine="x86_64")
+        case "changed":
+            folder = pack_of(places, kind, "")
+            write_manifest(folder, kind, files=named_files(folder))
+            return pack_of(
+                places, kind, "abort();", files=json.loads((folder / "pack.json").read_text())["files"]
+            )
+        case "smuggled":
+            folder = good_pack(places, kind)
+            write_manifest(folder, kind, files=named_files(folder))
+            (folder / "libggml-blas.so").write_bytes(b"")
+            return folder
+        case "outside":
+            outside = places.parent / "outside.so"
+            outside.write_bytes(b"")
+            file = {"path": "../../outside.so", "bytes": 0, "sha256": "0" * 64}
+            return write_manifest(places / kind, kind, files=[file])
     folder = write_manifest(places / kind, kind)
     (folder / "pack.json").write_text("{")
     return folder
@@ -108,6 +140,10 @@ def broken(kind: str, places: Path) -> Path:
         ("hangs", "did nothing for 2 seconds"),
         ("old", "built from llama-cpp-python 0.2.0"),
         ("no device", "no device"),
+        ("foreign", "built for Windows on x86-64; this Nibble is for"),
+        ("changed", "libllama.so is not the one that was built"),
+        ("smuggled", "libggml-blas.so does not belong to it"),
+        ("outside", "outside.so is not inside it"),
         ("damaged", "description.*damaged"),
     ],
 )

@@ -22,6 +22,9 @@ from app.storage import DataFolder, data_folder
 PATIENCE_S = 15.0
 """So long a pack that is tried may do nothing at all; a driver that looks for its devices uses the processor."""
 
+NO_ACCELERATOR_NEEDED = ("cpu", "rpc")
+"""Servers come and go: without any, a pack that could use them works as one for the processor."""
+
 LOG_LINES = 40
 """So many are kept of what a pack wrote before it failed."""
 
@@ -125,11 +128,13 @@ class RuntimePacks:
 
 
 def _tried(pack: Pack, cancel: CancelToken | None) -> Trial:
+    if damage := pack.damage():  # before anything of it is run
+        return Trial(damage)
     try:
         with _start(pack, PATIENCE_S) as worker, TemporaryDirectory() as folder:
             described = worker.call_for(Describe(), cancel)
             assert isinstance(described, Described)
-            if pack.backend != "cpu" and not _has_accelerator(described):
+            if pack.backend not in NO_ACCELERATOR_NEEDED and not _has_accelerator(described):
                 return Trial("It finds no device here that it could use.", _last_lines(worker.log))
             model = Path(folder) / "trial.gguf"
             write_trial_model(model)
@@ -150,7 +155,9 @@ def _key(pack: Pack) -> bytes:
 
 
 def _has_accelerator(described: Described) -> bool:
-    return any(device.kind in ("gpu", "igpu", "accel") for device in described.devices)
+    # What ggml calls BLAS is the processor's: on a Mac every pack has it.
+    kinds = {device.kind for device in described.devices if device.backend != "BLAS"}
+    return not kinds.isdisjoint(("gpu", "igpu", "accel"))
 
 
 def _start(pack: Pack, patience_s: float | None = None) -> Worker:

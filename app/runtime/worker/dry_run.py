@@ -15,7 +15,8 @@ from app.runtime.protocol import DryRun, DryRunDone, DryRunResult, Failed, Reply
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.loading import make_context, open_model, require_file
 from app.runtime.worker.log import listening
-from app.runtime.worker.parameters import model_parameters, require_possible_here
+from app.runtime.worker.parameters import devices_of, model_parameters, require_possible_here
+from app.runtime.worker.rpc_devices import require_rpc_servers_free
 from app.runtime.worker.stop_flag import StopFlag
 
 MEMORY_LIMIT_BYTES = 1 << 31
@@ -32,6 +33,7 @@ def dry_run(request: DryRun, report: Callable[[Reply], None], stop: StopFlag) ->
     require_file(request.path)
     require_possible_here(request.settings)
     parameters = model_parameters(request.settings)
+    require_rpc_servers_free(devices_of(parameters))
     parameters.no_alloc = True
     parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE  # with any that maps, no_alloc ends the process
     log = BufferLog(dry_run=True)

@@ -25,9 +25,16 @@ def ggml_function(name: str, result: Any, *arguments: Any) -> Any:
 
 
 def load_backends() -> None:
-    """Loads the plug-ins of a runtime pack; the plain build has its backend inside."""
-    if folder := os.environ.get("LLAMA_CPP_LIB_PATH"):
+    """Loads the plug-ins that lie beside libllama, as in a runtime pack; the plain build has its backend inside."""
+    folder = Path(llama_cpp.llama_cpp._lib._name).parent
+    if "LLAMA_CPP_LIB_PATH" in os.environ or _has_plug_ins(folder):
         ggml_function("ggml_backend_load_all_from_path", None, ctypes.c_char_p)(os.fsencode(folder))
+
+
+def _has_plug_ins(folder: Path) -> bool:
+    """Packs have the processor's backend several times, each for other instructions ("ggml-cpu-haswell"). Told from
+    names: to ask ggml would start its backends, in the plain build as well."""
+    return any(name.startswith(("libggml-cpu-", "ggml-cpu-")) for name in os.listdir(folder))
 
 
 @cache

@@ -23,7 +23,13 @@ from app.core.text import encodable
 from app.runtime.protocol import Load, Loaded, LoadProgress, LoadSettings, ModelDescription, Reply
 from app.runtime.worker.buffers import BufferLog
 from app.runtime.worker.log import listening
-from app.runtime.worker.parameters import context_parameters, model_parameters, require_possible_here
+from app.runtime.worker.parameters import (
+    context_parameters,
+    devices_of,
+    model_parameters,
+    require_possible_here,
+)
+from app.runtime.worker.rpc_devices import require_rpc_servers_free
 from app.runtime.worker.slots import Slot
 from app.runtime.worker.stop_flag import StopFlag
 from app.runtime.worker.threads import Threads
@@ -123,6 +129,7 @@ def _load_weights(request: Load, report: Callable[[Reply], None], stop: StopFlag
         return not stop.is_set
 
     parameters = model_parameters(request.settings)
+    require_rpc_servers_free(devices_of(parameters))
     parameters.progress_callback = on_progress
     try:
         model = open_model(request.path, parameters)

@@ -45,10 +45,12 @@ def _open_session(line: Line, output: Output) -> Session:
     import_bindings()  # before anything else imports llama_cpp
     from app.runtime.worker.ggml import load_backends
     from app.runtime.worker.log import install_log
+    from app.runtime.worker.rpc_devices import add_rpc_devices
     from app.runtime.worker.session import Session
 
     install_log()
     load_backends()
+    add_rpc_devices()
     return Session(line, output)
 
 

@@ -75,6 +75,12 @@ def model_parameters(settings: LoadSettings) -> llama_cpp.llama_model_params:
     return parameters
 
 
+def devices_of(parameters: llama_cpp.llama_model_params) -> list[int] | None:
+    """Those that a model may be put on; None stands for all."""
+    devices = parameters.nibble_owns[0]
+    return None if devices is None else [device for device in devices if device]
+
+
 def _devices(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p] | None:
     """Ends with an empty entry; None stands for all devices."""
     if not names:
