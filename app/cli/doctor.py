@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from app.cli import doctor_packs
+from app.cli import pack_words
+from app.cli.aligned import aligned
 from app.cli.running import JsonOption, engine_command, print_json
 from app.cli.terminal import printable
 from app.core.errors import EnvironmentFault
@@ -24,24 +24,25 @@ from app.hardware import (
     measure_bandwidth,
     probe_usable,
 )
+from app.hardware.pack_offers import hint_of, offers_for, read_here
 from app.hardware.pack_reports import report_packs
 from app.memory import PastLoads, past_loads
 from app.recommend.budget import budget_of
 from app.recommend.runs import PastRuns, past_runs
-from app.runtime.packs import runtime_packs
+from app.runtime.packs import RuntimePacks, runtime_packs
+from app.runtime.packs.offered import offered_packs
+from app.runtime.packs.place import pack_place
 from app.runtime.protocol import Described, Device
 from app.storage import data_folder
 
-LABEL_WIDTH = 13
-LINE_WIDTH = 100
 NO_ACCELERATOR = "none found: models run on the processor"
 
 RetryOption = Annotated[
-    bool, typer.Option("--retry-packs", help="Try runtime packs again that were set aside.")
+    bool, typer.Option("--retry-packs", hidden=True, help="What nibble packs retry does.")
 ]
 UsePackOption = Annotated[
     str | None,
-    typer.Option("--use-pack", help="Use this runtime pack where it works; 'automatic' for the fastest."),
+    typer.Option("--use-pack", hidden=True, help="What nibble packs use does."),
 ]
 MeasureOption = Annotated[
     bool,
@@ -63,10 +64,11 @@ def doctor(
     if retry_packs:
         packs.try_again()
     if use_pack is not None:
-        doctor_packs.choose(packs, use_pack)
+        pack_words.choose(packs, use_pack)
     machine, runtime = probe_usable(data_folder().cache)
     if measure:
         machine = _measured(machine)
+    machine = with_hint(machine, packs)
     database = data_folder().database
     loads, runs = past_loads(database), past_runs(database, budget_of(machine))
     # Of the plain one alone everything else tells.
@@ -74,11 +76,20 @@ def doctor(
     if as_json:
         told = {"predictions": msgspec.to_builtins(loads), "speed_predictions": msgspec.to_builtins(runs)}
         document = {**document_of(machine, runtime), **told}
-        document["runtime"]["packs"] = [doctor_packs.document_of(each) for each in reports]
+        document["runtime"]["packs"] = [pack_words.document_of(each) for each in reports]
         print_json(document)
     else:
-        text = text_of(machine, runtime, loads, runs, [doctor_packs.line_of(each) for each in reports])
+        text = text_of(machine, runtime, loads, runs, [pack_words.line_of(each) for each in reports])
         print(printable(text, lines=True))
+
+
+def with_hint(machine: Machine, packs: RuntimePacks) -> Machine:
+    """Where a runtime pack would use what is here, a note says so."""
+    offers = offers_for(read_here(machine), offered_packs(), packs, pack_place())
+    hint = hint_of(offers)
+    if not hint:
+        return machine
+    return replace(machine, notes=(*machine.notes, pack_words.hint_line(hint, offers)))
 
 
 def _measured(machine: Machine) -> Machine:
@@ -126,16 +137,7 @@ def text_of(
         ("Predictions", [_predictions_line(loads), _speeds_line(runs)]),
         ("Notes", machine.notes),
     ]
-    return "\n".join(line for label, facts in parts for line in _aligned(label, facts))
-
-
-def _aligned(label: str, facts: Sequence[str]) -> Iterator[str]:
-    """Each fact on lines of its own beside the label, what is too long for one indented."""
-    for fact in facts:
-        lines = textwrap.wrap(fact, LINE_WIDTH - LABEL_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-        for line in lines:
-            yield f"{label:{LABEL_WIDTH}}{line}".rstrip()
-            label = ""
+    return aligned(parts)
 
 
 def _cpu_lines(cpu: Cpu) -> list[str]:

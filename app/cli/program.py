@@ -24,6 +24,10 @@ COMMANDS = {
         "app.cli.doctor:doctor",
         "Describe this machine: processor, memory, accelerators and the runtime.",
     ),
+    "packs": Command(
+        "app.cli.packs:packs",
+        "List, get, remove and choose runtime packs: llama.cpp built for one kind of hardware each.",
+    ),
     "inspect": Command("app.cli.inspect:inspect", "Show the header facts of a model."),
     "estimate": Command(
         "app.cli.estimate:estimate_memory",

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,11 @@ def nibble(
     input: str | None = None,
     environment: dict[str, str] | None = None,
     before: Callable[[], object] | None = None,
+    command: Sequence[str] = COMMAND,
 ) -> Outcome:
     """Runs a command to its end. `before` runs in the new process first."""
     done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         env=person_environment(**environment or {}),
         input=input,
         stdin=subprocess.DEVNULL if input is None else None,
@@ -68,10 +69,10 @@ def nibble(
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def start_nibble(*arguments: object) -> subprocess.Popen[str]:
+def start_nibble(*arguments: object, command: Sequence[str] = COMMAND) -> subprocess.Popen[str]:
     """Starts a command that a test will disturb."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         env=person_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

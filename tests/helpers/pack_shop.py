@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from app.core.jobs import CancelToken, JobControl, Progress
 from app.downloads import SpeedLimit
@@ -17,6 +21,21 @@ from tests.helpers.hub_server import HubServer, Repository
 from tests.helpers.packs import offer_of
 
 REPOSITORY = "nibble/packs"
+
+_RELEASE = """
+import sys
+import msgspec
+import resources
+rows = msgspec.json.decode(sys.argv.pop(1))
+resources.packs = lambda: rows
+from app.__main__ import main
+sys.exit(main())
+"""
+
+
+def command_of(offers: Sequence[OfferedPack]) -> list[str]:
+    """`nibble` of a release that offers these: its index is a part of the program, which nothing outside changes."""
+    return [sys.executable, "-P", "-c", _RELEASE, msgspec.json.encode(offers).decode()]
 
 
 @dataclass

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.cli.doctor import LINE_WIDTH, document_of, text_of
+from app.cli.aligned import LINE_WIDTH
+from app.cli.doctor import document_of, text_of, with_hint
 from app.hardware import Accelerator, Cpu, Machine, Memory, read_profile
+from app.hardware.nvidia_driver import CudaCard, NvidiaDriver
+from app.hardware.pack_offers import Here
 from app.memory import PastLoads
 from app.recommend.runs import PastRuns
+from app.runtime.packs import runtime_packs
+from app.runtime.packs.offered import this_machine
 from app.runtime.protocol import Described, Device
+from tests.helpers.packs import VERSION, archive_of, offer_of
 
 GB = 10**9
 NO_LOADS = PastLoads(0, 0.0, 0.0)
@@ -106,3 +113,18 @@ def test_document_is_a_profile_of_the_machine(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(document))
     assert read_profile(path) == MACHINE
+
+
+def test_pack_that_would_use_what_is_here_is_a_note_with_its_command(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = NvidiaDriver("580.65.06", (CudaCard("NVIDIA GeForce RTX 4060", (8, 9)),))
+    here = Here("linux", this_machine(), VERSION, nvidia=card)
+    offer = offer_of(archive_of({}, name="cuda-13", system="linux"), bytes=412_000_000)
+    monkeypatch.setattr("app.cli.doctor.read_here", lambda machine: here)
+    monkeypatch.setattr("app.cli.doctor.offered_packs", lambda: (offer,))
+    (note,) = with_hint(replace(MACHINE, notes=()), runtime_packs()).notes
+    assert note.startswith(
+        "Get the runtime pack CUDA 13 (412 MB): the fastest way to use NVIDIA GeForce RTX 4060"
+    )
+    assert note.endswith("nibble packs get cuda-13")
