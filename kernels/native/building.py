@@ -26,7 +26,7 @@ _GOMP_LICENCES = (
 
 def build_pack(recipe: Recipe, source: Source, tools: Tools, out: Path, work: Path, jobs: int) -> Path:
     """The pack's folder in `out`, complete or not there. What was compiled stays in `work`. Raises Fault."""
-    tree = work / recipe.name
+    tree = (work / "tree").resolve()  # one for all packs: what is the processor's is compiled once
     settings = {"LLAMA_CPP_SOURCE": str(source.folder), **tools.settings}
     configure = [tools.cmake, "--preset", recipe.name, "-S", str(PRESETS), "-B", str(tree), *tools.generator]
     _run([*configure, *(f"-D{name}={value}" for name, value in settings.items())], "configure", recipe)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernels.native.computer import this_machine, this_system
 from kernels.native.fault import Fault
 from kernels.native.recipes import Recipe
 
@@ -18,6 +19,7 @@ CMAKE = (3, 25)
 VULKAN_HEADERS = (1, 4, 309)
 """The oldest that llama.cpp 0.5's Vulkan backend was seen to compile with; Debian 12's 1.3.239 are too old."""
 
+_NEWEST_ARM = "-march=armv9.2-a+sme"
 CUDA_LIBRARIES = ("cublas", "cublasLt")
 _CUDA_HOME = "/usr/local/cuda"
 _LIBRARY_FOLDERS = ("lib64", "lib", "bin", "bin/x64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib")
@@ -69,6 +71,7 @@ class _Search:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._path = environment.get("PATH", os.defpath)
+        self._system, self._machine = this_system(), this_machine()
         self.missing: list[str] = []
         self.settings: dict[str, str] = {}
         self.versions: dict[str, str] = {}
@@ -90,6 +93,11 @@ class _Search:
             )
         elif Path(compiler).stem != "cl":
             self.versions["compiler"] = _first_line(compiler, "--version")
+            if (self._system, self._machine) == ("linux", "arm64") and not _knows(compiler, _NEWEST_ARM):
+                self.missing.append(
+                    f"The C++ compiler does not know {_NEWEST_ARM}, the newest ARM instructions: install g++ 14 or "
+                    "clang 18 and set CC and CXX."
+                )
         if ninja := self.find("ninja"):
             self.generator = ("-G", "Ninja")
             self.versions["ninja"] = _version(ninja)
@@ -107,7 +115,10 @@ class _Search:
             self.settings["Vulkan_GLSLC_EXECUTABLE"] = glslc
             self.versions["glslc"] = _first_line(glslc, "--version")
         folders = [Path(sdk) / "include", Path(sdk) / "Include"] if sdk else []
-        folder, told = vulkan_headers_in([*folders, Path("/usr/local/include"), Path("/usr/include")])
+        folders += [Path("/usr/local/include"), Path("/usr/include")]
+        if not any((folder / "spirv" / "unified1" / "spirv.hpp").is_file() for folder in folders):
+            self.missing.append("SPIR-V's headers are missing: install spirv-headers or the Vulkan SDK.")
+        folder, told = vulkan_headers_in(folders)
         wanted = ".".join(map(str, VULKAN_HEADERS))
         get = "get the Vulkan SDK, or libvulkan-dev and spirv-headers of Debian 13 in a folder of their own, and set "
         if not told:
@@ -225,6 +236,14 @@ def _first(folder: Path, *patterns: str) -> Path | None:
     return next(
         (file for pattern in patterns for file in sorted(folder.glob(pattern)) if file.is_file()), None
     )
+
+
+def _knows(compiler: str, option: str) -> bool:
+    try:
+        command = [compiler, option, "-x", "c++", "-fsyntax-only", os.devnull]
+        return not subprocess.run(command, capture_output=True, timeout=60).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def _version(program: str) -> str:
