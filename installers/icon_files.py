@@ -6,8 +6,8 @@ import struct
 from collections.abc import Mapping
 from itertools import groupby
 
-ICNS_PIXELS = (16, 32, 64, 128, 256, 512, 1024)
-ICO_PIXELS = (16, 20, 24, 32, 40, 48, 64, 256)
+ICNS_PNG_PIXELS, ICNS_ARGB_PIXELS = (32, 64, 128, 256, 512, 1024), (16, 32)
+ICO_PNG_PIXELS, ICO_ARGB_PIXELS = (256,), (16, 20, 24, 32, 40, 48, 64)
 
 _ICNS_ARGB = ((b"ic04", 16), (b"ic05", 32))
 _ICNS_PNG = (
@@ -25,8 +25,8 @@ normal density are no PNG: macOS shows PNG there wrongly for applications."""
 
 
 def icns(png: Mapping[int, bytes], argb: Mapping[int, bytes]) -> bytes:
-    """`png`: files by pixels, for 32 to 1024; `argb`: four bytes for each pixel, alpha first and not premultiplied, row
-    by row from the top, for 16 and 32."""
+    """`png`: files, by their pixels; `argb`: four bytes for each pixel, alpha first and not premultiplied, row by row
+    from the top."""
     entries = [(kind, _packed_channels(argb[pixels])) for kind, pixels in _ICNS_ARGB]
     entries += [(kind, png[pixels]) for kind, pixels in _ICNS_PNG]
     body = b"".join(struct.pack(">4sI", kind, 8 + len(data)) + data for kind, data in entries)
@@ -61,9 +61,10 @@ def _packed(channel: bytes) -> bytes:
 
 
 def ico(png: Mapping[int, bytes], argb: Mapping[int, bytes]) -> bytes:
-    """Sizes below 256 pixels as bitmaps, which every part of Windows reads, of `argb` (as for `icns`); that of 256 as a
-    PNG file, since a bitmap would take a quarter of a megabyte."""
-    pictures = [(n, png[n] if n == 256 else _bitmap(argb[n], n)) for n in ICO_PIXELS]
+    """As `icns`. Small ones are bitmaps, which every part of Windows reads; one of 256 pixels would take a quarter of a
+    megabyte."""
+    pictures = [(pixels, _bitmap(argb[pixels], pixels)) for pixels in ICO_ARGB_PIXELS]
+    pictures += [(pixels, png[pixels]) for pixels in ICO_PNG_PIXELS]
     directory = struct.pack("<3H", 0, 1, len(pictures))
     offset = len(directory) + 16 * len(pictures)
     for pixels, data in pictures:

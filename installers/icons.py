@@ -38,8 +38,8 @@ def write_icons(out: Path) -> list[Path]:
         written.append(out / name)
 
     for name, drawing, mac_drawing in (("nibble", mark, _mac_mark), ("gguf", page, page)):
-        write(f"{name}.icns", _container(icon_files.icns, icon_files.ICNS_PIXELS, mac_drawing))
-        write(f"{name}.ico", _container(icon_files.ico, icon_files.ICO_PIXELS, drawing))
+        write(f"{name}.icns", _icns(mac_drawing))
+        write(f"{name}.ico", _ico(drawing))
         for pixels in PNG_PIXELS:
             write(f"{name}-{pixels}.png", png(drawing, pixels))
     return written
@@ -67,11 +67,16 @@ def _mac_mark(pixels: int) -> str:
     return mark(pixels, _MAC_INSETS[pixels])
 
 
-def _container(
-    write: Callable[[dict[int, bytes], dict[int, bytes]], bytes], sizes: tuple[int, ...], drawing: Drawing
-) -> bytes:
-    pictures = {pixels: png(drawing, pixels) for pixels in sizes}
-    return write(pictures, {pixels: argb(drawing, pixels) for pixels in sizes if pixels < 256})
+def _icns(drawing: Drawing) -> bytes:
+    pictures = {pixels: png(drawing, pixels) for pixels in icon_files.ICNS_PNG_PIXELS}
+    return icon_files.icns(
+        pictures, {pixels: argb(drawing, pixels) for pixels in icon_files.ICNS_ARGB_PIXELS}
+    )
+
+
+def _ico(drawing: Drawing) -> bytes:
+    pictures = {pixels: png(drawing, pixels) for pixels in icon_files.ICO_PNG_PIXELS}
+    return icon_files.ico(pictures, {pixels: argb(drawing, pixels) for pixels in icon_files.ICO_ARGB_PIXELS})
 
 
 def _rendered(drawing: Drawing, pixels: int) -> QImage:

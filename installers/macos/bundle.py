@@ -17,16 +17,26 @@ OLDEST_SYSTEM = (15, 0)
 """PySide6 6.11's wheel is called one for macOS 13, and Qt in it is; but the bindings themselves say 15.0. Of what else
 goes along, the functions of Accelerate that llama.cpp calls need most: 13.3."""
 
+_CODE_PLACES = ("MacOS", "Frameworks")
+"""Inside Contents. What lies there has to be machine code, a bundle, or a link: `codesign` refuses anything else."""
+
+_PACKS = ("MacOS/packs", "Frameworks/llama_cpp/lib")
+"""Where the program looks for llama.cpp: folders of libraries with a manifest and licences."""
+
 
 def complete(app: Path, release: Release) -> None:
     """Writes Info.plist and the icons into the bundle. Raises BuildFault where it lacks its executable, where a
-    library is for another processor, and where one needs a newer system than Nibble is said to run on."""
+    library is for another processor or needs a newer system than Nibble is said to run on, and where data lie among
+    code."""
     contents = app / "Contents"
     if not (contents / "MacOS" / release.command).is_file():
         raise BuildFault(f"The bundle {app.name} has no executable {release.command}.")
+    for place in _PACKS:
+        _move_to_resources(contents / place, contents)
     code = machine_code_in(app)
     _require_machine(app, code, release.machine)
     _require_system(app, code)
+    _require_code_in_its_places(app, code)
     with TemporaryDirectory() as folder:
         write_icons(Path(folder))
         for name in ("nibble.icns", "gguf.icns"):
@@ -35,6 +45,34 @@ def complete(app: Path, release: Release) -> None:
     _remove_other_icon(contents / "Resources", info)
     info.write_bytes(plistlib.dumps(information(release, OLDEST_SYSTEM)))
     (contents / "PkgInfo").write_bytes(b"APPL????")
+
+
+def _move_to_resources(folder: Path, contents: Path) -> None:
+    """As a whole, so that the files of a pack stay beside each other and are no links; what is left is a link to it."""
+    if folder.is_dir() and not folder.is_symlink():
+        place = folder.relative_to(contents)
+        new = contents / "Resources" / Path(*place.parts[1:])
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if new.is_symlink():  # PyInstaller's, to where it was
+            new.unlink()
+        folder.rename(new)
+        folder.symlink_to(Path(*[".."] * (len(place.parts) - 1), "Resources", *place.parts[1:]))
+
+
+def _require_code_in_its_places(app: Path, code: list[MachineCode]) -> None:
+    known = {file.path for file in code}
+    others = [
+        path
+        for place in _CODE_PLACES
+        for path in sorted((app / "Contents" / place).rglob("*"))
+        if path.is_file() and not path.is_symlink() and path not in known and not _is_in_bundle(path, app)
+    ]
+    if others:
+        raise BuildFault(f"Data among code, which cannot be signed: {_named(app, others)}.")
+
+
+def _is_in_bundle(path: Path, app: Path) -> bool:
+    return any(parent.suffix == ".framework" for parent in path.relative_to(app).parents)
 
 
 def _require_machine(app: Path, code: list[MachineCode], machine: str) -> None:

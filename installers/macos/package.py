@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from installers.commands import require
 from installers.macos import notarizing, signing
@@ -16,6 +17,11 @@ def require_tools(release: Release) -> None:
     require("codesign", "hdiutil", "xcrun", "ditto")
     if signing.identity() != signing.AD_HOC:
         notarizing.has_credentials()
+
+
+def executable_options(release: Release) -> dict[str, Any]:
+    """For PyInstaller: of libraries for several processors only what is for this one goes along."""
+    return {"target_arch": release.machine}
 
 
 def package(program: Path, out: Path, release: Release) -> list[Path]:

@@ -7,6 +7,8 @@ runtime is on in both cases, so that what it forbids is noticed without a certif
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import plistlib
 from pathlib import Path
@@ -51,10 +53,23 @@ def sign(app: Path, release: Release) -> None:
         allowed = Path(folder) / "entitlements.plist"
         allowed.write_bytes(plistlib.dumps(entitlements(release.machine)))
         for path in signing_order(app):
+            if path == app:
+                _renew_manifests(app)
             is_program = path == app or path.parent == app / "Contents" / "MacOS"
             exceptions = ["--entitlements", str(allowed)] if is_program else []
             run(["codesign", *_options(), *exceptions, path])
     run(["codesign", "--verify", "--deep", "--strict", "--verbose=2", app])
+
+
+def _renew_manifests(app: Path) -> None:
+    """The signature is a part of each library: the manifests of runtime packs have to tell the files as they are now,
+    since a pack is used only where they agree."""
+    for manifest in (app / "Contents" / "Resources").rglob("pack.json"):
+        pack = json.loads(manifest.read_bytes())
+        for entry in pack.get("files", []):
+            content = (manifest.parent / entry["path"]).read_bytes()
+            entry.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        manifest.write_text(json.dumps(pack, indent=2) + "\n", encoding="utf-8")
 
 
 def sign_image(image: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import plistlib
 import struct
 from pathlib import Path
@@ -27,6 +29,19 @@ def for_several(*parts: bytes) -> bytes:
     return header.ljust(4096, b"\0") + body
 
 
+def _write_pack(folder: Path, machine: str) -> None:
+    (folder / "licences").mkdir(parents=True)
+    (folder / "libllama.dylib").write_bytes(machine_code(machine, (13, 3)))
+    (folder / "licences" / "MIT.txt").write_text("MIT")
+    files = []
+    for path in ("libllama.dylib", "licences/MIT.txt"):
+        content = (folder / path).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        files.append({"path": path, "bytes": len(content), "sha256": digest})
+    manifest = {"name": folder.name, "backend": "metal", "version": "1", "files": files}
+    (folder / "pack.json").write_text(json.dumps(manifest))
+
+
 def make_bundle(folder: Path, machine: str = "arm64") -> Path:
     """Nibble.app with a main executable, libraries, one framework with links as frameworks have them, and data."""
     app = folder / "Nibble.app"
@@ -35,7 +50,8 @@ def make_bundle(folder: Path, machine: str = "arm64") -> Path:
     for path in (contents / "MacOS", contents / "Resources", framework / "Versions" / "A" / "Resources"):
         path.mkdir(parents=True)
     (contents / "MacOS" / "nibble").write_bytes(machine_code(machine, kind=EXECUTABLE))
-    (contents / "Frameworks" / "libllama.dylib").write_bytes(machine_code(machine, (13, 3)))
+    for pack in (contents / "Frameworks" / "llama_cpp" / "lib", contents / "MacOS" / "packs" / "metal"):
+        _write_pack(pack, machine)
     (contents / "Frameworks" / "PySide6" / "QtCore.abi3.so").write_bytes(
         for_several(machine_code("x86_64", (15, 0)), machine_code("arm64", (15, 0)))
     )

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import icnsutil
+import msgspec
 import pytest
 
+from app.runtime.packs.contents import PackFile, damage
 from installers.faults import BuildFault
 from installers.macos import notarizing, signing
 from installers.macos.bundle import OLDEST_SYSTEM, complete
@@ -145,7 +147,38 @@ def test_what_is_inside_is_signed_before_what_is_around_it(app: Path, release: R
     for place, path in enumerate(paths):
         assert not any(later.is_relative_to(path) for later in paths[place + 1 :])
     names = [path.name for path in paths]
-    assert sorted(names) == ["Nibble.app", "QtCore", "QtCore.abi3.so", "QtCore.framework", "libllama.dylib"]
+    assert sorted(names) == [
+        "Nibble.app",
+        "QtCore",
+        "QtCore.abi3.so",
+        "QtCore.framework",
+        "libllama.dylib",
+        "libllama.dylib",
+    ]
+
+
+def test_packs_are_whole_where_the_program_looks_for_them_after_they_were_signed(
+    app: Path, release: Release, tools: Path
+) -> None:
+    # A signature becomes a part of the file.
+    stand_in(
+        tools, "codesign", 'for path; do :; done; [ "${path%.dylib}" = "$path" ] || echo signature >> "$path"'
+    )
+    complete(app, release)
+    signing.sign(app, release)
+    for place in ("MacOS/packs/metal", "Frameworks/llama_cpp/lib"):
+        folder = app / "Contents" / place
+        assert (folder / "libllama.dylib").read_bytes().endswith(b"signature\n")
+        files = msgspec.convert(json.loads((folder / "pack.json").read_bytes())["files"], list[PackFile])
+        assert len(files) == 2
+        assert damage(folder, files) == ""
+
+
+def test_data_lie_where_bundles_have_them(app: Path, release: Release) -> None:
+    complete(app, release)
+    (app / "Contents" / "MacOS" / "notes.txt").write_text("of nobody")
+    with pytest.raises(BuildFault, match=r"cannot be signed: Contents/MacOS/notes\.txt\."):
+        complete(app, release)
 
 
 def test_the_hardened_runtime_is_on_everywhere_and_exceptions_only_for_the_program(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.hardware import Accelerator
-from app.memory.placement import PROCESSOR, chosen_devices, place, place_of, runtime_name, used_together
+from app.memory.placement import PROCESSOR, chosen_devices, place, place_of, runtime_name
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,3 @@ def test_cards_are_called_as_the_runtime_calls_them_and_found_again() -> None:
     assert [place_of(name, cards) for name in names] == [0, 1, 2, 3]
     assert chosen_devices(("CUDA1", "CUDA7", "CUDA0"), cards) == (cards[2], cards[0])
     assert chosen_devices((), cards) == cards
-
-
-def test_integrated_graphics_work_beside_other_computers_and_not_beside_a_card() -> None:
-    """As `llama_prepare_model_devices` chooses: servers first, then cards or else integrated graphics."""
-    card, tower = Accelerator("card", "Vulkan", 8, 8), Accelerator("tower", "RPC", 8, 8)
-    graphics = Accelerator("graphics", "Vulkan", 8, 8, integrated=True)
-    assert used_together((graphics, tower)) == (tower, graphics)
-    assert used_together((card, graphics, tower)) == (tower, card)
-    assert used_together((graphics,)) == (graphics,)
-    assert used_together(()) == ()
