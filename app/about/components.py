@@ -22,18 +22,18 @@ from app.about.kept import (
 )
 from app.about.pack_licences import read_packs
 
-QT_NOTICE = """\
-Nibble uses Qt {version}, Copyright (C) The Qt Company Ltd. and other contributors, under version 3 of the GNU Lesser
-General Public License. That licence and the GNU General Public License, to which it adds, follow below.
-
-Source: https://download.qt.io/official_releases/qt/ has that of Qt, and
-https://download.qt.io/official_releases/QtForPython/ that of Qt for Python (PySide6 and Shiboken6), both in this
-version and unchanged.
-
-You may change these libraries and use Nibble with yours. They are files of their own, in the folder PySide6 of the
-program: replace them by others that are compatible, built from that source for instance. (On a Mac, sign the program
-anew afterwards: codesign --force --deep --sign - Nibble.app.) You may also take Nibble apart to find faults in what you
-changed."""
+QT_NOTICE = (
+    "Nibble uses Qt {version}, Copyright (C) The Qt Company Ltd. and other contributors, under version 3 of "
+    "the GNU Lesser General Public License. That licence and the GNU General Public License, to which it "
+    "adds, follow below.\n\n"
+    "Source: https://download.qt.io/official_releases/qt/ has that of Qt, and "
+    "https://download.qt.io/official_releases/QtForPython/ that of Qt for Python (PySide6 and Shiboken6), "
+    "both in this version and unchanged.\n\n"
+    "You may change these libraries and use Nibble with yours. They are files of their own, in the folder "
+    "PySide6 of the program: replace them by others that are compatible, built from that source for instance. "
+    "(On a Mac, sign the program anew afterwards: codesign --force --deep --sign - Nibble.app.) You may also "
+    "take Nibble apart to find faults in what you changed."
+)
 
 
 def components() -> list[Component]:

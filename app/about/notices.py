@@ -27,7 +27,7 @@ def _paragraphs(component: Component) -> Iterator[str]:
     if component.notice:
         yield component.notice
     if component.inside:
-        yield "\n".join(["With", *(f"  {_line(each)}" for each in component.inside)])
+        yield "\n".join(["In it:", *(f"- {_line(each)}" for each in component.inside)])
     for text in component.texts:
         yield f"--- {text.title} ---\n\n{text.text.strip()}"
     if not component.texts:

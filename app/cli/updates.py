@@ -40,7 +40,7 @@ def _told(release: Release) -> str:
         return f"Nibble {__version__} is newer than the newest release, {release.version}."
     day = f", published on {release.published}" if release.published else ""
     parts = [
-        f"Nibble {release.version} is there{day}; this is {__version__}.",
+        f"Nibble {release.version} is available{day}; you have {__version__}.",
         f"Get it at {release.page}",
         release.notes,
     ]

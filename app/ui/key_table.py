@@ -72,6 +72,7 @@ def all_deeds() -> list[Deed]:
         Deed("smaller", anywhere, _tr("Smaller text"), ("Ctrl+-",)),
         Deed("usual-size", anywhere, _tr("Text in its usual size"), ("Ctrl+0",)),
         Deed("shortcuts", anywhere, _tr("Keyboard shortcuts"), ("F1", "Ctrl+?", "Ctrl+Shift+?", "Ctrl+/")),
+        Deed("about", anywhere, _tr("About Nibble"), ("Ctrl+F1",)),
         Deed("quit", anywhere, _tr("Quit Nibble"), ("Ctrl+Q",)),
         Deed("send", writing, _tr("Send the message"), ("Return", "Ctrl+Return")),
         Deed("new-line", writing, _tr("New line"), ("Shift+Return",)),

@@ -6,6 +6,7 @@ another is one line in `ROUTES`: pages only emit signals, the window carries the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -234,6 +235,9 @@ class MainWindow(QMainWindow):
     def open_shortcuts(self) -> None:
         self.shortcuts.open(self._shown_by_keys)
 
+    def open_about(self) -> None:
+        self.show_page("settings").show_about()  # type: ignore[attr-defined]  # the settings page is the one that has it
+
     def _entries(self) -> list[Entry]:
         entries = action_entries(action for action in self.actions() if action is not self._palette_action)
         if "chat" in self._specs:
@@ -285,7 +289,13 @@ class MainWindow(QMainWindow):
         self._palette_action = add_action(self, "palette", self.open_palette)
         Zoom(self, self._services.preferences)
         add_action(self, "shortcuts", self.open_shortcuts)
+        if "settings" in self._specs:
+            add_action(self, "about", self.open_about)
         add_action(self, "quit", self.close)
+        if sys.platform == "darwin":
+            from app.ui.mac_menu import put_menu
+
+            put_menu(self)
 
     def _lay_out(self) -> None:
         content = QVBoxLayout()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeySequence
@@ -12,6 +14,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QScrollArea,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +28,9 @@ from app.ui.parts import ElidedLabel, Glyph, button, card, choice, empty, icon_b
 from app.ui.services import Services
 from app.ui.spelling.choice import SpellingChoice
 from app.ui.zoom import ZoomChoice
+
+if TYPE_CHECKING:  # made when it is first opened
+    from app.ui.pages.settings_about import AboutView
 
 WIDTH_PX = 720
 
@@ -44,13 +50,35 @@ class SettingsPage(QWidget):
         self._show()
         self._preferences.changed.connect(self._show)
 
+    @cached_property
+    def about(self) -> AboutView:
+        from app.ui.pages.settings_about import AboutView
+
+        made = AboutView(self._services)
+        made.back_asked.connect(self.show_settings)
+        self._stack.addWidget(made)
+        return made
+
+    def show_about(self) -> None:
+        """In the place of the settings, until the person goes back."""
+        self._stack.setCurrentWidget(self.about)
+        self.setFocusProxy(self.about)
+        self.about.setFocus()
+
+    def show_settings(self) -> None:
+        self._stack.setCurrentWidget(self._scroll)
+        self.setFocusProxy(None)  # type: ignore[arg-type]  # Qt takes none, its annotation does not
+        self._about_button.setFocus()
+
     def show_hub(self) -> None:
         """Leads to the access token."""
+        self.show_settings()
         self._scroll.ensureWidgetVisible(self.hub)
         self.hub.field.setFocus()
 
     def show_runtime(self) -> None:
         """Leads to the runtime packs."""
+        self.show_settings()
         self._scroll.verticalScrollBar().setValue(self.runtime.y() - 16)  # it may be higher than the page
 
     def _lay_out(self) -> None:
@@ -67,7 +95,7 @@ class SettingsPage(QWidget):
         column.addWidget(self.runtime)
         column.addWidget(self.hub)
         column.addWidget(self._data_card())
-        column.addWidget(label(self.tr("Nibble {version}").format(version=__version__), "caption"))
+        column.addWidget(self._about_card())
         column.addStretch()
         inside = QWidget()
         inside.setMaximumWidth(WIDTH_PX)
@@ -76,9 +104,11 @@ class SettingsPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(inside)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(scroll)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(self._stack)
 
     def _appearance_card(self) -> QWidget:
         names = {
@@ -177,6 +207,17 @@ class SettingsPage(QWidget):
         row.addWidget(path, 1)
         row.addWidget(open_button)
         column.addLayout(row)
+        return card(column)
+
+    def _about_card(self) -> QWidget:
+        column = self._section(
+            self.tr("Nibble {version}").format(version=__version__),
+            self.tr(
+                "Updates, versions of its parts, where it keeps things, and the licences of all that is in it."
+            ),
+        )
+        self._about_button = button(self.tr("About Nibble"), self.show_about, glyph="info")
+        column.addWidget(self._about_button, 0, Qt.AlignmentFlag.AlignLeft)
         return card(column)
 
     def _section(self, title: str, text: str) -> QVBoxLayout:
