@@ -27,8 +27,9 @@ from app.hardware import probe
 from app.hardware.pack_offers import offers_for, read_here
 from app.hardware.pack_reports import PackReport, report_packs
 from app.runtime.packs import PackState, runtime_packs
+from app.runtime.packs.computer import this_machine, this_system
 from app.runtime.packs.getting import get_pack
-from app.runtime.packs.offered import OfferedPack, offered_packs, this_machine, this_system
+from app.runtime.packs.offered import OfferedPack, offered_packs
 from app.runtime.packs.place import pack_place
 from app.storage import data_folder, load_settings
 

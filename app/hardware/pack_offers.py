@@ -21,7 +21,8 @@ from app.hardware.nvidia_driver import (
 from app.hardware.questions import NoAnswer, Question
 from app.hardware.vulkan import has_vulkan_driver
 from app.runtime.packs import Pack, RuntimePacks
-from app.runtime.packs.offered import OfferedPack, this_machine, this_system
+from app.runtime.packs.computer import this_machine, this_system
+from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.pack import bindings_version, rank_of
 from app.runtime.packs.place import PackPlace
 

@@ -54,6 +54,14 @@ class SpareWorker:
         worker.close()
         return start_worker()
 
+    def let_go(self) -> None:
+        """Ends the one that waits; another is started in a while."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting[1].close()
+        self.prepare()
+
     def close(self) -> None:
         """For good."""
         with self._lock:

@@ -23,6 +23,7 @@ from app.ui import bugs, jobs, recovery
 from app.ui.first_paint import after_first_paint
 from app.ui.first_window import FirstWindow, bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
+from app.ui.pack_offers import clear_packs
 from app.ui.preferences import Preferences
 from app.ui.services import Services
 from app.ui.theme import Theme
@@ -77,6 +78,8 @@ def _begin_work(window: MainWindow, first: FirstWindow) -> None:
     gc.freeze()  # the modules: nothing among them is ever free
     first.listen()
     window.services.spare_worker.prepare()
+    if window.services.folder.packs.is_dir():
+        jobs.run(window, "Clear away what unpacking has left", clear_packs)
     recovery.look_later(window, window.notices, window.services.folder.database)
 
 

@@ -148,6 +148,10 @@ class ComputerStrip(QFrame):
         super().resizeEvent(event)
         self._place(self._segments)
 
+    def look(self) -> None:
+        """Once more, as when it is shown."""
+        self._probe()
+
     def set_brief(self, brief: bool) -> None:
         """One line, in which the processor gives way to what can be full: for a low page."""
         if brief != self._is_brief:

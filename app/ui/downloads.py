@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -63,7 +63,6 @@ class Downloads(QObject):
         self._looks_again = False
         self._seen: object = None
         self._queue: DownloadQueue | None = None
-        self._limit: SpeedLimit | None = None
         self._queue_job: Job | None = None
         self._is_closed = False
         self._looking = QTimer(self)
@@ -92,6 +91,13 @@ class Downloads(QObject):
         """Repositories and what of them is being asked for, before it is in the queue: a quantization, the label of a
         variant, or `CHECKPOINT`."""
         return frozenset(self._asked)
+
+    @cached_property
+    def limit(self) -> SpeedLimit:
+        """Of all that this window downloads, as the settings say."""
+        from app.downloads import SpeedLimit
+
+        return SpeedLimit(self._preferences.settings.download_bytes_per_s)
 
     # What a person wishes
 
@@ -299,10 +305,9 @@ class Downloads(QObject):
         waits = any(each.state == "waiting" for each in self._queued or ())
         if not waits or self._queue_job is not None or self._is_closed or self._resting.isActive():
             return
-        from app.downloads import DownloadQueue, SpeedLimit
+        from app.downloads import DownloadQueue
 
-        self._limit = SpeedLimit(self._preferences.settings.download_bytes_per_s)
-        self._queue = DownloadQueue(self._folder.database, _locate, self._limit)
+        self._queue = DownloadQueue(self._folder.database, _locate, self.limit)
         self._queue_job = jobs.run(
             self,
             "Download models",
@@ -325,7 +330,7 @@ class Downloads(QObject):
                 self.progressed.emit(entry)
 
     def _end_queue(self) -> None:
-        self._queue_job = self._queue = self._limit = None
+        self._queue_job = self._queue = None
         self._progress.clear()
         self._look()
 
@@ -335,8 +340,8 @@ class Downloads(QObject):
             self._end_queue()
 
     def _set_limit(self) -> None:
-        if self._limit is not None:
-            self._limit.bytes_per_s = self._preferences.settings.download_bytes_per_s
+        if "limit" in vars(self):
+            self.limit.bytes_per_s = self._preferences.settings.download_bytes_per_s
 
 
 def _locate(repository: str, revision: str, path: str, cancel: CancelToken) -> Location:

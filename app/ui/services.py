@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.memory import Held, Keeper
     from app.runtime.spare import SpareWorker
     from app.ui.downloads import Downloads
+    from app.ui.pack_getting import PackGetting
     from app.ui.spelling import Speller
 
 
@@ -70,6 +71,13 @@ class Services:
         return Downloads(self.folder, self.preferences)
 
     @cached_property
+    def pack_getting(self) -> PackGetting:
+        """For the GUI thread."""
+        from app.ui.pack_getting import PackGetting
+
+        return PackGetting(lambda: self.downloads.limit, self.runtime_changed, self.preferences)
+
+    @cached_property
     def chat_engine(self) -> ChatEngine:
         """Holds the model that chat has loaded."""
         from app.chat import ChatEngine
@@ -100,6 +108,15 @@ class Services:
         keeper: Keeper | None = vars(self).get("keeper")
         if keeper is not None:
             keeper.look_anew()
+
+    def leave_runtime(self, *, with_models: bool) -> None:
+        """For a job: nothing of this window runs on a runtime pack any more, but for models that are at work; and, if
+        not `with_models`, those that rest."""
+        spare: SpareWorker | None = vars(self).get("spare_worker")
+        if spare is not None:
+            spare.let_go()
+        for held in self.loaded(()) if with_models else ():
+            held.unload()
 
     @cached_property
     def conversations(self) -> ConversationStore:

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from app.runtime.packs.offered import OfferedPack, offered_packs, this_machine, this_system
+from app.runtime.packs.computer import this_machine, this_system
+from app.runtime.packs.offered import OfferedPack, offered_packs
 
 VERSION = version("llama-cpp-python")
 

@@ -20,7 +20,8 @@ from typing import IO, cast
 from app.core.errors import DamagedPack, WrongChoice, from_os_error
 from app.core.jobs import CancelToken
 from app.downloads.targets import target_of
-from app.runtime.packs.manifest import PackContents, PackFile, read_contents
+from app.runtime.packs.contents import PackFile
+from app.runtime.packs.manifest import PackContents, read_contents
 from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.pack import MANIFEST, MANIFEST_LIMIT_BYTES
 
@@ -75,7 +76,7 @@ def _require(contents: PackContents, pack: OfferedPack) -> None:
     for fact, value in wanted.items():
         if getattr(contents, fact) != value:
             raise _damaged(f"its {fact} is {getattr(contents, fact)!r} and should be {value!r}")
-    if sum(file.bytes for file in contents.files) > pack.unpacked_bytes:
+    if sum(file.size_bytes for file in contents.files) > pack.unpacked_bytes:
         raise _damaged("its files are larger than was announced")
     paths = [PurePosixPath(file.path) for file in contents.files]
     for file in contents.files:
@@ -101,7 +102,7 @@ class _Unpacking:
         tell: Tell,
     ) -> None:
         self._missing = {str(PurePosixPath(file.path)): file for file in contents.files}
-        self._largest = max((file.bytes for file in contents.files), default=0)
+        self._largest = max((file.size_bytes for file in contents.files), default=0)
         self._manifest: bytes | None = manifest
         self._prefix = prefix
         self._folder = folder
@@ -136,8 +137,8 @@ class _Unpacking:
         wanted = self._missing.pop(name, None)
         if wanted is None:
             raise _damaged(f"{member.name[:80]!r} is not in its list, or is there twice")
-        if member.size != wanted.bytes:
-            raise _damaged(f"{name} has {member.size} bytes and should have {wanted.bytes}")
+        if member.size != wanted.size_bytes:
+            raise _damaged(f"{name} has {member.size} bytes and should have {wanted.size_bytes}")
         self._unpack(tar, member, wanted)
 
     def _unpack(self, tar: tarfile.TarFile, member: tarfile.TarInfo, wanted: PackFile) -> None:

@@ -14,7 +14,8 @@ from app.downloads.address import fetch_address
 from app.downloads.awake import kept_awake
 from app.runtime.packs.archive import unpack
 from app.runtime.packs.choice import PackState, RuntimePacks
-from app.runtime.packs.offered import OfferedPack, this_machine, this_system
+from app.runtime.packs.computer import this_machine, this_system
+from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.pack import bindings_version
 from app.runtime.packs.place import PackPlace
 

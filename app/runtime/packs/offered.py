@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -58,14 +56,3 @@ def offered_packs(rows: Iterable[dict[str, Any]] | None = None) -> tuple[Offered
     """Those of all systems, in the order of the list that came with this Nibble. Raises msgspec.ValidationError for
     rows that describe none: they are a part of the program."""
     return tuple(msgspec.convert(list(resources.packs() if rows is None else rows), list[OfferedPack]))
-
-
-def this_system() -> str:
-    """As packs name it."""
-    return {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
-
-
-def this_machine() -> str:
-    """As packs name it; another one's own name."""
-    told = platform.machine().lower()
-    return {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}.get(told, told)

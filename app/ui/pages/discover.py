@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
@@ -26,6 +28,9 @@ from app.ui.pages.discover_words import credit
 from app.ui.pages.hub import HubView
 from app.ui.pages.hub_judging import Circumstances
 from app.ui.services import Services
+
+if TYPE_CHECKING:  # made when it is first needed
+    from app.ui.pages.discover_pack import PackHint
 
 FOLLOW_MS = 1000
 
@@ -70,6 +75,18 @@ class DiscoverPage(QWidget):
         """What is listed, whatever the search hides; None until the first look is over."""
         return self._listing
 
+    @cached_property
+    def pack_hint(self) -> PackHint:
+        """Made when the first look is over, which it would hold up."""
+        from app.ui.pages.discover_pack import PackHint
+
+        made = PackHint(self._services.pack_getting, self.notices)
+        made.arrived.connect(self.computer.look)
+        front = self._front.layout()
+        assert isinstance(front, QVBoxLayout)
+        front.insertWidget(front.indexOf(self.computer) + 1, made)
+        return made
+
     # What the window asks for
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -78,6 +95,7 @@ class DiscoverPage(QWidget):
         if self._listing is None:
             self._begin()
         else:
+            self.pack_hint.look()
             self.offers.learn()
             self._look_here()
             self.hub.repository.look_here()
@@ -223,6 +241,7 @@ class DiscoverPage(QWidget):
         if is_first:
             self._begin_at_top()
             self._look_here()
+            self.pack_hint.look()
 
     def _follow_machine(self) -> None:
         """What is free changes, and so does what the model of another page would give back."""

@@ -10,11 +10,12 @@ from PySide6.QtCore import QCoreApplication, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QPushButton, QVBoxLayout, QWidget
 
-from app.core.errors import EnvironmentFault
+from app.core.errors import EnvironmentFault, PackInUse
 from app.core.jobs import JobControl
 from app.ui.flow import FlowLayout
 from app.ui.latest import Latest
-from app.ui.notice import NoticeArea
+from app.ui.notice import Action, Kind, NoticeArea
+from app.ui.pages.settings_runtime_offers import PackOffers
 from app.ui.pages.settings_runtime_pack import PackRow
 from app.ui.parts import button, choice, empty, label, without_mnemonics
 from app.ui.services import Services
@@ -40,6 +41,9 @@ class RuntimeCard(QFrame):
         self.rows: list[PackRow] = []
         self.choices: list[QPushButton] = []
         self.notices = NoticeArea()
+        self.offers = PackOffers(services)
+        self.offers.failed.connect(self._show_fault)
+        services.pack_getting.arrived.connect(self._hear_of_arrival)
         self._lay_out()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -48,7 +52,7 @@ class RuntimeCard(QFrame):
             self.look()
 
     def look(self) -> None:
-        """Finds out which packs there are and what each can use."""
+        """Finds out which packs there are, what each can use, and which can be had."""
         self._then_look("Look for runtime packs", lambda packs, control: None)
 
     def choose(self, pack: Pack | None) -> None:
@@ -69,7 +73,39 @@ class RuntimeCard(QFrame):
         self._show()
         self._then_look("Try a runtime pack", work)
 
-    def _then_look(self, name: str, first: Callable[[RuntimePacks, JobControl], None]) -> None:
+    def remove(self, pack: Pack, *, unloads: bool = False) -> None:
+        """`unloads`: with the models of this window that run on it, where they rest."""
+        services = self._services
+
+        def work(packs: RuntimePacks, control: JobControl) -> None:
+            from app.runtime.packs.place import pack_place
+
+            services.leave_runtime(with_models=unloads)
+            place = pack_place()
+            with place.changing():
+                place.remove(pack)
+            services.runtime_changed()
+
+        self._then_look("Remove a runtime pack", work, lambda fault: self._explain(pack, fault))
+
+    def _explain(self, pack: Pack, fault: EnvironmentFault) -> None:
+        """Why it was not removed, with what makes it possible where that is ours to do."""
+        if isinstance(fault, PackInUse) and self._services.loaded(()):
+            act = Action(_tr("Unload and remove"), lambda: self.remove(pack, unloads=True))
+            self.notices.show_message(Kind.WARNING, fault.message, fault.hint, act)
+        else:
+            self._show_fault(fault)
+
+    def _hear_of_arrival(self, state: PackState) -> None:
+        if self.isVisible():
+            self._then_look("Look for runtime packs", lambda packs, control: None)
+
+    def _then_look(
+        self,
+        name: str,
+        first: Callable[[RuntimePacks, JobControl], None],
+        on_failed: Callable[[EnvironmentFault], None] | None = None,
+    ) -> None:
         def work(control: JobControl) -> list[PackState]:
             from app.runtime.packs import runtime_packs
 
@@ -78,10 +114,11 @@ class RuntimeCard(QFrame):
             return packs.states()
 
         self.notices.clear()
-        self._asking.ask(name, work, self._ask_each, self._show_fault)
+        self._asking.ask(name, work, self._ask_each, on_failed or self._show_fault)
 
     def _ask_each(self, states: list[PackState]) -> None:
         self._states, self._tried = states, None
+        self.offers.look()
         # What packs said before stands until they say it again.
         self._reports = {report.state: report for report in self._reports.values() if report.state in states}
         self._show()
@@ -119,12 +156,22 @@ class RuntimeCard(QFrame):
         empty(self._packs)
         self.rows = []
         for state in self._states:
-            row = PackRow(state, self._reports.get(state), is_tried=state.pack == self._tried)
+            row = PackRow(
+                state,
+                self._reports.get(state),
+                is_tried=state.pack == self._tried,
+                is_removable=self._is_removable(state.pack),
+            )
+            row.remove_asked.connect(lambda pack=state.pack: self.remove(pack))
             row.try_asked.connect(lambda pack=state.pack: self.try_again(pack))
             row.stop_asked.connect(self._stop)
             self.rows.append(row)
             self._packs.addWidget(row)
             row.show()  # or it could not take the focus before the event loop has turned
+
+    def _is_removable(self, pack: Pack) -> bool:
+        """Others came with the program."""
+        return pack.folder is not None and pack.folder.parent == self._services.folder.packs
 
     def _focused(self) -> int | None:
         """The keyboard is at the row of that index, or -1 at the choices."""
@@ -204,6 +251,8 @@ class RuntimeCard(QFrame):
         column.addWidget(self._which)
         column.addSpacing(8)
         column.addLayout(self._packs)
+        column.addSpacing(12)
+        column.addWidget(self.offers)
         column.addSpacing(8)
         add = button(
             _tr("Open the packs folder"),

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt, Signal
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.units import format_bytes
 from app.ui.folded_log import FoldedLog
-from app.ui.parts import Glyph, button, label
+from app.ui.parts import Glyph, button, icon_button, label
 
 if TYPE_CHECKING:  # the runtime is imported by the job that asks
     from app.hardware.pack_reports import PackReport
@@ -20,12 +28,20 @@ _GLYPHS = {"used": ("check-circle", "accent"), "works": ("circle", "muted"), "as
 
 
 class PackRow(QWidget):
-    """`try_asked`: again; `stop_asked`: not to wait for that any longer."""
+    """`try_asked`: again; `stop_asked`: not to wait for that any longer; `remove_asked`: the person has said yes."""
 
     try_asked = Signal()
     stop_asked = Signal()
+    remove_asked = Signal()
 
-    def __init__(self, state: PackState, report: PackReport | None, *, is_tried: bool = False) -> None:
+    def __init__(
+        self,
+        state: PackState,
+        report: PackReport | None,
+        *,
+        is_tried: bool = False,
+        is_removable: bool = False,
+    ) -> None:
         """`report`: None until it is known what a worker on it says. `is_tried`: just now."""
         super().__init__()
         self.state = state
@@ -33,6 +49,8 @@ class PackRow(QWidget):
         self.log: FoldedLog | None = None
         self.again: QPushButton | None = None
         self.stop: QPushButton | None = None
+        self.remove: QToolButton | None = None
+        self.question: PackQuestion | None = None
         self.setAccessibleName(pack.name)
         glyph = "aside" if state.fault else "used" if report is not None and report.is_used else "works"
         self.words = [pack.name, _standing(state, report, is_tried=is_tried)]
@@ -40,6 +58,10 @@ class PackRow(QWidget):
         above.setSpacing(8)
         above.addWidget(label(pack.name, "strong"))
         above.addWidget(label(self.words[1], "muted"), 1)
+        if is_removable and not is_tried:
+            name = _tr("Remove {name}").format(name=pack.name)
+            self.remove = icon_button("trash", name, self._ask_to_remove, tip=_tr("Remove this pack…"))
+            above.addWidget(self.remove)
         column = QVBoxLayout()
         column.setSpacing(2)
         column.addLayout(above)
@@ -51,6 +73,10 @@ class PackRow(QWidget):
             column.addLayout(self._make_stop())
         elif state.fault:
             self._add_fault(state, column)
+        if self.remove is not None:
+            self.question = PackQuestion(pack.name)
+            self.question.answered.connect(self._hear)
+            column.addWidget(self.question)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 4, 0, 4)
         row.setSpacing(12)
@@ -63,14 +89,24 @@ class PackRow(QWidget):
         return focused is not None and self.isAncestorOf(focused)
 
     def take_focus(self) -> None:
-        button = self.stop or self.again
+        button = self.stop or self.again or self.remove
         if button is not None:
             button.setFocus()
+
+    def _ask_to_remove(self) -> None:
+        if self.question is not None:
+            self.question.ask()
+
+    def _hear(self, is_yes: bool) -> None:
+        if is_yes:
+            self.remove_asked.emit()
+        elif self.remove is not None:
+            self.remove.setFocus()
 
     def _add_fault(self, state: PackState, column: QVBoxLayout) -> None:
         # What speaks against it without a trial is in its files.
         if state.pack.flaw:
-            hint = _tr("Get a pack made for this Nibble, or remove its folder.")
+            hint = _tr("Get one made for this Nibble, or remove it.")
         else:
             hint = _tr("Nibble tries it again by itself once its files or the graphics driver change.")
             self.again = button(_tr("Try again"), self.try_asked.emit, glyph="arrow-clockwise")
@@ -89,6 +125,34 @@ class PackRow(QWidget):
         row.addWidget(self.stop)
         row.addStretch()
         return row
+
+
+class PackQuestion(QFrame):
+    """Whether a pack is to go; `answered` carries whether it is."""
+
+    answered = Signal(bool)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setProperty("role", "notice-warning")
+        self.keep = button(_tr("Keep it"), lambda: self._answer(is_yes=False))
+        self.lose = button(_tr("Remove"), lambda: self._answer(is_yes=True), role="danger")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 8, 6)
+        row.setSpacing(8)
+        words = _tr("Remove {name}? Its files will be deleted.")
+        row.addWidget(label(words.format(name=name), wrap=True), 1)
+        row.addWidget(self.keep)
+        row.addWidget(self.lose)
+        self.hide()
+
+    def ask(self) -> None:
+        self.show()
+        self.keep.setFocus()
+
+    def _answer(self, *, is_yes: bool) -> None:
+        self.hide()
+        self.answered.emit(is_yes)
 
 
 def _standing(state: PackState, report: PackReport | None, *, is_tried: bool) -> str:

@@ -16,7 +16,7 @@ from app.hardware.pack_offers import Here
 from app.memory import PastLoads
 from app.recommend.runs import PastRuns
 from app.runtime.packs import runtime_packs
-from app.runtime.packs.offered import this_machine
+from app.runtime.packs.computer import this_machine
 from app.runtime.protocol import Described, Device
 from tests.helpers.packs import VERSION, archive_of, offer_of
 

@@ -12,7 +12,8 @@ from app.hardware.nvidia_driver import CudaCard, NvidiaDriver, read_nvidia_drive
 from app.hardware.pack_offers import Here, PackOffer, hint_of, judged, offers_for
 from app.hardware.vulkan import has_vulkan_driver
 from app.runtime.packs import RuntimePacks
-from app.runtime.packs.offered import OfferedPack, offered_packs, this_machine, this_system
+from app.runtime.packs.computer import this_machine, this_system
+from app.runtime.packs.offered import OfferedPack, offered_packs
 from app.runtime.packs.place import PackPlace
 from app.storage import DataFolder
 from tests.helpers.packs import VERSION, write_manifest
