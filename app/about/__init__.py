@@ -8,7 +8,7 @@ from app.about.component import Component, Inside, Kind, LicenceText
 from app.about.components import components
 from app.about.notices import all_notices, notices_of
 from app.about.problems import problems_of
-from app.about.releases import Release, Standing, newest_release, releases_address
+from app.about.releases import Release, Standing, asked_host, newest_release, releases_address
 from app.about.versions import Versions, read_versions
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Standing",
     "Versions",
     "all_notices",
+    "asked_host",
     "components",
     "newest_release",
     "notices_of",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
-import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -65,9 +65,11 @@ def _python() -> Component:
 
 def _interpreters_own() -> Iterator[LicenceText]:
     """Where it was installed with it; a frozen one was not."""
-    stdlib = Path(sysconfig.get_path("stdlib"))
+    if getattr(sys, "frozen", False):
+        return
+    stdlib = Path(os.__file__).parent
     for path in (stdlib / "LICENSE.txt", stdlib.parent / "LICENSE.txt"):
-        if not getattr(sys, "frozen", False) and path.is_file():
+        if path.is_file():
             yield LicenceText(f"Python {platform.python_version()}", path.read_text(encoding="utf-8"))
             return
 

@@ -80,6 +80,11 @@ def releases_address() -> str | None:
     return address if _split(address).scheme in ("https", "http") else None
 
 
+def asked_host(releases: str) -> str:
+    """Whom `newest_release` asks."""
+    return _host(_question(releases))
+
+
 def newest_release(cancel: CancelToken, address: str | None = None, current: str = __version__) -> Release:
     """`address`: as `releases_address`, which is the default.
 
@@ -166,7 +171,7 @@ def _asked(url: str, releases: str) -> Iterator[httpx2.Response]:
             "Unset it and start Nibble again.",
         ) from None
     except httpx2.RequestError as error:
-        raise connection_fault(error, _host(releases)) from None
+        raise connection_fault(error, _host(url)) from None
     except (httpx2.InvalidURL, UnicodeError):
         raise _not_understood(releases) from None
 

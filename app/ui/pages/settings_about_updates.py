@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
@@ -142,15 +141,15 @@ class UpdatesCard(QFrame):
 
 def _privacy() -> str:
     """Whom the button asks, and what it tells them."""
-    from app.about.releases import releases_address
+    from app.about.releases import asked_host, releases_address
 
-    host = urlsplit(releases_address() or "").netloc.rpartition("@")[2]
-    if not host:
+    releases = releases_address()
+    if releases is None:
         return _tr("Whoever built this Nibble has not said where its releases are.")
     return _tr(
         "Nibble looks only when you press the button. It asks {host} once and tells it no more than its version; "
         "nothing is downloaded or installed."
-    ).format(host=host)
+    ).format(host=asked_host(releases))
 
 
 def _told(release: Release) -> str:

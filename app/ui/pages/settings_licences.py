@@ -54,6 +54,7 @@ class LicencesView(QWidget):
         self.list.header().setStretchLastSection(False)
         self.list.currentItemChanged.connect(lambda item, before: self._show_text())
         self.nothing = label(_tr("Nothing is called that. Try fewer letters."), "muted", wrap=True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.name = label("", "heading", wrap=True)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
@@ -105,6 +106,7 @@ class LicencesView(QWidget):
         if self.shown:
             self._select(kept)
         self.nothing.setVisible(bool(self.listed) and not self.shown)
+        self.list.setVisible(not self.nothing.isVisibleTo(self))
         self._show_text()
 
     def _select(self, row: int) -> None:

@@ -16,7 +16,7 @@ import trustme
 from huggingface_hub import constants
 
 from app import __version__
-from app.about import Standing, newest_release
+from app.about import Standing, asked_host, newest_release
 from app.about.releases import LARGEST_ANSWER_BYTES, LONGEST_NOTES, standing_of
 from app.core.errors import (
     Cancelled,
@@ -70,6 +70,17 @@ def test_one_question_is_asked_and_it_tells_no_more_than_the_version(server):
     assert (method, path) == ("GET", QUESTION)
     assert headers["user-agent"] == f"nibble/{__version__}"
     assert not {"authorization", "cookie", "referer"} & set(headers)
+
+
+@pytest.mark.parametrize(
+    ("releases", "host"),
+    [
+        ("https://github.com/nibble-app/nibble/releases", "api.github.com"),
+        ("https://git.office.test/team/nibble/releases", "git.office.test"),
+    ],
+)
+def test_whom_it_asks_is_told_beforehand(releases, host):
+    assert asked_host(releases) == host
 
 
 @pytest.mark.parametrize(
