@@ -97,7 +97,7 @@ def offers_for(
         for pack in offered
         if (pack.system, pack.machine) == (here.system, here.machine)
     ]
-    ranked = sorted(offers, key=lambda offer: (not offer.suits, *_rank(offer.pack)))
+    ranked = _beside_each_other(sorted(offers, key=lambda offer: (not offer.suits, *_rank(offer.pack))))
     able = [offer for offer in ranked if offer.suits and offer.computes_on_graphics]
     # One that is here and was set aside would be no better the second time.
     best = next((offer for offer in able if not offer.is_here or offer.installed in working), None)
@@ -182,6 +182,19 @@ def _with_installed(offer: PackOffer, found: Sequence[Pack], place: PackPlace) -
         is_outdated=current is None and outdated is not None,
         arrived_bytes=place.arrived_bytes(offer.pack),
     )
+
+
+def _beside_each_other(ranked: Sequence[PackOffer]) -> list[PackOffer]:
+    """Of several that suit and are for the same, only the first is the fastest."""
+    first: dict[str, PackOffer] = {}
+    told = []
+    for offer in ranked:
+        better = first.setdefault(offer.pack.backend, offer) if offer.suits else offer
+        if better is not offer:
+            reason = f"It uses the same as {better.pack.title}, which is newer."
+            offer = replace(offer, reason=reason)
+        told.append(offer)
+    return told
 
 
 def _rank(pack: OfferedPack) -> tuple[int, int]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:  # the engine is imported by the job that asks
 
 
 class PackOfferRow(QWidget):
-    """Follows `getting` while it is there."""
+    """Follows `getting` while it is there. `stands_alone`: nothing around it says what it is, and nobody has asked."""
 
-    def __init__(self, offer: PackOffer, getting: PackGetting) -> None:
+    def __init__(self, offer: PackOffer, getting: PackGetting, *, stands_alone: bool = False) -> None:
         super().__init__()
         self.offer = offer
         self._getting = getting
@@ -30,6 +30,12 @@ class PackOfferRow(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
         self._bar.setAccessibleName(pack.title)
+        self._progress = QWidget()
+        coming = QVBoxLayout(self._progress)
+        coming.setContentsMargins(0, 4, 0, 0)
+        coming.setSpacing(4)
+        coming.addWidget(self._bar)
+        coming.addWidget(self._told)
         self._fault = label("", wrap=True)
         self._hint = label("", "muted", wrap=True)
         for line in (self._fault, self._hint):
@@ -37,7 +43,7 @@ class PackOfferRow(QWidget):
         self.get = button(
             _tr("Get"),
             lambda: getting.get(pack),
-            role="primary" if offer.is_best else "",
+            role="primary" if offer.is_best and not stands_alone else "",
             glyph="download-simple",
         )
         self.stop = button(
@@ -46,6 +52,8 @@ class PackOfferRow(QWidget):
             glyph="stop",
             tip=_tr("Stop; what has arrived stays, and it can go on later"),
         )
+        words = _tr("Runtime pack {title}") if stands_alone else "{title}"
+        self._title = label(words.format(title=pack.title), "strong")
         self._lay_out()
         getting.changed.connect(self._show)
         self._show()
@@ -54,12 +62,11 @@ class PackOfferRow(QWidget):
     def words(self) -> str:
         """All that is shown."""
         lines = (self._title.text(), self._size.text(), self._reason.text())
-        shown = (part.text() for part in (self._told, self._fault, self._hint) if not part.isHidden())
-        return " / ".join(filter(None, (*lines, *shown)))
+        told = "" if self._progress.isHidden() else self._told.text()
+        return " / ".join(filter(None, (*lines, told, self._fault.text(), self._hint.text())))
 
     def _lay_out(self) -> None:
         pack = self.offer.pack
-        self._title = label(pack.title, "strong")
         self._size = label("", "muted")
         self._size.setToolTip(
             _tr("{bytes:,} bytes to download, {unpacked:,} on the disk").format(
@@ -74,7 +81,7 @@ class PackOfferRow(QWidget):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addLayout(above)
-        for part in (self._reason, self._bar, self._told, self._fault, self._hint):
+        for part in (self._reason, self._progress, self._fault, self._hint):
             words.addWidget(part)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 4, 0, 4)
@@ -122,8 +129,7 @@ class PackOfferRow(QWidget):
         return _tr("Go on") if self.offer.arrived_bytes else _tr("Get")
 
     def _show_progress(self, coming: Getting | None) -> None:
-        self._bar.setVisible(coming is not None)
-        self._told.setVisible(coming is not None)
+        self._progress.setVisible(coming is not None)
         if coming is not None:
             fraction = coming.progress.fraction if coming.progress is not None else 0.0
             self._bar.setRange(0, 1000 if fraction is not None else 0)

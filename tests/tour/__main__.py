@@ -27,6 +27,7 @@ for page in (
     "library_result",
     "window",
     "settings_runtime",
+    "pack_offers",
     "settings_about",
     "chat",
     "chat_settings",

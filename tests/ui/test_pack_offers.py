@@ -107,6 +107,7 @@ def test_best_one_stands_out(shop, open_card):
     assert "recommended" in offer_row(card, "CUDA 13").words
     assert "recommended" not in offer_row(card, "CUDA 12").words
     assert "RTX 4060" in offer_row(card, "CUDA 13").words
+    assert "the same as CUDA 13, which is newer" in offer_row(card, "CUDA 12").words
 
 
 def test_pack_is_got_tried_and_used(shop, open_card, qtbot):
@@ -233,7 +234,7 @@ def test_discover_hints_at_the_pack_for_a_card_and_gets_it(shop, open_page, qtbo
     page = open_page("desktop-8gb-card")
     row = hint_of(page)
     assert row is not None
-    assert "CUDA 13" in row.words
+    assert "Runtime pack CUDA 13" in row.words
     assert "1.00 MB" in row.words
     assert "RTX 4060" in row.words
     press(row.get, qtbot)

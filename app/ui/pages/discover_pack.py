@@ -59,7 +59,7 @@ class PackHint(QFrame):
             self._place.removeWidget(self.row)
             self.row.hide()
             self.row.deleteLater()
-        self.row = PackOfferRow(best, self._getting) if best is not None else None
+        self.row = PackOfferRow(best, self._getting, stands_alone=True) if best is not None else None
         if self.row is not None:
             self._place.addWidget(self.row)
         self.setVisible(self.row is not None)

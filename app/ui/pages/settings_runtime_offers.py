@@ -63,6 +63,7 @@ class PackOffers(QWidget):
         if not self.rows:
             self._column.addWidget(label(_nothing(offers), "muted", wrap=True))
         if others:
+            self._column.addSpacing(4)
             self._column.addWidget(label(_tr("Not for this computer"), "strong"))
         for offer in others:
             told = _tr("{pack}: {reason}").format(pack=offer.pack.title, reason=offer.reason)

@@ -61,7 +61,6 @@ class PackRow(QWidget):
         if is_removable and not is_tried:
             name = _tr("Remove {name}").format(name=pack.name)
             self.remove = icon_button("trash", name, self._ask_to_remove, tip=_tr("Remove this pack…"))
-            above.addWidget(self.remove)
         column = QVBoxLayout()
         column.setSpacing(2)
         column.addLayout(above)
@@ -76,12 +75,15 @@ class PackRow(QWidget):
         if self.remove is not None:
             self.question = PackQuestion(pack.name)
             self.question.answered.connect(self._hear)
+            column.addSpacing(4)
             column.addWidget(self.question)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 4, 0, 4)
         row.setSpacing(12)
         row.addWidget(Glyph(*_GLYPHS[glyph]), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
+        if self.remove is not None:
+            row.addWidget(self.remove, 0, Qt.AlignmentFlag.AlignTop)
 
     @property
     def has_focus(self) -> bool:
