@@ -24,6 +24,8 @@ ZOOMED = (
     "compare-blind-four",
     "compare-blind-results-by-kind",
     "settings-with-folders",
+    "settings-about-update-found",
+    "settings-about-licences",
     "window-palette-all",
     "window-shortcuts",
 )

@@ -19,14 +19,15 @@ from PySide6.QtWidgets import (
 
 from app.core.jobs import JobControl
 from app.ui import links, theme
+from app.ui.giving_way import GivingWay, usual_px
 from app.ui.latest import Latest
 from app.ui.notice import NoticeArea
-from app.ui.parts import button, card, label, let_clear
+from app.ui.parts import ElidedLabel, button, card, label, let_clear
 
 if TYPE_CHECKING:  # read by a job
     from app.about import Component
 
-LIST_PX = 320
+LIST_PX = 340
 
 
 class LicencesView(QWidget):
@@ -50,12 +51,11 @@ class LicencesView(QWidget):
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.list.header().setStretchLastSection(False)
+        self.list.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.list.currentItemChanged.connect(lambda item, before: self._show_text())
         self.nothing = label(_tr("Nothing is called that. Try fewer letters."), "muted", wrap=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.name = label("", "heading", wrap=True)
+        self.name = ElidedLabel("", "heading")
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setProperty("role", "notes")
@@ -68,7 +68,7 @@ class LicencesView(QWidget):
             tip=_tr("Open its page in your browser, after asking"),
         )
         self._lay_out()
-        theme.follow(self.list, self._fit)
+        theme.follow(self._side, lambda: self._side.setMaximumWidth(theme.px(LIST_PX)))
         self.setFocusProxy(self.field)
         self._fill()
 
@@ -129,10 +129,6 @@ class LicencesView(QWidget):
             question = _tr("Open the page of {name} in your browser?").format(name=self.chosen.name)
             links.ask_to_open(self.notices, self.chosen.homepage, question)
 
-    def _fit(self) -> None:
-        self._side.setFixedWidth(theme.px(LIST_PX))
-        self.list.setColumnWidth(1, theme.px(120))
-
     def _lay_out(self) -> None:
         self._side = QWidget()
         side = QVBoxLayout(self._side)
@@ -144,21 +140,24 @@ class LicencesView(QWidget):
         inside.addWidget(self.nothing)
         inside.addWidget(self.list, 1)
         side.addWidget(card(inside), 1)
-        head = QHBoxLayout()
+        line = QWidget()
+        head = QHBoxLayout(line)
+        head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(8)
         head.addWidget(self.name, 1)
         head.addWidget(self.home)
         head.addWidget(self.copy)
         beside = QVBoxLayout()
         beside.setSpacing(8)
-        beside.addLayout(head)
+        beside.addWidget(line)
+        GivingWay(line, [self.home, self.copy], lambda: usual_px(line))
         beside.addWidget(self.notices)
         beside.addWidget(self.text, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(16)
-        row.addWidget(self._side)
-        row.addLayout(beside, 1)
+        row.addWidget(self._side, 2)
+        row.addLayout(beside, 3)
 
 
 def _read(control: JobControl) -> list[Component]:
