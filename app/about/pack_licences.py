@@ -6,6 +6,7 @@ A pack may come from anywhere: only plain files right in its folder `licences` a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from app.about.component import Component, Kind, LicenceText
@@ -22,28 +23,25 @@ def read_packs() -> Iterator[Component]:
     home = "https://github.com/ggml-org/llama.cpp"
     for state in runtime_packs().states():
         pack = state.pack
-        if pack.folder is None:
+        folder = pack.folder or _bindings_own()
+        if not pack.flaw:
+            # In the frozen program the bindings' own libraries are a pack, too, with its licences.
+            texts = tuple(_texts(folder / FOLDER)) if folder is not None else ()
             yield Component(
-                "llama.cpp",
+                f"llama.cpp, runtime pack {pack.name}" if pack.folder is not None else "llama.cpp",
                 Kind.RUNTIME,
                 f"of llama-cpp-python {pack.version}",
                 "MIT",
                 "Copyright (c) 2023-2026 The ggml authors",
                 home,
-                texts=(own_text("llama.cpp"),),
-            )
-        elif not pack.flaw:
-            texts = tuple(_texts(pack.folder / FOLDER))
-            yield Component(
-                f"llama.cpp, runtime pack {pack.name}",
-                Kind.RUNTIME,
-                f"of llama-cpp-python {pack.version}",
-                "MIT" if len(texts) < 2 else "",
-                "Copyright (c) 2023-2026 The ggml authors",
-                home,
                 notice=_others(texts),
                 texts=texts or (own_text("llama.cpp"),),
             )
+
+
+def _bindings_own() -> Path | None:
+    spec = find_spec("llama_cpp")
+    return Path(spec.origin).parent / "lib" if spec is not None and spec.origin is not None else None
 
 
 def _others(texts: tuple[LicenceText, ...]) -> str:

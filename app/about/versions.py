@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -13,12 +14,14 @@ from pathlib import Path
 
 from app import __version__
 
-_GGML = re.compile(r"libggml-base\.(?:so\.)?(\d+\.\d+\.\d+)(?:\.dylib)?")
+_NUMBER = re.compile(rb"(?<=\0)\d+\.\d+\.\d+(?=\0)")
+_LARGEST_BYTES = 1 << 26
+"""Of a library that is looked through; they have one megabyte."""
 
 
 @dataclass(frozen=True)
 class Versions:
-    """`qt`: None where only the engine is installed. `ggml`: of llama.cpp's libraries, None where their names do not
+    """`qt`: None where only the engine is installed. `ggml`: of llama.cpp's libraries, None where they do not
     say. `pack`: the runtime pack that the next model is loaded on, as far as that is known without trying it."""
 
     nibble: str
@@ -62,14 +65,20 @@ def _pack() -> tuple[str, str, Path | None]:
 
 
 def _ggml(folder: Path | None) -> str | None:
-    """From the name of the library, which ends in it on Linux and macOS."""
+    """Read out of the library, where it stands as text; to ask it, llama.cpp would have to be loaded."""
     if folder is None:
         spec = find_spec("llama_cpp")
         if spec is None or spec.origin is None:
             return None
         folder = Path(spec.origin).parent / "lib"
-    names = (_GGML.fullmatch(file.name) for file in (folder.iterdir() if folder.is_dir() else ()))
-    return next((found[1] for found in names if found), None)
+    for file in sorted(folder.glob("*ggml-base.*")):
+        with suppress(OSError):
+            found: set[bytes] = (
+                set(_NUMBER.findall(file.read_bytes())) if file.stat().st_size < _LARGEST_BYTES else set()
+            )
+            if len(found) == 1:
+                return found.pop().decode()
+    return None
 
 
 def _installed(distribution: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +10,17 @@ from pathlib import Path
 import pytest
 
 import resources
-from app.about import Component, Inside, Kind, LicenceText, all_notices, components, notices_of, problems_of
+from app.about import (
+    Component,
+    Inside,
+    Kind,
+    LicenceText,
+    all_notices,
+    components,
+    notices_of,
+    problems_of,
+    read_versions,
+)
 from app.about.components import package_folder
 from app.about.problems import gpl_libraries, unknown_files
 from app.storage import data_folder
@@ -90,6 +101,20 @@ def test_licences_of_a_runtime_pack_are_told_and_nothing_outside_its_folder(home
     assert [text.title for text in told.texts] == ["llama.cpp.txt", "shaderc.txt"]
     assert "a secret" not in words(told)
     assert problems_of([told]) == []
+
+
+def test_version_of_ggml_is_the_one_in_the_names_of_its_libraries():
+    """Which is how pip builds them; the names of runtime packs do not have it."""
+    folder = package_folder("llama_cpp")
+    assert folder is not None
+    named = {
+        found[1]
+        for file in (folder / "lib").iterdir()
+        if (found := re.search(r"base\.(?:so\.)?(\d+\.\d+\.\d+)", file.name))
+    }
+    if not named:
+        pytest.skip("names of libraries on this system have no versions")
+    assert {read_versions().ggml} == named
 
 
 def test_libraries_of_the_build_system_are_told_by_their_copyright_files(tmp_path, monkeypatch):
