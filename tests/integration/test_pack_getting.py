@@ -26,11 +26,10 @@ from app.core.errors import (
 )
 from app.core.jobs import CancelToken
 from app.downloads import partial_file, patience
-from app.runtime import LoadedModel, LoadSettings, start_worker
+from app.runtime import start_worker
 from app.runtime.packs import RuntimePacks, choice, getting, runtime_packs
 from app.runtime.packs.offered import OfferedPack
 from app.storage import DataFolder
-from tests.helpers.answers import ask, greedy
 from tests.helpers.hub_server import Fault, HubServer
 from tests.helpers.hub_server.server import Request
 from tests.helpers.pack_processes import getting_processes, has_ended, wait_for_end
@@ -85,15 +84,12 @@ def assert_not_here(shop: PackShop, *, hidden: bool = False) -> None:
 # What goes well
 
 
-def test_pack_is_fetched_checked_tried_and_used_by_the_next_worker(shop: PackShop, tiny: Path) -> None:
-    with LoadedModel.load(tiny, LoadSettings(context_length=512, threads=1)) as model:
-        plain = ask(model, "hello", greedy(8)).text
-    pack = shop.offer(archive_of(real_files()))
+@pytest.mark.usefixtures("untried")
+def test_pack_is_fetched_checked_and_unpacked_with_its_progress(shop: PackShop) -> None:
+    pack = shop.offer(archive_of(FILES))
     state = shop.get(pack)
-    assert (state.fault, state.pack.name, state.pack.folder) == ("", "CPU", shop.folder / pack.folder_name)
-    assert runtime_packs().chosen().folder == state.pack.folder
-    with LoadedModel.load(tiny, LoadSettings(context_length=512, threads=1)) as model:
-        assert ask(model, "hello", greedy(8)).text == plain
+    assert_here(shop, pack)
+    assert (state.pack.name, state.pack.folder) == ("CPU", shop.folder / pack.folder_name)
     stages = list(dict.fromkeys(told.stage for told in shop.progress))
     assert stages[0] == "Downloading"
     assert stages[-2:] == ["Unpacking", "Trying it"]
@@ -396,6 +392,7 @@ def test_pack_that_is_removed_is_gone(shop: PackShop) -> None:
 
 def test_pack_that_a_worker_runs_on_is_not_removed_until_it_has_ended(shop: PackShop) -> None:
     state = shop.get(shop.offer(archive_of(real_files())))
+    assert state.fault == ""
     with start_worker() as worker:
         assert worker.runtime_folder == state.pack.folder
         with pytest.raises(PackInUse, match="1 process"):

@@ -63,16 +63,14 @@ def test_pack_is_listed_got_used_and_removed(shop: PackShop) -> None:
     got = packs(shop, "get", "cpu", "--json")
     assert (got.code, got.err) == (0, "")
     assert (got.document["used"], got.document["fault"]) == (True, None)
-    listed = packs(shop)
-    assert "CPU: in use" in listed.out
-    assert "cpu: " in listed.out
-    assert "is here" in listed.out
     before = len(shop.server.requests)
     assert "in use from now on" in packs(shop, "get", "CPU").out
     assert len(shop.server.requests) == before, "it is here already"
+    listed = packs(shop).out
+    assert "CPU: in use" in listed
+    assert "is here" in listed
     assert "CPU was deleted" in packs(shop, "remove", "cpu").out
     assert shop.present() == []
-    packs(shop, "remove", "cpu").assert_refused("no runtime pack cpu")
 
 
 def test_pack_that_does_not_work_is_told_with_its_reason(shop: PackShop) -> None:
@@ -85,7 +83,6 @@ def test_names_that_are_none_are_refused_with_those_that_are(shop: PackShop) -> 
     packs(shop, "get", "cuda-99").assert_refused("no runtime pack cuda-99", "cpu")
     packs(shop, "use", "cuda-99").assert_refused("no runtime pack cuda-99", "automatic, Plain")
     packs(shop, "remove", "plain").assert_refused("part of Nibble")
-    assert nibble("packs", "get", "cuda-13").code == 1  # the checkout offers none
 
 
 def test_faults_on_the_way_are_sentences(shop: PackShop, server: HubServer) -> None:
@@ -101,7 +98,6 @@ def test_pack_is_chosen_and_tried_again_beside_the_older_options(shop: PackShop)
     good_pack(shop.folder, "First")
     good_pack(shop.folder, "Second")
     assert "In use: Second." in packs(shop, "use", "second").out
-    assert "Second: in use, as chosen" in packs(shop).out
     assert "In use: First." in packs(shop, "use", "automatic").out
     marker = shop.folder.parent / "mended"
     pack_of(shop.folder, "Bad", f'if (access("{marker}", F_OK) != 0) abort(); else _exit(9);')
