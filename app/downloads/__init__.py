@@ -1,6 +1,7 @@
 """Downloads: files from a server to their place on disk, whatever happens on the way, and the queue of them.
 
-May import core and storage. Entries: `enqueue` and `DownloadStore` (what is wanted), `DownloadQueue` (does it).
+May import core and storage. Entries: `enqueue` and `DownloadStore` (what is wanted), `DownloadQueue` (does it);
+`address.fetch_address` for a single file that needs no Hub.
 """
 
 from app.downloads.content import Content
