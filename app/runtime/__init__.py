@@ -2,7 +2,8 @@
 
 `protocol` declares every message once; `client` starts a worker process and speaks with it; `worker` (the only code
 that imports `llama_cpp`) is the other end; `packs` are the builds of llama.cpp it can run on. May import `app.core`,
-`app.storage` and, to get packs, `app.downloads`. Main entries: `LoadedModel` to load, generate and score, `start_worker` for everything else.
+`app.storage` and, to get packs, `app.downloads`. Main entries: `LoadedModel` to load, generate and score,
+`start_worker` for everything else.
 
 The room stands low in the house, because hardware (which devices does the runtime see?), memory
 (what would it allocate?) and convert (quantize) all ask a worker.
