@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keyring
 from keyring.backends.null import Keyring
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication
 
 from app.storage.settings import Appearance
@@ -19,6 +20,7 @@ from tests.tour.stage import SCENES, CannotPlay, Stage
 
 for page in (
     "guide",
+    "guide_at_work",
     "discover",
     "hub",
     "library",
@@ -47,9 +49,18 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(tour.__doc__)
         return 2
-    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]  # nobody's own
     target = Path(arguments[0])
     target.mkdir(parents=True, exist_ok=True)
+    application = begin()
+    names = arguments[1:] or list(SCENES)
+    with tempfile.TemporaryDirectory(prefix="nibble-tour-") as scratch:
+        for name in names:
+            play_everywhere(application, name, Path(scratch), target)
+    return 0
+
+
+def begin() -> QApplication:
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]  # nobody's own
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith(
         "linux"
     ):
@@ -58,35 +69,39 @@ def main(arguments: list[str]) -> int:
         os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={screens}")
     application = QApplication(["nibble"])
     prepare_application(application)
-    names = arguments[1:] or list(SCENES)
-    with tempfile.TemporaryDirectory(prefix="nibble-tour-") as scratch:
-        for name in names:
-            play_everywhere(application, name, Path(scratch), target)
-    return 0
+    return application
 
 
 def play_everywhere(application: QApplication, name: str, scratch: Path, target: Path) -> None:
     for appearance in (Appearance.LIGHT, Appearance.DARK):
         for width, height in SIZES:
-            root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch))
-            os.environ |= {
-                "NIBBLE_HOME": str(root / "home"),
-                "HOME": str(root / "person"),
-                "OLLAMA_MODELS": str(root / "person" / "ollama"),
-            }
-            stage = Stage(application, root, appearance, (width, height))
             picture = target / f"{name}-{appearance.value}-{width}x{height}.png"
             try:
-                SCENES[name](stage)
-                for _ in range(4):  # texts find their heights when their widths are known, one inside another
-                    application.processEvents()
-                stage.photograph().save(str(picture))
+                photograph(application, name, scratch, appearance, (width, height)).save(str(picture))
                 print(picture)
             except CannotPlay as reason:
                 print(f"{name}: left out, {reason}")
                 return
-            finally:
-                stage.close()
+
+
+def photograph(
+    application: QApplication, name: str, scratch: Path, appearance: Appearance, size: tuple[int, int]
+) -> QPixmap:
+    """Raises CannotPlay."""
+    root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=scratch))
+    os.environ |= {
+        "NIBBLE_HOME": str(root / "home"),
+        "HOME": str(root / "person"),
+        "OLLAMA_MODELS": str(root / "person" / "ollama"),
+    }
+    stage = Stage(application, root, appearance, size)
+    try:
+        SCENES[name](stage)
+        for _ in range(4):  # texts find their heights when their widths are known, one inside another
+            application.processEvents()
+        return stage.photograph()
+    finally:
+        stage.close()
 
 
 if __name__ == "__main__":
