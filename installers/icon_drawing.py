@@ -94,8 +94,15 @@ def page(pixels: int) -> str:
     )
 
 
-def _document(pixels: int, content: str) -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {pixels} {pixels}">{content}</svg>'
+def panel(width: int, height: int, tile: int) -> str:
+    """The mark, `tile` pixels large, in the middle of a surface of its ground's colour, as an SVG document."""
+    surface = _cell(0, 0, width, height, 0, _colours()[0])
+    return _document(width, surface + _tile((width - tile) // 2, (height - tile) // 2, tile), height)
+
+
+def _document(width: int, content: str, height: int | None = None) -> str:
+    size = f"0 0 {width} {height or width}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}">{content}</svg>'
 
 
 def _tile(left: int, top: int, side: int) -> str:

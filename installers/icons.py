@@ -47,13 +47,13 @@ def write_icons(out: Path) -> list[Path]:
 
 def png(drawing: Drawing, pixels: int) -> bytes:
     """A drawing as a PNG file."""
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    # One overload has the format as text, which the stubs lack.
-    if not _rendered(drawing, pixels).save(buffer, "PNG"):  # type: ignore[call-overload]
-        raise OSError(f"a picture of {pixels} pixels cannot be written as PNG")
-    return bytes(data.data())
+    return _file(_rendered(drawing, pixels), "PNG")
+
+
+def bitmap(svg: str, width: int, height: int) -> bytes:
+    """An SVG document as a BMP file, without transparency."""
+    image = _painted(svg, width, height).convertToFormat(QImage.Format.Format_RGB32)
+    return _file(image, "BMP")
 
 
 def argb(drawing: Drawing, pixels: int) -> bytes:
@@ -80,12 +80,26 @@ def _ico(drawing: Drawing) -> bytes:
 
 
 def _rendered(drawing: Drawing, pixels: int) -> QImage:
-    image = QImage(pixels, pixels, QImage.Format.Format_ARGB32_Premultiplied)
+    return _painted(drawing(pixels), pixels, pixels)
+
+
+def _painted(svg: str, width: int, height: int) -> QImage:
+    image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
     painter = QPainter(image)
-    QSvgRenderer(QByteArray(drawing(pixels).encode())).render(painter)
+    QSvgRenderer(QByteArray(svg.encode())).render(painter)
     painter.end()
     return image
+
+
+def _file(image: QImage, kind: str) -> bytes:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    # One overload has the format as text, which the stubs lack.
+    if not image.save(buffer, kind):  # type: ignore[call-overload]
+        raise OSError(f"a picture cannot be written as {kind}")
+    return bytes(data.data())
 
 
 if __name__ == "__main__":

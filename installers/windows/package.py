@@ -15,6 +15,7 @@ from installers.faults import BuildFault
 from installers.icons import write_icons
 from installers.release import ROOT, Release
 from installers.windows import signing
+from installers.windows.pictures import write_pictures
 from installers.windows.runtime_libraries import bring_runtime_libraries
 from installers.windows.version_info import version_numbers, version_resource
 
@@ -53,6 +54,7 @@ def package(program: Path, out: Path, release: Release) -> list[Path]:
         return [_archive(program, out, release)]
     with TemporaryDirectory() as folder:
         write_icons(Path(folder))
+        write_pictures(Path(folder))
         run([compiler(), *compiler_options(program, Path(folder), out, release), SCRIPT])
     return [out / f"{_installer_stem(release)}.exe"]
 

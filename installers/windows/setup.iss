@@ -2,7 +2,7 @@
 ;   Version, VersionNumbers   of the release ("1.0.0rc1", and "1.0.0.0" as Windows has it)
 ;   Name, Command, Publisher, Homepage, Description   of the release
 ;   Program      the frozen program's folder
-;   Icons        the folder with nibble.ico and gguf.ico
+;   Icons        the folder with nibble.ico, gguf.ico and the window's pictures
 ;   Licence      the file with the licence
 ;   Out, Stem    where the installer goes and what it is called
 ;   Signed       where it is signed
@@ -40,6 +40,8 @@ SetupIconFile={#Icons}\nibble.ico
 UninstallDisplayName={#Name}
 UninstallDisplayIcon={app}\{#Command}.exe
 WizardStyle=modern
+WizardImageFile={#Icons}\large-*.bmp
+WizardSmallImageFile={#Icons}\small-*.bmp
 ShowLanguageDialog=auto
 
 ; What uses files that are replaced is closed: the window, which ends its workers, and commands in a console.

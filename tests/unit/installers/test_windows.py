@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from platformdirs.windows import Windows
 
 from installers.faults import BuildFault
@@ -22,6 +23,7 @@ from installers.icons import write_icons
 from installers.release import ROOT, Release, read_release
 from installers.windows import package as packaging
 from installers.windows import signing
+from installers.windows.pictures import write_pictures
 from installers.windows.runtime_libraries import bring_runtime_libraries, imported_libraries
 from installers.windows.version_info import version_numbers, version_resource
 from tests.unit.installers import inno
@@ -46,6 +48,7 @@ def release() -> Release:
 def icons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("icons")
     write_icons(folder)
+    write_pictures(folder)
     return folder
 
 
@@ -103,6 +106,22 @@ def test_every_file_that_the_script_names_is_there(
     for path in named:
         assert Path(path.replace("\\", "/")).exists(), path
     assert setup["LicenseFile"] == str(ROOT / "LICENSE")
+
+
+def test_the_window_has_pictures_for_each_density_of_screens(script: dict[str, list[str]]) -> None:
+    setup = inno.settings(script["Setup"])
+    # Inno Setup's documentation of the two names them for 100, 150 and 200 percent.
+    for key, wanted in (
+        ("WizardImageFile", [(164, 314), (246, 459), (328, 628)]),
+        ("WizardSmallImageFile", [(55, 55), (83, 83), (110, 110)]),
+    ):
+        pattern = Path(setup[key].replace("\\", "/"))
+        sizes = []
+        for path in pattern.parent.glob(pattern.name):
+            with Image.open(path) as picture:
+                assert (picture.format, picture.mode) == ("BMP", "RGB")
+                sizes.append(picture.size)
+        assert sorted(sizes) == wanted
 
 
 @pytest.mark.parametrize("section", FLAGS)
