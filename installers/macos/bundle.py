@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import shutil
 from pathlib import Path
@@ -20,8 +21,9 @@ goes along, the functions of Accelerate that llama.cpp calls need most: 13.3."""
 _CODE_PLACES = ("MacOS", "Frameworks")
 """Inside Contents. What lies there has to be machine code, a bundle, or a link: `codesign` refuses anything else."""
 
-_PACKS = ("MacOS/packs", "Frameworks/llama_cpp/lib")
-"""Where the program looks for llama.cpp: folders of libraries with a manifest and licences."""
+_PACKS = {"MacOS/packs": "packs", "Frameworks/llama_cpp/lib": "llama_cpp_lib"}
+"""Where the program looks for llama.cpp, folders of libraries with a manifest and licences, and what they are called in
+Resources; names of their own, since PyInstaller links folders there to those in Frameworks."""
 
 
 def complete(app: Path, release: Release) -> None:
@@ -31,8 +33,8 @@ def complete(app: Path, release: Release) -> None:
     contents = app / "Contents"
     if not (contents / "MacOS" / release.command).is_file():
         raise BuildFault(f"The bundle {app.name} has no executable {release.command}.")
-    for place in _PACKS:
-        _move_to_resources(contents / place, contents)
+    for place, name in _PACKS.items():
+        _move_to_resources(contents / place, contents / "Resources" / name)
     code = machine_code_in(app)
     _require_machine(app, code, release.machine)
     _require_system(app, code)
@@ -47,16 +49,11 @@ def complete(app: Path, release: Release) -> None:
     (contents / "PkgInfo").write_bytes(b"APPL????")
 
 
-def _move_to_resources(folder: Path, contents: Path) -> None:
+def _move_to_resources(folder: Path, new: Path) -> None:
     """As a whole, so that the files of a pack stay beside each other and are no links; what is left is a link to it."""
     if folder.is_dir() and not folder.is_symlink():
-        place = folder.relative_to(contents)
-        new = contents / "Resources" / Path(*place.parts[1:])
-        new.parent.mkdir(parents=True, exist_ok=True)
-        if new.is_symlink():  # PyInstaller's, to where it was
-            new.unlink()
         folder.rename(new)
-        folder.symlink_to(Path(*[".."] * (len(place.parts) - 1), "Resources", *place.parts[1:]))
+        folder.symlink_to(os.path.relpath(new, folder.parent), target_is_directory=True)
 
 
 def _require_code_in_its_places(app: Path, code: list[MachineCode]) -> None:
