@@ -19,7 +19,7 @@ PROCESSOR = 0
 _BLOCK = re.compile(r"blk\.(\d{1,4})\.")
 _WITH_OUTPUT = ("output", "altup_")
 _WITH_FIRST_LAYER = ("per_layer_model_proj", "per_layer_proj_norm")
-_DEVICE = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private|\[.+\])?")
+_DEVICE = re.compile(r"([A-Za-z]+?)(\d+)(?:_Mapped|_Private|\[(.+)\])?")
 _GGML_BACKENDS = {"MTL": "Metal"}
 _EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps")
 
@@ -72,7 +72,8 @@ def used_together(accelerators: Sequence[Accelerator]) -> tuple[Accelerator, ...
 def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
     """Which of `accelerators` ggml means; None for the processor and what is not there any more.
 
-    ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC with the server's address.
+    ggml names devices and their buffers by backend and number ("CUDA1"), the latter on RPC by the server's address and
+    the number there: the first device of a second server is "RPC1", its buffers "RPC0[tower:50052]".
     Where it has not told its names, devices are taken to be numbered in their order.
     """
     match = _DEVICE.fullmatch(name)
@@ -80,6 +81,8 @@ def place_of(name: str, accelerators: Sequence[Accelerator]) -> int | None:
         return None
     backend, number = _GGML_BACKENDS.get(match[1], match[1]), int(match[2])
     of_backend = [index for index, one in enumerate(accelerators) if one.backend == backend]
+    if match[3] and (of_server := [index for index in of_backend if accelerators[index].name == match[3]]):
+        return of_server[number] if number < len(of_server) else None
     if of_backend and all(accelerators[index].runtime_name for index in of_backend):
         plain = f"{match[1]}{number}"
         return next((each for each in of_backend if accelerators[each].runtime_name == plain), None)

@@ -48,9 +48,8 @@ def build_pack(recipe: Recipe, source: Source, tools: Tools, out: Path, work: Pa
     shipped = {**tools.shipped, **_openmp(cache)}
     for name, each in shipped.items():
         shutil.copyfile(each.library, partial / name)
-    write_licences(
-        partial, source.folder, tools.headers, {name: each.licence for name, each in shipped.items()}
-    )
+    licences = {name: each.licence for name, each in shipped.items()}
+    write_licences(partial, source.folder, recipe.code, tools.headers, licences)
     write_manifest(partial, recipe, source, tools.versions, devices_of(partial, recipe, cache))
     pack = out / recipe.name
     shutil.rmtree(pack, ignore_errors=True)

@@ -23,6 +23,13 @@ class Recipe:
     kind: str
     systems: tuple[str, ...]
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The backends of llama.cpp whose code is in it: HIP's is CUDA's, and on a Mac BLAS is Apple's."""
+        return tuple(
+            dict.fromkeys(("cpu", "blas", "rpc", self.backend, *(("cuda",) if self.backend == "hip" else ())))
+        )
+
 
 RECIPES = (
     Recipe("cpu", "CPU", "cpu", "", _ALL),

@@ -86,24 +86,33 @@ class _Search:
             self.versions["cmake"] = told
             if numbers(told) < CMAKE:
                 self.missing.append(f"CMake {told} is too old: install 3.25 or newer.")
-        compiler = self.find(self._environment.get("CXX") or "c++", "g++", "clang++", "cl")
-        if compiler is None:
-            self.missing.append(
-                "A C++ compiler is missing: install g++, clang or Visual Studio's build tools."
-            )
-        elif Path(compiler).stem != "cl":
-            self.versions["compiler"] = _first_line(compiler, "--version")
-            if (self._system, self._machine) == ("linux", "arm64") and not _knows(compiler, _NEWEST_ARM):
-                self.missing.append(
-                    f"The C++ compiler does not know {_NEWEST_ARM}, the newest ARM instructions: install g++ 14 or "
-                    "clang 18 and set CC and CXX."
-                )
+        self._compiler()
         if ninja := self.find("ninja"):
             self.generator = ("-G", "Ninja")
             self.versions["ninja"] = _version(ninja)
         if ccache := self.find("ccache", "sccache"):
             for language in ("C", "CXX", "CUDA"):
                 self.settings[f"CMAKE_{language}_COMPILER_LAUNCHER"] = ccache
+
+    def _compiler(self) -> None:
+        chosen = self._environment.get("CXX")
+        # On Windows CMake would take a GCC that came with some other program before Visual Studio's.
+        names = ("cl", "clang++", "g++") if self._system == "windows" else ("c++", "g++", "clang++")
+        compiler = self.find(*([chosen] if chosen else names))
+        if compiler is None:
+            self.missing.append(
+                "A C++ compiler is missing: install g++, clang or Visual Studio's build tools."
+            )
+            return
+        is_visual = Path(compiler).stem == "cl"
+        if is_visual and not chosen:
+            self.settings |= {"CMAKE_C_COMPILER": compiler, "CMAKE_CXX_COMPILER": compiler}
+        self.versions["compiler"] = _first_line(compiler, *(() if is_visual else ("--version",)))
+        if (self._system, self._machine) == ("linux", "arm64") and not _knows(compiler, _NEWEST_ARM):
+            self.missing.append(
+                f"The C++ compiler does not know {_NEWEST_ARM}, the newest ARM instructions: install g++ 14 or "
+                "clang 18 and set CC and CXX."
+            )
 
     def vulkan(self) -> None:
         sdk = self._environment.get("VULKAN_SDK", "")
@@ -251,17 +260,19 @@ def _version(program: str) -> str:
     return found[0] if found else "0"
 
 
-def _first_line(program: str, option: str) -> str:
-    return next(_lines(_output(program, option)), "unknown")
+def _first_line(program: str, *options: str) -> str:
+    return next(_lines(_output(program, *options)), "unknown")
 
 
 def _lines(text: str) -> Iterator[str]:
     return (line.strip() for line in text.splitlines() if line.strip())
 
 
-def _output(program: str, option: str) -> str:
+def _output(program: str, *options: str) -> str:
     try:
-        done = subprocess.run([program, option], capture_output=True, text=True, errors="replace", timeout=60)
+        done = subprocess.run(
+            [program, *options], capture_output=True, text=True, errors="replace", timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout or done.stderr
+    return done.stdout + done.stderr

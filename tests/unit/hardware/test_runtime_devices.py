@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -112,6 +113,23 @@ def test_device_no_driver_told_of_is_added_and_another_computers_never_joined() 
     ]
     (found,) = joined((), device("AMD Radeon RX 6800", "Vulkan", 16368, 16000)).accelerators
     assert (found.name, found.total_bytes, found.integrated) == ("AMD Radeon RX 6800", 16368 << 20, False)
+
+
+def test_other_computers_devices_come_first_as_llama_cpp_uses_them() -> None:
+    own, remote = (
+        device("AMD Radeon RX 6800", "Vulkan", 16368, 16000),
+        device("tower:50052", "RPC", 8188, 8000),
+    )
+    assert [each.backend for each in joined((), CPU_DEVICE, own, remote).accelerators] == ["RPC", "Vulkan"]
+
+
+def test_server_that_a_person_named_and_nobody_answers_at_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("NIBBLE_RPC_SERVERS", f"{address},no address")
+    _, notes = ask_runtime(within_s=60)
+    assert f"The RPC server {address} cannot be reached" in notes[0]
+    assert "no address in NIBBLE_RPC_SERVERS is not the address" in notes[1]
 
 
 def test_mac_has_what_metal_says_the_working_set_may_be() -> None:

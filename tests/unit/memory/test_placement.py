@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.hardware import Accelerator
-from app.memory.placement import PROCESSOR, chosen_devices, place, place_of, runtime_name
+from app.memory.placement import PROCESSOR, chosen_devices, place, place_of, runtime_name, used_together
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,22 @@ def test_cards_are_called_as_the_runtime_calls_them_and_found_again() -> None:
     assert [place_of(name, cards) for name in names] == [0, 1, 2, 3]
     assert chosen_devices(("CUDA1", "CUDA7", "CUDA0"), cards) == (cards[2], cards[0])
     assert chosen_devices((), cards) == cards
+
+
+def test_integrated_graphics_work_beside_other_computers_and_not_beside_a_card() -> None:
+    """As `llama_prepare_model_devices` chooses: servers first, then cards or else integrated graphics."""
+    card, tower = Accelerator("card", "Vulkan", 8, 8), Accelerator("tower", "RPC", 8, 8)
+    graphics = Accelerator("graphics", "Vulkan", 8, 8, integrated=True)
+    assert used_together((graphics, tower)) == (tower, graphics)
+    assert used_together((card, graphics, tower)) == (tower, card)
+    assert used_together((graphics,)) == (graphics,)
+    assert used_together(()) == ()
+
+
+def test_buffers_of_a_server_are_numbered_by_its_own_devices() -> None:
+    """As `ggml_backend_rpc_buffer_type` and `ggml_backend_rpc_add_server` name them."""
+    servers = ("tower:50052", "tower:50052", "box:50052")
+    devices = tuple(Accelerator(name, "RPC", 8, 8, runtime_name=f"RPC{n}") for n, name in enumerate(servers))
+    assert [place_of(f"RPC{n}", devices) for n in range(3)] == [0, 1, 2]
+    buffers = ("RPC0[tower:50052]", "RPC1[tower:50052]", "RPC0[box:50052]", "RPC1[box:50052]")
+    assert [place_of(name, devices) for name in buffers] == [0, 1, 2, None]
