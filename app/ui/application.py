@@ -96,7 +96,9 @@ def prepare_application(application: QApplication) -> None:
     application.setApplicationDisplayName("Nibble")
     application.setApplicationVersion(__version__)
     application.setDesktopFileName("nibble")
-    application.setWindowIcon(QIcon(str(resources.icon_path())))
+    if not (sys.platform == "darwin" and getattr(sys, "frozen", False)):
+        # The bundle's own keeps the Dock's margin, and this would take its place there.
+        application.setWindowIcon(QIcon(str(resources.icon_path())))
     translator = QTranslator(application)
     if translator.load(QLocale(), "nibble", "_", str(resources.translations_folder())):
         application.installTranslator(translator)
