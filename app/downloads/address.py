@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app import __version__
 from app.core.errors import HubBusy, HubFault, OfflineWished, RateLimited
 from app.core.jobs import CancelToken
 from app.downloads.content import Content
@@ -53,7 +54,8 @@ def locate(address: str, content: Content) -> Location:
         raise OfflineWished(
             f"HF_HUB_OFFLINE is set, so nothing is downloaded from {host}.", "Unset it, then try again."
         )
-    headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
+    agent = {"User-Agent": f"nibble/{__version__}"}
+    headers = {**agent, "Range": "bytes=0-0", "Accept-Encoding": "identity"}
     try:
         with open_session().stream(
             "GET", address, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT
@@ -63,7 +65,7 @@ def locate(address: str, content: Content) -> Location:
         raise HubFault(f"{host} sends to an address that is none.", _AGAIN_HINT) from None
     except httpx2.RequestError as error:
         raise connection_fault(error, host) from None
-    return Location(address, content)
+    return Location(address, content, agent)
 
 
 def _require_served(response: httpx2.Response, host: str) -> None:

@@ -37,6 +37,7 @@ class PackOfferRow(QWidget):
         coming.addWidget(self._bar)
         coming.addWidget(self._told)
         self._fault = label("", wrap=True)
+        self._fault.setContentsMargins(0, 4, 0, 0)
         self._hint = label("", "muted", wrap=True)
         for line in (self._fault, self._hint):
             line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -64,6 +65,14 @@ class PackOfferRow(QWidget):
         lines = (self._title.text(), self._size.text(), self._reason.text())
         told = "" if self._progress.isHidden() else self._told.text()
         return " / ".join(filter(None, (*lines, told, self._fault.text(), self._hint.text())))
+
+    @property
+    def has_focus(self) -> bool:
+        focused = QApplication.focusWidget()
+        return focused is not None and self.isAncestorOf(focused)
+
+    def take_focus(self) -> None:
+        (self.get if self.stop.isHidden() else self.stop).setFocus()
 
     def _lay_out(self) -> None:
         pack = self.offer.pack
@@ -121,7 +130,7 @@ class PackOfferRow(QWidget):
             line.setText(words)
             line.setVisible(bool(words))
         if had_focus:
-            (self.stop if is_coming else self.get).setFocus()
+            self.take_focus()
 
     def _verb(self, mine: Getting | None) -> str:
         if mine is not None and mine.fault is not None:

@@ -135,6 +135,8 @@ def test_progress_is_shown_in_the_row_and_what_was_stopped_goes_on(shop, open_ca
     shop.offer(archive_of(FILES, name="cuda-13"))
     card = open_card()
     card.window().services.preferences.set_download_speed(500_000)
+    card.window().activateWindow()
+    qtbot.waitUntil(card.window().isActiveWindow)
     row = offer_row(card, "CPU")
     row.get.setFocus()
     row.get.click()
@@ -150,9 +152,11 @@ def test_progress_is_shown_in_the_row_and_what_was_stopped_goes_on(shop, open_ca
     assert row.get.text() == "Go on"
     assert shop.present() == []
     card.window().services.preferences.set_download_speed(0)
+    row.get.setFocus()
     press(row.get, qtbot)
     assert shop.present() == [pack.folder_name]
     assert offered(card) == ["CUDA 13"]
+    assert offer_row(card, "CUDA 13").get.hasFocus()
 
 
 @pytest.mark.usefixtures("with_card")

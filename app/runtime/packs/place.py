@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from app.storage import data_folder
 _LOCK = ".lock"
 _ARCHIVE = ".tar.gz"
 _NEW, _OLD = ".new", ".old"
+_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 _UNFINISHED = (".download", ".blocks", ".lock")
 
 
@@ -89,7 +91,7 @@ class PackPlace:
             yield new
             if target.exists():
                 self._put_aside(target)
-            os.rename(new, target)
+            _rename(new, target)
             _flush(self.folder)
         except OSError as error:
             raise from_os_error(error, target, writing=True) from error
@@ -123,7 +125,7 @@ class PackPlace:
         old = self.folder / f".{folder.name}{_OLD}"
         shutil.rmtree(old, ignore_errors=True)
         try:
-            os.rename(folder, old)
+            _rename(folder, old)
         except PermissionError:
             if os.name != "nt":
                 raise
@@ -141,11 +143,23 @@ class PackPlace:
         for path in self.folder.iterdir():
             if not path.name.startswith(".") or path.name in kept:
                 continue
-            if path.name.endswith((_NEW, _OLD)) and path.is_dir() and not path.is_symlink():
+            if not path.name.endswith((_NEW, _OLD, _ARCHIVE, *_UNFINISHED)):
+                continue
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.name.endswith((_ARCHIVE, *_UNFINISHED)):
+            else:
                 with suppress(OSError):
                     path.unlink()
+
+
+def _rename(folder: Path, target: Path) -> None:
+    """On Windows a scanner may still read what has just been written, which then cannot be renamed."""
+    for wait_s in _WAITS_S if os.name == "nt" else ():
+        with suppress(PermissionError):
+            os.rename(folder, target)
+            return
+        time.sleep(wait_s)
+    os.rename(folder, target)
 
 
 def _flush(folder: Path) -> None:

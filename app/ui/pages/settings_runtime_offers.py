@@ -53,6 +53,7 @@ class PackOffers(QWidget):
         if offers == self._offers:
             return
         self._offers = offers
+        focused = next((row.offer.pack.name for row in self.rows if row.has_focus), None)
         empty(self._column)
         to_get = [offer for offer in offers if offer.suits and not offer.is_here]
         others = [offer for offer in offers if not offer.suits and not offer.is_here]
@@ -68,6 +69,15 @@ class PackOffers(QWidget):
         for offer in others:
             told = _tr("{pack}: {reason}").format(pack=offer.pack.title, reason=offer.reason)
             self._column.addWidget(label(told, "muted", wrap=True))
+        if focused is not None:
+            self._focus(focused)
+
+    def _focus(self, name: str) -> None:
+        """Where the keyboard was, or beside it: rows are made anew."""
+        row = next((row for row in self.rows if row.offer.pack.name == name), next(iter(self.rows), None))
+        if row is not None:
+            row.show()  # or it could not take the focus before the event loop has turned
+            row.take_focus()
 
 
 def _nothing(offers: tuple[PackOffer, ...]) -> str:

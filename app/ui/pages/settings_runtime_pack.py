@@ -189,6 +189,7 @@ def _hardware() -> dict[str, str]:
         "cpu": _tr("the processor"),
         "cuda": _tr("NVIDIA graphics cards (CUDA)"),
         "rocm": _tr("AMD graphics cards (ROCm)"),
+        "hip": _tr("AMD graphics cards (ROCm)"),
         "metal": _tr("the graphics of a Mac (Metal)"),
         "sycl": _tr("Intel graphics (SYCL)"),
         "vulkan": _tr("graphics cards of any maker (Vulkan)"),

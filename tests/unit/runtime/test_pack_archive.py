@@ -8,9 +8,12 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.errors import Cancelled, DamagedPack
 from app.core.jobs import CancelToken
@@ -198,3 +201,29 @@ def test_unpacking_that_is_cancelled_leaves_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         unpacked(tmp_path, archive_of(FILES), cancel=cancel)
     assert not (tmp_path / "inside" / "pack" / "pack.json").exists()
+
+
+@settings(max_examples=150)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.integers(0, 1 << 16),
+)
+def test_archive_with_any_bytes_changed_is_refused_or_unpacked_as_listed(
+    places: list[tuple[int, int]], cut: int
+) -> None:
+    """Changed inside the compression, so that the headers are what is changed."""
+    whole = archive_of(FILES)
+    tar = bytearray(gzip.decompress(whole))
+    for place, value in places:
+        tar[place % len(tar)] = value
+    if cut % 4 == 0:
+        del tar[cut % len(tar) :]
+    with TemporaryDirectory() as scratch:
+        try:
+            folder = unpacked(Path(scratch), gzip.compress(bytes(tar), 1), offer_of(whole))
+        except DamagedPack:
+            folder = None
+        assert sorted(path.name for path in Path(scratch).iterdir()) == ["inside", "pack.tar.gz"]
+        assert [path.name for path in (Path(scratch) / "inside").iterdir()] == ["pack"]
+        if folder is not None:
+            assert {name: (folder / name).read_bytes() for name in FILES} == FILES
