@@ -113,7 +113,9 @@ def _tile(left: int, top: int, side: int) -> str:
     parts = [_cell(left, top, side, side, side * _CORNER, ground)]
     for y, colour in zip(grid.rows, rows, strict=True):
         parts += [
-            _cell(left + x, top + y, grid.column, grid.row, 1 if grid.column > 3 else 0, colour)
+            _cell(
+                left + x, top + y, grid.column, grid.row, grid.column // 3 if grid.column > 3 else 0, colour
+            )
             for x in grid.columns
         ]
     return "".join(parts)
