@@ -50,19 +50,19 @@ def build(
     program = freeze(releases[0], packs, out, native_runtime=native_runtime)
     made = []
     for release in releases:
-        made += _packager(release).package(program, out, release)
+        made += packager(release).package(program, out, release)
     return made
 
 
 def _require_possible(release: Release) -> None:
     if release.system != this_system():
         raise BuildFault(f"{release.target} is built on {release.system}, and this is {this_system()}.")
-    require_tools = getattr(_packager(release), "require_tools", None)
+    require_tools = getattr(packager(release), "require_tools", None)
     if require_tools is not None:
         require_tools(release)
 
 
-def _packager(release: Release):  # type: ignore[no-untyped-def]  # a module, and which one only the target says
+def packager(release: Release):  # type: ignore[no-untyped-def]  # a module, and which one only the target says
     return importlib.import_module(f"installers.{release.system}.package")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from installers.faults import BuildFault
@@ -17,8 +17,9 @@ def require(*programs: str) -> None:
         raise BuildFault(f"These programs are needed and not installed: {', '.join(missing)}.")
 
 
-def run(command: Sequence[str | Path]) -> str:
-    """Its stdout. Raises BuildFault with the last lines of what it wrote where it fails."""
+def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> str:
+    """Its stdout. `environment`: all of it, where it is not this process's. Raises BuildFault with the last lines
+    of what it wrote where it fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
