@@ -7,6 +7,7 @@ window must not load llama.cpp, a reader of PDF files nothing else at all, and e
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -26,6 +27,12 @@ def main() -> int:
         return run()
     if not arguments:
         return _open_window()
+    if arguments[0] == "--smoke-test":
+        from app.ui.smoke_test import run_smoke_test
+
+        return run_smoke_test(arguments[1:])
+    if len(arguments) == 1 and _means_file(arguments[0]):
+        return _open_window(arguments[0])
     try:
         from app.cli import run_command_line
 
@@ -34,7 +41,17 @@ def main() -> int:
         return 130
 
 
-def _open_window() -> int:
+def _means_file(argument: str) -> bool:
+    """Whether it is a file to open in the window, as file managers pass it. Commands have no dot and no slash in them;
+    a file called like one is reached by ./NAME."""
+    if argument.startswith("-"):
+        return False
+    return argument.lower().endswith(".gguf") or (
+        os.path.dirname(argument) != "" and os.path.exists(argument)
+    )
+
+
+def _open_window(file: str = "") -> int:
     # Whole modules live as long as the program: to look for cycles among them costs a tenth of the start. The window
     # collects at times of its own (`app.ui.garbage`).
     gc.disable()
@@ -47,7 +64,12 @@ def _open_window() -> int:
         print(f"nibble: the window cannot open: {error}.", file=sys.stderr)
         print("        README.md names the packages a Linux server lacks.", file=sys.stderr)
         return 1
-    return run_application()
+    if not file:
+        return run_application()
+    from pathlib import Path
+
+    # A window that is open already may have another current folder. Links stay: their names are what people know.
+    return run_application(sys.argv[:1], Path(os.path.abspath(file)))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def _program(arguments: list[str]) -> typer.Typer:
     program = typer.Typer(
         name="nibble",
         help="Run quantized language models on your own computer, and see what the saved bits cost."
-        " Without a command, the window opens.",
+        " Without a command, the window opens; with a model's file alone, it opens that one.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -23,6 +23,7 @@ from app.ui import bugs, jobs, recovery
 from app.ui.first_paint import after_first_paint
 from app.ui.first_window import FirstWindow, bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
+from app.ui.opening import OpenedFiles
 from app.ui.pack_offers import clear_packs
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -39,8 +40,9 @@ THREAD_SWITCH_S = 0.0003
 prompt while a job sends it to the model; at each of its steps the job would wait until the window lets go."""
 
 
-def run_application(argv: Sequence[str] | None = None) -> int:
-    """Opens the window and returns the exit status when it was closed. `argv` includes the program's name."""
+def run_application(argv: Sequence[str] | None = None, file: Path | None = None) -> int:
+    """Opens the window and returns the exit status when it was closed. `argv` includes the program's name. `file`: of a
+    model, with its whole path, to open in it."""
     if not _has_display():
         print("nibble: there is no screen here to open the window on.", file=sys.stderr)
         print("        Use the commands instead: nibble --help", file=sys.stderr)
@@ -49,8 +51,9 @@ def run_application(argv: Sequence[str] | None = None) -> int:
     prepare_application(application)
     bugs.reporter().install()
     GarbageCollector(application)
+    opened = OpenedFiles(application)
     folder = data_folder()
-    first = join_or_be_first(folder)
+    first = join_or_be_first(folder, file)
     if first is None:
         return 0
     try:
@@ -59,11 +62,14 @@ def run_application(argv: Sequence[str] | None = None) -> int:
         first.close()
         return 0
     first.asked.connect(lambda: bring_to_front(window))
+    first.asked_to_open.connect(opened.open)
+    if file is not None:
+        opened.open(file)
     # Ctrl+C in the terminal that started Nibble leaves it, and whoever sends it does not see a question.
     # By a timer: a window that closes before the event loop runs would not end it.
     for interruption in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interruption, lambda *_: QTimer.singleShot(0, window, window.leave))
-    after_first_paint(window, lambda: _begin_work(window, first))
+    after_first_paint(window, lambda: _begin_work(window, first, opened))
     window.show()
     try:
         return application.exec()
@@ -73,10 +79,11 @@ def run_application(argv: Sequence[str] | None = None) -> int:
         window.services.close()
 
 
-def _begin_work(window: MainWindow, first: FirstWindow) -> None:
+def _begin_work(window: MainWindow, first: FirstWindow, opened: OpenedFiles) -> None:
     """What runs behind the window, and not before it can be used."""
     gc.freeze()  # the modules: nothing among them is ever free
     first.listen()
+    opened.lead_to(window)
     window.services.spare_worker.prepare()
     if window.services.folder.packs.is_dir():
         jobs.run(window, "Clear away what unpacking has left", clear_packs)

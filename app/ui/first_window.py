@@ -1,7 +1,9 @@
-"""One window for each data folder: who starts a second one gets the first, in front of all others."""
+"""One window for each data folder: who starts a second one gets the first, in front of all others, with the file that
+was to be opened."""
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +17,9 @@ from app.storage import DataFolder
 if TYPE_CHECKING:  # the window is there before it is needed
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
-SHOW, SHOWN = b"show\n", b"shown\n"
+SHOW, SHOWN = b"show", b"shown\n"
+"""After the first one may follow a blank and a file's path, its bytes in hexadecimal."""
+_MOST_LINE_BYTES = 1 << 16
 _CONNECT_MS = 1_000
 _ANSWER_MS = 15_000
 """Longer than a window takes to open on a slow computer. One that has not answered by then hangs, and whoever waits for
@@ -31,6 +35,8 @@ class FirstWindow(QObject):
 
     asked = Signal()
     """Somebody started Nibble again."""
+    asked_to_open = Signal(object)
+    """With this file (Path)."""
 
     def __init__(self, name: str, lock: QLockFile) -> None:
         super().__init__()
@@ -59,14 +65,21 @@ class FirstWindow(QObject):
             self._hear(connection)  # what it said before we listened
 
     def _hear(self, connection: QLocalSocket) -> None:
-        if connection.canReadLine() and connection.readLine().data() == SHOW:
+        if not connection.canReadLine():
+            return
+        wish, _, path = bytes(connection.readLine(_MOST_LINE_BYTES).data()).strip().partition(b" ")
+        if wish == SHOW:
             self.asked.emit()
+            with suppress(ValueError):  # no path that a second start would send
+                if path:
+                    self.asked_to_open.emit(Path(os.fsdecode(bytes.fromhex(path.decode("ascii")))))
             connection.write(SHOWN)
             connection.flush()
 
 
-def join_or_be_first(folder: DataFolder) -> FirstWindow | None:
-    """None where another window has this data folder open: it comes to the front, and nothing is left to do here.
+def join_or_be_first(folder: DataFolder, file: Path | None = None) -> FirstWindow | None:
+    """None where another window has this data folder open: it comes to the front and opens `file` (a whole path),
+    and nothing is left to do here.
 
     A window that hangs is no window, nor is what a killed one left.
     """
@@ -74,7 +87,7 @@ def join_or_be_first(folder: DataFolder) -> FirstWindow | None:
         folder.cache.mkdir(parents=True, exist_ok=True)
     name, lock = _name(folder), QLockFile(str(folder.cache / "window.lock"))
     lock.tryLock(_WAIT_MS)
-    if _may_be_open(name) and _show_first(name):
+    if _may_be_open(name) and _show_first(name, file):
         lock.unlock()
         return None
     return FirstWindow(name, lock)
@@ -92,14 +105,15 @@ def _may_be_open(name: str) -> bool:
     return not Path(name).is_absolute() or Path(name).exists()
 
 
-def _show_first(name: str) -> bool:
+def _show_first(name: str, file: Path | None) -> bool:
     from PySide6.QtNetwork import QLocalSocket
 
     socket = QLocalSocket()
     socket.connectToServer(name)
     if not socket.waitForConnected(_CONNECT_MS):
         return False
-    socket.write(SHOW)
+    path = b" " + os.fsencode(file).hex().encode() if file is not None else b""
+    socket.write(SHOW + path + b"\n")
     socket.flush()
     while not socket.canReadLine():
         if not socket.waitForReadyRead(_ANSWER_MS):

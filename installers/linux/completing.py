@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +18,7 @@ _TO_STRIP = ("libpython3*.so*", "python3*/lib-dynload/*.so", "yaml/*.so")
 
 def require_tools() -> None:
     """Raises BuildFault."""
-    require("dpkg-query", "ldconfig", "objdump", "patchelf", "strip")
+    require("dpkg-query", "objdump", "patchelf", "strip")
 
 
 def complete(program: Path) -> None:
@@ -28,22 +27,12 @@ def complete(program: Path) -> None:
     for pattern in _TO_STRIP:
         for library in internal.glob(pattern):
             run(["strip", "--strip-unneeded", library])
-    _bring_along(internal)
     files = read_elf(elf_files(program))
-    _lead_to_own_libraries(files, internal)
+    _lead_to_own_libraries(
+        [file for file in files if not _is_of_a_pack(file.path.relative_to(program))], internal
+    )
     _require_all_libraries(files, program)
     _add_licences(internal)
-
-
-def _bring_along(internal: Path) -> None:
-    """What runtime packs need; PyInstaller has not seen those."""
-    needed = {name for file in read_elf(elf_files(internal)) for name in file.needed}
-    places = dict(re.findall(r"^\s+(\S+) \(libc6,.*64.*\) => (\S+)$", run(["ldconfig", "-p"]), re.MULTILINE))
-    for name in BROUGHT_ALONG:
-        if name in needed and not (internal / name).exists():
-            if name not in places:
-                raise BuildFault(f"{name} is needed and not installed here.")
-            shutil.copy(places[name], internal / name)
 
 
 def _lead_to_own_libraries(files: Iterable[Elf], internal: Path) -> None:
@@ -57,6 +46,11 @@ def _lead_to_own_libraries(files: Iterable[Elf], internal: Path) -> None:
         wanted = ":".join(dict.fromkeys(kept))
         if wanted != file.run_path:
             run(["patchelf", *(["--set-rpath", wanted] if wanted else ["--remove-rpath"]), file.path])
+
+
+def _is_of_a_pack(place: Path) -> bool:
+    """Runtime packs stay as they were built, to the byte: their manifests say so."""
+    return place.parts[0] == "packs" or place.parts[1:3] == ("llama_cpp", "lib")
 
 
 def _require_all_libraries(files: Iterable[Elf], program: Path) -> None:

@@ -24,14 +24,18 @@ from installers.release import Release
 ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 MAINTAINER = "The Nibble developers <nibble-app@users.noreply.github.com>"
 
-RECOMMENDED = ("ca-certificates", "libenchant-2-2", "xdg-utils")
-"""For downloads, for spell-check, and for links; none of them is linked to."""
+RECOMMENDED = ("ca-certificates", "libenchant-2-2", "libwayland-client0", "libwayland-cursor0", "xdg-utils")
+"""For downloads, for spell-check, for desktops without X11, and for links."""
+OF_PACKS = {"vulkan": "libvulkan1"}
+"""What is recommended where such a pack goes along."""
+SUGGESTED = ("hunspell-en-us", "libgtk-3-0")
+"""A dictionary, and for GNOME's own dialogs."""
 _OPTIONAL = (
-    ("Suggests", "platformthemes/libqgtk3.so"),
-    ("Recommends", "libQt6WaylandClient.so.6"),
-    ("Recommends", "wayland-*/*.so"),
-    ("Recommends", "platforms/libqwayland.so"),
-    ("Recommends", "packs/*/*.so*"),
+    "platformthemes/libqgtk3.so",
+    "libQt6WaylandClient.so.6",
+    "wayland-*/*.so",
+    "platforms/libqwayland.so",
+    "packs/*/*",
 )
 """What works where the libraries it needs are there, and is left alone where they are not."""
 
@@ -74,8 +78,8 @@ def _lay_out(tree: Path, program: Path, release: Release) -> None:
 
 
 def _control(tree: Path, work: Path, release: Release) -> str:
-    relations = _relations(tree, work)
-    relations["Recommends"] = sorted({*relations["Recommends"], *RECOMMENDED})
+    packs = {path.name for path in (tree / "usr" / "lib" / release.command / "packs").glob("*")}
+    recommended = [*RECOMMENDED, *(package for pack, package in OF_PACKS.items() if pack in packs)]
     size_kib = (
         sum(path.stat().st_size for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
         // 1024
@@ -86,7 +90,9 @@ def _control(tree: Path, work: Path, release: Release) -> str:
         "Architecture": ARCHITECTURES[release.machine],
         "Maintainer": MAINTAINER,
         "Installed-Size": str(size_kib),
-        **{field: ", ".join(packages) for field, packages in relations.items() if packages},
+        "Depends": _needed(tree, work),
+        "Recommends": ", ".join(recommended),
+        "Suggests": ", ".join(SUGGESTED),
         "Section": "science",
         "Priority": "optional",
         "Homepage": release.homepage,
@@ -111,35 +117,23 @@ def _synopsis(release: Release) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
-def _relations(tree: Path, work: Path) -> dict[str, list[str]]:
+def _needed(tree: Path, work: Path) -> str:
     """The packages that its libraries are from, by dpkg-shlibdeps, which knows the versions they need at least."""
-    files = elf_files(tree)
-    arguments: list[str | Path] = []
-    for field in ("Depends", "Recommends", "Suggests"):
-        arguments.append(f"-d{field}")
-        arguments += [path for path in files if _field_of(path, tree) == field]
     (work / "debian").mkdir()
     (work / "debian" / "control").write_text(
         "Source: nibble\n\nPackage: nibble\nArchitecture: any\n", encoding="utf-8"
     )
-    folders = sorted({path.parent for path in files})
-    command = [
+    files = elf_files(tree)
+    command: list[str | Path] = [
         "dpkg-shlibdeps", "-O", "--ignore-missing-info", "--warnings=0", f"-S{tree}",
-        *(f"-l{folder}" for folder in folders), *arguments,
+        *(f"-l{folder}" for folder in sorted({path.parent for path in files})),
+        *(path for path in files if not any(path.relative_to(tree).match(pattern) for pattern in _OPTIONAL)),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    if done.returncode:
+    said = re.search(r"^shlibs:Depends=(.+)$", done.stdout, re.MULTILINE)
+    if done.returncode or said is None:
         raise BuildFault(f"dpkg-shlibdeps cannot tell what is needed:\n{done.stderr.strip()}")
-    said = dict(re.findall(r"^shlibs:(\w+)=(.*)$", done.stdout, re.MULTILINE))
-    return {
-        field: said[field].split(", ") if field in said else []
-        for field in ("Depends", "Recommends", "Suggests")
-    }
-
-
-def _field_of(path: Path, tree: Path) -> str:
-    place = path.relative_to(tree)
-    return next((field for field, pattern in _OPTIONAL if place.match(pattern)), "Depends")
+    return said[1]
 
 
 def _changelog(release: Release) -> str:
