@@ -35,6 +35,7 @@ def complete(app: Path, release: Release) -> None:
         raise BuildFault(f"The bundle {app.name} has no executable {release.command}.")
     for place, name in _PACKS.items():
         _move_to_resources(contents / place, contents / "Resources" / name)
+    _mend_links(app)
     code = machine_code_in(app)
     _require_machine(app, code, release.machine)
     _require_system(app, code)
@@ -54,6 +55,16 @@ def _move_to_resources(folder: Path, new: Path) -> None:
     if folder.is_dir() and not folder.is_symlink():
         folder.rename(new)
         folder.symlink_to(os.path.relpath(new, folder.parent), target_is_directory=True)
+
+
+def _mend_links(app: Path) -> None:
+    """Those to what was left out go: a signature that has them is not valid. Raises BuildFault for those that lead out
+    of the bundle."""
+    for path in [path for path in app.rglob("*") if path.is_symlink()]:
+        if not path.resolve().is_relative_to(app.resolve()):
+            raise BuildFault(f"A link leads out of the bundle: {_named(app, [path])}.")
+        if not path.exists():
+            path.unlink()
 
 
 def _require_code_in_its_places(app: Path, code: list[MachineCode]) -> None:

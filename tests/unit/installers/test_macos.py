@@ -104,6 +104,17 @@ def test_every_icon_that_is_named_is_there_and_no_other(app: Path, release: Rele
         assert list(icnsutil.IcnsFile.verify(str(resources / name))) == []
 
 
+def test_links_that_lead_nowhere_go_and_none_leads_out_of_the_bundle(app: Path, release: Release) -> None:
+    frameworks = app / "Contents" / "Frameworks"
+    (frameworks / "QtPdf").symlink_to("PySide6/Qt/lib/QtPdf.framework/QtPdf")
+    complete(app, release)
+    assert not (frameworks / "QtPdf").is_symlink()
+    assert (frameworks / "guide.bin").read_bytes() == b"\xca\xfe"
+    (frameworks / "zlib").symlink_to("/usr/lib/libz.dylib")
+    with pytest.raises(BuildFault, match="leads out of the bundle: Contents/Frameworks/zlib"):
+        complete(app, release)
+
+
 def test_a_bundle_without_its_executable_is_refused(app: Path, release: Release) -> None:
     (app / "Contents" / "MacOS" / "nibble").unlink()
     with pytest.raises(BuildFault, match="no executable nibble"):
