@@ -109,7 +109,7 @@ def archive_of(
     change(manifest)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
-        for path, content in {**files, "pack.json": json.dumps(manifest).encode()}.items():
+        for path, content in {"pack.json": json.dumps(manifest).encode(), **files}.items():
             put(tar, f"{name}/{path}", content)
         add(tar)
     return packed.getvalue()

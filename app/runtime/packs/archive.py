@@ -28,7 +28,7 @@ from app.runtime.packs.pack import MANIFEST, MANIFEST_LIMIT_BYTES
 MOST_MEMBERS = 4096
 _HEADER_BYTES = 1 << 18
 """Of one member, with its long names and what tarfile reads ahead."""
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 17
 _COMPRESSED_PIECE_BYTES = 1 << 16
 
 Tell = Callable[[int], None]
@@ -192,7 +192,7 @@ def _members(
 
     try:
         source.allow(_HEADER_BYTES)
-        with tarfile.open(fileobj=cast(IO[bytes], source), mode="r|") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], source), mode="r|", bufsize=_PIECE_BYTES) as tar:
             yield walk(tar)
     except (tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError, OverflowError):
         raise _damaged("it cannot be read") from None

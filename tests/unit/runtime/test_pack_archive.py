@@ -56,6 +56,16 @@ def test_files_come_out_as_they_went_in_with_their_manifest(tmp_path: Path) -> N
     assert {name: path.read_bytes() for name, path in found.items()} == FILES
 
 
+def test_manifest_may_be_anywhere(tmp_path: Path) -> None:
+    made, packed = archive_of(FILES), io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(made)) as old, tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for member in reversed(old.getmembers()):
+            source = old.extractfile(member)
+            assert source is not None
+            put(tar, member.name, source.read())
+    assert (unpacked(tmp_path, packed.getvalue()) / "pack.json").exists()
+
+
 def test_folders_and_leading_dots_are_no_harm(tmp_path: Path) -> None:
     packed = io.BytesIO()
     made = archive_of(FILES)
