@@ -16,8 +16,8 @@ from kernels.native.fault import Fault
 from kernels.native.recipes import Recipe
 
 CMAKE = (3, 25)
-VULKAN_HEADERS = (1, 4, 309)
-"""The oldest that llama.cpp 0.5's Vulkan backend was seen to compile with; Debian 12's 1.3.239 are too old."""
+VULKAN_NEEDS = "VK_EXT_layer_settings"
+"""All that llama.cpp's Vulkan backend misses in Debian 12's headers (1.3.239); what else is new it does without."""
 
 _NEWEST_ARM = "-march=armv9.2-a+sme"
 CUDA_LIBRARIES = ("cublas", "cublasLt")
@@ -128,15 +128,15 @@ class _Search:
         if not any((folder / "spirv" / "unified1" / "spirv.hpp").is_file() for folder in folders):
             self.missing.append("SPIR-V's headers are missing: install spirv-headers or the Vulkan SDK.")
         folder, told = vulkan_headers_in(folders)
-        wanted = ".".join(map(str, VULKAN_HEADERS))
         get = "get the Vulkan SDK, or libvulkan-dev and spirv-headers of Debian 13 in a folder of their own, and set "
-        if not told:
+        if folder is None:
             self.missing.append(f"Vulkan's headers are missing: {get}VULKAN_SDK to it.")
-        elif told < VULKAN_HEADERS:
-            old = ".".join(map(str, told))
-            self.missing.append(f"Vulkan's headers {old} are older than {wanted}: {get}VULKAN_SDK to it.")
+        elif not told:
+            self.missing.append(
+                f"Vulkan's headers in {folder} are too old ({VULKAN_NEEDS}): {get}VULKAN_SDK to it."
+            )
         else:
-            self.versions["vulkan headers"] = ".".join(map(str, told))
+            self.versions["vulkan headers"] = told
             self.settings["Vulkan_INCLUDE_DIR"] = str(folder)
             self.headers = (folder / "vulkan" / "vulkan.hpp",)
 
@@ -214,8 +214,8 @@ class _Search:
         return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 
-def vulkan_headers_in(folders: list[Path]) -> tuple[Path, tuple[int, ...]]:
-    """The first of the folders that has any, and their version; an empty one where none has."""
+def vulkan_headers_in(folders: list[Path]) -> tuple[Path | None, str]:
+    """The first of the folders that has any, and their version; that is empty where they are too old."""
     for folder in folders:
         try:
             text = (folder / "vulkan" / "vulkan_core.h").read_text("utf-8", "replace")
@@ -223,9 +223,9 @@ def vulkan_headers_in(folders: list[Path]) -> tuple[Path, tuple[int, ...]]:
             continue
         patch = re.search(r"#define VK_HEADER_VERSION (\d+)", text)
         whole = re.search(r"#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION\(\d+, (\d+), (\d+),", text)
-        if patch and whole:
-            return folder, (int(whole[1]), int(whole[2]), int(patch[1]))
-    return Path(), ()
+        can = patch and whole and re.search(rf"#define {VULKAN_NEEDS}\b", text)
+        return folder, f"{whole[1]}.{whole[2]}.{patch[1]}" if can and whole and patch else ""
+    return None, ""
 
 
 def numbers(version: str) -> tuple[int, ...]:

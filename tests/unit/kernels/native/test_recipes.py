@@ -83,7 +83,7 @@ def test_backends_are_chosen_by_name_and_refused_where_they_cannot_be() -> None:
     ("recipe", "words"),
     [
         ("cpu", ["CMake is missing: install", "C\\+\\+ compiler is missing: install"]),
-        ("vulkan", ["glslc.* is missing", "headers 1.3.239 are older than 1.4.309.*VULKAN_SDK"]),
+        ("vulkan", ["glslc.* is missing", "headers in .* are too old.*VULKAN_SDK"]),
         ("cuda-13", ["nvcc.* is missing: install the CUDA toolkit 13"]),
         ("hip", ["HIP is missing: install ROCm"]),
         ("metal", ["xcode-select"]),
@@ -119,7 +119,16 @@ def test_compiler_of_another_cuda_is_told(tmp_path: Path) -> None:
 
 
 def test_headers_of_the_first_folder_that_has_any_count(tmp_path: Path) -> None:
-    assert vulkan_headers_in([tmp_path]) == (Path(), ())
+    for name, more in (("new", "#define VK_EXT_layer_settings 1\n"), ("old", "")):
+        (tmp_path / name / "vulkan").mkdir(parents=True)
+        (tmp_path / name / "vulkan" / "vulkan_core.h").write_text(
+            "#define VK_HEADER_VERSION 309\n"
+            "#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(0, 1, 4, VK_HEADER_VERSION)\n" + more
+        )
+    none, new, old = (tmp_path / name for name in ("none", "new", "old"))
+    assert vulkan_headers_in([none]) == (None, "")
+    assert vulkan_headers_in([none, new, old]) == (new, "1.4.309")
+    assert vulkan_headers_in([old, new]) == (old, "")
 
 
 def test_cmakes_cache_is_read_with_values_that_have_colons_and_equals_signs(tmp_path: Path) -> None:
