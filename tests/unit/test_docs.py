@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer._click.exceptions import MissingParameter, UsageError  # typer brings its own click
 
+from app.__main__ import _means_file
 from app.cli.program import COMMANDS, _program
 from app.recommend import read_catalogue
 
@@ -23,6 +24,8 @@ PICTURES = ROOT / "docs" / "pictures"
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 _INLINE = re.compile(r"`([^`\n]+)`")
+_OTHERWISE = ("--version", "--smoke-test")
+"""What is no command."""
 _BEGIN = re.compile(r"^(?:\S*/)?(?:uv run )?(?:\S*/)?nibble(?= |$)")
 
 
@@ -128,7 +131,7 @@ def test_every_command_is_in_the_manual() -> None:
 
 def test_every_option_that_the_manual_names_exists() -> None:
     told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", COMMAND_LINE.read_text("utf-8")))
-    existing = {"--help", "--version"}
+    existing = {"--help", *_OTHERWISE}
     for name in COMMANDS:
         existing |= set(_options_of(typer.main.get_command(_program([name])).commands[name]))  # type: ignore[attr-defined]
     assert told - existing == set()
@@ -145,7 +148,7 @@ def test_every_program_of_the_checkout_exists(page: Path) -> None:
 def parse(arguments: list[str]) -> None:
     """Raises UsageError where the command line would."""
     arguments = [each for each in arguments if each != "--help"]  # prints and ends
-    if not arguments or arguments[0] == "--version":
+    if not arguments or arguments[0] in _OTHERWISE or (len(arguments) == 1 and _means_file(arguments[0])):
         return
     command = typer.main.get_command(_program(arguments))
     context = typer.Context(command, info_name="nibble")
