@@ -145,6 +145,21 @@ def test_every_program_of_the_checkout_exists(page: Path) -> None:
         assert find_spec(module) is not None, module
 
 
+def test_nothing_reaches_the_network_but_what_readme_tells() -> None:
+    """Search, pages, downloads and packs; the newest release; servers that a person names. The window's own socket is
+    for later starts on the same computer."""
+    network = (
+        r"^\s*(?:from|import) (?:httpx|requests|urllib\.request|urllib3|http\.|socket|asyncio|PySide6\.QtNet)"
+    )
+    reaching = {
+        path.relative_to(ROOT / "app").as_posix()
+        for path in (ROOT / "app").rglob("*.py")
+        if re.search(network, path.read_text("utf-8"), re.MULTILINE)
+    }
+    told = {"about/releases.py", "runtime/rpc_servers.py", "ui/first_window.py"}
+    assert {path for path in reaching if not path.startswith(("downloads/", "hub/"))} == told
+
+
 def parse(arguments: list[str]) -> None:
     """Raises UsageError where the command line would."""
     arguments = [each for each in arguments if each != "--help"]  # prints and ends
