@@ -89,20 +89,26 @@ def _fetched(wanted: str, expected: str, work: Path) -> Path:
     archive = work / f"{PACKAGE.replace('-', '_')}-{wanted}.tar.gz"
     if archive.exists() and digest_of(archive) == expected:
         return archive
-    if find_spec("pip") is None:
-        raise Fault(
-            "pip, which fetches the source archive, is missing: install it, or give one with --source."
-        )
+    pip = _pip()
     work.mkdir(parents=True, exist_ok=True)
     # pip runs code of an archive to learn what it needs: with the digest, of no other than this one.
     asked = work / "source.txt"
     asked.write_text(f"{PACKAGE}=={wanted} --hash=sha256:{expected}\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
+    command = [*pip, "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
     done = subprocess.run([*command, "--dest", str(work), "--requirement", str(asked)], check=False)
     asked.unlink()
     if done.returncode or not archive.exists():
         raise Fault(f"pip could not fetch {archive.name}; its own words are above.")
     return archive
+
+
+def _pip() -> list[str]:
+    """This Python's, or where it has none, as in an environment that uv made, any other. Raises Fault."""
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    if program := shutil.which("pip3") or shutil.which("pip"):
+        return [program]
+    raise Fault("pip, which fetches the source archive, is missing: install it, or give one with --source.")
 
 
 def unpack(archive: Path, into: Path, root: str) -> None:
