@@ -22,7 +22,12 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
     of what it wrote where it fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env=environment,
         )
     except OSError as error:
         raise BuildFault(f"{command[0]} cannot be started: {error.strerror}.") from error

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from installers.faults import BuildFault
-from installers.release import COMMAND, NAME, ROOT, Release
+from installers.release import COMMAND, NAME, ROOT, Release, read_project
 from installers.runtime import put_runtime, runtime_of
 
 _LOG_LINES = 20
@@ -52,8 +52,9 @@ def require_possible(release: Release) -> None:
         installed = metadata("nibble")
     except PackageNotFoundError:
         raise BuildFault("Nibble itself is not installed here, so nobody knows what it needs.") from None
-    urls = installed.get_all("Project-URL") or []
-    if installed["Version"] != release.version or not any(release.homepage in url for url in urls):
+    project = read_project()
+    urls = {f"{label}, {url}" for label, url in project["urls"].items()}
+    if installed["Version"] != release.version or set(installed.get_all("Project-URL") or []) != urls:
         raise BuildFault(
             "The Nibble that is installed is another version than the checkout: install it again."
         )

@@ -10,6 +10,7 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from installers.faults import BuildFault
 
@@ -66,8 +67,8 @@ class Release:
 def read_release(target: str, root: Path = ROOT) -> Release:
     """The release of the checkout at `root`, for this machine. Raises BuildFault where `pyproject.toml` lacks something
     or the machine is none that Nibble is built for."""
+    project = read_project(root)
     try:
-        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         return Release(
             target=target,
             name=NAME,
@@ -81,12 +82,21 @@ def read_release(target: str, root: Path = ROOT) -> Release:
             licence=project["license"],
             made_at=_made_at(root),
         )
-    except OSError as error:
-        raise BuildFault(f"pyproject.toml cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BuildFault(f"pyproject.toml is not TOML: {error}.") from error
     except KeyError as error:
         raise BuildFault(f"pyproject.toml does not say the project's {error.args[0]}.") from error
+
+
+def read_project(root: Path = ROOT) -> dict[str, Any]:
+    """What `pyproject.toml` says of the project. Raises BuildFault."""
+    try:
+        project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))[
+            "project"
+        ]
+    except OSError as error:
+        raise BuildFault(f"pyproject.toml cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise BuildFault(f"pyproject.toml describes no project: {error}.") from error
+    return project
 
 
 def this_system() -> str:

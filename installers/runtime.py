@@ -78,7 +78,9 @@ def require_whole(pack: Path, release: Release) -> None:
             f"The {MANIFEST} of the pack {pack.name} does not say what it is ({error!r})."
         ) from error
     if said != (wanted := (version("llama-cpp-python"), release.system, release.machine)):
-        raise BuildFault(f"The pack {pack.name} is for {' '.join(said)} and not for {' '.join(wanted)}.")
+        raise BuildFault(
+            f"The pack {pack.name} is for {' '.join(map(str, said))} and not for {' '.join(wanted)}."
+        )
     there = {
         file.relative_to(pack).as_posix(): _digest(file)
         for file in pack.rglob("*")

@@ -14,9 +14,10 @@ find applications mime icons -type f | while read -r file; do
     fi
 done
 if [ "${1:-}" != --remove ]; then
-    # In an entry " is around a path, and \ before what means something inside it.
-    program=$(printf '%s' "$here/nibble" | sed 's/[\\"`$]/\\\\&/g')
-    awk -v program="$program" '/^Exec=/ { print "Exec=\"" program "\" %f"; next } { print }' \
+    # In an entry " is around a path, \ before what means something inside it, \\ stands for \ and %% for %.
+    program=$(printf '%s' "$here/nibble" | sed 's/\\/\\\\\\\\/g; s/["`$]/\\\\&/g; s/%/%%/g')
+    export program
+    awk '/^Exec=/ { print "Exec=\"" ENVIRON["program"] "\" %f"; next } { print }' \
         applications/nibble.desktop > "$share/applications/nibble.desktop"
 fi
 for update in "update-mime-database $share/mime" "update-desktop-database $share/applications"; do
