@@ -1,5 +1,5 @@
 """Does the Debian package work on a computer without Python, compiler and Qt? By hand and in the release workflow, as
-root on Debian or Ubuntu, with debootstrap, Xvfb, xdotool and ImageMagick:
+root on Debian or Ubuntu, with debootstrap, Xvfb and xdotool:
 
     python installers/bare_debian.py nibble_0.1.0_amd64.deb --archive nibble-0.1.0-linux-x86_64.tar.xz --out PICTURES
 
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = _parser().parse_args(arguments)
     wanted.out.mkdir(parents=True, exist_ok=True)
     try:
-        require("debootstrap", "Xvfb", "xdotool", "import")
-        with bare_root(wanted.base, wanted.suite) as root, screen(wanted.out) as display:
+        require("debootstrap", "Xvfb", "xdotool")
+        with screen(wanted.out) as display, bare_root(wanted.base, wanted.suite) as root:
             try_package(root, display, wanted.package.resolve())
             if wanted.archive is not None:
                 try_archive(root, display, wanted.archive.resolve())
@@ -81,9 +81,7 @@ def try_package(root: BareRoot, display: Screen, package: Path) -> None:
 def try_archive(root: BareRoot, display: Screen, archive: Path) -> None:
     root.install(*LIBRARIES_OF_A_DESKTOP)
     _require_bare(root, "beside the archive")
-    person = Person.of(root, display, "carrier")
-    person.unpack(archive)
-    person.run_portable()
+    Person.added(root, display, "carrier").run_portable(archive)
 
 
 def _require_bare(root: BareRoot, when: str) -> None:

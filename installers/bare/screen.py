@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from installers.commands import run
+from PySide6.QtGui import QImage
+
 from installers.faults import BuildFault
 
 NUMBER = 77
@@ -19,8 +22,9 @@ PATIENCE_S = 120
 
 @dataclass
 class Screen:
-    """Pictures of it go to `pictures`, numbered."""
+    """What it shows is in the file `buffer`, as xwd has it. Pictures of it go to `pictures`, numbered."""
 
+    buffer: Path
     pictures: Path
     taken: int = 0
 
@@ -58,16 +62,7 @@ class Screen:
 
     def take(self, name: str) -> None:
         self.taken += 1
-        run(
-            [
-                "import",
-                "-display",
-                self.name,
-                "-window",
-                "root",
-                self.pictures / f"{self.taken:02}-{name}.png",
-            ]
-        )
+        _picture(self.buffer.read_bytes()).save(str(self.pictures / f"{self.taken:02}-{name}.png"))
 
     def _xdotool(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -81,17 +76,28 @@ class Screen:
 
 @contextmanager
 def screen(pictures: Path) -> Iterator[Screen]:
+    memory = TemporaryDirectory(prefix="nibble-screen-")
+    command = ["Xvfb", f":{NUMBER}", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-ac", "-nolisten", "tcp"]
     server = subprocess.Popen(
-        ["Xvfb", f":{NUMBER}", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-ac", "-nolisten", "tcp"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [*command, "-fbdir", memory.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 20
         while not Path(f"/tmp/.X11-unix/X{NUMBER}").exists():
             if server.poll() is not None or time.monotonic() > deadline:
                 raise BuildFault("Xvfb does not start.")
             time.sleep(0.1)
-        yield Screen(pictures)
+        yield Screen(Path(memory.name) / "Xvfb_screen0", pictures)
     finally:
         server.terminate()
         server.wait(20)
+        memory.cleanup()
+
+
+def _picture(dump: bytes) -> QImage:
+    """Of an xwd file with 32 bits a pixel (X11/XWDFile.h): a head of 25 numbers, names, colours, rows."""
+    head = struct.unpack(">25I", dump[:100])
+    head_bytes, width, height, row_bytes, colours = head[0], head[4], head[5], head[12], head[19]
+    start = head_bytes + 12 * colours
+    rows = dump[start : start + row_bytes * height]
+    return QImage(rows, width, height, row_bytes, QImage.Format.Format_RGB32).copy()
