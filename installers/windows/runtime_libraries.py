@@ -52,16 +52,17 @@ def _missing(program: Path) -> dict[str, Path]:
 def imported_libraries(path: Path) -> set[str]:
     """The libraries that a file of machine code names, in lower case. Raises BuildFault where it is none."""
     try:
-        with pefile.PE(str(path), fast_load=True) as file:
-            names = ("IMAGE_DIRECTORY_ENTRY_IMPORT", "IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT")
-            file.parse_data_directories([pefile.DIRECTORY_ENTRY[name] for name in names])
-            entries = [
-                *getattr(file, "DIRECTORY_ENTRY_IMPORT", []),
-                *getattr(file, "DIRECTORY_ENTRY_DELAY_IMPORT", []),
-            ]
-            return {entry.dll.decode("ascii", "replace").lower() for entry in entries}
+        # Of its content: to close a file, pefile has all of Python's objects looked through.
+        file = pefile.PE(data=path.read_bytes(), fast_load=True)
+        names = ("IMAGE_DIRECTORY_ENTRY_IMPORT", "IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT")
+        file.parse_data_directories([pefile.DIRECTORY_ENTRY[name] for name in names])
     except pefile.PEFormatError as error:
         raise BuildFault(f"{path.name} is no machine code of Windows: {error}.") from error
+    entries = [
+        *getattr(file, "DIRECTORY_ENTRY_IMPORT", []),
+        *getattr(file, "DIRECTORY_ENTRY_DELAY_IMPORT", []),
+    ]
+    return {entry.dll.decode("ascii", "replace").lower() for entry in entries}
 
 
 def _pyside_folder() -> Path:
