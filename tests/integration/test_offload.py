@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,12 @@ from app.gguf import read_facts
 from app.hardware import Accelerator, probe_usable
 from app.memory import estimate
 from app.memory.dry_run import dry_run
-from app.memory.estimate import DeviceMemory, MemoryEstimate
+from app.memory.estimate import DeviceMemory
 from app.memory.placement import used_together
 from app.runtime import LoadedModel, LoadSettings
 from app.storage import DataFolder, data_folder
 from tests.helpers.answers import ask, greedy
-from tests.helpers.built_packs import Held, built_pack, held_by_device, rpc_server
+from tests.helpers.built_packs import built_pack, held_by_device, rpc_server
 from tests.helpers.command_line import nibble
 from tests.helpers.tiny_gguf import CHATML, write_tiny_model
 
@@ -29,6 +30,9 @@ LAYERS = 12
 TOKENS = 40
 LOG_STEP = (1 << 20) // 100 + 1
 """llama.cpp's log has two decimals of a MiB."""
+
+ACTIVATION_BYTES = 512 * 256 * 4
+"""Of a batch of 512 tokens and 256 numbers in F32."""
 
 KINDS = ("rpc", "rpc+rpc", "vulkan", "rpc+vulkan")
 
@@ -80,7 +84,7 @@ def test_tokens_are_the_plain_builds_wherever_layers_are(
         {"rpc": "RPC"}.get(kind, "Vulkan") for kind in kinds.split("+")
     ]
     names = [each.runtime_name for each in accelerators]
-    settings = LoadSettings(context_length=512, threads=1, gpu_layers=gpu_layers)
+    settings = shared(accelerators, context_length=512, gpu_layers=gpu_layers)
     with LoadedModel.load(deep, settings) as model:
         placed = model.description.buffers.layer_devices
         assert ask(model, "hello world", greedy(TOKENS)).text == expected
@@ -97,33 +101,33 @@ def test_tokens_are_the_plain_builds_wherever_layers_are(
 )
 def test_memory_on_each_device_is_what_the_plan_says(
     kinds: str,
-    changes: dict[str, object],
+    changes: dict[str, Any],
     deep: Path,
     devices: Callable[[str], tuple[Accelerator, ...]],
     home: Path,
 ) -> None:
     accelerators = devices(kinds)
-    several = len(accelerators) > 1  # by free memory, their parts would depend on the moment
-    settings = LoadSettings(
-        context_length=1024,
-        threads=1,
-        load_mode="none",
-        devices=tuple(each.runtime_name for each in accelerators) if several else (),
-        split=(2.0, 1.0) if several else (),
-        **changes,  # type: ignore[arg-type]
-    )
+    settings = shared(accelerators, context_length=1024, load_mode="none", **changes)
     with LoadedModel.load(deep, settings) as model:
         held = held_by_device(model.description.buffers, accelerators)
     planned = estimate(read_facts(deep), settings, accelerators)
     assert planned.basis == "formula"
-    assert held == [approximately(planned, index) for index in range(len(accelerators) + 1)]
+    by_name = {each.name: each for each in planned.devices}  # those that have something
+    for name, real in zip(("CPU", *(each.name for each in accelerators)), held, strict=True):
+        plan = by_name.get(name, DeviceMemory(name, 0, 0, 0))
+        # Each number is a sum of at most two that the log has rounded.
+        assert real.weights_bytes == pytest.approx(plan.weights_bytes, abs=2 * LOG_STEP)
+        assert real.kv_bytes == pytest.approx(plan.kv_bytes, abs=2 * LOG_STEP)
+        # Vulkan computes in an order of its own (`ggml_vk_graph_optimize`), in which an activation less may be kept.
+        spared = ACTIVATION_BYTES if "vulkan" in kinds and name != "CPU" else 0
+        assert -spared - 2 * LOG_STEP <= real.compute_bytes - plan.compute_bytes <= 2 * LOG_STEP, name
 
 
-def approximately(planned: MemoryEstimate, index: int) -> Held:
-    """Each number is a sum of at most two that the log has rounded. What has no layers is not in a plan."""
-    device = planned.devices[index] if index < len(planned.devices) else DeviceMemory("", 0, 0, 0)
-    numbers = (device.weights_bytes, device.kv_bytes, device.compute_bytes)
-    return Held(*(pytest.approx(each, abs=2 * LOG_STEP) for each in numbers))
+def shared(accelerators: tuple[Accelerator, ...], **changes: Any) -> LoadSettings:
+    """Several devices in fixed parts: by free memory, they would depend on the moment."""
+    if len(accelerators) > 1:
+        changes |= {"devices": tuple(each.runtime_name for each in accelerators), "split": (2.0, 1.0)}
+    return LoadSettings(threads=1, **changes)
 
 
 @pytest.mark.parametrize("kinds", ["rpc", "vulkan"])
