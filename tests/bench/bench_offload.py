@@ -21,6 +21,7 @@ from app.guide import make_guide
 from app.hardware import Accelerator, probe_usable
 from app.memory import estimate
 from app.memory.dry_run import dry_run
+from app.memory.estimate import DeviceMemory
 from app.memory.placement import used_together
 from app.runtime import LoadedModel, LoadSettings
 from app.storage import DataFolder, data_folder
@@ -85,16 +86,17 @@ def compared(
     with LoadedModel.load(path, settings) as model:
         real = held_by_device(model.description.buffers, accelerators)
     exact = held_by_device(dry_run(path, settings, data_folder()).buffers, accelerators)
-    planned = estimate(facts, settings, accelerators)
+    planned = {each.name: each for each in estimate(facts, settings, accelerators).devices}
     worst = 0.0
-    names = ["CPU", *(each.runtime_name for each in accelerators)]
-    for name, ours, asked, true in zip(names, planned.devices, exact, real, strict=True):
+    names = {"CPU": "CPU", **{each.name: each.runtime_name for each in accelerators}}
+    for name, asked, true in zip(names, exact, real, strict=True):
+        ours = planned.get(name, DeviceMemory(name, 0, 0, 0))  # those without anything are left out
         parts = []
         for part in ("weights_bytes", "kv_bytes", "compute_bytes"):
             numbers = [getattr(each, part) / MIB for each in (ours, asked, true)]
             worst = max(worst, abs(numbers[0] - numbers[2]))
             parts.append(" /".join(f"{number:8.2f}" for number in numbers))
-        print(f"  {kinds:10} {share:4.0%} {name:8} {'  | '.join(parts)}", flush=True)
+        print(f"  {kinds:10} {share:4.0%} {names[name]:8} {'  | '.join(parts)}", flush=True)
     return worst
 
 
