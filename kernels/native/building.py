@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from kernels.native.computer import this_system
 from kernels.native.fault import Fault
 from kernels.native.licences import write_licences
 from kernels.native.manifest import LIBRARY_ENDINGS, write_manifest
@@ -18,10 +19,14 @@ from kernels.native.tools import Shipped, Tools
 
 PRESETS = Path(__file__).parent
 _GOMP_LICENCES = (
-    "/usr/share/doc/libgomp1/copyright",
-    "/usr/share/licenses/libgomp/COPYING.RUNTIME",
-    "/usr/share/licenses/gcc-libs/RUNTIME.LIBRARY.EXCEPTION",
+    ("/usr/share/doc/libgomp1/copyright", "/usr/share/common-licenses/GPL-3"),
+    ("/usr/share/licenses/libgomp/COPYING.RUNTIME", "/usr/share/licenses/libgomp/COPYING3"),
+    (
+        "/usr/share/licenses/gcc-libs/RUNTIME.LIBRARY.EXCEPTION",
+        "/usr/share/licenses/spdx/GPL-3.0-or-later.txt",
+    ),
 )
+"""The exception that lets it go along, and the licence that it is one to: on Debian, Fedora and Arch."""
 
 
 def build_pack(recipe: Recipe, source: Source, tools: Tools, out: Path, work: Path, jobs: int) -> Path:
@@ -44,11 +49,16 @@ def build_pack(recipe: Recipe, source: Source, tools: Tools, out: Path, work: Pa
         str(partial),
     ]
     _run(install, "install", recipe)
+    if (
+        this_system() == "macos"
+    ):  # stripped, they are not any more what the linker has signed, and would not be loaded
+        libraries = [str(file) for file in partial.iterdir() if file.suffix in LIBRARY_ENDINGS]
+        _run(["codesign", "--force", "--sign", "-", *libraries], "sign", recipe)
     cache = read_cache(tree / "CMakeCache.txt")
     shipped = {**tools.shipped, **_openmp(cache)}
     for name, each in shipped.items():
         shutil.copyfile(each.library, partial / name)
-    licences = {name: each.licence for name, each in shipped.items()}
+    licences = {name: each.licences for name, each in shipped.items()}
     write_licences(partial, source.folder, recipe.code, tools.headers, licences)
     write_manifest(partial, recipe, source, tools.versions, devices_of(partial, recipe, cache))
     pack = out / recipe.name
@@ -87,10 +97,10 @@ def _openmp(cache: Mapping[str, str]) -> dict[str, Shipped]:
     library = cache.get("OpenMP_gomp_LIBRARY", "")
     if not library or library.endswith("NOTFOUND"):
         return {}
-    licence = next((file for place in _GOMP_LICENCES if (file := Path(place)).is_file()), None)
-    if licence is None:
-        raise Fault("The licence of libgomp, which goes with the pack, is not to be found on this computer.")
-    return {"libgomp.so.1": Shipped(Path(library).resolve(), licence)}
+    for licences in (tuple(map(Path, names)) for names in _GOMP_LICENCES):
+        if all(file.is_file() for file in licences):
+            return {"libgomp.so.1": Shipped(Path(library).resolve(), licences)}
+    raise Fault("The licence of libgomp, which goes with the pack, is not to be found on this computer.")
 
 
 def read_cache(file: Path) -> dict[str, str]:
@@ -104,6 +114,6 @@ def _run(command: Sequence[str], verb: str, recipe: Recipe) -> None:
     try:
         done = subprocess.run(command, env={**os.environ, "CCACHE_SLOPPINESS": "time_macros"}, check=False)
     except OSError as error:
-        raise Fault(f"CMake cannot be started: {error.strerror or error}.") from None
+        raise Fault(f"{command[0]} cannot be started: {error.strerror or error}.") from None
     if done.returncode:
-        raise Fault(f"CMake could not {verb} the {recipe.title} pack; its own words are above.")
+        raise Fault(f"{Path(command[0]).name} could not {verb} the {recipe.title} pack; its words are above.")

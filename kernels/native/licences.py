@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,11 @@ _MARKS = re.compile(r"^[ \t]*(//|/\*+|\*/|\*)[ \t]?")
 
 
 def write_licences(
-    pack: Path, source: Path, backends: Sequence[str], headers: Sequence[Path], libraries: Mapping[str, Path]
+    pack: Path,
+    source: Path,
+    backends: Sequence[str],
+    headers: Sequence[Path],
+    libraries: Mapping[str, Sequence[Path]],
 ) -> None:
     """Into the pack's folder for them. `backends`: whose code is in it. `headers`: of others, whose code was compiled
     into it. `libraries`: the licences of those that go with it, by their names."""
@@ -35,9 +38,8 @@ def write_licences(
     begin = "Parts of llama.cpp, and of what it is compiled with, whose authors are named in them.\n"
     notices = [f"{name}\n\n{notice}\n" for name, file in named for notice in notices_in(file)]
     (folder / "notices.txt").write_text(rule.join([begin, *notices]), "utf-8")
-    for name, licence in libraries.items():
-        content = licence.read_bytes()
-        (folder / f"{name}.txt").write_bytes(gzip.decompress(content) if licence.suffix == ".gz" else content)
+    for name, licences in libraries.items():
+        (folder / f"{name}.txt").write_bytes(b"\n\n".join(file.read_bytes() for file in licences))
 
 
 def _code(source: Path, backends: Sequence[str]) -> Iterator[Path]:

@@ -27,10 +27,10 @@ _LIBRARY_FOLDERS = ("lib64", "lib", "bin", "bin/x64", "targets/x86_64-linux/lib"
 
 @dataclass(frozen=True)
 class Shipped:
-    """A library of somebody else that goes with a pack, and what its licence says."""
+    """A library of somebody else that goes with a pack, and the files its licence is in."""
 
     library: Path
-    licence: Path
+    licences: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class _Search:
             return
         for name, library in libraries.items():
             assert library is not None
-            self.shipped[library.name] = Shipped(library, licence)
+            self.shipped[library.name] = Shipped(library, (licence,))
             if home != toolkit:
                 self.settings[f"CUDA_{name}_LIBRARY"] = str(library)
         if home != toolkit:
@@ -191,7 +191,7 @@ class _Search:
         if runtime is None:
             self.missing.append(f"The CUDA runtime library is missing in {toolkit}.")
         else:
-            self.shipped[runtime.name] = Shipped(runtime, licence)
+            self.shipped[runtime.name] = Shipped(runtime, (licence,))
 
     def hip(self) -> None:
         home = self._environment.get("ROCM_PATH") or self._environment.get("HIP_PATH") or "/opt/rocm"
