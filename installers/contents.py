@@ -80,7 +80,15 @@ sockets, no database, no printing."""
 QT_LIBRARIES = ("Core", "DBus", "Gui", "Network", "Svg", "WaylandClient", "Widgets", "XcbQpa")
 """Modules of Qt, and what the plugins above need."""
 
+ENCHANT_LIBRARIES = (
+    *("enchant_hunspell", "libenchant-2", "libgcc_s_seh-1", "libglib-2.0-0", "libgmodule-2.0-0"),
+    *("libhunspell-1.7-0", "libiconv-2", "libintl-8", "libpcre2-8-0", "libstdc++-6", "libwinpthread-1"),
+)
+"""What Enchant with Hunspell imports on Windows, and what those import. Its wheel has all that its makers had installed
+besides: OpenSSL, Python, Tcl, and libraries under the GPL."""
+
 _LEFT_OUT_DATA = (
+    rf"enchant/data/(?!.*/(share/enchant/.*|({'|'.join(map(re.escape, ENCHANT_LIBRARIES))})\.dll)$)",
     r"PySide6/(Qt/)?translations/",
     r"PySide6/.*opengl32sw\.dll$",  # OpenGL by the processor, which nothing asks for
     r"qtawesome/fonts/(?!phosphor-)",
