@@ -154,7 +154,11 @@ class Person:
 
     def _launch(self, *files: str) -> None:
         """The entry's own command, started by the desktop's own program."""
-        self._run("gio", "launch", ENTRY, *files)
+        subprocess.run(
+            self.root.command(["gio", "launch", ENTRY, *files], self.name),
+            env=self.root.environment(self.name, self._display()), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=60,
+        )  # fmt: skip
 
     @contextmanager
     def _started(self, *command: str) -> Iterator[None]:

@@ -15,22 +15,19 @@ from PySide6.QtGui import QImage
 
 from installers.faults import BuildFault
 
-NUMBER = 77
 WIDTH, HEIGHT = 1280, 800
 PATIENCE_S = 120
 
 
 @dataclass
 class Screen:
-    """What it shows is in the file `buffer`, as xwd has it. Pictures of it go to `pictures`, numbered."""
+    """`name`: as in DISPLAY. What it shows is in the file `buffer`, as xwd has it. Pictures of it go to `pictures`,
+    numbered."""
 
+    name: str
     buffer: Path
     pictures: Path
     taken: int = 0
-
-    @property
-    def name(self) -> str:
-        return f":{NUMBER}"
 
     def wait_for_window(self, title: str) -> None:
         """Until there is one, which then has the keyboard. Raises BuildFault."""
@@ -76,22 +73,33 @@ class Screen:
 
 @contextmanager
 def screen(pictures: Path) -> Iterator[Screen]:
-    memory = TemporaryDirectory(prefix="nibble-screen-")
-    command = ["Xvfb", f":{NUMBER}", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-ac", "-nolisten", "tcp"]
-    server = subprocess.Popen(
-        [*command, "-fbdir", memory.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while not Path(f"/tmp/.X11-unix/X{NUMBER}").exists():
-            if server.poll() is not None or time.monotonic() > deadline:
+    with TemporaryDirectory(prefix="nibble-screen-") as memory:
+        # It takes a number that is free, and tells it.
+        size = f"{WIDTH}x{HEIGHT}x24"
+        command = [
+            "Xvfb",
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            size,
+            "-ac",
+            "-nolisten",
+            "tcp",
+            "-fbdir",
+            memory,
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as server:
+            assert server.stdout is not None
+            number = server.stdout.readline().strip()
+            if not number:
                 raise BuildFault("Xvfb does not start.")
-            time.sleep(0.1)
-        yield Screen(Path(memory.name) / "Xvfb_screen0", pictures)
-    finally:
-        server.terminate()
-        server.wait(20)
-        memory.cleanup()
+            try:
+                yield Screen(f":{number}", Path(memory) / "Xvfb_screen0", pictures)
+            finally:
+                server.terminate()
 
 
 def _picture(dump: bytes) -> QImage:

@@ -72,6 +72,9 @@ def _lay_out(tree: Path, program: Path, release: Release) -> None:
     documents.mkdir(parents=True)
     (documents / "copyright").write_text(filled("copyright", release), encoding="utf-8")
     _compress(documents / "changelog.gz", _changelog(release), release)
+    overrides = usr / "share" / "lintian" / "overrides"
+    overrides.mkdir(parents=True)
+    (overrides / release.command).write_text(filled("lintian-overrides", release), encoding="utf-8")
     manual = usr / "share" / "man" / "man1"
     manual.mkdir(parents=True)
     _compress(manual / f"{release.command}.1.gz", filled("nibble.1", release), release)
@@ -112,8 +115,8 @@ _DESCRIPTION = """\
 
 
 def _synopsis(release: Release) -> str:
-    """The project's sentence as a phrase, as Debian wants it."""
-    sentence = release.description.rstrip(".")
+    """The project's sentence as a phrase of at most 80 characters, as Debian wants it."""
+    sentence = release.description.rstrip(".").partition(",")[0]
     return sentence[0].lower() + sentence[1:]
 
 
