@@ -5,19 +5,27 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from app.core.jobs import CancelToken, JobControl
+from app.guide import make_guide
+from app.runtime import LoadedModel, LoadSettings, start_worker
 from app.runtime.packs import runtime_packs
+from app.runtime.protocol import Describe, Described
 from app.storage import DataFolder
+from tests.helpers.answers import ask, greedy
 from tests.helpers.built_packs import ROOT, built_pack
 from tests.helpers.command_line import nibble
 
 NAMES = ("cpu", "rpc", "vulkan")
+QUIET = JobControl(CancelToken(), lambda event: None)
 
 
 def check(pack: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -62,12 +70,62 @@ def test_pack_is_tried_and_used(name: str, home: Path, monkeypatch: pytest.Monke
     assert runtime_packs().states()[0].fault == ""
 
 
-def test_every_processor_finds_the_variant_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain x64 one is in every pack; here a better one is there, as on any computer of this century."""
+def test_best_variant_for_this_processor_is_the_only_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(built_pack("cpu")))
-    told = nibble("doctor", "--json").document["runtime"]
-    assert told["backends"] == ["CPU"]
-    assert len(told["devices"]) == 1
+    with start_worker() as worker:
+        described = worker.call_for(Describe())
+        assert isinstance(described, Described)
+        loaded = {
+            Path(each.path).name
+            for each in psutil.Process(worker.pid).memory_maps()
+            if "ggml-cpu" in each.path
+        }
+    assert [device.kind for device in described.devices] == ["cpu"]
+    (variant,) = loaded
+    assert variant != "libggml-cpu-x64.so"  # there was none better than that before 2008
+
+
+VARIANTS = (
+    *(
+        "x64",
+        "sse42",
+        "sandybridge",
+        "ivybridge",
+        "piledriver",
+        "haswell",
+        "skylakex",
+        "cannonlake",
+        "cascadelake",
+    ),
+    *("icelake", "cooperlake", "zen4", "alderlake", "sapphirerapids"),
+)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="variants of x86-64")
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_variant_answers_as_the_plain_build_where_the_processor_can_run_it(
+    variant: str, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Q4_0, which variants lay out anew for their instructions, and with prompts longer than a block."""
+    folder = tmp_path / variant
+    folder.mkdir()
+    for file in built_pack("cpu").glob("*.so*"):
+        if "ggml-cpu-" not in file.name or file.stem.endswith(f"-{variant}"):
+            (folder / file.name).symlink_to(file)
+    (path,) = make_guide(DataFolder(models / "variants").create(), ["Q4_0"], QUIET)
+    prompt = "What is a token, and how much memory does a model need? " * 4
+    settings = LoadSettings(context_length=512, threads=1)
+    monkeypatch.delenv("LLAMA_CPP_LIB_PATH", raising=False)
+    with LoadedModel.load(path, settings) as model:
+        expected = ask(model, prompt, greedy(24)).text
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+    with start_worker() as worker:
+        described = worker.call_for(Describe())
+        assert isinstance(described, Described)
+    if not described.devices:
+        pytest.skip(f"this processor lacks instructions of {variant}")
+    with LoadedModel.load(path, settings) as model:
+        assert ask(model, prompt, greedy(24)).text == expected
 
 
 def test_pack_in_the_place_of_the_bindings_own_libraries_works_without_being_named(
