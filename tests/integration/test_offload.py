@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import LoadFailed
+from app.core.errors import LoadFailed, WorkerAborted
 from app.gguf import read_facts
 from app.hardware import Accelerator, probe_usable
 from app.memory import estimate
@@ -177,3 +177,17 @@ def test_server_that_goes_away_before_a_load_is_a_fault_with_a_sentence(
                 worker.call_for(Load(path=bytes(deep), settings=LoadSettings(context_length=512, threads=1)))
             alone = LoadSettings(context_length=512, threads=1, processor_only=True)
             assert worker.call_for(Load(path=bytes(deep), settings=alone))
+
+
+def test_server_that_ends_while_a_model_is_on_it_is_a_fault_and_another_load_goes_on_without(
+    deep: Path, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(built_pack("rpc")))
+    with ExitStack() as servers:
+        monkeypatch.setenv("NIBBLE_RPC_SERVERS", servers.enter_context(rpc_server()))
+        with LoadedModel.load(deep, LoadSettings(context_length=512, threads=1, gpu_layers=-1)) as model:
+            servers.close()
+            with pytest.raises(WorkerAborted, match="connection to the other computer"):
+                ask(model, "hello world", greedy(TOKENS))
+    with LoadedModel.load(deep, LoadSettings(context_length=512, threads=1)) as model:
+        assert ask(model, "hello world", greedy(TOKENS)).text == expected
