@@ -47,10 +47,12 @@ LEFT_OUT_MODULES = (
     "kernels.native",
     # For developers.
     "_distutils_hack",
+    "crypt",
     "curses",
     "distutils",
     "doctest",
     "lib2to3",
+    "nis",
     "numpy.f2py",
     "pdb",
     "pip",

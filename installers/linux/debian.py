@@ -18,7 +18,7 @@ from installers.commands import run
 from installers.faults import BuildFault
 from installers.linux.desktop import filled, write_share
 from installers.linux.elf import elf_files
-from installers.linux.libraries import BROUGHT_ALONG
+from installers.linux.libraries import BROUGHT_ALONG, OF_DISTRIBUTIONS, owner
 from installers.release import Release
 
 ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
@@ -62,9 +62,7 @@ def _lay_out(tree: Path, program: Path, release: Release) -> None:
     usr = tree / "usr"
     home = usr / "lib" / release.command
     shutil.copytree(program, home, symlinks=True)
-    for name in BROUGHT_ALONG:  # the distribution has them, and keeps them safe
-        (home / "_internal" / name).unlink(missing_ok=True)
-    shutil.rmtree(home / "_internal" / "resources" / "licences" / "system", ignore_errors=True)
+    _leave_to_distribution(home / "_internal")
     (usr / "bin").mkdir()
     (usr / "bin" / release.command).symlink_to(Path("..", "lib", release.command, release.command))
     write_share(usr / "share", release)
@@ -78,6 +76,16 @@ def _lay_out(tree: Path, program: Path, release: Release) -> None:
     manual = usr / "share" / "man" / "man1"
     manual.mkdir(parents=True)
     _compress(manual / f"{release.command}.1.gz", filled("nibble.1", release), release)
+
+
+def _leave_to_distribution(internal: Path) -> None:
+    """Which keeps them safe; their licences go with them."""
+    for name in OF_DISTRIBUTIONS:
+        (internal / name).unlink(missing_ok=True)
+    kept = {owner(name)[0] for name in BROUGHT_ALONG if (internal / name).exists()}
+    for licence in (internal / "resources" / "licences" / "system").glob("*"):
+        if licence.name not in kept:
+            shutil.rmtree(licence)
 
 
 def _control(tree: Path, work: Path, release: Release) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from installers.commands import run
 
-BROUGHT_ALONG = (
+OF_DISTRIBUTIONS = (
     "libbz2.so.1.0",
     "libcrypto.so.3",
     "libffi.so.8",
@@ -29,7 +29,12 @@ BROUGHT_ALONG = (
     "libxkbcommon-x11.so.0",
     "libxkbcommon.so.0",
 )
-"""For the portable archive. The Debian package leaves them out again and depends on the distribution's."""
+"""The Debian package leaves them out again, and depends on the packages that have them: those are called the same, or
+provide the same name, in Debian 12 and 13 and in Ubuntu from 22.04 on."""
+
+BROUGHT_ALONG = (*OF_DISTRIBUTIONS, "libmpdec.so.3")
+"""All that goes along of the build system's. The last one is for decimal numbers in Debian's own Python; the next
+Debian has another version of it."""
 
 OF_THE_DESKTOP = (
     "ld-linux-aarch64.so.1",
@@ -46,6 +51,7 @@ OF_THE_DESKTOP = (
     "libcairo.so.2",
     "libdbus-1.so.3",
     "libdl.so.2",
+    "libexpat.so.1",
     "libfontconfig.so.1",
     "libfreetype.so.6",
     "libgcc_s.so.1",
@@ -88,7 +94,11 @@ _SYSTEM_FOLDERS = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/l
 
 
 def is_of_the_system(path: Path) -> bool:
-    return str(path).startswith(_SYSTEM_FOLDERS) and re.search(r"\.so(\.|$)", path.name) is not None
+    """Python's own library and its modules are not, also where the system has its Python from."""
+    return (
+        str(path).startswith(_SYSTEM_FOLDERS)
+        and re.match(r"lib(?!python).+\.so(\.|$)", path.name) is not None
+    )
 
 
 def is_brought_along(path: Path) -> bool:
