@@ -62,7 +62,7 @@ def _open_window(file: str = "") -> int:
         if ".so" not in str(error):
             raise
         print(f"nibble: the window cannot open: {error}.", file=sys.stderr)
-        print("        README.md names the packages a Linux server lacks.", file=sys.stderr)
+        print("        The README names what a Linux server lacks.", file=sys.stderr)
         return 1
     if not file:
         return run_application()

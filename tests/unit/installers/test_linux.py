@@ -17,7 +17,7 @@ from installers.linux import debian, libraries
 from installers.linux.desktop import FILES, MIME_TYPE, filled, write_share
 from installers.linux.elf import newest_version, read_elf
 from installers.linux.portable import write_archive
-from installers.release import Release, read_release
+from installers.release import ROOT, Release, read_release
 from tests.helpers.tiny_gguf import write_tiny_model
 
 MIME_SPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
@@ -269,3 +269,19 @@ def test_what_belongs_to_the_desktop_stays_out(path: str, goes_along: bool) -> N
 
 def test_no_library_is_both_brought_and_expected() -> None:
     assert not set(libraries.BROUGHT_ALONG) & set(libraries.OF_THE_DESKTOP)
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("before", "given_on"), [(None, "nothing"), ("/opt/theirs", "/opt/theirs"), ("", "")]
+)
+def test_what_the_program_starts_is_not_given_its_libraries(before: str | None, given_on: str) -> None:
+    """PyInstaller's starter leaves what it found in LD_LIBRARY_PATH in a variable of its own."""
+    code = f"import runpy, os; runpy.run_path({str(ROOT / 'installers' / 'first_steps.py')!r})"
+    code += "; os.execlp('sh', 'sh', '-c', 'echo ${LD_LIBRARY_PATH-nothing} ${LD_LIBRARY_PATH_ORIG-gone}')"
+    environment = {**os.environ, "LD_LIBRARY_PATH": "/usr/lib/nibble/_internal"}
+    environment |= {"LD_LIBRARY_PATH_ORIG": before} if before is not None else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{given_on} gone\n".lstrip()
