@@ -23,7 +23,7 @@ from app.ui import bugs, jobs, recovery
 from app.ui.first_paint import after_first_paint
 from app.ui.first_window import FirstWindow, bring_to_front, join_or_be_first
 from app.ui.garbage import GarbageCollector
-from app.ui.opening import OpenedFiles
+from app.ui.opening import Application, OpenedFiles
 from app.ui.pack_offers import clear_packs
 from app.ui.preferences import Preferences
 from app.ui.services import Services
@@ -47,11 +47,12 @@ def run_application(argv: Sequence[str] | None = None, file: Path | None = None)
         print("nibble: there is no screen here to open the window on.", file=sys.stderr)
         print("        Use the commands instead: nibble --help", file=sys.stderr)
         return 1
-    application = QApplication([*(sys.argv if argv is None else argv), *STYLE])
+    application = Application([*(sys.argv if argv is None else argv), *STYLE])
     prepare_application(application)
     bugs.reporter().install()
     GarbageCollector(application)
     opened = OpenedFiles(application)
+    application.asked_to_open.connect(opened.open)
     folder = data_folder()
     first = join_or_be_first(folder, file)
     if first is None:

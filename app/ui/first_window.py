@@ -60,13 +60,24 @@ class FirstWindow(QObject):
     def _meet(self) -> None:
         assert self._server is not None
         while (connection := self._server.nextPendingConnection()) is not None:
+            connection.setReadBufferSize(_MOST_LINE_BYTES)
             connection.disconnected.connect(connection.deleteLater)
-            connection.readyRead.connect(lambda of=connection: self._hear(of))
-            self._hear(connection)  # what it said before we listened
+            connection.readyRead.connect(self._hear)
+        self._hear()  # what they said before we listened
 
-    def _hear(self, connection: QLocalSocket) -> None:
-        if not connection.canReadLine():
-            return
+    def _hear(self) -> None:
+        """Whoever has said something. Nothing that a connection holds may hold us: as it goes it would take us along,
+        and with us the server, which would delete the connection once more."""
+        from PySide6.QtNetwork import QLocalSocket
+
+        assert self._server is not None
+        for connection in self._server.findChildren(QLocalSocket):
+            while connection.canReadLine():
+                self._answer(connection)
+            if connection.bytesAvailable() >= _MOST_LINE_BYTES:  # of what no start says
+                connection.abort()
+
+    def _answer(self, connection: QLocalSocket) -> None:
         wish, _, path = bytes(connection.readLine(_MOST_LINE_BYTES).data()).strip().partition(b" ")
         if wish == SHOW:
             self.asked.emit()

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QFileOpenEvent
+from PySide6.QtWidgets import QApplication
 
 from app.ui import jobs
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
     from app.core.jobs import JobControl
     from app.ui.window import MainWindow
 
 
-class OpenedFiles(QObject):
-    """Waits with them until there is a window. On macOS the system names them to the running program by an event."""
+class Application(QApplication):
+    """On macOS the system names files to the running program by an event.
 
-    def __init__(self, application: QApplication) -> None:
-        super().__init__(application)
+    Not by a filter: the application's filters see every event of every widget, and each would wait for Python's lock
+    while a job computes.
+    """
+
+    asked_to_open = Signal(object)
+    """This file (Path)."""
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.asked_to_open.emit(Path(event.file()))
+            return True
+        return super().event(event)
+
+
+class OpenedFiles(QObject):
+    """Waits with them until there is a window."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
         self._window: MainWindow | None = None
         self._early: list[Path] = []
-        application.installEventFilter(self)
 
     def open(self, path: Path) -> None:
         if self._window is None:
@@ -39,19 +55,13 @@ class OpenedFiles(QObject):
         for path in early:
             open_file(window, path)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QFileOpenEvent) and event.file():
-            self.open(Path(event.file()))
-            return True
-        return False
-
 
 def open_file(window: MainWindow, path: Path) -> None:
     """A model's file, for a chat, which also adds it to the library where it is not there; a folder, to the library.
     Of what is neither, the window says why."""
 
     def work(control: JobControl) -> Path:
-        if path.is_dir():
+        if os.path.isdir(path):  # Path's own raises for names that are too long
             return path
         from app.library import find_model
 

@@ -24,6 +24,7 @@ from app.runtime.protocol import Described
 from app.storage import DataFolder, Settings, data_folder, save_settings
 from app.ui import jobs
 from app.ui.application import STYLE, open_window, prepare_application
+from app.ui.opening import Application
 from app.ui.pages.chat import ChatPage
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.library import LibraryPage
@@ -107,6 +108,11 @@ def guide_files(tmp_path_factory: pytest.TempPathFactory, guide_checkpoint: Path
     data = DataFolder(tmp_path_factory.mktemp("made"))
     make_guide(data, GUIDE_QUANTIZATIONS, JobControl(CancelToken(), lambda event: None), guide_checkpoint)
     return data.guide
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> type[Application]:
+    return Application
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtNetwork import QLocalSocket
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QLabel
 
 from app.__main__ import _means_file
 from app.storage import DataFolder
-from app.ui.first_window import _name, join_or_be_first
-from app.ui.opening import OpenedFiles
+from app.ui.first_window import FirstWindow, _name, join_or_be_first
+from app.ui.opening import Application, OpenedFiles
 from app.ui.window import MainWindow
 from tests.helpers.command_line import COMMAND
 from tests.helpers.tiny_gguf import write_tiny_model
@@ -26,12 +27,11 @@ PATIENCE_MS = 60_000
 
 
 @pytest.fixture
-def opened(qapp: QApplication, open_nibble: Callable[..., MainWindow]) -> tuple[OpenedFiles, MainWindow]:
-    files = OpenedFiles(qapp)
+def opened(qapp: Application, open_nibble: Callable[..., MainWindow]) -> tuple[OpenedFiles, MainWindow]:
     window = open_nibble()
+    files = OpenedFiles(window)
     files.lead_to(window)
-    yield files, window
-    qapp.removeEventFilter(files)
+    return files, window
 
 
 def below(folder: Path) -> Path:
@@ -76,13 +76,13 @@ def test_files_that_come_before_the_window_wait_for_it(
     window = open_nibble()
     files.lead_to(window)
     qtbot.waitUntil(lambda: chosen(window) == model)
-    qapp.removeEventFilter(files)
 
 
-def test_missing_file_is_told_in_the_window(opened, qtbot, tmp_path: Path):
+@pytest.mark.parametrize("name", ["gone.gguf", f"{'n' * 300}.gguf"])
+def test_missing_file_is_told_in_the_window(opened, qtbot, tmp_path: Path, name: str):
     files, window = opened
-    files.open(tmp_path / "gone.gguf")
-    qtbot.waitUntil(lambda: "gone.gguf" in shown(window))
+    files.open(tmp_path / name)
+    qtbot.waitUntil(lambda: name[-10:] in shown(window))
     assert chosen(window) is None
 
 
@@ -106,11 +106,12 @@ def test_folder_is_added_to_the_library(opened, qtbot, tmp_path: Path):
     assert chosen(window) is None
 
 
-def test_what_the_system_asks_the_running_program_to_open_is_opened(opened, qtbot, folder: DataFolder):
+def test_what_the_system_asks_the_running_program_to_open_is_opened(opened, qapp, qtbot, folder: DataFolder):
     """As macOS does for a double click, and for what is dropped on the icon."""
-    _, window = opened
+    files, window = opened
+    qapp.asked_to_open.connect(files.open)
     model = write_tiny_model(folder.models / "clicked.gguf")
-    QCoreApplication.sendEvent(QApplication.instance(), QFileOpenEvent(str(model)))
+    QCoreApplication.sendEvent(qapp, QFileOpenEvent(str(model)))
     qtbot.waitUntil(lambda: chosen(window) == model)
 
 
@@ -132,23 +133,58 @@ def test_second_start_hands_its_file_to_the_window_that_is_open(
     first.close()
 
 
+@pytest.fixture
+def first(folder: DataFolder) -> Iterator[FirstWindow]:
+    """Listens."""
+    found = join_or_be_first(folder)
+    assert found is not None
+    found.listen()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def stranger(first: FirstWindow, folder: DataFolder) -> QLocalSocket:
+    socket = QLocalSocket()
+    socket.connectToServer(_name(folder))
+    assert socket.waitForConnected(1000)
+    return socket
+
+
 @pytest.mark.parametrize("line", [b"show zz\n", b"show 7\n", b"show \xff\xfe\n", b"open 2f\n", b"\n"])
-def test_nonsense_on_the_socket_opens_nothing(opened, qtbot, folder: DataFolder, line: bytes):
-    first = join_or_be_first(folder)
-    assert first is not None
+def test_nonsense_on_the_socket_opens_nothing(first: FirstWindow, stranger, qtbot, line: bytes):
     paths: list[Path] = []
     first.asked_to_open.connect(paths.append)
+    stranger.write(line + b"show\n")
+    with qtbot.waitSignal(first.asked):
+        stranger.flush()
+    qtbot.waitUntil(stranger.canReadLine)  # both lines were heard by then
+    assert paths == []
+
+
+def test_who_talks_without_end_on_the_socket_is_hung_up_on(stranger: QLocalSocket, qtbot):
+    stranger.write(b"show " + b"2f" * 50_000)
+    with qtbot.waitSignal(stranger.disconnected):
+        stranger.flush()
+
+
+def test_connections_may_outlive_who_listened(folder: DataFolder, qtbot):
+    """As at the program's end, right after a second start."""
+    first = join_or_be_first(folder)
     first.listen()
     socket = QLocalSocket()
     socket.connectToServer(_name(folder))
     assert socket.waitForConnected(1000)
-    socket.write(line)
-    socket.flush()
-    qtbot.wait(100)
-    assert paths == []
-    socket.disconnectFromServer()
-    qtbot.wait(100)  # until the other end has noticed
+    socket.write(b"show\n")
+    qtbot.waitUntil(socket.canReadLine)
+    gone: list[bool] = []
+    first.destroyed.connect(lambda: gone.append(True))
     first.close()
+    del first
+    socket.disconnectFromServer()
+    gc.collect()
+    QCoreApplication.processEvents()
+    assert gone
 
 
 @pytest.mark.parametrize(
