@@ -15,7 +15,6 @@ from tests.tour.props import need_guide, settle_chat
 from tests.tour.stage import PATIENCE_S, Stage, scene
 
 TOO_MUCH_FOR_TWO_BITS = "Why do small models suffer more from quantization?"
-RIGHT = "to spare"
 QUESTIONS = (
     TOO_MUCH_FOR_TWO_BITS,
     "Is Q2_K any good?",
@@ -74,8 +73,7 @@ def guide_blind_results(stage: Stage) -> None:
     for _ in QUESTIONS:
         ballot = blind.voting.ballot
         assert ballot is not None
-        answers = ballot.answers(blind.voting.number)
-        blind.voting.vote_at(next((at for at, each in enumerate(answers) if each and RIGHT in each.text), 0))
+        blind.voting.vote_at(ballot.order(blind.voting.number).index(0))  # for the eight bits
     page.blind.voting.finish()
     settle(stage)
 
