@@ -8,8 +8,10 @@ busy, since a server works for one process at a time: so each is asked first, in
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
+import time
 from collections.abc import Mapping
 
 from app.core.text import encodable
@@ -25,6 +27,7 @@ PATIENCE_S = 2.0
 _HELLO = struct.pack("<BQ24x", 14, 24)
 """RPC_CMD_HELLO and what this end can do beside TCP: nothing."""
 
+_PORT = re.compile(r"[0-9]{1,5}")
 _REPLY = struct.Struct("<QBBB")
 """How long the reply is, and the server's version."""
 
@@ -39,11 +42,10 @@ def why_not(server: str) -> str:
     """Why it cannot be used now, as a sentence; empty where it can. Takes up to PATIENCE_S where it does not answer."""
     host, _, port = server.rpartition(":")
     shown = encodable(server)
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+    if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 1 << 16:
         return f"{shown} in {VARIABLE} is not the address of a computer and a port, as in 192.168.1.20:50052."
     try:
         with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
-            connection.settimeout(PATIENCE_S)
             connection.sendall(_HELLO)
             told = _read(connection, _REPLY.size)
     except TimeoutError:
@@ -57,8 +59,12 @@ def why_not(server: str) -> str:
 
 
 def _read(connection: socket.socket, count: int) -> bytes:
-    """Fewer where the other end closes."""
-    content = b""
-    while len(content) < count and (piece := connection.recv(count - len(content))):
+    """Fewer where the other end closes. Raises TimeoutError where all of it takes longer than PATIENCE_S."""
+    content, until = b"", time.monotonic() + PATIENCE_S
+    while len(content) < count:
+        connection.settimeout(max(until - time.monotonic(), 1e-3))
+        piece = connection.recv(count - len(content))
+        if not piece:
+            break
         content += piece
     return content

@@ -111,7 +111,11 @@ class RuntimePacks:
     def _state(self, pack: Pack, *, is_chosen: bool) -> PackState:
         if pack.flaw or pack.folder is None:
             return PackState(pack, pack.flaw, is_chosen=is_chosen)
-        trial = self._records.read(pack.folder, pack.stamp())
+        try:
+            stamp = pack.stamp()
+        except OSError as error:  # it may just have been removed
+            return PackState(pack, f"It cannot be read: {error.strerror or error}.", is_chosen=is_chosen)
+        trial = self._records.read(pack.folder, stamp)
         if trial is None:
             return PackState(pack, None, is_chosen=is_chosen)
         return PackState(pack, trial.fault, trial.log, trial.tried_at, is_chosen)
@@ -120,10 +124,10 @@ class RuntimePacks:
         """Whether a worker on the pack runs a model; otherwise the pack is set aside with the reason."""
         assert pack.folder is not None
         try:
-            trial = _tried(pack, cancel)
+            trial, stamp = _tried(pack, cancel), pack.stamp()
         except OSError:  # no room for the trial's model: nothing is known of the pack
             return False
-        self._records.write(pack.folder, pack.stamp(), trial)
+        self._records.write(pack.folder, stamp, trial)
         return not trial.fault
 
 

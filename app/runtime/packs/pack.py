@@ -67,7 +67,7 @@ class Pack:
         it may be tried again."""
         digest = hashlib.sha256(self.fingerprint().encode())
         for fact in (bindings_version(), *drivers(), *rpc_servers()):
-            digest.update(f"\n{fact}".encode())
+            digest.update(f"\n{fact}".encode(errors="backslashreplace"))
         return digest.hexdigest()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from app.runtime import rpc_servers as servers
+from app.runtime.packs.pack import plain_pack
 from app.runtime.rpc_servers import rpc_servers, why_not
 
 
@@ -70,6 +72,28 @@ def test_busy_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "at work for another model or program" in why_not(server)
 
 
+def test_server_that_answers_drop_by_drop_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "PATIENCE_S", 0.2)
+
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError):
+            for _ in range(servers._REPLY.size):
+                time.sleep(0.1)
+                connection.sendall(b"\x1c")
+
+    with listening(drip) as server:
+        assert "does not answer" in why_not(server)
+
+
+def test_name_that_no_computer_has_is_told_and_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a shell lets through need not be text."""
+    monkeypatch.setenv("NIBBLE_RPC_SERVERS", "b\udcffx:1")
+    assert "cannot be reached" in why_not(*rpc_servers())
+    with_it = plain_pack().stamp()
+    monkeypatch.delenv("NIBBLE_RPC_SERVERS")
+    assert plain_pack().stamp() != with_it
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
@@ -77,7 +101,8 @@ def test_nobody_listens() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["box", ":50052", "box:", "box:port", "box:0", "box:70000", "box:-1", "box:\u0661"]
+    "name",
+    ["box", ":50052", "box:", "box:port", "box:0", "box:70000", "box:-1", "box:\u0661", f"box:{'9' * 5000}"],
 )
 def test_what_is_no_address_is_told(name: str) -> None:
     assert "is not the address" in why_not(name)
