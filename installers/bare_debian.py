@@ -29,9 +29,10 @@ from installers.commands import require
 from installers.faults import BuildFault
 
 OF_A_DESKTOP = (
-    "desktop-file-utils", "hicolor-icon-theme", "libglib2.0-bin", "shared-mime-info",
+    "desktop-file-utils", "hicolor-icon-theme", "libglib2.0-bin", "shared-mime-info", "xz-utils",
 )  # fmt: skip
-"""What every desktop has to show an entry and to know types of files by; here before the package comes."""
+"""What every desktop has to show an entry, to know types of files by, and to unpack archives; here before the package
+comes."""
 
 LIBRARIES_OF_A_DESKTOP = (
     "libbrotli1", "libdbus-1-3", "libegl1", "libfontconfig1", "libfreetype6", "libgl1", "libglib2.0-0",

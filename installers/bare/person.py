@@ -226,8 +226,10 @@ class Person:
 
 
 def _owner(process: Path) -> tuple[int, str]:
-    """Of a process, and its name; nobody's where it has ended."""
+    """Of a process, and its name; nobody's where it has ended, though whoever started it has not noticed yet."""
     try:
+        if not (process / "cmdline").read_bytes():
+            return -1, ""
         return process.stat().st_uid, (process / "comm").read_text(encoding="utf-8").strip()
     except OSError:
         return -1, ""
