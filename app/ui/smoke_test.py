@@ -51,16 +51,18 @@ def run_smoke_test(arguments: Sequence[str]) -> int:
                 del os.environ["NIBBLE_HOME"]
             else:
                 os.environ["NIBBLE_HOME"] = before
-    _tell(
+    if not answer and not fault:
+        fault = "The window was closed before there was an answer."
+    is_told = _tell(
         fault or f"nibble {__version__} works. Asked “{FIRST_QUESTION}”, it said: {answer}",
         report,
         is_fault=bool(fault),
     )
-    return 1 if fault else 0
+    return 1 if fault or not is_told else 0
 
 
 def _answer_in_window() -> tuple[str, str]:
-    """The answer, and what went wrong; one of them is empty."""
+    """The answer, and what went wrong; both are empty where somebody closed the window."""
     shared = QApplication.instance()
     application = shared if isinstance(shared, QApplication) else QApplication([sys.argv[0], *STYLE])
     prepare_application(application)
@@ -84,7 +86,6 @@ class _Conversation(QObject):
         self.answer = ""
         self.fault = ""
         self._window = window
-        self._model = Path()
 
     def begin(self) -> None:
         data = self._window.services.folder
@@ -104,7 +105,6 @@ class _Conversation(QObject):
         self.fail(fault.message)
 
     def _open(self, model: Path) -> None:
-        self._model = model
         page = self._window.show_page("chat")
         page.open_model(model)  # type: ignore[attr-defined]  # the chat page is the one that has it
         answering = page.answering  # type: ignore[attr-defined]
@@ -130,10 +130,17 @@ class _Conversation(QObject):
             QTimer.singleShot(0, self._window, self._window.leave)
 
 
-def _tell(sentence: str, report: Path | None, *, is_fault: bool) -> None:
+def _tell(sentence: str, report: Path | None, *, is_fault: bool) -> bool:
+    """Whether the report was written, where one was asked for."""
     stream = sys.stderr if is_fault else sys.stdout
     with suppress(OSError, UnicodeError):  # where nobody listens
         if stream is not None:
             print(sentence, file=stream, flush=True)
-    if report is not None:
+    if report is None:
+        return True
+    try:
         report.write_text(f"{sentence}\n", encoding="utf-8")
+    except OSError as error:
+        _tell(f"{report} cannot be written: {error.strerror or error}.", None, is_fault=True)
+        return False
+    return True

@@ -19,6 +19,7 @@ from app.runtime.packs.computer import this_machine, this_system
 from app.storage import DataFolder
 from app.ui import application
 from app.ui.first_window import join_or_be_first
+from app.ui.opening import OpenedFiles
 from app.ui.pack_offer import PackOfferRow
 from app.ui.pages.discover import DiscoverPage
 from app.ui.pages.settings_runtime import RuntimeCard
@@ -265,7 +266,8 @@ def test_start_clears_away_what_a_killed_one_has_left(shop, open_nibble, folder,
     (half / "libllama.so").write_bytes(b"half")
     first = join_or_be_first(folder)
     assert first is not None
-    application._begin_work(open_nibble(), first)
+    window = open_nibble()
+    application._begin_work(window, first, OpenedFiles(window))
     settle(qtbot)
     first.close()
     assert not half.exists()

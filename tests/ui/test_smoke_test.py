@@ -6,8 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from PySide6.QtCore import QTimer
 
+from app.ui import smoke_test as smoke
 from tests.helpers.command_line import COMMAND
 
 PATIENCE_S = 120
@@ -42,6 +43,19 @@ def test_runtime_that_cannot_be_loaded_is_one_sentence_and_exit_1(tmp_path: Path
     assert said in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("one", "two")])
-def test_wrong_usage_is_exit_2(arguments: tuple[str, ...]) -> None:
-    assert smoke_test(*arguments).returncode == 2
+def test_window_that_is_closed_meanwhile_is_a_fault(monkeypatch, capfd, qapp, tmp_path: Path) -> None:
+    monkeypatch.setattr(smoke, "after_first_paint", lambda window, then: QTimer.singleShot(0, window.leave))
+    monkeypatch.setattr(smoke, "prepare_application", lambda application: None)
+    assert smoke.run_smoke_test([]) == 1
+    assert "was closed before" in capfd.readouterr().err
+
+
+def test_report_that_cannot_be_written_is_a_fault(monkeypatch, capfd, tmp_path: Path) -> None:
+    monkeypatch.setattr(smoke, "_answer_in_window", lambda: ("Hello", ""))
+    assert smoke.run_smoke_test([str(tmp_path / "missing" / "report")]) == 1
+    assert "report cannot be written: No such file" in capfd.readouterr().err
+
+
+def test_wrong_usage_is_exit_2(capfd) -> None:
+    assert smoke.run_smoke_test(["one", "two"]) == 2
+    assert "takes one file" in capfd.readouterr().err

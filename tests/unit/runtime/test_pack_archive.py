@@ -22,6 +22,7 @@ from app.runtime.packs.offered import OfferedPack
 from tests.helpers.packs import archive_of, offer_of, put
 
 FILES = {"libllama.so": b"llama" * 1000, "licences/MIT.txt": b"as is"}
+WHOLE = archive_of(FILES)
 
 
 def unpacked(
@@ -222,15 +223,14 @@ def test_archive_with_any_bytes_changed_is_refused_or_unpacked_as_listed(
     places: list[tuple[int, int]], cut: int
 ) -> None:
     """Changed inside the compression, so that the headers are what is changed."""
-    whole = archive_of(FILES)
-    tar = bytearray(gzip.decompress(whole))
+    tar = bytearray(gzip.decompress(WHOLE))
     for place, value in places:
         tar[place % len(tar)] = value
     if cut % 4 == 0:
         del tar[cut % len(tar) :]
     with TemporaryDirectory() as scratch:
         try:
-            folder = unpacked(Path(scratch), gzip.compress(bytes(tar), 1), offer_of(whole))
+            folder = unpacked(Path(scratch), gzip.compress(bytes(tar), 1), offer_of(WHOLE))
         except DamagedPack:
             folder = None
         assert sorted(path.name for path in Path(scratch).iterdir()) == ["inside", "pack.tar.gz"]
