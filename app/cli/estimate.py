@@ -15,7 +15,7 @@ from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import WrongChoice
 from app.core.jobs import JobControl
-from app.core.units import format_bytes
+from app.core.units import format_bytes, format_rates
 from app.gguf import ModelFacts
 from app.hardware import Machine
 from app.memory import (
@@ -216,7 +216,7 @@ def _text(
     rows.append(("Free now", ", ".join(free)))
     rows.append(("Fits", "yes" if fits else "no"))
     rows.append(("Known from", _BASES[told.basis]))
-    rows.append(("Speed", f"about {speed.low:.3g}-{speed.high:.3g} tok/s, {speed.basis}"))
+    rows.append(("Speed", f"about {format_rates(speed.low, speed.high)}, {speed.basis}"))
     rows += [("Note", note) for note in (*told.notes, *_context_note(facts, told))]
     return "\n".join(f"{name:<15} {value}" for name, value in rows)
 

@@ -14,7 +14,7 @@ from app.cli.running import JsonOption, engine_command, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import EnvironmentFault, UnknownModel, WrongChoice
 from app.core.jobs import JobControl
-from app.core.units import format_bytes
+from app.core.units import format_bytes, format_rates
 from app.gguf import ModelFacts, read_facts
 from app.library import means_path
 from app.recommend.advice import advised
@@ -203,6 +203,6 @@ def _line(model: str, step: Step, single: bool) -> str:
     name = "" if single else f"{model[:30]:<31}"
     return (
         f"{name}{step.quantization:<10} {format_bytes(step.file_bytes):>8}  "
-        f"{format_bytes(step.need.total_bytes):>8} in use  ~{speed.low:.0f}-{speed.high:.0f} tok/s"
+        f"{format_bytes(step.need.total_bytes):>8} in use  ~{format_rates(speed.low, speed.high)}"
         f"{' measured' if speed.is_measured else ''}  {step.fit.verdict}, {step.loss.words}"
     )

@@ -48,3 +48,9 @@ def format_duration(seconds: float) -> str:
 def format_rate(tokens_per_s: float) -> str:
     """`38.24` -> `38.2 tokens/s`."""
     return f"{tokens_per_s:.1f} tokens/s" if tokens_per_s < 99.95 else f"{tokens_per_s:.0f} tokens/s"
+
+
+def format_rates(low: float, high: float) -> str:
+    """Of tokens per second: `31-47 tok/s`, `0.35-0.52 tok/s`."""
+    decimals = 0 if high >= 10 else 1 if high >= 1 else 2
+    return f"{low:.{decimals}f}-{high:.{decimals}f} tok/s"

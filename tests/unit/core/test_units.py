@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.units import format_bytes, format_count, format_duration, format_rate
+from app.core.units import format_bytes, format_count, format_duration, format_rate, format_rates
 
 DECIMAL = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}
 
@@ -81,3 +81,15 @@ def test_format_duration_gives_no_more_than_two_units(seconds: float, text: str)
 )
 def test_format_rate_names_tokens_per_second(rate: float, text: str) -> None:
     assert format_rate(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (2370.0, 3560.0, "2370-3560 tok/s"),
+        (4.4, 6.5, "4.4-6.5 tok/s"),
+        (0.346, 0.52, "0.35-0.52 tok/s"),
+    ],
+)
+def test_a_span_of_speeds_has_as_many_digits_as_can_be_told(low: float, high: float, text: str) -> None:
+    assert format_rates(low, high) == text
