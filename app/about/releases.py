@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import msgspec
 from packaging.version import InvalidVersion, Version
@@ -24,6 +24,7 @@ from app import __version__
 from app.core.errors import EnvironmentFault, NoRelease, OfflineWished, RateLimited, ReleaseFault
 from app.core.jobs import CancelToken
 from app.downloads.network_faults import connection_fault, proxy_refuses
+from app.downloads.origin import origin_of, split_address
 from app.downloads.retry_after import retry_after_s
 from app.downloads.session import open_session
 
@@ -77,7 +78,7 @@ def releases_address() -> str | None:
         return None
     named = dict(line.split(", ", 1) for line in lines if ", " in line)
     address = named.get("Releases", "").rstrip("/")
-    return address if _split(address).scheme in ("https", "http") else None
+    return address if split_address(address).scheme in ("https", "http") else None
 
 
 def asked_host(releases: str) -> str:
@@ -121,7 +122,7 @@ def standing_of(current: str, newest: str) -> Standing:
 
 def _question(releases: str) -> str:
     """The address of the JSON: GitHub's own, or that of a GitHub of somebody's own."""
-    split = _split(releases)
+    split = split_address(releases)
     path = split.path.removesuffix("/releases").strip("/")
     if split.netloc.lower() == "github.com":
         return f"https://api.github.com/repos/{path}/releases/latest"
@@ -130,13 +131,13 @@ def _question(releases: str) -> str:
 
 def _fetch(url: str, releases: str, cancel: CancelToken) -> bytes:
     until = time.monotonic() + PATIENCE_S
-    origin = _origin(url)
+    origin = origin_of(url)
     for _ in range(_MOST_REDIRECTS + 1):
         cancel.raise_if_cancelled()
         with _asked(url, releases) as response:
             if response.has_redirect_location:  # of a project that was renamed
                 url = _joined(url, response.headers["Location"], releases)
-                if _origin(url) != origin:
+                if origin_of(url) != origin:
                     raise ReleaseFault(
                         f"{_host(releases)} sends Nibble on to another server, where it does not go.",
                         f"Look at {releases} yourself.",
@@ -250,16 +251,4 @@ def _joined(address: str, location: str, releases: str) -> str:
 
 
 def _host(releases: str) -> str:
-    return _split(releases).netloc.rpartition("@")[2]
-
-
-def _origin(url: str) -> str:
-    split = _split(url)
-    return f"{split.scheme}://{split.netloc}".lower()
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return SplitResult("", "", "", "", "")
+    return split_address(releases).netloc.rpartition("@")[2]

@@ -85,7 +85,10 @@ def doctor(
 
 def with_hint(machine: Machine, packs: RuntimePacks) -> Machine:
     """Where a runtime pack would use what is here, a note says so."""
-    offers = offers_for(read_here(machine), offered_packs(), packs, pack_place())
+    offered = offered_packs()
+    if not offered:
+        return machine
+    offers = offers_for(read_here(machine), offered, packs, pack_place())
     hint = hint_of(offers)
     if not hint:
         return machine

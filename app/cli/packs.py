@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.aligned import aligned
-from app.cli.numbers import finite
+from app.cli.numbers import LimitOption, bytes_per_s
 from app.cli.pack_words import (
     choose,
     document_of,
@@ -31,7 +31,7 @@ from app.runtime.packs.computer import this_machine, this_system
 from app.runtime.packs.getting import get_pack
 from app.runtime.packs.offered import OfferedPack, offered_packs
 from app.runtime.packs.place import pack_place
-from app.storage import data_folder, load_settings
+from app.storage import data_folder
 
 packs = typer.Typer(
     help="List, get, remove and choose runtime packs: llama.cpp built for one kind of hardware each.",
@@ -71,26 +71,19 @@ def list_packs(context: typer.Context, as_json: JsonOption = False) -> None:
 @engine_command
 def get(
     name: NameArgument,
-    limit: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=finite,
-            help="Most megabytes a second, 0 for no limit; without, as the window's settings say.",
-        ),
-    ] = None,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Download a pack, check and try it; Ctrl+C pauses it, and the same command goes on."""
     data = data_folder().create()
     offered = _offered(name)
     known = next((each for each in runtime_packs().states() if _is(each, offered)), None)
-    bytes_per_s = load_settings(data.settings).download_bytes_per_s if limit is None else int(limit * 1e6)
+    speed = SpeedLimit(bytes_per_s(limit, data))
 
     def work(control: JobControl) -> PackState:
         if known is not None:
             return known
-        return get_pack(offered, runtime_packs(), pack_place(), control, SpeedLimit(bytes_per_s))
+        return get_pack(offered, runtime_packs(), pack_place(), control, speed)
 
     state = run_job(f"packs get {name}", work)
     used = runtime_packs().chosen() == state.pack

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.numbers import finite
+from app.cli.numbers import LimitOption, bytes_per_s
 from app.cli.running import JsonOption, engine_command, print_fault, print_json, run_job
 from app.cli.terminal import printable
 from app.core.errors import Cancelled, EnvironmentFault, UnknownModel
@@ -34,7 +34,7 @@ from app.hub import (
     open_repository,
     parse_reference,
 )
-from app.storage import DataFolder, data_folder, load_settings
+from app.storage import DataFolder, data_folder
 
 
 @engine_command
@@ -42,14 +42,7 @@ def pull(
     model: Annotated[
         str, typer.Argument(help="owner/repo, owner/repo:QUANT or owner/repo:path/to/file.gguf on the Hub.")
     ],
-    limit: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=finite,
-            help="Most megabytes a second, 0 for no limit; without, as the window's settings say.",
-        ),
-    ] = None,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Download a model; Ctrl+C pauses it, and the same command goes on."""
@@ -59,14 +52,14 @@ def pull(
             f"{model} is not the name of a model on the Hub.", "Write it as owner/repo or owner/repo:QUANT."
         )
     data = data_folder().create()
-    bytes_per_s = load_settings(data.settings).download_bytes_per_s if limit is None else int(limit * 1e6)
+    speed = SpeedLimit(bytes_per_s(limit, data))
 
     def work(control: JobControl) -> tuple[Variant, Download | None]:
         control.progress("Asking the Hub")
         hub = open_hub()
         with closing(DownloadStore(data.database)) as store:
             variant, id = _enqueue(hub, wanted, store, data, control.cancel)
-            _run(hub, id, store, data, SpeedLimit(bytes_per_s), control)
+            _run(hub, id, store, data, speed, control)
             return variant, store.find(id)
 
     variant, found = run_job(f"pull {model}", work)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import msgspec
 
@@ -18,6 +18,7 @@ from app import __version__
 from app.core.errors import NoConnection
 from app.core.jobs import CancelToken
 from app.downloads.network_faults import ConnectionCut, connection_fault
+from app.downloads.origin import origin_of, split_address
 from app.downloads.session import open_session
 from app.hub.faults import not_understood, offline_wished, refusal
 from app.hub.token import stored_token
@@ -170,7 +171,7 @@ class Hub:
         except OfflineModeIsEnabled:
             raise offline_wished() from None
         except httpx2.RequestError as error:
-            raise connection_fault(error, _split(url).netloc) from None
+            raise connection_fault(error, split_address(url).netloc) from None
         except (httpx2.InvalidURL, UnicodeError):
             raise NoConnection(f"{self.endpoint} is no address of a Hub.", "Check HF_ENDPOINT.") from None
 
@@ -181,8 +182,8 @@ class Hub:
         return headers
 
     def _is_hub(self, url: str) -> bool:
-        origin = _origin(url)
-        return origin == _origin(self.endpoint) or origin in _HOME
+        origin = origin_of(url)
+        return origin == origin_of(self.endpoint) or origin in _HOME
 
 
 def open_hub() -> Hub:
@@ -197,7 +198,7 @@ def _next_page(response: httpx2.Response) -> str | None:
     url = response.links.get("next", {}).get("url")
     if not url:
         return None
-    split = _split(url)
+    split = split_address(url)
     return f"{split.path}?{split.query}"
 
 
@@ -207,16 +208,3 @@ def _joined(address: str, location: str) -> str:
         return urljoin(address, location)
     except ValueError:
         raise not_understood("a file's address") from None
-
-
-def _origin(url: str) -> str:
-    split = _split(url)
-    return f"{split.scheme}://{split.netloc}".lower()
-
-
-def _split(url: str) -> SplitResult:
-    """Empty where it is no address at all."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return SplitResult("", "", "", "", "")

@@ -60,7 +60,7 @@ def finished_files(targets: Sequence[Path]) -> Iterator[list[Path]]:
                 os.replace(partial, target)
                 if is_new:
                     named.append(target)
-            _flush_folder(targets[0].parent)
+            flush_folder(targets[0].parent)
         except OSError as error:
             for target in named:
                 _remove(target)
@@ -78,7 +78,7 @@ def put_in_place(partial: Path, target: Path, *, flush: bool = True) -> None:
             _flush(partial)
         os.replace(partial, target)
         if flush:
-            _flush_folder(target.parent)
+            flush_folder(target.parent)
     except OSError as error:
         raise from_os_error(error, target, writing=True) from error
 
@@ -140,7 +140,8 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """So that what was renamed in it is so after a power cut, too."""
     if os.name == "nt":  # Windows offers no handle on a folder to flush
         return
     descriptor = os.open(folder, os.O_RDONLY)

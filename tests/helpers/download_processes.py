@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -37,9 +37,16 @@ class DownloadProcesses:
         return psutil.Process(int(self._forking.stdout.readline()))
 
 
+def download_processes(
+    database: Path, endpoint: str, bytes_per_s: int
+) -> AbstractContextManager[DownloadProcesses]:
+    return forked_by(__name__, str(database), endpoint, str(bytes_per_s))
+
+
 @contextmanager
-def download_processes(database: Path, endpoint: str, bytes_per_s: int) -> Iterator[DownloadProcesses]:
-    command = [sys.executable, "-m", __name__, str(database), endpoint, str(bytes_per_s)]
+def forked_by(module: str, *arguments: str) -> Iterator[DownloadProcesses]:
+    """One for each line that the program of `module` reads; it answers with the id."""
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(
         command, env=person_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as forking:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -28,22 +27,15 @@ from app.runtime.packs.getting import get_pack
 from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.place import PackPlace
 from app.storage import DataFolder
-from tests.helpers.command_line import person_environment
-from tests.helpers.download_processes import DownloadProcesses, has_ended
+from tests.helpers.download_processes import DownloadProcesses, forked_by, has_ended
 
 __all__ = ["getting_processes", "has_ended", "wait_for_end"]
 
 
-@contextmanager
-def getting_processes(folder: Path, offers: Sequence[OfferedPack]) -> Iterator[DownloadProcesses]:
-    command = [sys.executable, "-m", __name__, str(folder), msgspec.json.encode(offers).decode()]
-    with subprocess.Popen(
-        command, env=person_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-    ) as forking:
-        yield DownloadProcesses(forking)
-        assert forking.stdin is not None
-        forking.stdin.close()
-        assert forking.wait(30) == 0
+def getting_processes(
+    folder: Path, offers: Sequence[OfferedPack]
+) -> AbstractContextManager[DownloadProcesses]:
+    return forked_by(__name__, str(folder), msgspec.json.encode(offers).decode())
 
 
 def wait_for_end(process: psutil.Process) -> None:

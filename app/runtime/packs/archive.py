@@ -24,6 +24,7 @@ from app.runtime.packs.contents import PackFile
 from app.runtime.packs.manifest import PackContents, read_contents
 from app.runtime.packs.offered import OfferedPack
 from app.runtime.packs.pack import MANIFEST, MANIFEST_LIMIT_BYTES
+from app.storage.atomic import flush_folder
 
 MOST_MEMBERS = 4096
 _HEADER_BYTES = 1 << 18
@@ -119,7 +120,8 @@ class _Unpacking:
         if self._missing:
             raise _damaged(f"{next(iter(self._missing))} is missing")
         self._write(self._folder / MANIFEST, iter([manifest]))
-        _flush_folders(self._folder)
+        for each in (*(path for path in self._folder.rglob("*") if path.is_dir()), self._folder):
+            flush_folder(each)
 
     def _take(self, member: tarfile.TarInfo, tar: tarfile.TarFile) -> None:
         self._cancel.raise_if_cancelled()
@@ -250,17 +252,6 @@ def _pieces(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
             raise _damaged(f"it ends inside {member.name[:80]!r}")
         left -= len(piece)
         yield piece
-
-
-def _flush_folders(folder: Path) -> None:
-    if os.name == "nt":  # which offers no handle on a folder to flush
-        return
-    for each in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _damaged(why: str) -> DamagedPack:

@@ -19,6 +19,7 @@ from app.runtime.packs.offered import OfferedPack, offered_packs
 from app.runtime.packs.pack import Pack
 from app.runtime.packs.users import processes_on
 from app.storage import data_folder
+from app.storage.atomic import flush_folder
 
 _LOCK = ".lock"
 _ARCHIVE = ".tar.gz"
@@ -92,7 +93,7 @@ class PackPlace:
             if target.exists():
                 self._put_aside(target)
             _rename(new, target)
-            _flush(self.folder)
+            flush_folder(self.folder)
         except OSError as error:
             raise from_os_error(error, target, writing=True) from error
         finally:
@@ -160,13 +161,3 @@ def _rename(folder: Path, target: Path) -> None:
             return
         time.sleep(wait_s)
     os.rename(folder, target)
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":  # which offers no handle on a folder to flush
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
