@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
 from app import __version__
@@ -29,6 +30,8 @@ class UpdatesCard(QFrame):
         self.setProperty("role", "card")
         self.release: Release | None = None
         self._asking = Latest(self)
+        self._reading = Latest(self)
+        self.privacy = label("", "muted", wrap=True)
         self.notices = NoticeArea()
         self.check = button(
             _tr("Check for updates"),
@@ -60,6 +63,14 @@ class UpdatesCard(QFrame):
     @property
     def is_asking(self) -> bool:
         return self._asking.is_asking
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self.privacy.text():
+            self._reading.ask("Read where releases are", _read_host, self._show_host, self._show_fault)
+
+    def _show_host(self, host: str) -> None:
+        self.privacy.setText(_privacy(host))
 
     def _ask(self) -> None:
         def work(control: JobControl) -> Release:
@@ -133,23 +144,28 @@ class UpdatesCard(QFrame):
         column.setContentsMargins(20, 16, 20, 20)
         column.setSpacing(8)
         column.addLayout(head)
-        column.addWidget(label(_privacy(), "muted", wrap=True))
+        column.addWidget(self.privacy)
         column.addLayout(outcome)
         column.addWidget(self.notes)
         column.addWidget(self.notices)
 
 
-def _privacy() -> str:
-    """Whom the button asks, and what it tells them."""
-    from app.about.releases import asked_host, releases_address
+def _read_host(control: JobControl) -> str:
+    """Whom the button asks; empty where nobody has said."""
+    from app.about import asked_host, releases_address
 
     releases = releases_address()
-    if releases is None:
+    return asked_host(releases) if releases is not None else ""
+
+
+def _privacy(host: str) -> str:
+    """Whom the button asks, and what it tells them."""
+    if not host:
         return _tr("Whoever built this Nibble has not said where its releases are.")
     return _tr(
         "Nibble looks only when you press the button. It asks {host} once and tells it no more than its version; "
         "nothing is downloaded or installed."
-    ).format(host=asked_host(releases))
+    ).format(host=host)
 
 
 def _told(release: Release) -> str:
