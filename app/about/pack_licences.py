@@ -6,6 +6,7 @@ A pack may come from anywhere: only plain files right in its folder `licences` a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def _others(texts: tuple[LicenceText, ...]) -> str:
 def _texts(folder: Path) -> Iterator[LicenceText]:
     if not folder.is_dir() or folder.is_symlink():
         return
-    files = sorted(each for each in folder.iterdir() if each.is_file() and not each.is_symlink())
-    for file in files[:MOST_TEXTS]:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_TEXT_BYTES)
-        yield LicenceText(file.name, content.decode("utf-8", errors="replace"))
+    with suppress(OSError):  # of a pack that is being removed, or that somebody has closed to us
+        files = sorted(each for each in folder.iterdir() if each.is_file() and not each.is_symlink())
+        for file in files[:MOST_TEXTS]:
+            with file.open("rb") as opened:
+                content = opened.read(LARGEST_TEXT_BYTES)
+            yield LicenceText(file.name, content.decode("utf-8", errors="replace"))
