@@ -65,6 +65,10 @@ LEFT_OUT_MODULES = (
     "turtle",
 )
 
+LEFT_OUT_FIRST_STEPS = ("pyi_rth_inspect", "pyi_rth_multiprocessing", "pyi_rth_pkgutil")
+"""PyInstaller has every start, also of a worker, load these modules to mend them for programs that look for sources,
+for modules in folders, or start processes with multiprocessing. Nibble does none of it."""
+
 QT_PLUGINS = {
     "iconengines": ("svgicon",),
     "imageformats": ("svg",),
