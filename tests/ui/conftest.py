@@ -41,6 +41,14 @@ def machine(name: str) -> Machine:
     return read_profile(MACHINES / f"{name}.json")
 
 
+def undress(qapp: QApplication) -> None:
+    """Takes off the style sheet of the window before, as the program begins without one. Not where a window is left: of
+    its parts that were never shown Qt would keep pointers after they are gone (see `Theme.dress`)."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    if not qapp.allWidgets():
+        qapp.setStyleSheet("")
+
+
 @pytest.fixture(autouse=True)
 def no_keyring() -> Iterator[None]:
     """Nobody's own."""
@@ -145,7 +153,7 @@ def open_nibble(qtbot, qapp: QApplication, folder: DataFolder) -> Callable[..., 
     def open_it(*model_folders: Path) -> MainWindow:
         chosen = tuple(str(path) for path in model_folders)
         save_settings(folder.settings, Settings(model_folders=chosen, titles_by_model=False))
-        qapp.setStyleSheet("")  # that of the window before
+        undress(qapp)
         window = open_window(qapp, folder)
         # A test may fail, or end, amid something: nobody is there to answer whether to leave all the same.
         qtbot.addWidget(window, before_close_func=MainWindow.leave)

@@ -33,7 +33,6 @@ def column(qtbot, qapp) -> Iterator[MessageColumn]:
     made.resize(800, 600)
     made.show()
     yield made
-    qapp.setStyleSheet("")
     chosen.deleteLater()
 
 
