@@ -36,8 +36,18 @@ def is_set_aside_after(worker: Worker, death: WorkerDied) -> bool:
 
 
 def packs_set_aside() -> list[str]:
-    """A sentence for each runtime pack that is not used because it does not work."""
-    states = [state for state in _packs().states() if state.fault]
+    """A sentence for each runtime pack that is not used because it does not work. Of those that came with the program,
+    one that finds no device is none: on most computers some of them have none."""
+    from app.runtime.packs.choice import NO_DEVICE
+    from app.storage import data_folder
+
+    own = data_folder().packs
+    states = [
+        state
+        for state in _packs().states()
+        if state.fault
+        and (state.fault != NO_DEVICE or (state.pack.folder and state.pack.folder.parent == own))
+    ]
     until = "until its files or the graphics driver change"
     return [f"The runtime pack {each.pack.name} is set aside {until}. {each.fault}" for each in states]
 

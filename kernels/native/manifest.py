@@ -92,7 +92,7 @@ def read_manifest(pack: Path) -> Manifest:
         )
     except OSError as error:
         raise Fault(f"{pack} has no manifest that can be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Fault(f"The manifest of {pack} is damaged ({error!r}).") from None
 
 

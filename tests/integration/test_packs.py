@@ -163,6 +163,22 @@ def test_pack_that_cannot_be_used_is_set_aside_with_its_reason_and_the_next_one_
     assert note.endswith(fault)
 
 
+def test_pack_that_came_with_the_program_and_has_no_device_here_is_no_news(
+    places: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_program = tmp_path / "program"
+    broken("no device", of_program)
+    packs = RuntimePacks((places, of_program), DataFolder(home))
+    monkeypatch.setattr("app.runtime.packs.runtime_packs", lambda: packs)
+    assert packs.chosen().folder is None
+    assert [bool(state.fault) for state in packs.states()] == [True, False]
+    assert packs_set_aside() == []
+    broken("aborts", of_program)
+    assert packs.chosen().folder is None
+    (note,) = packs_set_aside()
+    assert "aborts" in note
+
+
 def test_model_loads_on_the_plain_build_where_no_pack_works(places: Path, tiny: Path) -> None:
     folder = pack_of(places, "aborts", "abort();")
     with LoadedModel.load(tiny, SETTINGS) as model:

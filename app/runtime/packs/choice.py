@@ -25,6 +25,9 @@ PATIENCE_S = 15.0
 NO_ACCELERATOR_NEEDED = ("cpu", "rpc")
 """Servers come and go: without any, a pack that could use them works as one for the processor."""
 
+NO_DEVICE = "It finds no device here that it could use."
+"""Why a pack is set aside on a computer that it is not for."""
+
 LOG_LINES = 40
 """So many are kept of what a pack wrote before it failed."""
 
@@ -139,7 +142,7 @@ def _tried(pack: Pack, cancel: CancelToken | None) -> Trial:
             described = worker.call_for(Describe(), cancel)
             assert isinstance(described, Described)
             if pack.backend not in NO_ACCELERATOR_NEEDED and not _has_accelerator(described):
-                return Trial("It finds no device here that it could use.", _last_lines(worker.log))
+                return Trial(NO_DEVICE, _last_lines(worker.log))
             model = Path(folder) / "trial.gguf"
             write_trial_model(model)
             worker.call_for(Load(path=os.fsencode(model), settings=LoadSettings(context_length=64)), cancel)

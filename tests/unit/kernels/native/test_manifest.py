@@ -106,8 +106,15 @@ def test_changed_missing_and_added_files_are_named(
     assert words in sentence
 
 
+ENDLESS = (
+    b'{"name": "n", "backend": "cpu", "version": "1", "system": "linux", "machine": "arm64", '
+    b'"files": [{"path": "p", "bytes": Infinity, "sha256": "0"}]}'
+)
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"name": 1}', b"[" * 100_000, b'{"files": [{"path": 1}]}', b"\xff"]
+    "content",
+    [b"", b"{", b"[]", b'{"name": 1}', b"[" * 100_000, b'{"files": [{"path": 1}]}', b"\xff", ENDLESS],
 )
 def test_damaged_manifest_is_a_fault_with_a_sentence(content: bytes, pack: Path) -> None:
     (pack / "pack.json").write_bytes(content)
