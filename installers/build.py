@@ -14,9 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if (
-    __name__ == "__main__"
-):  # run as a file: what is imported are the checkout's packages, not this folder's modules
+if __name__ == "__main__":
+    # Run as a file: what is imported are the checkout's packages, not this folder's modules.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from installers.faults import BuildFault

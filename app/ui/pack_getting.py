@@ -117,10 +117,8 @@ class PackGetting(QObject):
 
     def _end(self) -> None:
         self._job = None
-        if (
-            self._current is not None and self._current.fault is None
-        ):  # a bug, of which the window's notice tells
-            self._current = None
+        if self._current is not None and self._current.fault is None:
+            self._current = None  # a bug, of which the window's notice tells
         self.changed.emit()
 
 

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from tests.helpers.quiet_server import QuietServer
 
 _TAKEN_OUT = ("connection", "proxy-authorization", "proxy-connection")
 
@@ -43,23 +44,17 @@ class Forwarder:
         return not self.user or authorization == wanted
 
     def __enter__(self) -> Forwarder:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.__exit__()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(QuietServer):
     def __init__(self, forwarder: Forwarder) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.forwarder = forwarder
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nothing to report."""
 
 
 class _Handler(BaseHTTPRequestHandler):

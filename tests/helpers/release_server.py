@@ -6,13 +6,14 @@ The shape of the answer follows GitHub's documentation of "Get the latest releas
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from tests.helpers.quiet_server import QuietServer
 
 PROJECT = "/nibble-app/nibble"
 QUESTION = f"/api/v3/repos{PROJECT}/releases/latest"
@@ -59,23 +60,17 @@ class ReleaseServer:
         self.reply = Reply(headers={"Content-Type": "application/json"}, body=json.dumps(told).encode())
 
     def __enter__(self) -> ReleaseServer:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.__exit__()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(QuietServer):
     def __init__(self, releases: ReleaseServer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.releases = releases
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nothing to report."""
 
 
 class _Handler(BaseHTTPRequestHandler):

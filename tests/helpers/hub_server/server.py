@@ -9,7 +9,6 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
@@ -17,6 +16,7 @@ from tests.helpers.hub_server.api import BadQuery, Query, found_models, model_in
 from tests.helpers.hub_server.faults import NO_FAULT, Fault
 from tests.helpers.hub_server.handler import Handler
 from tests.helpers.hub_server.repository import Repository, StoredFile
+from tests.helpers.quiet_server import QuietServer
 
 _FILE = re.compile(r"/(?P<id>[^/]+/[^/]+)/(?P<way>resolve|raw)/(?P<revision>[^/]+)/(?P<path>.+)")
 _CACHED = re.compile(r"/api/resolve-cache/models/(?P<id>[^/]+/[^/]+)/(?P<revision>[^/]+)/(?P<path>.+)")
@@ -84,14 +84,13 @@ class HubServer:
 
     def __enter__(self) -> HubServer:
         for host in self._hosts.values():
-            threading.Thread(target=host.serve_forever, args=(0.05,), daemon=True).start()
+            host.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
         for host in self._hosts.values():
-            host.shutdown()
-            host.server_close()
+            host.__exit__()
 
     def add(self, repository: Repository) -> None:
         self.repositories[repository.id] = repository
@@ -239,16 +238,11 @@ class HubServer:
         return _Reply(headers={"Accept-Ranges": "bytes"}, file=repository.stored(path))
 
 
-class _Host(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Host(QuietServer):
     def __init__(self, address: tuple[str, int], handler: type[Handler], hub: HubServer, name: str) -> None:
         super().__init__(address, handler)
         self.hub = hub
         self.host_name = name
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nothing to report."""
 
 
 def request_of(host: str, method: str, target: str, headers: Mapping[str, str]) -> Request:
