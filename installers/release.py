@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
-import sys
 import time
 import tomllib
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from installers.faults import BuildFault
+from kernels.native import computer
 
 ROOT = Path(__file__).parents[1]
 """Of the checkout."""
@@ -31,8 +30,7 @@ COMMAND = "nibble"
 IDENTIFIER = "app.nibble.Nibble"
 PUBLISHER = "The Nibble developers"
 
-_SYSTEMS = {"Linux": "linux", "Darwin": "macos", "Windows": "windows"}
-_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
+_MACHINES = ("x86_64", "arm64")
 
 
 @dataclass(frozen=True)
@@ -101,18 +99,18 @@ def read_project(root: Path = ROOT) -> dict[str, Any]:
 
 def this_system() -> str:
     """ "linux", "macos" or "windows". Raises BuildFault elsewhere."""
-    try:
-        return _SYSTEMS[platform.system()]
-    except KeyError:
-        raise BuildFault(f"Nibble is not built on {platform.system() or sys.platform}.") from None
+    system = computer.this_system()
+    if system not in TARGETS.values():
+        raise BuildFault(f"Nibble is not built on {system}.")
+    return system
 
 
 def this_machine() -> str:
     """ "x86_64" or "arm64": what this Python is for. Raises BuildFault elsewhere."""
-    try:
-        return _MACHINES[platform.machine().lower()]
-    except KeyError:
-        raise BuildFault(f"Nibble is not built for processors called {platform.machine()}.") from None
+    machine = computer.this_machine()
+    if machine not in _MACHINES:
+        raise BuildFault(f"Nibble is not built for processors called {machine}.")
+    return machine
 
 
 def _made_at(root: Path) -> int:
